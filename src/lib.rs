@@ -1,0 +1,3 @@
+//! bandog turns any program into an HTTP function: one request, one process, one answer.
+
+pub mod logs;

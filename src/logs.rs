@@ -1,0 +1,372 @@
+//! The captured logs of one invocation: bandog's own lines at or above the level, and the function's output, in the
+//! order written.
+//!
+//! Memory is bounded: what is over [`MEMORY_LIMIT`] lies in a nameless file, what is over the maximum (`--max-logs`)
+//! is left out from the middle and marked, so that both the beginning and the last lines, which say why it failed,
+//! are kept.
+//!
+//! This is what the *caller* may see. The container's own log is [`crate::telemetry`].
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use jiff::Timestamp;
+
+/// Bytes of logs kept in memory before they go to a file: most functions print less, and then no file is made.
+pub const MEMORY_LIMIT: usize = 256 * 1024;
+
+/// Bytes kept of the end when the middle is left out; also what a failed run's answer quotes.
+pub const TAIL_LIMIT: usize = 64 * 1024;
+
+/// How much a line matters; the names are those of Python's logging, which OSCAR's services are configured with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Sizes and headers at each step.
+    Debug,
+    /// The milestones of an invocation.
+    Info,
+    /// Something was left out or ignored.
+    Warning,
+    /// The invocation failed.
+    Error,
+    /// As a threshold: none of bandog's own lines.
+    Critical,
+}
+
+impl Level {
+    /// Every level, most talkative first.
+    pub const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
+
+    /// The name in a log line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Level {
+    type Err = ();
+
+    /// Any case; `WARN` and `FATAL` are Python's own aliases.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.to_ascii_uppercase().as_str() {
+            "WARN" => Ok(Self::Warning),
+            "FATAL" => Ok(Self::Critical),
+            upper => Self::ALL.into_iter().find(|level| level.name() == upper).ok_or(()),
+        }
+    }
+}
+
+/// A moment as the log lines write it, in UTC: `2026-11-20 14:49:56,867`.
+#[must_use]
+pub fn stamp(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M:%S,%3f").to_string()
+}
+
+/// The captured logs of one invocation.
+#[derive(Debug)]
+pub struct Logs {
+    level: Level,
+    /// Bytes kept from the beginning; `u64::MAX` for no limit.
+    max: u64,
+    /// Where the file is made when memory does not suffice; `None` once that has failed.
+    spill_path: Option<PathBuf>,
+    /// The beginning of the logs, once it has left memory.
+    spilled: Option<File>,
+    /// Bytes in `spilled`.
+    spilled_len: u64,
+    /// What follows `spilled`, at most [`MEMORY_LIMIT`].
+    recent: Vec<u8>,
+    /// What follows the kept beginning: the last bytes written, up to twice [`TAIL_LIMIT`].
+    tail: Vec<u8>,
+    /// Bytes left out between the beginning and the tail.
+    cut: u64,
+    /// The line that marks the cut, once [`Logs::seal`]ed.
+    marker: Vec<u8>,
+    sealed: bool,
+    ends_mid_line: bool,
+}
+
+impl Logs {
+    /// Empty logs that keep own lines from `level` up and at most `max` bytes (0 for no limit); `spill_path` is
+    /// where a file may be made for what does not fit in memory (it has that name for an instant only).
+    #[must_use]
+    pub fn new(level: Level, max: u64, spill_path: Option<PathBuf>) -> Self {
+        Self {
+            level,
+            max: if max == 0 { u64::MAX } else { max },
+            spill_path,
+            spilled: None,
+            spilled_len: 0,
+            recent: Vec::new(),
+            tail: Vec::new(),
+            cut: 0,
+            marker: Vec::new(),
+            sealed: false,
+            ends_mid_line: false,
+        }
+    }
+
+    /// Whether an own line of this level would be kept.
+    #[must_use]
+    pub fn keeps(&self, level: Level) -> bool {
+        level >= self.level && self.level != Level::Critical
+    }
+
+    /// Adds one of bandog's own lines, on a line of its own.
+    pub fn note(&mut self, level: Level, moment: Timestamp, message: &str) {
+        if !self.keeps(level) {
+            return;
+        }
+        let newline = if self.ends_mid_line { "\n" } else { "" };
+        let line = format!("{newline}{} - supervisor - {level} - {message}\n", stamp(moment));
+        self.append(line.as_bytes());
+    }
+
+    /// Adds what the function wrote, untouched.
+    pub fn output(&mut self, bytes: &[u8]) {
+        self.append(bytes);
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        debug_assert!(!self.sealed, "nothing is written after the end");
+        let Some(last) = bytes.last() else { return };
+        self.ends_mid_line = *last != b'\n';
+        let room = usize::try_from(self.max - self.head_len()).unwrap_or(usize::MAX);
+        let room = if self.tail.is_empty() { room.min(bytes.len()) } else { 0 };
+        let (head, rest) = bytes.split_at(room);
+        let kept = self.append_head(head);
+        self.append_tail(&head[kept..]);
+        self.append_tail(rest);
+    }
+
+    /// Adds to the beginning; returns how many bytes found a place (fewer only if the workspace is full).
+    fn append_head(&mut self, bytes: &[u8]) -> usize {
+        if self.recent.len() + bytes.len() <= MEMORY_LIMIT {
+            self.recent.extend_from_slice(bytes);
+            return bytes.len();
+        }
+        if self.spill(bytes).is_ok() {
+            return bytes.len();
+        }
+        // No place on disk: what is in memory stays the beginning, and the rest is treated as over the maximum.
+        let kept = MEMORY_LIMIT.saturating_sub(self.recent.len()).min(bytes.len());
+        self.recent.extend_from_slice(&bytes[..kept]);
+        self.max = self.head_len();
+        kept
+    }
+
+    fn spill(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.spilled.is_none() {
+            let path = self.spill_path.take().ok_or(io::ErrorKind::StorageFull)?;
+            let file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create_new(true)
+                .mode(0o600)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(&path)?;
+            std::fs::remove_file(&path)?;
+            self.spilled = Some(file);
+        }
+        let Some(file) = self.spilled.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
+        let before = self.spilled_len;
+        for part in [self.recent.as_slice(), bytes] {
+            if let Err(error) = file.write_all(part) {
+                file.set_len(before)?;
+                return Err(error);
+            }
+        }
+        self.spilled_len += (self.recent.len() + bytes.len()) as u64;
+        self.recent.clear();
+        Ok(())
+    }
+
+    fn append_tail(&mut self, bytes: &[u8]) {
+        let newest = &bytes[bytes.len().saturating_sub(TAIL_LIMIT)..];
+        self.cut += (bytes.len() - newest.len()) as u64;
+        if bytes.len() > newest.len() {
+            self.cut += self.tail.len() as u64;
+            self.tail.clear();
+        }
+        self.tail.extend_from_slice(newest);
+        // Dropped in halves, so that a long run of small writes does not move the whole tail each time.
+        if self.tail.len() > 2 * TAIL_LIMIT {
+            let excess = self.tail.len() - TAIL_LIMIT;
+            self.tail.drain(..excess);
+            self.cut += excess as u64;
+        }
+    }
+
+    /// Ends the logs: after this the length is known and nothing is added.
+    pub fn seal(&mut self) {
+        if self.sealed {
+            return;
+        }
+        self.sealed = true;
+        if self.cut > 0 {
+            let excess = self.tail.len().saturating_sub(TAIL_LIMIT);
+            self.tail.drain(..excess);
+            self.cut += excess as u64;
+            self.marker =
+                format!("\n[bandog: {} bytes of logs left out here; see --max-logs]\n", self.cut).into_bytes();
+        }
+    }
+
+    fn head_len(&self) -> u64 {
+        self.spilled_len + self.recent.len() as u64
+    }
+
+    /// Bytes that can be read now. Before [`Logs::seal`] that is the beginning only: what may yet be left out is not
+    /// shown.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        if self.sealed { self.head_len() + (self.marker.len() + self.tail.len()) as u64 } else { self.head_len() }
+    }
+
+    /// Whether there is nothing to read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads at `offset` into `buffer`; 0 at the end. May return fewer bytes than asked for.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if let (Some(file), true) = (&self.spilled, offset < self.spilled_len) {
+            return match file.read_at(buffer, offset)? {
+                0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+                read => Ok(read),
+            };
+        }
+        let mut offset = usize::try_from(offset - self.spilled_len).unwrap_or(usize::MAX);
+        let after: [&[u8]; 2] = if self.sealed { [&self.marker, &self.tail] } else { [&[], &[]] };
+        for part in [self.recent.as_slice()].into_iter().chain(after) {
+            if let Some(rest) = part.get(offset..).filter(|rest| !rest.is_empty()) {
+                let count = rest.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&rest[..count]);
+                return Ok(count);
+            }
+            offset = offset.saturating_sub(part.len());
+        }
+        Ok(0)
+    }
+
+    /// The last `limit` bytes, as text (what is not UTF-8 is replaced).
+    pub fn tail(&self, limit: usize) -> io::Result<String> {
+        let mut offset = self.len().saturating_sub(limit as u64);
+        let mut bytes = Vec::with_capacity(limit.min(MEMORY_LIMIT));
+        let mut buffer = [0; 8 * 1024];
+        loop {
+            match self.read_at(offset, &mut buffer)? {
+                0 => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
+                read => {
+                    bytes.extend_from_slice(&buffer[..read]);
+                    offset += read as u64;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(logs: &Logs) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut buffer = [0; 1000];
+        loop {
+            let read = logs.read_at(all.len() as u64, &mut buffer).expect("readable");
+            if read == 0 {
+                return all;
+            }
+            all.extend_from_slice(&buffer[..read]);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_in_memory_is_read_back_from_the_file_unchanged() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut logs = Logs::new(Level::Critical, 0, Some(dir.path().join("logs")));
+        let mut wanted = Vec::new();
+        for number in 0..100_000 {
+            let line = format!("line {number}\n");
+            logs.output(line.as_bytes());
+            wanted.extend_from_slice(line.as_bytes());
+        }
+        assert!(logs.recent.len() <= MEMORY_LIMIT, "memory is bounded");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 0, "the file has no name");
+        assert!(content(&logs) == wanted);
+        logs.seal();
+        assert!(content(&logs) == wanted);
+        assert_eq!(logs.len(), wanted.len() as u64);
+    }
+
+    #[test]
+    fn over_the_maximum_the_middle_is_left_out_and_marked() {
+        let mut logs = Logs::new(Level::Critical, 1000, None);
+        for number in 0..100_000 {
+            logs.output(format!("{number:08}\n").as_bytes());
+        }
+        logs.seal();
+        let text = String::from_utf8(content(&logs)).expect("text");
+        assert!(text.starts_with("00000000\n00000001\n"));
+        assert!(text.ends_with("00099998\n00099999\n"));
+        assert!(text.contains(&format!("[bandog: {} bytes of logs left out here", 900_000 - 1000 - TAIL_LIMIT)));
+        assert_eq!(logs.len(), text.len() as u64);
+    }
+
+    #[test]
+    fn exactly_the_maximum_and_a_tail_more_is_not_a_cut() {
+        let mut logs = Logs::new(Level::Critical, 1000, None);
+        let wanted: Vec<u8> = (0..=250).cycle().take(1000 + TAIL_LIMIT).collect();
+        for piece in wanted.chunks(37) {
+            logs.output(piece);
+        }
+        logs.seal();
+        assert!(content(&logs) == wanted);
+    }
+
+    #[test]
+    fn without_a_place_to_spill_memory_stays_bounded_and_the_end_is_kept() {
+        let mut logs = Logs::new(Level::Critical, 0, None);
+        for _ in 0..10_000 {
+            logs.output(&[b'x'; 1000]);
+        }
+        logs.output(b"the end");
+        logs.seal();
+        assert!(logs.recent.len() + logs.tail.len() <= MEMORY_LIMIT + 2 * TAIL_LIMIT);
+        assert!(logs.tail(7).expect("readable") == "the end");
+    }
+
+    #[test]
+    fn an_own_line_starts_on_a_line_of_its_own_and_obeys_the_level() {
+        let moment: Timestamp = "2026-11-20T14:49:56.867Z".parse().expect("time");
+        let mut logs = Logs::new(Level::Info, 0, None);
+        logs.note(Level::Debug, moment, "unseen");
+        logs.output(b"no newline");
+        logs.note(Level::Info, moment, "seen");
+        assert_eq!(content(&logs), b"no newline\n2026-11-20 14:49:56,867 - supervisor - INFO - seen\n");
+        let mut critical = Logs::new(Level::Critical, 0, None);
+        critical.note(Level::Critical, moment, "unseen");
+        assert!(critical.is_empty());
+    }
+}
