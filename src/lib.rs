@@ -1,3 +1,4 @@
 //! bandog turns any program into an HTTP function: one request, one process, one answer.
 
+pub mod config;
 pub mod logs;

@@ -1,0 +1,219 @@
+//! Sources → one validated, immutable [`Config`]; every mistake reported at once.
+//!
+//! The command line collects what was typed ([`Typed`]), and [`Sources::resolve`] finds out what is meant: a flag
+//! before a `BANDOG_*` variable before the platform's variables before the configuration file before the default, by
+//! the one table in [`setting`].
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::logs::Level;
+
+pub mod address;
+pub mod document;
+mod environment;
+mod function;
+pub mod quantity;
+mod report;
+mod resolve;
+pub mod setting;
+#[cfg(test)]
+mod tests;
+
+pub use environment::Environment;
+pub use function::script;
+pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
+
+/// Everything a configuration is made from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The command line.
+    pub typed: Typed,
+    /// The environment.
+    pub environment: Environment,
+    /// The files that are looked for without being named.
+    pub paths: Paths,
+}
+
+/// What was typed, not yet understood.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    /// The values of the flags, by the names in [`setting`].
+    pub values: BTreeMap<&'static str, OsString>,
+    /// The script given without a flag.
+    pub script: Option<OsString>,
+    /// What follows `--`.
+    pub command: Vec<OsString>,
+}
+
+impl Typed {
+    /// What was typed for a flag.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&OsStr> {
+        self.values.get(name).map(OsString::as_os_str)
+    }
+}
+
+/// Files that are looked for without being named: where OSCAR mounts them.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The script.
+    pub script: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            config: PathBuf::from("/oscar/config/function_config.yaml"),
+            script: PathBuf::from("/oscar/config/script.sh"),
+        }
+    }
+}
+
+impl Sources {
+    /// Finds out what is meant. A resolution without a function has a mistake that says so.
+    #[must_use]
+    pub fn resolve(&self) -> Resolution {
+        resolve::resolve(self)
+    }
+
+    /// The address to listen on, and nothing else: what a probe needs to know.
+    pub fn listen(&self) -> Result<SocketAddr, Mistakes> {
+        resolve::listen(self).map_err(Mistakes)
+    }
+}
+
+/// Every parser of the configuration on the same bytes: for fuzzing, and to show that none panics.
+#[doc(hidden)]
+pub fn parse_anything(bytes: &[u8]) {
+    let _ = document::Document::parse(bytes);
+    if let Ok(text) = str::from_utf8(bytes) {
+        if let Some(duration) = quantity::duration(text) {
+            assert_eq!(quantity::duration(&quantity::duration_text(duration)), Some(duration));
+        }
+        if let Some(size) = quantity::size(text) {
+            assert_eq!(quantity::size(&quantity::size_text(size)), Some(size));
+        }
+        let _ = (address::Address::parse(text), shell_words::split(text), text.parse::<Level>());
+    }
+}
+
+/// Everything that can be set, resolved. After this nothing reads the environment again.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `--listen`: where the listener binds; port 0 for any free one.
+    pub listen: SocketAddr,
+    /// `--address-file`: where the bound address is written.
+    pub address_file: Option<PathBuf>,
+    /// `--metrics`.
+    pub metrics: Metrics,
+    /// What to run; never `None` in what [`Sources::resolve`] returns.
+    pub command: Option<Command>,
+    /// The environment that functions inherit: bandog's own, less its secrets and the names it always sets.
+    pub environment: Vec<(OsString, OsString)>,
+    /// `--service`: the name that `/run/NAME` must have, if known.
+    pub service: Option<String>,
+    /// `--log-level`.
+    pub log_level: Level,
+    /// `--log-format`.
+    pub log_format: LogFormat,
+    /// `--forward-logs`: the function's output goes to the container log at any level.
+    pub forward_logs: bool,
+    /// `--max-logs`: bytes captured per invocation; 0 for no limit.
+    pub max_logs: u64,
+    /// `--exec-timeout`; `None` for no limit.
+    pub exec_timeout: Option<Duration>,
+    /// `--kill-grace`: between SIGTERM and SIGKILL.
+    pub kill_grace: Duration,
+    /// `--max-inflight`: invocations at once; 0 for no limit.
+    pub max_inflight: usize,
+    /// `--max-queue`: requests that wait for a place.
+    pub max_queue: usize,
+    /// `--queue-timeout`: how long they wait; `None` for no limit.
+    pub queue_timeout: Option<Duration>,
+    /// `--max-body`: bytes of a body, as sent and as decompressed; 0 for no limit.
+    pub max_body: u64,
+    /// `--read-timeout`: for a whole request; `None` for no limit.
+    pub read_timeout: Option<Duration>,
+    /// `--token` or `--token-file`.
+    pub token: Option<Token>,
+    /// `--workspace`: where workspaces are made; absolute, checked.
+    pub workspace: PathBuf,
+    /// `--shutdown-delay`.
+    pub shutdown_delay: Duration,
+    /// `--drain-timeout`.
+    pub drain_timeout: Duration,
+    /// `--stdin`.
+    pub stdin: Stdin,
+    /// What is odd but stops nothing, such as an unknown `BANDOG_*` variable; to be logged at start.
+    pub warnings: Vec<String>,
+}
+
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// On `/_/metrics` of the one listener.
+    On,
+    /// Nowhere.
+    Off,
+    /// On `/metrics` of a listener of their own.
+    At(SocketAddr),
+}
+
+/// How the container log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line of text.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// What a function finds on its standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing (`/dev/null`).
+    Null,
+    /// The input file.
+    Input,
+}
+
+/// Where the token that callers must show comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Token {
+    /// The token itself.
+    Value(String),
+    /// A file that holds it, read again when it changes.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Token {
+    /// Never shows the token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Value(_) => f.write_str("Value(***)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// What an invocation runs, resolved at start: the program exists and can be executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The file that is executed; absolute.
+    pub program: PathBuf,
+    /// All arguments, with the name the program sees itself under first.
+    pub arguments: Vec<OsString>,
+    /// Where it was found, for logs and `check`: `--script`, `SCRIPT`, `/oscar/config/script.sh`, …
+    pub origin: &'static str,
+    /// The script's text when it has no file of its own (`SCRIPT`); then `program` and `arguments` run the file it
+    /// is written to at start.
+    pub inline_script: Option<Vec<u8>>,
+}

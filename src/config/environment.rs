@@ -1,0 +1,168 @@
+//! The environment as a map: what functions inherit of it, and what looks like a mistyped setting.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
+
+use super::setting;
+
+/// All variables, as bandog was started with them.
+pub type Environment = BTreeMap<OsString, OsString>;
+
+/// Names that bandog sets itself for each invocation, or that hold bandog's own input: a function that found an
+/// inherited value there would take it for its own.
+const NOT_INHERITED: [&str; 12] = [
+    "CALL_ID",
+    "EVENT",
+    "EVENT_TIME",
+    "FUNCTION_CONFIG",
+    "INPUT_FILE_PATH",
+    "RESPONSE_HEADERS_PATH",
+    "SCRIPT",
+    "STORAGE_OBJECT_KEY",
+    "TMP_INPUT_DIR",
+    "TMP_OUTPUT_DIR",
+    "TRACEPARENT",
+    "TRACESTATE",
+];
+
+/// What functions inherit: everything but bandog's own settings (with its token among them) and the names that
+/// bandog sets for each invocation.
+#[must_use]
+pub(super) fn inherited(environment: &Environment) -> Vec<(OsString, OsString)> {
+    let is_inherited = |name: &OsStr| {
+        let bytes = name.as_encoded_bytes();
+        !bytes.starts_with(b"BANDOG_")
+            && !bytes.starts_with(b"Http_")
+            && !NOT_INHERITED.iter().any(|own| own.as_bytes() == bytes)
+    };
+    environment
+        .iter()
+        .filter(|(name, _)| is_inherited(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// A warning for each `BANDOG_*` variable that is no setting.
+#[must_use]
+pub(super) fn unknown(environment: &Environment) -> Vec<String> {
+    let known: Vec<String> = setting::ALL.iter().map(|setting| setting.variable()).collect();
+    let mut warnings = Vec::new();
+    for (name, value) in environment {
+        if !name.as_encoded_bytes().starts_with(b"BANDOG_") {
+            continue;
+        }
+        let name = name.to_string_lossy();
+        if known.iter().any(|known| **known == *name) || is_service_link(&name, value) {
+            continue;
+        }
+        let nearest = known.iter().map(|known| (distance(known, &name), known)).min();
+        let advice = match nearest {
+            // One letter in four may be wrong: `BANDOG_EXEC_TIMOUT` is close, `BANDOG_SCRIPT` and `BANDOG_STDIN` are not.
+            Some((steps, known)) if steps <= (name.len() - "BANDOG_".len()) / 4 + 1 => format!("did you mean {known}?"),
+            _ if name == "BANDOG_PORT" => "did you mean BANDOG_LISTEN?".to_owned(),
+            _ => "bandog check lists those there are".to_owned(),
+        };
+        warnings.push(format!("{name}: unknown variable, ignored; {advice}"));
+    }
+    warnings
+}
+
+/// Kubernetes describes every service of a namespace to every pod in it: one called `bandog` or `bandog-…` makes
+/// `BANDOG_SERVICE_HOST`, `BANDOG_PORT=tcp://…`, `BANDOG_PORT_8080_TCP_ADDR` and more. Nobody has typed those.
+fn is_service_link(name: &str, value: &OsStr) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || (name.contains("_PORT_") && (name.contains("_TCP") || name.contains("_UDP")))
+        || (name.ends_with("_PORT") && value.to_string_lossy().contains("://"))
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, letter) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, wanted) in other.bytes().enumerate() {
+            let changed = diagonal + usize::from(letter != wanted);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+    }
+
+    #[test]
+    fn functions_inherit_all_but_secrets_and_what_is_set_for_them() {
+        let all = environment(&[
+            ("PATH", "/bin"),
+            ("HTTP_PROXY", "kept: it is the operator's"),
+            ("MY_EVENT", "kept"),
+            ("BANDOG_TOKEN", "s3cr3t"),
+            ("BANDOG_WHATEVER", "x"),
+            ("FUNCTION_CONFIG", "c2VjcmV0Og=="),
+            ("SCRIPT", "eA=="),
+            ("Http_Query", "forged"),
+            ("INPUT_FILE_PATH", "/old"),
+            ("TMP_INPUT_DIR", "/old"),
+            ("TMP_OUTPUT_DIR", "/old"),
+            ("STORAGE_OBJECT_KEY", "old"),
+            ("EVENT_TIME", "old"),
+            ("EVENT", "old"),
+            ("CALL_ID", "old"),
+            ("TRACEPARENT", "old"),
+            ("TRACESTATE", "old"),
+            ("RESPONSE_HEADERS_PATH", "/old"),
+        ]);
+        let names: Vec<OsString> = inherited(&all).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["HTTP_PROXY", "MY_EVENT", "PATH"]);
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_named_with_the_right_one_and_never_with_its_value() {
+        let warnings = unknown(&environment(&[
+            ("BANDOG_EXEC_TIMOUT", "5m"),
+            ("BANDOG_TOKN", "s3cr3t"),
+            ("BANDOG_PORT", "9000"),
+            ("BANDOG_SOMETHING_ELSE", "x"),
+            ("BANDOG_LISTEN", ":1"),
+        ]));
+        assert_eq!(warnings.len(), 4, "{warnings:?}");
+        assert!(warnings[0].contains("BANDOG_EXEC_TIMEOUT?"), "{warnings:?}");
+        assert!(warnings[1].contains("LISTEN?"), "{warnings:?}");
+        assert!(warnings[2].contains("bandog check"), "{warnings:?}");
+        assert!(warnings[3].contains("BANDOG_TOKEN?"), "{warnings:?}");
+        assert!(!warnings.concat().contains("s3cr3t"));
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_a_service_called_bandog_is_no_mistake() {
+        let links = environment(&[
+            ("BANDOG_SERVICE_HOST", "10.0.0.1"),
+            ("BANDOG_SERVICE_PORT", "8080"),
+            ("BANDOG_SERVICE_PORT_HTTP", "8080"),
+            ("BANDOG_PORT", "tcp://10.0.0.1:8080"),
+            ("BANDOG_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+            ("BANDOG_PORT_8080_TCP_ADDR", "10.0.0.1"),
+            ("BANDOG_TEST_SERVICE_HOST", "10.0.0.1"),
+        ]);
+        assert_eq!(unknown(&links), Vec::<String>::new());
+    }
+
+    #[test]
+    fn distance_counts_the_steps() {
+        for (one, other, steps) in [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("abc", "acb", 2)] {
+            assert_eq!(distance(one, other), steps);
+            assert_eq!(distance(other, one), steps);
+        }
+    }
+}

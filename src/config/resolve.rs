@@ -1,0 +1,468 @@
+//! What was typed → what is meant.
+//!
+//! Nothing here reads the process environment, and no mistake ends it: each is noted, and the next setting is read.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io::Read as _,
+    net::SocketAddr,
+    path::{self, Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    Config, LogFormat, Metrics, Sources, Stdin, Token,
+    address::{self, Address},
+    document::{self, Document},
+    environment, function,
+    quantity::{self, DURATION_EXPECTED, SIZE_EXPECTED},
+    report::{Entry, Mistake, Origin, Resolution},
+    setting::{self, Fallback, Setting},
+};
+use crate::logs::Level;
+
+/// Bytes of a token file; a longer one is not a token, and no client sends headers of that size.
+const MAX_TOKEN: u64 = 8 * 1024;
+
+/// A value that somebody gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Given {
+    pub(super) value: OsString,
+    pub(super) origin: Origin,
+}
+
+/// Reads all of it.
+pub(super) fn resolve(sources: &Sources) -> Resolution {
+    let mut resolver = Resolver::new(sources);
+    let config = resolver.config();
+    let Resolver { entries, mut warnings, mistakes, .. } = resolver;
+    warnings.extend(environment::unknown(&sources.environment));
+    let config = config.filter(|_| mistakes.is_empty()).map(|config| Config { warnings: warnings.clone(), ..config });
+    Resolution { config, entries, warnings, mistakes }
+}
+
+/// Reads `--listen` alone, for a probe.
+pub(super) fn listen(sources: &Sources) -> Result<SocketAddr, Vec<Mistake>> {
+    let mut resolver = Resolver { document: None, ..Resolver::empty(sources) };
+    resolver.listen().ok_or(resolver.mistakes)
+}
+
+struct Resolver<'a> {
+    sources: &'a Sources,
+    /// The configuration file and what to call it, if there is one.
+    document: Option<(Document, String)>,
+    entries: Vec<Entry>,
+    warnings: Vec<String>,
+    mistakes: Vec<Mistake>,
+}
+
+impl<'a> Resolver<'a> {
+    fn empty(sources: &'a Sources) -> Self {
+        Self { sources, document: None, entries: Vec::new(), warnings: Vec::new(), mistakes: Vec::new() }
+    }
+
+    fn new(sources: &'a Sources) -> Self {
+        let mut resolver = Self::empty(sources);
+        resolver.document = resolver.read_document();
+        resolver
+    }
+
+    /// `None` only if something of it is a mistake.
+    fn config(&mut self) -> Option<Config> {
+        let command = self.command();
+        let mode = self.mode();
+        let stdin = self.choice(&setting::STDIN, &[("null", Stdin::Null), ("input", Stdin::Input)]);
+        let workspace = self.workspace();
+        let service = self.service();
+        let listen = self.listen();
+        let address_file = self.path(&setting::ADDRESS_FILE);
+        let token = self.token();
+        let max_body = self.size(&setting::MAX_BODY);
+        let exec_timeout = self.duration(&setting::EXEC_TIMEOUT);
+        let kill_grace = self.duration(&setting::KILL_GRACE);
+        let read_timeout = self.duration(&setting::READ_TIMEOUT);
+        let max_inflight = self.count(&setting::MAX_INFLIGHT);
+        let max_queue = self.count(&setting::MAX_QUEUE);
+        let queue_timeout = self.duration(&setting::QUEUE_TIMEOUT);
+        let max_logs = self.size(&setting::MAX_LOGS);
+        let log_level = self.log_level();
+        let log_format = self.choice(&setting::LOG_FORMAT, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let forward_logs = self.switch(&setting::FORWARD_LOGS);
+        let metrics = self.metrics();
+        let shutdown_delay = self.duration(&setting::SHUTDOWN_DELAY);
+        let drain_timeout = self.duration(&setting::DRAIN_TIMEOUT);
+        mode?;
+        Some(Config {
+            listen: listen?,
+            address_file: address_file?,
+            metrics: metrics?,
+            command,
+            environment: environment::inherited(&self.sources.environment),
+            service: service?,
+            log_level: log_level?,
+            log_format: log_format?,
+            forward_logs: forward_logs?,
+            max_logs: max_logs?,
+            exec_timeout: unless_zero(exec_timeout?),
+            kill_grace: kill_grace?,
+            max_inflight: max_inflight?,
+            max_queue: max_queue?,
+            queue_timeout: unless_zero(queue_timeout?),
+            max_body: max_body?,
+            read_timeout: unless_zero(read_timeout?),
+            token: token?,
+            workspace: workspace?,
+            shutdown_delay: shutdown_delay?,
+            drain_timeout: drain_timeout?,
+            stdin: stdin?,
+            warnings: Vec::new(),
+        })
+    }
+
+    // ---- where values come from ----
+
+    /// What was given for a setting: flag, variable, platform, file.
+    fn given(&self, setting: &'static Setting) -> Option<Given> {
+        if let Some(value) = self.sources.typed.value(setting.name) {
+            return Some(Given { value: value.to_owned(), origin: Origin::Flag });
+        }
+        let environment = &self.sources.environment;
+        let own = setting.variable();
+        if let Some(value) = environment.get(OsStr::new(&own)) {
+            return Some(Given { value: value.clone(), origin: Origin::Variable(own) });
+        }
+        // An empty variable of the platform is one that its template left empty; an empty one of bandog's own name is
+        // a mistake that must not be taken for a default.
+        for name in setting.platform {
+            if let Some(value) = function::non_empty(environment, name) {
+                return Some(Given { value: value.to_owned(), origin: Origin::Variable((*name).to_owned()) });
+            }
+        }
+        let (key, (document, file)) = (setting.key?, self.document.as_ref()?);
+        let value = match key {
+            "name" => document.name.as_ref(),
+            "log_level" => document.log_level.as_ref(),
+            _ => None,
+        }?;
+        Some(Given { value: value.into(), origin: Origin::File { key, file: file.clone() } })
+    }
+
+    fn given_or_default(&self, setting: &'static Setting) -> Option<Given> {
+        self.given(setting).or(match setting.default {
+            Fallback::Text(text) => Some(Given { value: text.into(), origin: Origin::Default }),
+            Fallback::Described(_) => None,
+        })
+    }
+
+    fn note(&mut self, setting: &Setting, value: impl Into<String>, origin: Origin) {
+        let value = if setting.secret { "***".to_owned() } else { value.into() };
+        self.entries.push(Entry { name: setting.flag(), value, origin });
+    }
+
+    fn note_unset(&mut self, setting: &Setting) {
+        self.entries.push(Entry { name: setting.flag(), value: "-".to_owned(), origin: Origin::Default });
+    }
+
+    fn wrong(&mut self, setting: &Setting, given: Option<Given>, advice: impl Into<String>) {
+        let (value, origin) = match given {
+            Some(given) => (Some(given.value.to_string_lossy().into_owned()), given.origin),
+            None => (None, Origin::Default),
+        };
+        let value = value.filter(|_| !setting.secret);
+        self.mistakes.push(Mistake { name: setting.flag(), value, origin, advice: advice.into() });
+    }
+
+    /// Reads the text of a setting that has a default. Blanks around it, such as the newline that a mounted file or a
+    /// YAML block leaves, are no part of it.
+    fn read<T>(&mut self, setting: &'static Setting, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let given = self.given_or_default(setting)?;
+        let text = given.value.to_string_lossy().trim_ascii().to_owned();
+        self.note(setting, text.clone(), given.origin.clone());
+        let value = parse(&text);
+        if value.is_none() {
+            self.wrong(setting, Some(given), format!("expected {expected}"));
+        }
+        value
+    }
+
+    fn duration(&mut self, setting: &'static Setting) -> Option<Duration> {
+        self.read(setting, DURATION_EXPECTED, quantity::duration)
+    }
+
+    fn size(&mut self, setting: &'static Setting) -> Option<u64> {
+        self.read(setting, SIZE_EXPECTED, quantity::size)
+    }
+
+    fn count(&mut self, setting: &'static Setting) -> Option<usize> {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        self.read(setting, "a whole number such as 0 or 16", |text| text.parse().ok().filter(|_| digits(text)))
+    }
+
+    fn switch(&mut self, setting: &'static Setting) -> Option<bool> {
+        self.read(setting, "true or false", |text| match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => None,
+        })
+    }
+
+    fn choice<T: Copy>(&mut self, setting: &'static Setting, choices: &[(&str, T)]) -> Option<T> {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        self.read(setting, &names.join(" or "), |text| {
+            choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, value)| *value)
+        })
+    }
+
+    /// A path that may be absent; the outer `None` is a mistake.
+    #[expect(clippy::option_option, reason = "a mistake, nothing, and something are three things")]
+    fn path(&mut self, setting: &'static Setting) -> Option<Option<PathBuf>> {
+        let Some(given) = self.given(setting) else {
+            self.note_unset(setting);
+            return Some(None);
+        };
+        self.note(setting, given.value.to_string_lossy(), given.origin.clone());
+        let path = path::absolute(&given.value).ok();
+        if path.is_none() {
+            self.wrong(setting, Some(given), "expected a path");
+        }
+        path.map(Some)
+    }
+
+    // ---- settings with rules of their own ----
+
+    fn read_document(&mut self) -> Option<(Document, String)> {
+        let setting = &setting::CONFIG;
+        let (bytes, given) = if let Some(given) = self.given(setting) {
+            (read_bounded(Path::new(&given.value), document::MAX_BYTES), given)
+        } else if self.sources.paths.config.symlink_metadata().is_ok() {
+            let given = Given { value: self.sources.paths.config.clone().into(), origin: Origin::Default };
+            (read_bounded(&self.sources.paths.config, document::MAX_BYTES), given)
+        } else if let Some(encoded) = function::non_empty(&self.sources.environment, "FUNCTION_CONFIG") {
+            let origin = Origin::Variable("FUNCTION_CONFIG".to_owned());
+            let decoded = base64_simd::forgiving_decode_to_vec(encoded.as_encoded_bytes());
+            (
+                decoded.map_err(|_| "expected YAML in base64".to_owned()),
+                Given { value: "(YAML in base64)".into(), origin },
+            )
+        } else {
+            self.note_unset(setting);
+            return None;
+        };
+        self.note(setting, given.value.to_string_lossy(), given.origin.clone());
+        let file = match &given.origin {
+            Origin::Variable(name) if name == "FUNCTION_CONFIG" => name.clone(),
+            _ => given.value.to_string_lossy().into_owned(),
+        };
+        let parsed = bytes.and_then(|bytes| Document::parse(&bytes).map_err(|error| format!("expected {error}")));
+        match parsed {
+            Ok(document) => Some((document, file)),
+            Err(advice) => {
+                self.wrong(setting, Some(given), advice);
+                None
+            }
+        }
+    }
+
+    fn command(&mut self) -> Option<super::Command> {
+        let script = self.given(&setting::SCRIPT);
+        let typed = &self.sources.typed;
+        if !typed.command.is_empty() && typed.value("script").is_some() {
+            self.warnings.push("--script: ignored, since a command is given after --".to_owned());
+        }
+        match function::choose(self.sources, script) {
+            Ok((command, origin)) => {
+                let words = command.arguments.iter().map(|word| word.to_string_lossy());
+                let mut shown = shell_words::join(words);
+                if command.inline_script.is_some() {
+                    shown.push_str(" (the script in SCRIPT)");
+                }
+                self.entries.push(Entry { name: "function".to_owned(), value: shown, origin });
+                Some(command)
+            }
+            Err(mistake) => {
+                let origin = mistake.origin.clone();
+                self.entries.push(Entry { name: "function".to_owned(), value: "-".to_owned(), origin });
+                self.mistakes.push(mistake);
+                None
+            }
+        }
+    }
+
+    fn mode(&mut self) -> Option<()> {
+        self.read(&setting::MODE, "files; this version has no other mode", |text| {
+            text.eq_ignore_ascii_case("files").then_some(())
+        })
+    }
+
+    fn listen(&mut self) -> Option<SocketAddr> {
+        let setting = &setting::LISTEN;
+        let given = self.given_or_default(setting)?;
+        let text = given.value.to_string_lossy().trim_ascii().to_owned();
+        if given.origin == Origin::Variable("PORT".to_owned()) {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let Some(port) = text.parse::<u16>().ok().filter(|_| digits) else {
+                self.note(setting, text, given.origin.clone());
+                self.wrong(setting, Some(given), "expected a port number from 0 to 65535");
+                return None;
+            };
+            self.note(setting, format!("0.0.0.0:{port}"), given.origin);
+            return Some(SocketAddr::from(([0, 0, 0, 0], port)));
+        }
+        self.address(setting, given, &text, address::EXPECTED)
+    }
+
+    fn metrics(&mut self) -> Option<Metrics> {
+        let setting = &setting::METRICS;
+        let given = self.given_or_default(setting)?;
+        let text = given.value.to_string_lossy().trim_ascii().to_owned();
+        let word = match text.to_ascii_lowercase().as_str() {
+            "on" => Some(Metrics::On),
+            "off" => Some(Metrics::Off),
+            _ => None,
+        };
+        if word.is_some() {
+            self.note(setting, text, given.origin);
+            return word;
+        }
+        self.address(setting, given, &text, "on, off, or an address such as :8081").map(Metrics::At)
+    }
+
+    fn address(&mut self, setting: &'static Setting, given: Given, text: &str, expected: &str) -> Option<SocketAddr> {
+        self.note(setting, text, given.origin.clone());
+        let Some(address) = Address::parse(text) else {
+            self.wrong(setting, Some(given), format!("expected {expected}"));
+            return None;
+        };
+        match address.resolve() {
+            Ok(address) => Some(address),
+            Err(error) => {
+                self.wrong(setting, Some(given), format!("cannot find the address of that name: {error}"));
+                None
+            }
+        }
+    }
+
+    fn log_level(&mut self) -> Option<Level> {
+        let level: Level =
+            self.read(&setting::LOG_LEVEL, "DEBUG, INFO, WARNING, ERROR or CRITICAL", |text| text.parse().ok())?;
+        if let Some(entry) = self.entries.last_mut() {
+            level.name().clone_into(&mut entry.value);
+        }
+        Some(level)
+    }
+
+    #[expect(clippy::option_option, reason = "a mistake, nothing, and something are three things")]
+    fn service(&mut self) -> Option<Option<String>> {
+        let setting = &setting::SERVICE;
+        let Some(given) = self.given(setting) else {
+            self.note_unset(setting);
+            return Some(None);
+        };
+        let text = given.value.to_str().map(str::trim).unwrap_or_default().to_owned();
+        self.note(setting, text.clone(), given.origin.clone());
+        // It is compared with one segment of a path.
+        if text.is_empty() || text.contains(|letter: char| letter == '/' || letter.is_control()) {
+            self.wrong(setting, Some(given), "expected a name without slashes");
+            return None;
+        }
+        Some(Some(text))
+    }
+
+    #[expect(clippy::option_option, reason = "a mistake, nothing, and something are three things")]
+    fn token(&mut self) -> Option<Option<Token>> {
+        let (value, file) = (self.given(&setting::TOKEN), self.given(&setting::TOKEN_FILE));
+        for (setting, given) in [(&setting::TOKEN, &value), (&setting::TOKEN_FILE, &file)] {
+            match given {
+                Some(given) => self.note(setting, given.value.to_string_lossy(), given.origin.clone()),
+                None => self.note_unset(setting),
+            }
+        }
+        match (value, file) {
+            (None, None) => Some(None),
+            (Some(value), Some(_)) => {
+                self.wrong(&setting::TOKEN, Some(value), "given together with --token-file; keep one of them");
+                None
+            }
+            (Some(value), None) => match check_token(value.value.as_encoded_bytes()) {
+                Ok(token) => Some(Some(Token::Value(token))),
+                Err(advice) => {
+                    self.wrong(&setting::TOKEN, Some(value), advice);
+                    None
+                }
+            },
+            (None, Some(given)) => {
+                let path = path::absolute(&given.value).map_err(|_| "expected a path".to_owned());
+                let checked = path.and_then(|path| {
+                    check_token(&read_bounded(&path, MAX_TOKEN)?)?;
+                    Ok(path)
+                });
+                match checked {
+                    Ok(path) => Some(Some(Token::File(path))),
+                    Err(advice) => {
+                        self.wrong(&setting::TOKEN_FILE, Some(given), advice);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn workspace(&mut self) -> Option<PathBuf> {
+        let setting = &setting::WORKSPACE;
+        let given = self.given_or_default(setting)?;
+        self.note(setting, given.value.to_string_lossy(), given.origin.clone());
+        match usable_directory(Path::new(&given.value)) {
+            Ok(directory) => Some(directory),
+            Err(advice) => {
+                self.wrong(setting, Some(given), advice);
+                None
+            }
+        }
+    }
+}
+
+fn unless_zero(duration: Duration) -> Option<Duration> {
+    (!duration.is_zero()).then_some(duration)
+}
+
+/// A token without the blanks around it, if a header could carry it.
+fn check_token(bytes: &[u8]) -> Result<String, String> {
+    let token = bytes.trim_ascii();
+    if token.is_empty() {
+        return Err("the token is empty, so that nobody or everybody could call; set one, or unset it".to_owned());
+    }
+    match str::from_utf8(token) {
+        Ok(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
+        _ => Err("expected a token of visible ASCII characters without blanks, as a header can carry it".to_owned()),
+    }
+}
+
+/// The whole of a file of at most `max` bytes, or what to do about it. No more than that is ever read: the path may
+/// name a device.
+fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    file.take(max + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > max {
+        return Err(format!("expected a file of at most {}", quantity::size_text(max)));
+    }
+    Ok(bytes)
+}
+
+/// The absolute path of a directory in which a directory could be made just now.
+fn usable_directory(directory: &Path) -> Result<PathBuf, String> {
+    const NEXT: &str = "name another with --workspace or mount a volume there";
+    let absolute = path::absolute(directory).map_err(|_| "expected a directory".to_owned())?;
+    match fs::metadata(&absolute) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(format!("not a directory; {NEXT}")),
+        Err(error) => return Err(format!("cannot be used: {error}; {NEXT}")),
+    }
+    // Permissions, read-only mounts, quotas and full disks all show in the one real attempt.
+    let probe = tempfile::Builder::new().prefix("bandog-check-").tempdir_in(&absolute);
+    probe
+        .and_then(tempfile::TempDir::close)
+        .map_err(|error| format!("cannot make a directory in it: {}; {NEXT}", error.kind()))?;
+    Ok(absolute)
+}
