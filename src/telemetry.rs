@@ -1,0 +1,269 @@
+//! The container's own log, on standard error: bandog's lines, and the functions' output when it is forwarded.
+//!
+//! Events go through `tracing`, so that hyper's and everybody's go the same way. What the *caller* may see of an
+//! invocation is captured in [`crate::logs`].
+//!
+//! ```text
+//! 2026-11-20 14:49:56,867 - supervisor - INFO - [CALL ID] message name=value
+//! {"call_id":"…","level":"INFO","logger":"supervisor","message":"…","name":"value","time":"2026-11-20T14:49:56.867Z"}
+//! ```
+
+mod writer;
+
+use std::{
+    fmt::{self, Write as _},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt as _},
+};
+
+use crate::{
+    config::LogFormat,
+    logs::{Level, stamp},
+};
+use writer::Writer;
+
+/// The field of an event that names the invocation.
+const CALL_ID: &str = "call_id";
+
+/// Set once, by [`init`]; without it (in a test, in a program that uses the library) nothing is forwarded.
+static SINK: OnceLock<Sink> = OnceLock::new();
+
+/// Starts the container log at `level` in `format`. To be called once, at start.
+///
+/// # Errors
+/// The kernel refuses the thread that writes.
+pub fn init(level: Level, format: LogFormat) -> std::io::Result<()> {
+    let sink = SINK.get_or_init(|| Sink { level, format, writer: Writer::new() });
+    sink.writer.start()?;
+    // A second call finds a subscriber in place, which is this one.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Container(sink)));
+    Ok(())
+}
+
+/// Waits until what was logged so far has been written, at most `limit`: a reader that has stopped reading does not
+/// hold up the end.
+pub fn flush(limit: Duration) {
+    if let Some(sink) = SINK.get() {
+        sink.writer.flush(limit);
+    }
+}
+
+/// One of bandog's own lines about an invocation.
+pub fn note(call_id: &str, level: Level, moment: Timestamp, message: &str) {
+    if let Some(sink) = SINK.get().filter(|sink| level >= sink.level) {
+        sink.write(&Line { moment, level, logger: "supervisor", call_id, message, fields: &[] });
+    }
+}
+
+/// A line that a function wrote.
+pub fn forward(call_id: &str, message: &str) {
+    if let Some(sink) = SINK.get() {
+        let moment = Timestamp::now();
+        sink.write(&Line { moment, level: Level::Debug, logger: "function", call_id, message, fields: &[] });
+    }
+}
+
+/// Whether lines of this level are written.
+#[must_use]
+pub fn shows(level: Level) -> bool {
+    SINK.get().is_some_and(|sink| level >= sink.level)
+}
+
+#[derive(Debug)]
+struct Sink {
+    level: Level,
+    format: LogFormat,
+    writer: Writer,
+}
+
+impl Sink {
+    fn write(&self, line: &Line<'_>) {
+        let mut text = match self.format {
+            LogFormat::Text => line.text(),
+            LogFormat::Json => line.json(),
+        };
+        text.push('\n');
+        self.writer.write(text.as_bytes());
+    }
+}
+
+/// What a line says.
+struct Line<'a> {
+    moment: Timestamp,
+    level: Level,
+    logger: &'a str,
+    /// Empty if it is about no invocation.
+    call_id: &'a str,
+    message: &'a str,
+    fields: &'a [(&'static str, Value)],
+}
+
+impl Line<'_> {
+    fn text(&self) -> String {
+        let mut line = format!("{} - {} - {} - ", stamp(self.moment), self.logger, self.level);
+        if !self.call_id.is_empty() {
+            let _ = write!(line, "[{}] ", self.call_id);
+        }
+        escape_controls(self.message, &mut line);
+        for (name, value) in self.fields {
+            let _ = match value {
+                Value::String(text) if is_plain(text) => write!(line, " {name}={text}"),
+                other => write!(line, " {name}={other}"),
+            };
+        }
+        line
+    }
+
+    fn json(&self) -> String {
+        let mut object = Map::new();
+        object.insert("time".to_owned(), self.moment.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string().into());
+        object.insert("level".to_owned(), self.level.name().into());
+        object.insert("logger".to_owned(), self.logger.into());
+        if !self.call_id.is_empty() {
+            object.insert(CALL_ID.to_owned(), self.call_id.into());
+        }
+        object.insert("message".to_owned(), self.message.into());
+        for (name, value) in self.fields {
+            object.insert((*name).to_owned(), value.clone());
+        }
+        Value::Object(object).to_string()
+    }
+}
+
+/// Whether a value can stand in a line of text without quotes.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
+}
+
+/// Control characters other than a tab, written as `\xNN`, so that what a client or a function chose (a path, a file
+/// name) cannot forge a line.
+pub fn escape_controls(text: &str, out: &mut String) {
+    for char in text.chars() {
+        if char.is_control() && char != '\t' {
+            let _ = write!(out, "\\x{:02x}", u32::from(char));
+        } else {
+            out.push(char);
+        }
+    }
+}
+
+/// The layer that writes tracing's events.
+#[derive(Debug)]
+struct Container(&'static Sink);
+
+impl<S: Subscriber> Layer<S> for Container {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        let level = level_of(metadata);
+        // What libraries say below a warning is about their inside.
+        level >= self.0.level && (level >= Level::Warning || metadata.target().starts_with(env!("CARGO_CRATE_NAME")))
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        self.0.write(&Line {
+            moment: Timestamp::now(),
+            level: level_of(event.metadata()),
+            logger: "supervisor",
+            call_id: &fields.call_id,
+            message: &fields.message,
+            fields: &fields.others,
+        });
+    }
+}
+
+fn level_of(metadata: &Metadata<'_>) -> Level {
+    match *metadata.level() {
+        tracing::Level::ERROR => Level::Error,
+        tracing::Level::WARN => Level::Warning,
+        tracing::Level::INFO => Level::Info,
+        tracing::Level::DEBUG | tracing::Level::TRACE => Level::Debug,
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    call_id: String,
+    others: Vec<(&'static str, Value)>,
+}
+
+impl Fields {
+    fn add(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::String(text)) => self.message = text,
+            (CALL_ID, Value::String(text)) => self.call_id = text,
+            (name, value) => self.others.push((name, value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> Line<'a> {
+        let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
+        Line { moment, level, logger: "supervisor", call_id, message, fields }
+    }
+
+    #[test]
+    fn a_text_line_reads_as_the_contract_says_with_the_call_id() {
+        let text = line(Level::Info, "abc", "input ready", &[("bytes", 7.into())]).text();
+        assert_eq!(text, "2026-11-20 14:49:56,867 - supervisor - INFO - [abc] input ready bytes=7");
+    }
+
+    #[test]
+    fn a_line_break_in_a_message_cannot_forge_a_line() {
+        let text = line(Level::Info, "", "a\nb\u{1b}[0m", &[("path", "x\ny".into())]).text();
+        assert_eq!(text, "2026-11-20 14:49:56,867 - supervisor - INFO - a\\x0ab\\x1b[0m path=\"x\\ny\"");
+    }
+
+    #[test]
+    fn a_json_line_parses_and_holds_every_field() {
+        let json = line(Level::Error, "abc", "said \"no\"\n", &[("exit", 3.into())]).json();
+        let value: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(value["time"], "2026-11-20T14:49:56.867Z");
+        assert_eq!(value["level"], "ERROR");
+        assert_eq!(value["call_id"], "abc");
+        assert_eq!(value["message"], "said \"no\"\n");
+        assert_eq!(value["exit"], 3);
+    }
+}
