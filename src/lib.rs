@@ -2,4 +2,7 @@
 
 pub mod config;
 pub mod logs;
+// The one module that may use `unsafe`: clone(2) as vfork, and wait and signal calls without a safe wrapper.
+#[expect(unsafe_code, reason = "starting a process at vfork speed has no safe interface")]
+pub mod process;
 pub mod telemetry;

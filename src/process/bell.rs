@@ -1,0 +1,123 @@
+//! The bell that wakes a supervising thread, and the order to stop that it announces.
+
+use std::{
+    cell::RefCell,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU8, Ordering, fence},
+    },
+};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::Cause;
+
+/// An eventfd(2): rung from any thread, heard in poll(2).
+#[derive(Debug)]
+pub struct Bell(OwnedFd);
+
+impl Bell {
+    /// A silent bell.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    /// Wakes whoever polls it, now or later.
+    pub fn ring(&self) {
+        // The only failure is a counter near 2^64, which means that it rings already.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Makes it silent again.
+    pub fn silence(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
+    }
+
+    /// The calling thread's own bell, made once a thread: a thread supervises one process at a time, and a ring that
+    /// comes too late for one process only makes the next look once more at its own [`Cancel`].
+    pub(super) fn of_this_thread() -> io::Result<Arc<Self>> {
+        thread_local! {
+            static BELL: RefCell<Option<Arc<Bell>>> = const { RefCell::new(None) };
+        }
+        BELL.with_borrow_mut(|bell| match bell {
+            Some(bell) => Ok(Arc::clone(bell)),
+            None => Ok(Arc::clone(bell.insert(Arc::new(Self::new()?)))),
+        })
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The order to stop an invocation, shared by who gives it and who obeys. Clones give the same order.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<Order>);
+
+#[derive(Debug, Default)]
+struct Order {
+    /// 0 for none, else [`code`] of the cause. The first order stands.
+    cause: AtomicU8,
+    /// No grace period: SIGKILL at once.
+    now: AtomicBool,
+    /// Rung when the order changes; set once a thread supervises.
+    bell: OnceLock<Arc<Bell>>,
+}
+
+impl Cancel {
+    /// No order yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Orders the process to be terminated: SIGTERM, grace period, SIGKILL.
+    pub fn cancel(&self, cause: Cause) {
+        let _ = self.0.cause.compare_exchange(0, code(cause), Ordering::SeqCst, Ordering::SeqCst);
+        self.ring();
+    }
+
+    /// Orders it to be killed without a grace period.
+    pub fn cancel_now(&self, cause: Cause) {
+        self.0.now.store(true, Ordering::SeqCst);
+        self.cancel(cause);
+    }
+
+    /// Who ordered it, if anybody did.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        [Cause::ClientGone, Cause::Shutdown]
+            .into_iter()
+            .find(|cause| code(*cause) == self.0.cause.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn is_now(&self) -> bool {
+        self.0.now.load(Ordering::SeqCst)
+    }
+
+    /// From here on an order rings this bell. Look at [`Cancel::cause`] after this, not before: an order given in
+    /// between would be missed.
+    pub(super) fn attach(&self, bell: &Arc<Bell>) {
+        let _ = self.0.bell.set(Arc::clone(bell));
+        // With the fence in `ring`: either this thread sees the order, or who gives it sees the bell.
+        fence(Ordering::SeqCst);
+    }
+
+    fn ring(&self) {
+        fence(Ordering::SeqCst);
+        if let Some(bell) = self.0.bell.get() {
+            bell.ring();
+        }
+    }
+}
+
+fn code(cause: Cause) -> u8 {
+    match cause {
+        Cause::ClientGone => 1,
+        Cause::Shutdown => 2,
+    }
+}

@@ -1,0 +1,255 @@
+//! Starting a process at the speed of vfork(2), without posix_spawn(3)'s walk over all signals and without ever
+//! copying page tables: clone(2) with `CLONE_VM | CLONE_VFORK`, as C libraries do it themselves.
+//!
+//! What happens between clone and exec is in [`in_child`]; it runs on borrowed memory and may only make system calls.
+
+use std::{
+    borrow::Cow,
+    ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_void},
+    io::{self, Read as _},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+        unix::ffi::{OsStrExt as _, OsStringExt as _},
+    },
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+use super::{Child, Group, SpawnError};
+
+/// What to start, ready for exec: made once, used for every invocation.
+#[derive(Debug)]
+pub struct Program {
+    path: CString,
+    arguments: Vec<CString>,
+    /// `NAME=value`, inherited by every invocation.
+    environment: Vec<CString>,
+}
+
+impl Program {
+    /// Prepares `path` with `arguments` (the name it sees itself under first) and the environment it inherits.
+    ///
+    /// # Errors
+    /// A NUL byte in any of them, which exec cannot pass on.
+    pub fn new(
+        path: &Path,
+        arguments: &[OsString],
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> io::Result<Self> {
+        let arguments = arguments.iter().map(|argument| CString::new(argument.as_bytes())).collect::<Result<_, _>>()?;
+        let environment =
+            environment.into_iter().map(|(name, value)| variable(&name, &value)).collect::<io::Result<_>>()?;
+        Ok(Self { path: CString::new(path.as_os_str().as_bytes())?, arguments, environment })
+    }
+
+    /// The names of the variables in its inherited environment.
+    pub fn environment_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.environment.iter().map(|pair| {
+            let bytes = pair.as_bytes();
+            String::from_utf8_lossy(bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes))
+        })
+    }
+
+    /// The file that is executed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(self.path.to_bytes()))
+    }
+}
+
+/// `NAME=value` as exec takes it.
+///
+/// # Errors
+/// A NUL byte in either.
+pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
+    let mut pair = OsString::with_capacity(name.len() + value.len() + 1);
+    pair.push(name);
+    pair.push("=");
+    pair.push(value);
+    Ok(CString::new(pair.into_vec())?)
+}
+
+/// Starts `program` in a process group of its own, with `variables` on top of its environment, `stdin` as standard
+/// input and `output` as both standard output and standard error. It has no other descriptor (all of ours are closed
+/// on exec), no signal blocked and none ignored.
+///
+/// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
+pub fn spawn(
+    program: &Program,
+    variables: &[CString],
+    stdin: BorrowedFd<'_>,
+    output: BorrowedFd<'_>,
+) -> Result<Child, SpawnError> {
+    let failed = |source| SpawnError { program: program.path().to_owned(), source };
+    let mut arguments: Vec<*const c_char> = program.arguments.iter().map(|text| text.as_ptr()).collect();
+    arguments.push(std::ptr::null());
+    let mut environment: Vec<*const c_char> =
+        program.environment.iter().chain(variables).map(|text| text.as_ptr()).collect();
+    environment.push(std::ptr::null());
+    match start(&program.path, &arguments, &environment, stdin, output) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) && is_text(program.path()) => {
+            let shell = c"/bin/sh";
+            arguments.splice(..1, [shell.as_ptr(), program.path.as_ptr()]);
+            start(shell, &arguments, &environment, stdin, output).map_err(failed)
+        }
+        result => result.map_err(failed),
+    }
+}
+
+/// Whether a file that the kernel does not take for a program may be a script: no NUL in its first line's worth of
+/// bytes (the test that bash makes).
+fn is_text(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut start));
+    read.is_ok() && !start.contains(&0)
+}
+
+/// What the child needs, in the parent's memory. Read-only there but for `error`.
+struct Order<'a> {
+    path: &'a CStr,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+    stdin: c_int,
+    output: c_int,
+    ignored: &'a [c_int],
+    /// `errno` of the call that failed; 0 while none has.
+    error: c_int,
+}
+
+/// Bytes of stack for [`in_child`], which calls nothing but thin wrappers of system calls: 16 KiB is several times
+/// what it uses. Being on the parent's own stack it costs no allocation.
+const CHILD_STACK: usize = 16 * 1024;
+
+#[repr(align(16))]
+struct Stack(MaybeUninit<[u8; CHILD_STACK]>);
+
+fn start(
+    path: &CStr,
+    arguments: &[*const c_char],
+    environment: &[*const c_char],
+    stdin: BorrowedFd<'_>,
+    output: BorrowedFd<'_>,
+) -> io::Result<Child> {
+    let mut order = Order {
+        path,
+        arguments: arguments.as_ptr(),
+        environment: environment.as_ptr(),
+        stdin: stdin.as_raw_fd(),
+        output: output.as_raw_fd(),
+        ignored: ignored_signals(),
+        error: 0,
+    };
+    let mut stack = Stack(MaybeUninit::uninit());
+    let mut pidfd: c_int = -1;
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `all` is initialised by sigfillset, `before` by pthread_sigmask. With every signal blocked no handler
+    // of ours can run in the child while it shares our memory. The child runs `in_child` on `stack`, whose top is
+    // 16-byte aligned; CLONE_VFORK keeps this thread suspended until the child has called exec or _exit, so that
+    // `order`, `stack` and what they point to outlive the child's use of them, and nothing else uses them meanwhile.
+    // With CLONE_PIDFD the kernel stores a descriptor through the fifth argument.
+    let pid = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
+        let pid = libc::clone(
+            in_child,
+            stack.0.as_mut_ptr().cast::<u8>().add(CHILD_STACK).cast::<c_void>(),
+            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD,
+            (&raw mut order).cast::<c_void>(),
+            &raw mut pidfd,
+        );
+        let error = io::Error::last_os_error();
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+        if pid < 0 {
+            return Err(error);
+        }
+        pid
+    };
+    // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which nobody else knows.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let child = Child { group: Group::of_child(pid), pidfd, reaped: false };
+    // SAFETY: the child wrote through a pointer to `order`; a volatile read sees it whatever the compiler assumed.
+    match unsafe { (&raw const order.error).read_volatile() } {
+        0 => Ok(child),
+        errno => {
+            // It has left already; dropping the child reaps it.
+            drop(child);
+            Err(io::Error::from_raw_os_error(errno))
+        }
+    }
+}
+
+/// What happens between clone and exec. Shares the parent's memory: no allocation, no lock, no panic; system calls
+/// only.
+extern "C" fn in_child(order: *mut c_void) -> c_int {
+    // SAFETY: `start` passes a pointer to its `Order`, which lives until this function has called exec or _exit. All
+    // calls are plain system calls on values from it; the strings and arrays end with NUL and null.
+    unsafe {
+        let order = order.cast::<Order<'_>>();
+        let default: KernelAction = [0; 8];
+        let none = std::ptr::null::<KernelAction>();
+        for signal in (*order).ignored {
+            libc::syscall(libc::SYS_rt_sigaction, *signal, default.as_ptr(), none, KERNEL_MASK);
+        }
+        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        let ready = libc::setpgid(0, 0) == 0
+            && libc::dup2((*order).stdin, 0) == 0
+            && libc::dup2((*order).output, 1) == 1
+            && libc::dup2((*order).output, 2) == 2
+            && libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) == 0;
+        if ready {
+            libc::execve((*order).path.as_ptr(), (*order).arguments, (*order).environment);
+        }
+        (&raw mut (*order).error).write_volatile(*libc::__errno_location());
+        libc::_exit(127)
+    }
+}
+
+/// What rt_sigaction(2) takes and gives: the handler first, then flags, restorer and mask, in an order that differs
+/// between architectures. All zero is the default disposition with nothing else.
+type KernelAction = [usize; 8];
+
+/// Bytes of the kernel's signal mask.
+const KERNEL_MASK: usize = 8;
+
+/// Signals that the kernel knows. Two of them the C library keeps for itself and hides, but hands down all the same.
+const SIGNALS: std::ops::RangeInclusive<c_int> = 1..=64;
+
+/// The signals this process ignores, which exec would hand down: SIGPIPE (Rust's start-up ignores it) and what the
+/// parent of bandog left ignored (nohup, some CI systems). Looked up once: nothing here changes a disposition later.
+pub(super) fn ignored_signals() -> &'static [c_int] {
+    static IGNORED: OnceLock<Vec<c_int>> = OnceLock::new();
+    IGNORED.get_or_init(|| {
+        let is_ignored = |signal: &c_int| {
+            let mut action: KernelAction = [0; 8];
+            let none = std::ptr::null::<KernelAction>();
+            // SAFETY: asks for the disposition only, and `action` is larger than any architecture's structure.
+            let known =
+                unsafe { libc::syscall(libc::SYS_rt_sigaction, *signal, none, action.as_mut_ptr(), KERNEL_MASK) } == 0;
+            known && action[0] == libc::SIG_IGN
+        };
+        SIGNALS.filter(is_ignored).collect()
+    })
+}
+
+/// An empty standard input: `/dev/null`, or where there is none (an image without `/dev`) an empty nameless file.
+///
+/// # Errors
+/// Neither can be had: no descriptors left.
+pub fn empty_input() -> io::Result<OwnedFd> {
+    let null = PathBuf::from("/dev/null");
+    match rustix::fs::open(&null, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(fd) => Ok(fd),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS) => {
+            let empty = memfd_create("empty", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+            // All functions share it, and it stays empty.
+            fcntl_add_seals(&empty, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+            Ok(empty)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,211 @@
+//! One loop for each child: its output, its end, the clock and the order to stop, all in one poll(2).
+
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::Signal,
+};
+
+use super::{Bell, Cancel, Cause, Child, Exit, stragglers};
+
+/// Bytes read from the pipe at once: the capacity of a pipe, so that one read empties it.
+const READ_SIZE: usize = 64 * 1024;
+
+/// How long to wait before looking again at an observer that is behind: long enough to cost nothing, short enough
+/// that a person does not see it.
+const CATCH_UP: Duration = Duration::from_millis(50);
+
+/// The rules a process runs under.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// How long it may run; `None` for no limit.
+    pub timeout: Option<Duration>,
+    /// How long it has between SIGTERM and SIGKILL.
+    pub grace: Duration,
+}
+
+/// What brought the end about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The process itself.
+    Itself,
+    /// It ran longer than [`Rules::timeout`].
+    TimedOut,
+    /// The order to stop.
+    Cancelled(Cause),
+}
+
+/// Whether the observer of the output has seen all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Call again when there is more.
+    UpToDate,
+    /// Its reader is slow: call again soon even if nothing new was written. The function is never held up for it.
+    Behind,
+    /// Nothing to do before this moment (a heartbeat is due then).
+    Until(Instant),
+}
+
+/// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group is
+/// killed, and so is what has left the group and still carries `mark` (`NAME=value`) in its environment.
+///
+/// `output` is the read end, not blocking, of the pipe that the child writes to; the caller keeps the write end open
+/// too, so that a child which closes its end early (a daemon's habit) does not make poll(2) return over and over.
+/// `observe` is given what was written, in order, and nothing (an empty slice) when it asked to be called again.
+///
+/// # Errors
+/// The supervision itself failed; the child has been killed then.
+pub fn supervise(
+    mut child: Child,
+    output: &OwnedFd,
+    rules: Rules,
+    cancel: &Cancel,
+    mark: &[u8],
+    observe: &mut dyn FnMut(&[u8]) -> Pace,
+) -> io::Result<(Exit, End)> {
+    let bell = Bell::of_this_thread()?;
+    cancel.attach(&bell);
+    let end = follow(&child, output, rules, cancel, &bell, observe)?;
+    // Before the leader is reaped: until then its group's number cannot belong to anybody else.
+    child.group.signal(Signal::KILL);
+    drain(output, observe)?;
+    let exit = child.reap()?;
+    stragglers::wait_for_end_of(child.group);
+    stragglers::kill_marked(mark);
+    Ok((exit, end))
+}
+
+/// How far the termination has got.
+enum Stage {
+    Running { deadline: Option<Instant> },
+    Terminating { end: End, kill_at: Instant },
+    Killed { end: End },
+}
+
+/// Returns when the process has exited (and not been reaped yet).
+fn follow(
+    child: &Child,
+    output: &OwnedFd,
+    rules: Rules,
+    cancel: &Cancel,
+    bell: &Arc<Bell>,
+    observe: &mut dyn FnMut(&[u8]) -> Pace,
+) -> io::Result<End> {
+    let mut stage = Stage::Running { deadline: rules.timeout.and_then(|limit| Instant::now().checked_add(limit)) };
+    let mut buffer = vec![0; READ_SIZE];
+    let mut look_again = None;
+    loop {
+        stage = advance(stage, child, rules, cancel);
+        let alarm = match &stage {
+            Stage::Running { deadline } => *deadline,
+            Stage::Terminating { kill_at, .. } => Some(*kill_at),
+            Stage::Killed { .. } => None,
+        };
+        let mut events = [
+            PollFd::new(&child.pidfd, PollFlags::IN),
+            PollFd::new(output, PollFlags::IN),
+            PollFd::new(&**bell, PollFlags::IN),
+        ];
+        let wait = alarm.into_iter().chain(look_again).min().map(until);
+        match poll(&mut events, wait.as_ref()) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let [exited, written, rung] = events.map(|event| !event.revents().is_empty());
+        if rung {
+            bell.silence();
+        }
+        let mut news = false;
+        if written {
+            let read = read(output, &mut buffer)?;
+            if read > 0 {
+                look_again = next_look(observe(&buffer[..read]));
+                news = true;
+            }
+        }
+        if exited {
+            return Ok(match stage {
+                Stage::Running { .. } => End::Itself,
+                Stage::Terminating { end, .. } | Stage::Killed { end } => end,
+            });
+        }
+        if !news && look_again.is_some_and(|moment| moment <= Instant::now()) {
+            look_again = next_look(observe(&[]));
+        }
+    }
+}
+
+/// Takes the steps that are due: SIGTERM at the deadline or on order, SIGKILL after the grace period.
+fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage {
+    let now = Instant::now();
+    let stage = match stage {
+        Stage::Running { deadline } => {
+            let end = match cancel.cause() {
+                Some(cause) => End::Cancelled(cause),
+                None if deadline.is_some_and(|deadline| deadline <= now) => End::TimedOut,
+                None => return Stage::Running { deadline },
+            };
+            child.group.signal(Signal::TERM);
+            // A stopped process gets its SIGTERM only once it goes on.
+            child.group.signal(Signal::CONT);
+            Stage::Terminating { end, kill_at: now.checked_add(rules.grace).unwrap_or(now) }
+        }
+        other => other,
+    };
+    match stage {
+        Stage::Terminating { end, kill_at } if kill_at <= now || cancel.is_now() => {
+            child.group.signal(Signal::KILL);
+            Stage::Killed { end }
+        }
+        other => other,
+    }
+}
+
+fn next_look(pace: Pace) -> Option<Instant> {
+    match pace {
+        Pace::UpToDate => None,
+        Pace::Behind => Some(Instant::now() + CATCH_UP),
+        Pace::Until(moment) => Some(moment),
+    }
+}
+
+fn until(moment: Instant) -> Timespec {
+    let left = moment.saturating_duration_since(Instant::now());
+    // A limit beyond what the kernel's clock can count is no limit; poll again after a day in that case.
+    Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 24 * 60 * 60, tv_nsec: 0 })
+}
+
+/// Takes what the process left in the pipe. No more than is there at this moment: a process that left the group and
+/// goes on writing does not hold up the answer.
+fn drain(output: &OwnedFd, observe: &mut dyn FnMut(&[u8]) -> Pace) -> io::Result<()> {
+    let mut left = usize::try_from(rustix::io::ioctl_fionread(output)?).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; left.min(READ_SIZE)];
+    while left > 0 {
+        let size = left.min(buffer.len());
+        match read(output, &mut buffer[..size])? {
+            0 => return Ok(()),
+            read => {
+                observe(&buffer[..read]);
+                left -= read;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads what is there; 0 if nothing is.
+fn read(output: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
+    match rustix::io::read(output.as_fd(), buffer) {
+        Ok(read) => Ok(read),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
