@@ -6,3 +6,4 @@ pub mod logs;
 #[expect(unsafe_code, reason = "starting a process at vfork speed has no safe interface")]
 pub mod process;
 pub mod telemetry;
+pub mod workspace;

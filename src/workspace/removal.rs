@@ -1,0 +1,189 @@
+//! Removing a tree that its maker may have made hard to remove: without following a link, without running out of
+//! descriptors in a deep one, through directories whose owner took the permissions away, while somebody still writes.
+
+use std::{
+    ffi::{CStr, CString, OsStr},
+    mem::MaybeUninit,
+    os::{fd::BorrowedFd, unix::ffi::OsStrExt as _},
+};
+
+use rustix::{
+    fs::{AtFlags, FileType, Mode, RawDir, fchmod, openat, renameat, unlinkat},
+    io::{Errno, Result},
+};
+
+use super::{OPEN_DIR, PRIVATE};
+
+/// Levels of directories held open at once. What lies deeper is moved up first.
+const MAX_DEPTH: usize = 32;
+
+/// How often a directory is emptied anew because something appeared in it meanwhile.
+const MAX_TRIES: usize = 100;
+
+/// Removes the directory `name` in `parent`, with all that is in it. That it does not exist is not an error.
+pub(super) fn remove(parent: BorrowedFd<'_>, name: impl AsRef<OsStr>) -> Result<()> {
+    let name = CString::new(name.as_ref().as_bytes()).map_err(|_| Errno::INVAL)?;
+    let mut removal = Removal { attic: parent, attic_name: name.clone(), moved: 0 };
+    match removal.directory(parent, &name, 0) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(error),
+    }
+    // What was moved up lies beside the tree, and may itself be deep.
+    let mut done = 0;
+    while done < removal.moved {
+        let name = removal.attic_entry(done);
+        removal.directory(parent, &name, 0)?;
+        done += 1;
+    }
+    Ok(())
+}
+
+/// The names in a directory, without `.` and `..`.
+pub(super) fn names(dir: BorrowedFd<'_>) -> Result<Vec<CString>> {
+    Ok(entries(dir)?.into_iter().map(|(name, _)| name).collect())
+}
+
+fn entries(dir: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>> {
+    // The offset belongs to the open directory, which may have been read before.
+    rustix::fs::seek(dir, rustix::fs::SeekFrom::Start(0))?;
+    let mut buffer = [MaybeUninit::uninit(); 8 * 1024];
+    let mut entries = Vec::new();
+    let mut reader = RawDir::new(dir, &mut buffer);
+    while let Some(entry) = reader.next() {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            entries.push((entry.file_name().to_owned(), entry.file_type()));
+        }
+    }
+    Ok(entries)
+}
+
+struct Removal<'a> {
+    /// Where directories that lie too deep are moved: beside the tree.
+    attic: BorrowedFd<'a>,
+    attic_name: CString,
+    moved: usize,
+}
+
+impl Removal<'_> {
+    fn attic_entry(&self, number: usize) -> CString {
+        let mut name = self.attic_name.as_bytes().to_vec();
+        name.extend_from_slice(format!(".deep-{number}").as_bytes());
+        CString::new(name).unwrap_or_default()
+    }
+
+    fn directory(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<()> {
+        if unlinkat(parent, name, AtFlags::REMOVEDIR) == Ok(()) {
+            return Ok(());
+        }
+        let open = || openat(parent, name, OPEN_DIR, Mode::empty());
+        let dir = match open() {
+            Err(Errno::ACCESS) => {
+                rustix::fs::chmodat(parent, name, PRIVATE, AtFlags::empty())?;
+                open()?
+            }
+            other => other?,
+        };
+        for _ in 0..MAX_TRIES {
+            for (name, kind) in entries(rustix::fd::AsFd::as_fd(&dir))? {
+                self.entry(rustix::fd::AsFd::as_fd(&dir), &name, kind, depth)?;
+            }
+            match unlinkat(parent, name, AtFlags::REMOVEDIR) {
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+                other => return other,
+            }
+        }
+        Err(Errno::NOTEMPTY)
+    }
+
+    fn entry(&mut self, dir: BorrowedFd<'_>, name: &CStr, kind: FileType, depth: usize) -> Result<()> {
+        let gone = |result: Result<()>| if result == Err(Errno::NOENT) { Ok(()) } else { result };
+        let mut result = self.unlink(dir, name, kind, depth);
+        if matches!(result, Err(Errno::ACCESS | Errno::PERM)) {
+            // The function took its own directory's write permission away.
+            fchmod(dir, PRIVATE)?;
+            result = self.unlink(dir, name, kind, depth);
+        }
+        gone(result)
+    }
+
+    fn unlink(&mut self, dir: BorrowedFd<'_>, name: &CStr, kind: FileType, depth: usize) -> Result<()> {
+        if kind != FileType::Directory {
+            match unlinkat(dir, name, AtFlags::empty()) {
+                // Some file systems do not tell the kind of an entry.
+                Err(Errno::ISDIR) => {}
+                other => return other,
+            }
+        }
+        if depth < MAX_DEPTH {
+            return self.directory(dir, name, depth + 1);
+        }
+        let target = self.attic_entry(self.moved);
+        renameat(dir, name, self.attic, &target)?;
+        self.moved += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::fd::AsFd as _, os::unix::fs::PermissionsExt as _, path::Path};
+
+    use super::*;
+
+    fn open(path: &Path) -> rustix::fd::OwnedFd {
+        rustix::fs::open(path, OPEN_DIR, Mode::empty()).expect("open")
+    }
+
+    #[test]
+    fn a_tree_deeper_than_the_descriptor_limit_is_removed() {
+        let base = tempfile::tempdir().expect("tempdir");
+        let mut dir = open(base.path());
+        for _ in 0..3000 {
+            rustix::fs::mkdirat(&dir, "d", PRIVATE).expect("mkdir");
+            fs::write(format!("/proc/self/fd/{}/f", std::os::fd::AsRawFd::as_raw_fd(&dir)), b"x").expect("write");
+            dir = openat(&dir, "d", OPEN_DIR, Mode::empty()).expect("open");
+        }
+        remove(open(base.path()).as_fd(), "d").expect("removed");
+        assert_eq!(fs::read_dir(base.path()).expect("list").count(), 1, "only the file beside it is left");
+    }
+
+    #[test]
+    fn a_link_is_removed_and_not_followed() {
+        let base = tempfile::tempdir().expect("tempdir");
+        let outside = tempfile::tempdir().expect("tempdir");
+        fs::write(outside.path().join("precious"), b"x").expect("write");
+        fs::create_dir(base.path().join("w")).expect("mkdir");
+        std::os::unix::fs::symlink(outside.path(), base.path().join("w/link")).expect("symlink");
+        remove(open(base.path()).as_fd(), "w").expect("removed");
+        assert!(outside.path().join("precious").exists());
+        assert!(!base.path().join("w").exists());
+    }
+
+    #[test]
+    fn the_tree_itself_being_a_link_is_an_error_and_nothing_behind_it_is_touched() {
+        let base = tempfile::tempdir().expect("tempdir");
+        let outside = tempfile::tempdir().expect("tempdir");
+        fs::write(outside.path().join("precious"), b"x").expect("write");
+        std::os::unix::fs::symlink(outside.path(), base.path().join("w")).expect("symlink");
+        assert!(remove(open(base.path()).as_fd(), "w").is_err());
+        assert!(outside.path().join("precious").exists());
+    }
+
+    #[test]
+    fn directories_without_permissions_are_removed() {
+        let base = tempfile::tempdir().expect("tempdir");
+        let locked = base.path().join("w/locked");
+        fs::create_dir_all(locked.join("inner")).expect("mkdir");
+        fs::write(locked.join("file"), b"x").expect("write");
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("chmod");
+        remove(open(base.path()).as_fd(), "w").expect("removed");
+        assert!(!base.path().join("w").exists());
+    }
+
+    #[test]
+    fn what_is_not_there_needs_no_removal() {
+        let base = tempfile::tempdir().expect("tempdir");
+        remove(open(base.path()).as_fd(), "w").expect("nothing to do");
+    }
+}
