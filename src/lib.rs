@@ -1,6 +1,7 @@
 //! bandog turns any program into an HTTP function: one request, one process, one answer.
 
 pub mod config;
+pub mod intake;
 pub mod logs;
 // The one module that may use `unsafe`: clone(2) as vfork, and wait and signal calls without a safe wrapper.
 #[expect(unsafe_code, reason = "starting a process at vfork speed has no safe interface")]

@@ -1,0 +1,387 @@
+//! Body → input file.
+//!
+//! Knows encodings, not sockets: what arrives is a [`Source`] of pieces with the sender's [`Labels`], what comes out
+//! is an [`Input`] on disk. Memory does not grow with the body.
+
+use std::{io, os::fd::BorrowedFd, path::Path, path::PathBuf};
+
+use bytes::Bytes;
+
+use envelope::Content;
+pub use envelope::Envelope;
+use form::Form;
+use store::Store;
+use text::Text;
+
+pub mod base64;
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "fuzz targets include this file too")]
+mod chunkings;
+#[cfg(test)]
+mod corpus;
+mod envelope;
+mod event;
+pub mod filename;
+mod form;
+pub mod gzip;
+pub mod json;
+pub mod multipart;
+mod parameters;
+pub mod spot;
+mod store;
+#[cfg(test)]
+mod tests;
+mod text;
+
+/// What the sender said about a body: the raw values of the header fields of the same names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// `Content-Type`.
+    pub content_type: Option<Vec<u8>>,
+    /// `Content-Encoding`; several fields are joined with a comma.
+    pub content_encoding: Option<Vec<u8>>,
+    /// `Content-Transfer-Encoding`.
+    pub content_transfer_encoding: Option<Vec<u8>>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<Vec<u8>>,
+}
+
+/// A body that arrives piece by piece. Reading blocks.
+pub trait Source {
+    /// The next piece, never empty; `None` at the proper end of the body.
+    fn next(&mut self) -> Result<Option<Bytes>, SourceError>;
+}
+
+/// Why a body did not arrive whole.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The client went away before the end, or what it sent cannot be told from that: bad chunks, a half-closed
+    /// connection.
+    #[error("the body broke off before its end")]
+    Gone,
+    /// The client took longer than `--read-timeout`.
+    #[error("the body did not arrive in time")]
+    TimedOut,
+    /// Reading a local file or the standard input failed.
+    #[error("cannot read the input: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Where input files go: a directory of the workspace, by descriptor (to create in) and by path (to tell the function).
+#[derive(Debug, Clone, Copy)]
+pub struct InputDir<'a> {
+    /// The open directory.
+    pub fd: BorrowedFd<'a>,
+    /// Its absolute path.
+    pub path: &'a Path,
+}
+
+/// What kind of body it was; the word in the log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// No byte.
+    Empty,
+    /// JSON, stored verbatim.
+    Json,
+    /// Decoded from base64.
+    Base64,
+    /// `text/plain` that was neither JSON nor base64.
+    Text,
+    /// The bytes as sent.
+    Raw,
+    /// `multipart/form-data`.
+    Multipart,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty",
+            Self::Json => "JSON",
+            Self::Base64 => "base64",
+            Self::Text => "text",
+            Self::Raw => "raw",
+            Self::Multipart => "multipart",
+        })
+    }
+}
+
+/// An input that is ready on disk.
+#[derive(Debug)]
+pub struct Input {
+    /// The input file, or the input directory if there were several.
+    pub path: PathBuf,
+    /// What it came from.
+    pub kind: Kind,
+    /// Bytes on disk, all files together.
+    pub bytes: u64,
+    /// What the body says if it has the exact shape of a storage event.
+    pub event: Option<StorageEvent>,
+}
+
+/// The parts of a storage event (an S3 notification) that the function is told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageEvent {
+    /// `Records[0].s3.object.key`, URL-decoded.
+    pub object_key: String,
+    /// `Records[0].eventTime`, as sent; empty if absent.
+    pub time: String,
+    /// The whole event, verbatim.
+    pub json: String,
+}
+
+/// Why a body was not taken. Nothing has been started, and nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It did not arrive whole.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// `Content-Type` is no media type.
+    #[error("Content-Type `{value}` is not a media type, expected `type/subtype`")]
+    ContentType {
+        /// What was sent, escaped and cut to a line.
+        value: String,
+    },
+    /// A form without a boundary.
+    #[error("Content-Type multipart/form-data has no boundary; leave the header to the program that makes the form")]
+    NoBoundary,
+    /// A boundary that RFC 2046 does not allow.
+    #[error("the boundary `{value}` is not one, expected 1 to 70 visible characters")]
+    Boundary {
+        /// What was sent, escaped and cut to a line.
+        value: String,
+    },
+    /// An encoding that bandog can't undo.
+    #[error("{field} `{value}` is not supported; send gzip or base64, or the bytes as they are")]
+    UnsupportedEncoding {
+        /// The header field.
+        field: &'static str,
+        /// What was sent, escaped and cut to a line.
+        value: String,
+    },
+    /// It is longer than `--max-body`.
+    #[error("the body {side} is longer than {limit} bytes; see --max-body")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// Where it was exceeded.
+        side: Side,
+    },
+    /// It is not gzip, though `Content-Encoding` says so.
+    #[error("the body is {0}")]
+    NotGzip(#[from] gzip::Error),
+    /// It can only be JSON, and is not.
+    #[error("the body is not JSON: {0}")]
+    NotJson(#[source] json::Error),
+    /// It can only be base64, and is not.
+    #[error("the body is not base64: {0}")]
+    NotBase64(#[from] base64::Error),
+    /// It is labelled JSON and might have been base64.
+    #[error("the body is neither JSON ({json}) nor base64 ({base64})")]
+    Neither {
+        /// Why it is not JSON.
+        json: json::Error,
+        /// Why it is not base64.
+        base64: base64::Error,
+    },
+    /// It does not begin as JSON does, and is not base64.
+    #[error(
+        "the body is neither JSON, which begins with '{{', '[' or '\"', nor base64: {base64}; send other bytes as they \
+         are with Content-Type: application/octet-stream"
+    )]
+    NeitherBegun {
+        /// Why it is not base64.
+        base64: base64::Error,
+    },
+    /// It is not the form it is labelled as.
+    #[error("the body is not multipart/form-data: {0}")]
+    NotMultipart(#[from] multipart::Error),
+    /// The input file could not be written (disk full, no inodes).
+    #[error("cannot write the input file: {0}")]
+    Store(#[source] io::Error),
+}
+
+/// Which of the two lengths of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// As sent.
+    Sent,
+    /// After its content encoding was undone.
+    Unpacked,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "as sent",
+            Self::Unpacked => "after unpacking",
+        })
+    }
+}
+
+/// What an [`Error`] means to whoever sent the body: status codes and exit codes follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The client went away.
+    Gone,
+    /// The client was too slow.
+    TimedOut,
+    /// A local file or the standard input could not be read.
+    ReadFailed,
+    /// The body or what is said about it is wrong.
+    Bad,
+    /// The body is over the limit.
+    TooLarge,
+    /// The body is in an encoding that bandog can't undo.
+    UnsupportedEncoding,
+    /// bandog could not store the body.
+    Store,
+}
+
+impl Error {
+    /// What it means to whoever sent the body.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Source(SourceError::Gone) => ErrorKind::Gone,
+            Self::Source(SourceError::TimedOut) => ErrorKind::TimedOut,
+            Self::Source(SourceError::Io(_)) => ErrorKind::ReadFailed,
+            Self::ContentType { .. }
+            | Self::NoBoundary
+            | Self::Boundary { .. }
+            | Self::NotGzip(_)
+            | Self::NotJson(_)
+            | Self::NotBase64(_)
+            | Self::Neither { .. }
+            | Self::NeitherBegun { .. }
+            | Self::NotMultipart(_) => ErrorKind::Bad,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::UnsupportedEncoding { .. } => ErrorKind::UnsupportedEncoding,
+            Self::Store(_) => ErrorKind::Store,
+        }
+    }
+}
+
+/// Reads a body to its end and leaves what it holds in `dir`. Neither the body as sent nor what it unpacks to may be
+/// longer than `max_body` bytes (0: no limit). After an error `dir` is as it was.
+///
+/// A body without a byte is an empty file, whatever its type.
+pub fn receive(envelope: &Envelope, source: &mut dyn Source, dir: InputDir<'_>, max_body: u64) -> Result<Input, Error> {
+    let mut body = Body::new(envelope, dir);
+    let mut sent = Meter { bytes: 0, limit: max_body, side: Side::Sent };
+    let mut unpacked = Meter { bytes: 0, limit: max_body, side: Side::Unpacked };
+    let mut gunzip = envelope.gzip.then(gzip::Gunzip::new);
+    while let Some(piece) = source.next()? {
+        sent.count(&piece)?;
+        match &mut gunzip {
+            None => body.push(&piece)?,
+            Some(gunzip) => gunzip.push(&piece, |plain| {
+                unpacked.count(plain)?;
+                body.push(plain)
+            })?,
+        }
+    }
+    if let Some(gunzip) = gunzip {
+        gunzip.finish()?;
+    }
+    body.finish(envelope, dir)
+}
+
+/// Counts bytes against a limit.
+struct Meter {
+    bytes: u64,
+    /// 0 for none.
+    limit: u64,
+    side: Side,
+}
+
+impl Meter {
+    fn count(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.bytes += piece.len() as u64;
+        if self.limit > 0 && self.bytes > self.limit {
+            return Err(Error::TooLarge { limit: self.limit, side: self.side });
+        }
+        Ok(())
+    }
+}
+
+/// A body while it arrives, without its content encoding.
+enum Body<'a> {
+    Text { text: Text, file: Single<'a>, empty: bool },
+    Raw { file: Single<'a> },
+    Multipart { parser: Box<multipart::Parser>, form: Box<Form<'a>>, empty: bool },
+}
+
+/// A body that becomes one file.
+struct Single<'a> {
+    store: Store<'a>,
+    path: PathBuf,
+}
+
+impl<'a> Body<'a> {
+    fn new(envelope: &Envelope, dir: InputDir<'a>) -> Self {
+        let single = || Single::new(envelope, dir);
+        match &envelope.content {
+            Content::Text(choice) => Self::Text { text: Text::new(*choice), file: single(), empty: true },
+            Content::Raw => Self::Raw { file: single() },
+            Content::Multipart(boundary) => Self::Multipart {
+                parser: Box::new(multipart::Parser::new(boundary)),
+                form: Box::new(Form::new(dir)),
+                empty: true,
+            },
+        }
+    }
+
+    fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Text { text, file, empty } => {
+                *empty &= piece.is_empty();
+                text.push(piece, &mut file.store)
+            }
+            Self::Raw { file } => file.store.write(piece).map_err(Error::Store),
+            Self::Multipart { parser, form, empty } => {
+                *empty &= piece.is_empty();
+                parser.push(piece, form.as_mut())
+            }
+        }
+    }
+
+    fn finish(self, envelope: &Envelope, dir: InputDir<'_>) -> Result<Input, Error> {
+        match self {
+            Self::Text { file, empty: true, .. } => file.finish(Kind::Empty),
+            Self::Text { text, mut file, empty: false } => {
+                let kind = text.finish(&mut file.store)?;
+                file.finish(kind)
+            }
+            Self::Raw { file } => {
+                let kind = if file.store.len() == 0 { Kind::Empty } else { Kind::Raw };
+                file.finish(kind)
+            }
+            Self::Multipart { empty: true, .. } => Single::new(envelope, dir).finish(Kind::Empty),
+            Self::Multipart { parser, form, empty: false } => {
+                parser.finish()?;
+                let (path, bytes, store) = form.finish(dir)?;
+                store.keep();
+                Ok(Input { path, kind: Kind::Multipart, bytes, event: None })
+            }
+        }
+    }
+}
+
+impl<'a> Single<'a> {
+    fn new(envelope: &Envelope, dir: InputDir<'a>) -> Self {
+        let name = envelope.name.clone().unwrap_or_else(|| filename::generated(envelope.extension));
+        Self { path: dir.path.join(&name), store: Store::new(dir, name) }
+    }
+
+    fn finish(mut self, kind: Kind) -> Result<Input, Error> {
+        let event = match (kind, self.store.in_memory()) {
+            (Kind::Json, Some(json)) => event::recognised(json),
+            _ => None,
+        };
+        let bytes = self.store.end().map_err(Error::Store)?;
+        self.store.keep();
+        Ok(Input { path: self.path, kind, bytes, event })
+    }
+}

@@ -1,0 +1,38 @@
+//! Where a body is wrong.
+
+use std::fmt;
+
+/// A place in a body, and what stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// Bytes before it, after the content encoding is undone.
+    pub offset: u64,
+    /// The byte there; `None` at the end of the body.
+    pub byte: Option<u8>,
+}
+
+impl Spot {
+    /// `byte`, after `offset` others.
+    #[must_use]
+    pub fn byte(offset: u64, byte: u8) -> Self {
+        Self { offset, byte: Some(byte) }
+    }
+
+    /// The end of a body of `offset` bytes.
+    #[must_use]
+    pub fn end(offset: u64) -> Self {
+        Self { offset, byte: None }
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.byte {
+            Some(byte) if byte.is_ascii_graphic() => {
+                write!(f, "byte 0x{byte:02x} '{}' at offset {}", char::from(byte), self.offset)
+            }
+            Some(byte) => write!(f, "byte 0x{byte:02x} at offset {}", self.offset),
+            None => write!(f, "the body ends at offset {}", self.offset),
+        }
+    }
+}

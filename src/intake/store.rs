@@ -1,0 +1,189 @@
+//! Files in the input directory: made when there is something to write, removed again unless they are kept.
+//!
+//! Knows nothing of formats but base64, which is decoded straight into the write buffer. A small body costs three
+//! system calls: open, write, close. There is no `fsync`: a workspace does not outlive its invocation.
+
+use std::{io, mem, os::fd::OwnedFd};
+
+use rustix::{
+    fs::{AtFlags, Mode, OFlags, ftruncate, openat, unlinkat},
+    io::{Errno, pread, pwrite},
+};
+
+use super::{Error, InputDir, base64};
+
+/// Bytes gathered before they are written: a piece from a socket is often much smaller. It is also the largest JSON
+/// body that is looked at for a storage event (see [`super::event`]), because up to here it is still in memory.
+pub(super) const BUFFER: usize = 128 * 1024;
+
+/// Bytes of base64 decoded, or of a file read back, in one go.
+const BLOCK: usize = 64 * 1024;
+
+/// The files of one body.
+#[derive(Debug)]
+pub(super) struct Store<'a> {
+    dir: InputDir<'a>,
+    /// The name of the current file.
+    name: String,
+    /// The current file, once there was a need to write.
+    file: Option<OwnedFd>,
+    /// Bytes of the current file that are written.
+    written: u64,
+    /// Bytes of the current file that are not.
+    buffer: Vec<u8>,
+    /// The files that exist; those to remove if the body turns out bad.
+    made: Vec<String>,
+}
+
+impl Drop for Store<'_> {
+    fn drop(&mut self) {
+        for name in &self.made {
+            // The workspace goes too; a second failure has nobody to go to.
+            let _ = unlinkat(self.dir.fd, name.as_str(), AtFlags::empty());
+        }
+    }
+}
+
+impl<'a> Store<'a> {
+    /// A store whose first file is called `name`.
+    pub(super) fn new(dir: InputDir<'a>, name: String) -> Self {
+        Self { dir, name, file: None, written: 0, buffer: Vec::new(), made: Vec::new() }
+    }
+
+    /// Ends the current file, which exists from now on even if it is empty, and returns its length in bytes.
+    pub(super) fn end(&mut self) -> io::Result<u64> {
+        self.flush()?;
+        self.open()?;
+        self.file = None;
+        Ok(mem::take(&mut self.written))
+    }
+
+    /// Goes on with another file, after [`Store::end`] or if nothing was written to the current one.
+    pub(super) fn begin(&mut self, name: String) {
+        debug_assert!(self.file.is_none() && self.buffer.is_empty(), "the current file has an end first");
+        self.name = name;
+    }
+
+    /// Nothing is removed any more.
+    pub(super) fn keep(mut self) {
+        self.made.clear();
+    }
+
+    /// Bytes of the current file so far.
+    pub(super) fn len(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+
+    /// The current file, if all of it is still in memory.
+    pub(super) fn in_memory(&self) -> Option<&[u8]> {
+        (self.written == 0).then_some(self.buffer.as_slice())
+    }
+
+    /// Adds bytes as they are.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.buffer.len() + bytes.len() > BUFFER {
+            self.flush()?;
+            if bytes.len() > BUFFER {
+                return self.write_through(bytes);
+            }
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Adds what a piece of base64 holds.
+    pub(super) fn decode(&mut self, decoder: &mut base64::Decoder, piece: &[u8]) -> Result<(), Error> {
+        for block in piece.chunks(BLOCK) {
+            if self.buffer.len() + block.len() > BUFFER {
+                self.flush().map_err(Error::Store)?;
+            }
+            decoder.push(block, &mut self.buffer)?;
+        }
+        Ok(())
+    }
+
+    /// Adds what the end of a base64 body holds.
+    pub(super) fn decode_end(&mut self, decoder: base64::Decoder) -> Result<(), Error> {
+        Ok(decoder.finish(&mut self.buffer)?)
+    }
+
+    /// Empties the current file.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.buffer.clear();
+        if let Some(file) = &self.file {
+            ftruncate(file, 0)?;
+        }
+        self.written = 0;
+        Ok(())
+    }
+
+    /// Takes what the current file has so far for base64, and puts what it means in its place. Memory is bounded: what
+    /// is decoded is shorter than what is read, so that the file can be rewritten from its beginning.
+    pub(super) fn recode(&mut self, decoder: &mut base64::Decoder) -> Result<(), Error> {
+        if self.written == 0 {
+            let sent = mem::take(&mut self.buffer);
+            decoder.push(&sent, &mut self.buffer)?;
+            return Ok(());
+        }
+        self.flush().map_err(Error::Store)?;
+        let length = mem::take(&mut self.written);
+        let mut sent = vec![0; BLOCK];
+        let mut read_to = 0;
+        while read_to < length {
+            let file = self.open().map_err(Error::Store)?;
+            let read = match retry(|| pread(file, &mut sent, read_to)).map_err(Error::Store)? {
+                0 => return Err(Error::Store(io::ErrorKind::UnexpectedEof.into())),
+                read => read,
+            };
+            read_to += read as u64;
+            decoder.push(&sent[..read], &mut self.buffer)?;
+            self.flush().map_err(Error::Store)?;
+        }
+        let written = self.written;
+        ftruncate(self.open().map_err(Error::Store)?, written).map_err(|error| Error::Store(error.into()))
+    }
+
+    fn open(&mut self) -> io::Result<&OwnedFd> {
+        if self.file.is_none() {
+            // To be read too, because what was sent may have to be decoded in place.
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = retry(|| openat(self.dir.fd, self.name.as_str(), flags, Mode::RUSR | Mode::WUSR))?;
+            self.made.push(self.name.clone());
+            return Ok(self.file.insert(file));
+        }
+        self.file.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut buffer = mem::take(&mut self.buffer);
+        let result = self.write_through(&buffer);
+        buffer.clear();
+        self.buffer = buffer;
+        result
+    }
+
+    fn write_through(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let at = self.written;
+            let file = self.open()?;
+            match retry(|| pwrite(file, bytes, at))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => {
+                    bytes = &bytes[count..];
+                    self.written += count as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Repeats a system call that a signal interrupted.
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
