@@ -1,0 +1,202 @@
+//! Output directory → one file, several, or none; and the encodings they leave in.
+//!
+//! Knows files and byte formats, not HTTP: [`collect()`] finds what a function left, [`Tree`] writes it as a zip,
+//! [`base64`] encodes it, and all of it goes piece by piece to a [`Sink`]. Which of those forms is sent, and under
+//! which header fields, is decided in [`crate::reply`].
+//!
+//! Nothing here grows with the size of the files: a piece is at most [`pieces::PIECE`] bytes, and of each file only
+//! its path and some sixty bytes are kept.
+
+use std::{io, path::PathBuf};
+
+use bytes::Bytes;
+
+pub mod base64;
+pub mod collect;
+pub mod directives;
+pub mod file;
+pub mod pieces;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tree;
+pub mod zip;
+
+pub use self::{
+    collect::collect,
+    directives::{Directives, read_directives},
+    file::OutputFile,
+    tree::{Tree, unpack},
+};
+
+/// Where encoded bytes go: the socket's channel or the standard output. Blocks while the reader is slow.
+pub trait Sink {
+    /// Hands over one piece.
+    fn send(&mut self, piece: Bytes) -> Result<(), Gone>;
+
+    /// Whether the next [`Sink::send`] returns at once.
+    ///
+    /// Asked before each live event, so that a slow reader never holds up the function.
+    fn has_room(&self) -> bool {
+        true
+    }
+}
+
+/// Nobody reads any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the reader went away")]
+pub struct Gone;
+
+/// What a function left in its output directory.
+///
+/// It owns the descriptors it needs: a single file can be sent after the workspace is gone, several only while their
+/// directory still holds them.
+#[derive(Debug)]
+pub enum Output {
+    /// No regular file: the logs are the answer.
+    None,
+    /// Exactly one.
+    File(OutputFile),
+    /// Several.
+    Tree(Tree),
+}
+
+impl Output {
+    /// What the answer is made of.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::None => Kind::Logs,
+            Self::File(_) => Kind::File,
+            Self::Tree(_) => Kind::Zip,
+        }
+    }
+
+    /// How many files there are.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::File(_) => 1,
+            Self::Tree(tree) => tree.len(),
+        }
+    }
+
+    /// The sum of their sizes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::File(file) => file.size(),
+            Self::Tree(tree) => tree.bytes(),
+        }
+    }
+}
+
+/// What an answer is made of: the word in `X-Output-Kind` and in the log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The one file.
+    File,
+    /// Several files, as a zip.
+    Zip,
+    /// The captured logs, as there is no file.
+    Logs,
+}
+
+impl Kind {
+    /// The word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Zip => "zip",
+            Self::Logs => "logs",
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why what a function left cannot be answered with: its directory could not be read whole, or its directives file
+/// makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or directory could not be read; leaving it out would make a smaller answer look whole.
+    #[error("cannot read the output {path:?}: {source}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Directories in directories in directories.
+    #[error("the output {path:?} lies deeper than {limit} directories; put it nearer to the output directory", limit = collect::DEPTH_LIMIT)]
+    TooDeep {
+        /// The first directory that is too deep.
+        path: PathBuf,
+    },
+    /// A path that no program could open by name.
+    #[error("an output path is longer than {limit} bytes: {path:?}; use shorter names", limit = collect::PATH_LIMIT)]
+    PathTooLong {
+        /// The path below the output directory.
+        path: PathBuf,
+    },
+    /// The directives file is not a plain, readable file.
+    #[error("cannot read the response headers (RESPONSE_HEADERS_PATH): {0}")]
+    DirectivesFile(#[source] io::Error),
+    /// The directives file is too large to be meant.
+    #[error(
+        "the response headers (RESPONSE_HEADERS_PATH) are longer than {limit} bytes; send data in an output file",
+        limit = directives::SIZE_LIMIT
+    )]
+    DirectivesTooLarge,
+    /// A line of the directives file says nothing that could be sent.
+    #[error("line {line} of the response headers (RESPONSE_HEADERS_PATH) is {text:?}; expected {expected}")]
+    Directive {
+        /// Its number, from 1.
+        line: usize,
+        /// The line, shortened.
+        text: String,
+        /// What would have made sense.
+        expected: &'static str,
+    },
+}
+
+/// Why an answer stopped before its end. What was already sent must not look whole: the connection is broken, the
+/// exit code is not 0.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The reader went away.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// A file was changed, replaced or removed while it was being sent.
+    #[error("the output {name:?} changed while it was being sent")]
+    Changed {
+        /// Its path below the output directory.
+        name: PathBuf,
+    },
+    /// A file could not be read to its end.
+    #[error("cannot read the output {name:?}: {source}")]
+    Read {
+        /// Its path below the output directory.
+        name: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The captured logs could not be read to their end.
+    #[error("cannot read the captured logs: {0}")]
+    Logs(#[source] io::Error),
+    /// The length announced and the bytes sent differ.
+    #[error("{sent} bytes were sent where {announced} were announced")]
+    Length {
+        /// Bytes, as announced.
+        announced: u64,
+        /// Bytes, as sent.
+        sent: u64,
+    },
+}

@@ -1,0 +1,146 @@
+//! The file at `RESPONSE_HEADERS_PATH`: status and header fields that a function asks for.
+//!
+//! A line each, `Name: value`. A line that can't be sent is an error and not ignored: an answer without the field its
+//! author counted on would be a success that is none.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd},
+};
+
+use http::{HeaderName, HeaderValue};
+use rustix::{
+    fs::fstat,
+    io::{Errno, retry_on_intr},
+};
+
+use super::{
+    Error,
+    tree::{is_regular, open_file, size_of},
+};
+
+/// Bytes of a directives file: more than any client or proxy accepts as header fields.
+pub const SIZE_LIMIT: usize = 64 * 1024;
+
+/// Characters of a bad line quoted in the message.
+const QUOTE: usize = 200;
+
+/// What a function asked for through `RESPONSE_HEADERS_PATH`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// `Status: N`.
+    pub status: Option<u16>,
+    /// The other fields, in order. Name and value are valid, and none is one that bandog sets itself.
+    pub fields: Vec<(String, Vec<u8>)>,
+}
+
+impl Directives {
+    /// The value of the first field of that name, in any case.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+    }
+}
+
+/// Reads the directives file `name` in `dir`; without one nothing is asked for. Fields that are not a function's to
+/// set are left out, and each is named to `warn`.
+pub fn read_directives<P: rustix::path::Arg>(
+    dir: BorrowedFd<'_>,
+    name: P,
+    warn: &mut dyn FnMut(String),
+) -> Result<Directives, Error> {
+    let file = match open_file(dir, name) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(Directives::default()),
+        Err(Errno::LOOP) => return Err(not_a_file("it is a symbolic link")),
+        Err(errno) => return Err(Error::DirectivesFile(errno.into())),
+    };
+    let stat = fstat(&file).map_err(|errno| Error::DirectivesFile(errno.into()))?;
+    if !is_regular(&stat) {
+        return Err(not_a_file("it is not a regular file"));
+    }
+    if size_of(&stat) > SIZE_LIMIT as u64 {
+        return Err(Error::DirectivesTooLarge);
+    }
+    let mut text = vec![0; SIZE_LIMIT + 1];
+    let mut len = 0;
+    while len < text.len() {
+        match retry_on_intr(|| rustix::io::read(file.as_fd(), &mut text[len..])) {
+            Ok(0) => break,
+            Ok(count) => len += count,
+            Err(errno) => return Err(Error::DirectivesFile(errno.into())),
+        }
+    }
+    if len > SIZE_LIMIT {
+        return Err(Error::DirectivesTooLarge);
+    }
+    parse(&text[..len], warn)
+}
+
+fn not_a_file(why: &'static str) -> Error {
+    Error::DirectivesFile(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+/// Reads the content of a directives file.
+pub fn parse(text: &[u8], warn: &mut dyn FnMut(String)) -> Result<Directives, Error> {
+    let mut directives = Directives::default();
+    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let bad = |expected| {
+            let text = String::from_utf8_lossy(line).chars().take(QUOTE).collect();
+            Error::Directive { line: index + 1, text, expected }
+        };
+        let colon = line.iter().position(|byte| *byte == b':').ok_or_else(|| bad("`Name: value`"))?;
+        let (name, value) = (line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"status") {
+            let status = status(value).ok_or_else(|| bad("a status from 200 to 599"))?;
+            directives.status = Some(status);
+            continue;
+        }
+        let name = HeaderName::from_bytes(name).map_err(|_| bad("a header name before the colon (RFC 9110 §5.1)"))?;
+        HeaderValue::from_bytes(value).map_err(|_| bad("a value without control characters"))?;
+        if is_reserved(name.as_str()) {
+            warn(format!("ignored in the response headers, as bandog sets it itself: {name}"));
+            continue;
+        }
+        directives.fields.push((name.as_str().to_owned(), value.to_vec()));
+    }
+    Ok(directives)
+}
+
+/// `201` or `201 Created`.
+fn status(value: &[u8]) -> Option<u16> {
+    let code = value.split(u8::is_ascii_whitespace).next()?;
+    if code.len() != 3 || !code.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let code = code.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    (200..=599).contains(&code).then_some(code)
+}
+
+/// Fields that frame the message or belong to the connection (RFC 9110 §7.6.1, RFC 9112 §6), and those that say what
+/// bandog knows better than the function. `name` is in lower case.
+fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "date"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "x-bandog-error"
+            | "x-call-id"
+            | "x-duration-seconds"
+            | "x-exit-code"
+    ) || name.starts_with("x-output-")
+}
+
+#[cfg(test)]
+mod tests;

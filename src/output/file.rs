@@ -1,0 +1,82 @@
+//! One file that a function left, open and of a known size.
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    buffer::spare_capacity,
+    io::{pread, retry_on_intr},
+};
+
+use super::{Broken, pieces::Gather};
+
+/// The only file that a function left.
+#[derive(Debug)]
+pub struct OutputFile {
+    pub(super) file: OwnedFd,
+    pub(super) path: Vec<u8>,
+    pub(super) size: u64,
+}
+
+impl OutputFile {
+    /// Its path below the output directory, which may hold any byte but NUL.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        as_path(&self.path)
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Writes its content.
+    pub(crate) fn pour(&self, into: &mut dyn Gather) -> Result<(), Broken> {
+        pour(self.file.as_fd(), self.size, &self.path, into, &mut |_| ())
+    }
+}
+
+/// Reads a file from beginning to end into `into`, showing each part to `look` as well. A file that is not exactly
+/// `size` bytes long is [`Broken::Changed`].
+pub(super) fn pour(
+    file: BorrowedFd<'_>,
+    size: u64,
+    path: &[u8],
+    into: &mut dyn Gather,
+    look: &mut dyn FnMut(&[u8]),
+) -> Result<(), Broken> {
+    let mut offset = 0;
+    loop {
+        let buffer = into.room()?;
+        let before = buffer.len();
+        let room = buffer.capacity() - before;
+        let count = retry_on_intr(|| pread(file, spare_capacity(buffer), offset))
+            .map_err(|errno| Broken::Read { name: owned_path(path), source: io::Error::from(errno) })?;
+        look(&buffer[before..]);
+        offset += count as u64;
+        // A regular file reads short only at its end (read(2)), which saves the read that would return 0.
+        let at_end = count < room && offset >= size || count == 0;
+        if offset > size || at_end && offset < size {
+            return Err(Broken::Changed { name: owned_path(path) });
+        }
+        if at_end {
+            return Ok(());
+        }
+    }
+}
+
+pub(crate) fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+pub(crate) fn owned_path(bytes: &[u8]) -> PathBuf {
+    as_path(bytes).to_path_buf()
+}
