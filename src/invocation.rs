@@ -1,0 +1,385 @@
+//! One request = one process = one [`Outcome`]. Reads top to bottom as the life of a request.
+//!
+//! Plain, blocking code: [`run`] makes the workspace, takes the body in, starts the process, follows it to its end,
+//! collects what it left, and says how it went. It knows neither HTTP nor the command line.
+
+mod journal;
+
+use std::{
+    ffi::{CString, OsStr},
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    pipe::{PipeFlags, pipe_with},
+};
+
+use crate::{
+    config::{self, Config, Stdin},
+    intake::{self, Envelope, Input, InputDir, Source, SourceError},
+    logs::{Level, Logs},
+    output::{self, Directives, Output},
+    process::{self, Cancel, End, Exit, Program, Rules, SpawnError, variable},
+    workspace::{Root, Workspace},
+};
+use journal::Journal;
+pub use process::{Cause, Pace};
+
+/// What to run, and under which rules: the same for every invocation.
+#[derive(Debug)]
+pub struct Function {
+    program: Program,
+    rules: Rules,
+    stdin: Stdin,
+    /// What the function finds on its standard input under [`Stdin::Null`].
+    empty_input: OwnedFd,
+    max_body: u64,
+    log_level: Level,
+    max_logs: u64,
+    forward_logs: bool,
+    workspaces: Arc<Root>,
+    /// Where the script is that was given in the environment; removed with the function.
+    _script: Option<Workspace>,
+}
+
+impl Function {
+    /// Prepares the configured function to run in workspaces below `workspaces`.
+    ///
+    /// # Errors
+    /// No function is configured, an argument or a variable holds a NUL byte, or an inline script cannot be written.
+    pub fn new(config: &Config, workspaces: Arc<Root>) -> io::Result<Self> {
+        let configured = config.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
+        let (command, script) = match &configured.inline_script {
+            None => (configured.clone(), None),
+            // From here on it is a script like any other.
+            Some(text) => {
+                let script = workspaces.workspace()?;
+                let command = config::script(&script.add_script(text)?, configured.origin).map_err(io::Error::other)?;
+                (command, Some(script))
+            }
+        };
+        Ok(Self {
+            program: Program::new(&command.program, &command.arguments, config.environment.iter().cloned())?,
+            rules: Rules { timeout: config.exec_timeout, grace: config.kill_grace },
+            stdin: config.stdin,
+            empty_input: process::empty_input()?,
+            max_body: config.max_body,
+            log_level: config.log_level,
+            max_logs: config.max_logs,
+            forward_logs: config.forward_logs,
+            workspaces,
+            _script: script,
+        })
+    }
+
+    /// Where its workspaces are.
+    #[must_use]
+    pub fn workspaces(&self) -> &Arc<Root> {
+        &self.workspaces
+    }
+}
+
+/// One request, but for its body.
+#[derive(Debug)]
+pub struct Call {
+    /// `CALL_ID`.
+    pub id: String,
+    /// What the sender said about the body.
+    pub envelope: Envelope,
+    /// Variables about the request (`Http_Method=GET`, …), each `NAME=value`.
+    pub variables: Vec<CString>,
+    /// What the caller's side knows and only an operator who debugs wants to see, a line each; no secrets in it.
+    pub details: Vec<String>,
+}
+
+/// Somebody who looks at the logs while the function runs.
+pub trait Watch {
+    /// Called after something was written, and when it asked to be called again. Must not block.
+    fn progress(&mut self, logs: &Logs) -> Pace;
+}
+
+/// Nobody.
+#[derive(Debug)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn progress(&mut self, _: &Logs) -> Pace {
+        Pace::UpToDate
+    }
+}
+
+/// An invocation that is over. The workspace still exists, for the output to be read from; dropping this removes it.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    workspace: Option<Workspace>,
+}
+
+impl Finished {
+    /// Removes the workspace. To be called when the last piece of the answer has been read but not sent yet, so that
+    /// whoever sees the answer finds nothing left.
+    pub fn remove_workspace(&mut self) {
+        self.workspace = None;
+    }
+}
+
+/// Runs `function` for one call, from the first byte of the body to the collected output.
+pub fn run(
+    function: &Function,
+    call: &Call,
+    source: &mut dyn Source,
+    cancel: &Cancel,
+    watch: &mut dyn Watch,
+) -> Finished {
+    let started = Instant::now();
+    let workspace = match function.workspaces.workspace() {
+        Ok(workspace) => workspace,
+        Err(error) => {
+            let journal = Journal::new(function, call, None);
+            let outcome = journal.failed(Failure::Workspace(error), None, started);
+            return Finished { outcome, workspace: None };
+        }
+    };
+    let journal = Journal::new(function, call, Some(workspace.logs_path()));
+    let outcome = Run { function, call, workspace: &workspace, cancel, journal, started }.go(source, watch);
+    Finished { outcome, workspace: Some(workspace) }
+}
+
+/// An invocation under way.
+struct Run<'a> {
+    function: &'a Function,
+    call: &'a Call,
+    workspace: &'a Workspace,
+    cancel: &'a Cancel,
+    journal: Journal<'a>,
+    started: Instant,
+}
+
+impl Run<'_> {
+    fn go(mut self, source: &mut dyn Source, watch: &mut dyn Watch) -> Outcome {
+        match self.take_in(source) {
+            Ok(input) => match self.cancel.cause() {
+                None => self.execute(&input, watch),
+                // While the body came; nothing is started only to be terminated.
+                Some(cause) => Outcome::Cancelled { report: None, cause },
+            },
+            Err(error @ intake::Error::Source(SourceError::Gone)) => {
+                self.journal.note(Level::Debug, &error.to_string());
+                // Called off from outside; else whoever sent a part may still listen, and is told what is wrong with it.
+                match self.cancel.cause() {
+                    Some(cause) => Outcome::Cancelled { report: None, cause },
+                    None => Outcome::Refused(error),
+                }
+            }
+            Err(error) => {
+                self.journal.note(Level::Warning, &format!("bad input: {error}"));
+                Outcome::Refused(error)
+            }
+        }
+    }
+
+    /// From the first byte of the body to the input that is ready.
+    fn take_in(&mut self, source: &mut dyn Source) -> Result<Input, intake::Error> {
+        for detail in &self.call.details {
+            self.journal.note(Level::Debug, detail);
+        }
+        let path = self.workspace.input_path();
+        let dir = InputDir { fd: self.workspace.input(), path: &path };
+        let input = intake::receive(&self.call.envelope, source, dir, self.function.max_body)?;
+        let (path, kind, bytes) = (input.path.display(), input.kind, input.bytes);
+        self.journal.note(Level::Info, &format!("input ready: {path} ({kind}, {bytes} bytes)"));
+        Ok(input)
+    }
+
+    /// From the input that is ready to the output that is collected.
+    fn execute(mut self, input: &Input, watch: &mut dyn Watch) -> Outcome {
+        let (exit, end) = match self.supervise(input, watch) {
+            Ok(ended) => ended,
+            Err(failure) => return self.journal.failed(failure, None, self.started),
+        };
+        let duration = self.started.elapsed();
+        self.journal.note(Level::Info, &format!("function finished: {exit} after {:.6} s", duration.as_secs_f64()));
+        match end {
+            End::TimedOut => {
+                let limit = self.function.rules.timeout.unwrap_or(duration);
+                self.journal.note(Level::Error, &format!("the function ran longer than {limit:?} and was terminated"));
+                Outcome::TimedOut { report: self.journal.report(Some(exit), duration), limit }
+            }
+            End::Cancelled(cause) => {
+                let level = if cause == Cause::ClientGone { Level::Debug } else { Level::Warning };
+                self.journal.note(level, &format!("the function was terminated: {cause}"));
+                Outcome::Cancelled { report: Some(self.journal.report(Some(exit), duration)), cause }
+            }
+            End::Itself => match exit {
+                Exit::Code(0) => self.collect(exit),
+                Exit::Code(code) => self.journal.failed(Failure::Exit(code), Some(exit), self.started),
+                Exit::Signal(signal) => self.journal.failed(Failure::Signal { signal }, Some(exit), self.started),
+            },
+        }
+    }
+
+    /// Starts the process and follows it to its end.
+    fn supervise(&mut self, input: &Input, watch: &mut dyn Watch) -> Result<(Exit, End), Failure> {
+        let function = self.function;
+        let output_dir = self.workspace.output_path();
+        let mark = variable(OsStr::new("TMP_OUTPUT_DIR"), output_dir.as_os_str()).map_err(Failure::Supervise)?;
+        let mut variables = self.variables(input).map_err(Failure::Supervise)?;
+        variables.push(mark.clone());
+        if self.journal.keeps(Level::Debug) {
+            let own = variables.iter().map(|pair| name_of(pair));
+            let names: Vec<_> = function.program.environment_names().chain(own).collect();
+            self.journal.note(Level::Debug, &format!("environment: {}", names.join(" ")));
+        }
+        let system = |error: rustix::io::Errno| Failure::Supervise(error.into());
+        let input_file = match function.stdin {
+            Stdin::Input => {
+                Some(rustix::fs::open(&input.path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(system)?)
+            }
+            Stdin::Null => None,
+        };
+        let stdin = input_file.as_ref().unwrap_or(&function.empty_input);
+        let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
+        // The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
+        // some.
+        rustix::io::ioctl_fionbio(&read_end, true).map_err(system)?;
+        let child = process::spawn(&function.program, &variables, stdin.as_fd(), write_end.as_fd())?;
+        let (program, pid) = (function.program.path().display(), child.pid());
+        self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
+        let journal = &mut self.journal;
+        let mut observe = |written: &[u8]| {
+            journal.output(written);
+            watch.progress(journal.logs())
+        };
+        // What the journal holds already is news to the observer.
+        observe(&[]);
+        process::supervise(child, &read_end, function.rules, self.cancel, mark.as_bytes(), &mut observe)
+            .map_err(Failure::Supervise)
+    }
+
+    /// The variables that every function finds ("Its environment" in the README), but for `TMP_OUTPUT_DIR`.
+    fn variables(&self, input: &Input) -> io::Result<Vec<CString>> {
+        let mut variables = Vec::with_capacity(self.call.variables.len() + 8);
+        let mut set = |name: &str, value: &OsStr| -> io::Result<()> {
+            variables.push(variable(OsStr::new(name), value)?);
+            Ok(())
+        };
+        set("INPUT_FILE_PATH", input.path.as_os_str())?;
+        set("TMP_INPUT_DIR", self.workspace.input_path().as_os_str())?;
+        set("RESPONSE_HEADERS_PATH", self.workspace.headers_path().as_os_str())?;
+        set("CALL_ID", OsStr::new(&self.call.id))?;
+        if let Some(event) = &input.event {
+            set("STORAGE_OBJECT_KEY", OsStr::new(&event.object_key))?;
+            set("EVENT_TIME", OsStr::new(&event.time))?;
+            set("EVENT", OsStr::new(&event.json))?;
+        }
+        variables.extend(self.call.variables.iter().cloned());
+        Ok(variables)
+    }
+
+    /// Finds what a successful function left.
+    fn collect(mut self, exit: Exit) -> Outcome {
+        let mut warnings = Vec::new();
+        let mut warn = |text| warnings.push(text);
+        let (directory, name) = self.workspace.headers_place();
+        let found = output::read_directives(directory, name, &mut warn).and_then(|directives| {
+            let output = output::collect(self.workspace.output(), &self.workspace.output_path(), &mut warn)?;
+            Ok((directives, output))
+        });
+        for warning in warnings {
+            self.journal.note(Level::Warning, &warning);
+        }
+        match found {
+            Ok((directives, output)) => {
+                let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
+                self.journal.note(Level::Info, &format!("output: {kind} (files: {files}, bytes: {bytes})"));
+                let report = self.journal.report(Some(exit), self.started.elapsed());
+                Outcome::Done { report, output, directives }
+            }
+            Err(error) => self.journal.failed(Failure::Output(error), Some(exit), self.started),
+        }
+    }
+}
+
+fn name_of(pair: &CString) -> std::borrow::Cow<'_, str> {
+    let bytes = pair.as_bytes();
+    String::from_utf8_lossy(bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes))
+}
+
+/// What is known of a run once the function has been started, or has failed to start.
+#[derive(Debug)]
+pub struct Report {
+    /// How the process ended; `None` if it never started.
+    pub exit: Option<Exit>,
+    /// From the first byte read of the body to the end of the process.
+    pub duration: Duration,
+    /// The captured logs, sealed.
+    pub logs: Logs,
+}
+
+/// How an invocation ended. Every way has a case, so that a `match` maps them totally to status and exit codes.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The function exited with 0 and its output was collected.
+    Done {
+        /// The run.
+        report: Report,
+        /// What it left in its output directory.
+        output: Output,
+        /// What it wrote to `RESPONSE_HEADERS_PATH`.
+        directives: Directives,
+    },
+    /// The function failed, or what it left cannot be answered with.
+    Failed {
+        /// The run.
+        report: Report,
+        /// Why.
+        failure: Failure,
+    },
+    /// The function ran longer than `--exec-timeout` and was terminated.
+    TimedOut {
+        /// The run.
+        report: Report,
+        /// The limit it exceeded.
+        limit: Duration,
+    },
+    /// Somebody called it off.
+    Cancelled {
+        /// The run, if it had begun.
+        report: Option<Report>,
+        /// Who.
+        cause: Cause,
+    },
+    /// The body was bad; nothing was started.
+    Refused(intake::Error),
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Exit code other than 0.
+    #[error("the function exited with code {0}")]
+    Exit(i32),
+    /// Killed by a signal that bandog did not send.
+    #[error("the function was killed by signal {signal} ({name})", name = crate::process::signal_name(*.signal))]
+    Signal {
+        /// Its number.
+        signal: i32,
+    },
+    /// There is no process to speak of.
+    #[error("could not start the function: {0}")]
+    Spawn(#[from] SpawnError),
+    /// The workspace could not be made (disk full, no inodes, read-only).
+    #[error("cannot make a workspace: {0}")]
+    Workspace(#[source] std::io::Error),
+    /// The output directory could not be read whole.
+    #[error(transparent)]
+    Output(#[from] output::Error),
+    /// The supervision itself failed.
+    #[error("cannot supervise the function: {0}")]
+    Supervise(#[source] std::io::Error),
+}

@@ -1,0 +1,96 @@
+//! What is written down about one invocation: for the caller ([`Logs`]) and for the operator ([`telemetry`]).
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use memchr::memchr;
+
+use super::{Call, Failure, Function, Outcome, Report};
+use crate::{
+    logs::{Level, Logs},
+    process::Exit,
+    telemetry,
+};
+
+/// Bytes of one forwarded line. A longer one is written in pieces, so that memory stays bounded.
+const FORWARD_LIMIT: usize = 256 * 1024;
+
+/// The two logs of one invocation.
+pub(super) struct Journal<'a> {
+    call_id: &'a str,
+    logs: Logs,
+    /// The last, unfinished line to forward; `None` if the function's output is not forwarded.
+    partial: Option<Vec<u8>>,
+}
+
+impl<'a> Journal<'a> {
+    pub(super) fn new(function: &Function, call: &'a Call, spill_path: Option<PathBuf>) -> Self {
+        let forwards = function.forward_logs || telemetry::shows(Level::Debug);
+        Self {
+            call_id: &call.id,
+            logs: Logs::new(function.log_level, function.max_logs, spill_path),
+            partial: forwards.then(Vec::new),
+        }
+    }
+
+    pub(super) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Whether a line of this level goes anywhere.
+    pub(super) fn keeps(&self, level: Level) -> bool {
+        self.logs.keeps(level) || telemetry::shows(level)
+    }
+
+    /// Writes one of bandog's own lines to both.
+    pub(super) fn note(&mut self, level: Level, message: &str) {
+        let moment = Timestamp::now();
+        let mut clean = String::with_capacity(message.len());
+        telemetry::escape_controls(message, &mut clean);
+        self.logs.note(level, moment, &clean);
+        telemetry::note(self.call_id, level, moment, &clean);
+    }
+
+    /// Writes what the function wrote.
+    pub(super) fn output(&mut self, mut bytes: &[u8]) {
+        self.logs.output(bytes);
+        let Some(partial) = &mut self.partial else { return };
+        while !bytes.is_empty() {
+            let (line, ended) = match memchr(b'\n', bytes) {
+                Some(end) => (&bytes[..end], true),
+                None => (bytes, false),
+            };
+            let room = FORWARD_LIMIT - partial.len();
+            if line.len() > room {
+                partial.extend_from_slice(&line[..room]);
+                bytes = &bytes[room..];
+            } else {
+                partial.extend_from_slice(line);
+                bytes = &bytes[line.len() + usize::from(ended)..];
+                if !ended {
+                    return;
+                }
+            }
+            telemetry::forward(self.call_id, &String::from_utf8_lossy(partial));
+            partial.clear();
+        }
+    }
+
+    /// Ends the logs.
+    pub(super) fn report(mut self, exit: Option<Exit>, duration: Duration) -> Report {
+        if let Some(partial) = self.partial.take().filter(|partial| !partial.is_empty()) {
+            telemetry::forward(self.call_id, &String::from_utf8_lossy(&partial));
+        }
+        self.logs.seal();
+        Report { exit, duration, logs: self.logs }
+    }
+
+    /// Ends the logs of a run that failed.
+    pub(super) fn failed(mut self, failure: Failure, exit: Option<Exit>, started: Instant) -> Outcome {
+        self.note(Level::Error, &failure.to_string());
+        Outcome::Failed { report: self.report(exit, started.elapsed()), failure }
+    }
+}

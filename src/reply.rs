@@ -1,0 +1,333 @@
+//! [`Outcome`] → status, header fields and a streamed body; and the exit code of `bandog run`.
+//!
+//! `serve` and `run` both answer through here, so that the body is the same byte for byte. What an answer looks like
+//! is decided before its first byte: [`answer`] gives the [`Head`], and [`Reply::write_to`] streams what it promised
+//! or fails, so that a short answer never looks whole.
+//!
+//! | function exited with 0 and left | sent | if `Accept` or the function's own `Content-Type` says so |
+//! |---|---|---|
+//! | one file | its base64 | the file as it is |
+//! | several files | the base64 of a zip | the zip as it is |
+//! | none | the captured logs | – |
+//! | any of these | | the JSON [`json::Document`], or the [`events::Events`] of the run |
+//!
+//! Everything else is a [`problem::Problem`].
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use crate::{
+    intake,
+    invocation::{Cause, Failure, Outcome, Report},
+    logs::Logs,
+    output::{
+        Directives, Gone, Output, OutputFile, Sink, Tree,
+        base64::{Encoder, encoded_len},
+        pieces::{Gather, Outlet},
+    },
+};
+
+pub mod accept;
+mod deliver;
+pub mod events;
+pub mod head;
+pub mod json;
+pub mod problem;
+pub mod text;
+
+pub use self::{
+    accept::Accept,
+    deliver::{Delivered, Port, deliver},
+    events::Events,
+    head::{
+        CONTENT_TRANSFER_ENCODING, Head, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE, X_OUTPUT_KIND,
+        X_OUTPUT_NAME, disposition,
+    },
+    problem::{Problem, Slug},
+};
+pub use crate::output::Broken;
+
+use self::head::{Seconds, TEXT, encoded_path, report_fields};
+
+/// What is known of a call beside its outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct CallFacts<'a> {
+    /// Its id.
+    pub call_id: &'a str,
+    /// The name of the service, which names the zip.
+    pub service: Option<&'a str>,
+}
+
+/// An answer: its head, and the body still to be sent.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    head: Head,
+    body: Body<'a>,
+}
+
+#[derive(Debug)]
+enum Body<'a> {
+    Empty,
+    Bytes(Bytes),
+    File(&'a OutputFile, Form),
+    Zip(&'a Tree, Form),
+    Logs(&'a Logs),
+    Json(json::Document<'a>),
+    Events(&'a Outcome, CallFacts<'a>),
+}
+
+/// How a file or zip leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Raw,
+    Base64,
+}
+
+/// The answer to an invocation.
+#[must_use]
+pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -> Reply<'a> {
+    match outcome {
+        Outcome::Done { report, output, directives } => {
+            let mut reply = done(outcome, report, output, directives, call, accept);
+            reply.head.set(X_CALL_ID, call.call_id);
+            report_fields(&mut reply.head, report);
+            reply.head.set(X_OUTPUT_KIND, output.kind().name());
+            if let Output::File(file) = output {
+                reply.head.set(X_OUTPUT_NAME, encoded_path(path_bytes(file)));
+            }
+            own_fields(&mut reply, directives);
+            reply
+        }
+        Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Cancelled { .. } | Outcome::Refused(_) => {
+            let mut reply = problem::of(outcome, call).into_reply();
+            if let Some(report) = report(outcome) {
+                report_fields(&mut reply.head, report);
+            }
+            reply
+        }
+    }
+}
+
+fn done<'a>(
+    outcome: &'a Outcome,
+    report: &'a Report,
+    output: &'a Output,
+    directives: &Directives,
+    call: &CallFacts<'a>,
+    accept: &Accept,
+) -> Reply<'a> {
+    let status = directives.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
+    if accept.events() {
+        return Reply { head: events::head(call), body: Body::Events(outcome, *call) };
+    }
+    // What the function says its answer is, it is: sent as such, whoever asks.
+    let own_type = directives.field("content-type");
+    let (form, kind) = match accept.choose(output) {
+        _ if own_type.is_some() => (Form::Raw, None),
+        accept::Choice::Json => {
+            let document = json::Document::new(report, output, call.call_id);
+            let mut head = Head::new(status, None);
+            head.set(header::CONTENT_TYPE, "application/json");
+            head.set(header::VARY, "Accept");
+            return Reply { head, body: Body::Json(document) };
+        }
+        accept::Choice::Raw(kind) => (Form::Raw, Some(kind)),
+        accept::Choice::Default => (Form::Base64, None),
+    };
+    let encoded = |len| if form == Form::Base64 { encoded_len(len) } else { len };
+    let (length, body) = match output {
+        Output::None => (report.logs.len(), Body::Logs(&report.logs)),
+        Output::File(file) => (encoded(file.size()), Body::File(file, form)),
+        Output::Tree(tree) => (encoded(tree.zip_len()), Body::Zip(tree, form)),
+    };
+    let mut head = Head::new(status, Some(length));
+    head.set(header::VARY, "Accept");
+    match (&kind, output) {
+        (Some(kind), Output::File(_) | Output::Tree(_)) => {
+            head.set(header::CONTENT_TYPE, kind);
+            head.set(header::CONTENT_DISPOSITION, disposition(&attachment_name(output, call)));
+        }
+        (None, Output::File(_) | Output::Tree(_)) if form == Form::Base64 => {
+            head.headers.insert(header::CONTENT_TYPE, TEXT);
+            head.set(CONTENT_TRANSFER_ENCODING, "base64");
+        }
+        _ => {
+            head.headers.insert(header::CONTENT_TYPE, TEXT);
+        }
+    }
+    Reply { head, body }
+}
+
+/// The fields that the function asked for; they take the place of those of the same name.
+fn own_fields(reply: &mut Reply<'_>, directives: &Directives) {
+    // The head of the live stream is sent before the function can ask for anything.
+    if matches!(reply.body, Body::Events(..)) {
+        return;
+    }
+    let describes_body = directives.field("content-type").is_some();
+    let mut names = Vec::new();
+    for (name, value) in &directives.fields {
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) else {
+            continue;
+        };
+        // They say how the function encoded its own answer; of our base64 or JSON they would be untrue.
+        let of_body = matches!(name.as_str(), "content-type" | "content-encoding" | "content-transfer-encoding");
+        if of_body && !describes_body {
+            continue;
+        }
+        if names.contains(&name) {
+            reply.head.headers.append(name, value);
+        } else {
+            reply.head.headers.insert(name.clone(), value);
+            names.push(name);
+        }
+    }
+    // RFC 9110 §15.3.5, §15.3.6, §15.4.5: these have no content.
+    if matches!(reply.head.status.as_u16(), 204 | 205 | 304) {
+        reply.head.length = Some(0);
+        reply.body = Body::Empty;
+    }
+}
+
+fn path_bytes(file: &OutputFile) -> &[u8] {
+    std::os::unix::ffi::OsStrExt::as_bytes(file.path().as_os_str())
+}
+
+fn attachment_name(output: &Output, call: &CallFacts<'_>) -> Vec<u8> {
+    match output {
+        Output::File(file) => {
+            let path = path_bytes(file);
+            path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_vec()
+        }
+        Output::Tree(_) | Output::None => format!("{}.zip", call.service.unwrap_or("output")).into_bytes(),
+    }
+}
+
+impl Reply<'_> {
+    /// What is sent before the body.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Streams the body. On an error the caller breaks the connection: the bytes already sent are not the answer.
+    pub fn write_to(self, sink: &mut dyn Sink) -> Result<(), Broken> {
+        let announced = self.head.length;
+        let sent = match self.body {
+            Body::Empty => 0,
+            Body::Bytes(bytes) => send(bytes, sink)?,
+            Body::File(file, form) => pour(sink, announced, form, &mut |into| file.pour(into))?,
+            Body::Zip(tree, form) => pour(sink, announced, form, &mut |into| tree.write_zip(into))?,
+            Body::Logs(logs) => pour(sink, announced, Form::Raw, &mut |into| pour_logs(logs, into))?,
+            Body::Json(document) => {
+                let mut outlet = Outlet::new(sink, document.expected_len());
+                document.write(&mut outlet)?;
+                outlet.finish()?
+            }
+            Body::Events(outcome, call) => {
+                Events::new(sink).finish(outcome, &call)?;
+                return Ok(());
+            }
+        };
+        match announced {
+            Some(announced) if announced != sent => Err(Broken::Length { announced, sent }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn send(bytes: Bytes, sink: &mut dyn Sink) -> Result<u64, Gone> {
+    let len = bytes.len() as u64;
+    if len > 0 {
+        sink.send(bytes)?;
+    }
+    Ok(len)
+}
+
+fn pour(
+    sink: &mut dyn Sink,
+    announced: Option<u64>,
+    form: Form,
+    source: &mut dyn FnMut(&mut dyn Gather) -> Result<(), Broken>,
+) -> Result<u64, Broken> {
+    let expected = announced.unwrap_or(u64::MAX);
+    let mut outlet = Outlet::new(sink, expected);
+    match form {
+        Form::Raw => source(&mut outlet)?,
+        Form::Base64 => {
+            let mut encoder = Encoder::new(&mut outlet, expected / 4 * 3);
+            source(&mut encoder)?;
+            encoder.finish()?;
+        }
+    }
+    Ok(outlet.finish()?)
+}
+
+fn pour_logs(logs: &Logs, into: &mut dyn Gather) -> Result<(), Broken> {
+    let mut offset = 0;
+    while offset < logs.len() {
+        let buffer = into.room()?;
+        let before = buffer.len();
+        let room = (buffer.capacity() - before).min(usize::try_from(logs.len() - offset).unwrap_or(usize::MAX));
+        buffer.resize(before + room, 0);
+        let read = logs.read_at(offset, &mut buffer[before..]).map_err(Broken::Logs)?;
+        buffer.truncate(before + read);
+        if read == 0 {
+            return Err(Broken::Logs(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        offset += read as u64;
+    }
+    Ok(())
+}
+
+/// Exit code of `bandog run` when nobody reads the result any more: as if killed by SIGPIPE, 128 + 13.
+pub const READER_GONE: u8 = 141;
+
+/// What is known of the run, if there was one.
+fn report(outcome: &Outcome) -> Option<&Report> {
+    match outcome {
+        Outcome::Done { report, .. } | Outcome::Failed { report, .. } | Outcome::TimedOut { report, .. } => {
+            Some(report)
+        }
+        Outcome::Cancelled { report, .. } => report.as_ref(),
+        Outcome::Refused(_) => None,
+    }
+}
+
+/// The exit code of `bandog run`.
+///
+/// | outcome | code |
+/// |---|---|
+/// | the function exited | its own code |
+/// | killed by signal n | 128 + n |
+/// | bad input (also one that never came whole) | 65, `EX_DATAERR` of sysexits.h |
+/// | could not start, could not be answered, workspace full, input unreadable | 70, `EX_SOFTWARE` |
+/// | ran longer than `--exec-timeout` | 124, as timeout(1) |
+/// | nobody reads the result any more | 141, as if killed by SIGPIPE |
+/// | bandog itself was told to stop | 143, as if killed by SIGTERM |
+#[must_use]
+pub fn exit_code(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Done { .. } => 0,
+        Outcome::Failed { failure, .. } => match failure {
+            // wait(2) gives eight bits.
+            Failure::Exit(code) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
+            Failure::Signal { signal } => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
+            Failure::Spawn(_) | Failure::Workspace(_) | Failure::Output(_) | Failure::Supervise(_) => 70,
+        },
+        Outcome::TimedOut { .. } => 124,
+        Outcome::Cancelled { cause: Cause::ClientGone, .. } => READER_GONE,
+        Outcome::Cancelled { cause: Cause::Shutdown, .. } => 143,
+        Outcome::Refused(error) => match error.kind() {
+            intake::ErrorKind::Bad
+            | intake::ErrorKind::TooLarge
+            | intake::ErrorKind::UnsupportedEncoding
+            | intake::ErrorKind::Gone
+            | intake::ErrorKind::TimedOut => 65,
+            intake::ErrorKind::ReadFailed | intake::ErrorKind::Store => 70,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! `Accept` (RFC 9110 §12.5.1) → the form of the answer.
+//!
+//! The default (base64, or the logs) stays unless another form is *named*, more specifically than `*/*` or `text/*`
+//! and with at least the weight given to those and to `text/plain`: most clients send `*/*` or a list ending in it,
+//! and must keep getting what they always got. What can't be understood is ignored, and nothing is ever refused with
+//! 406.
+
+use crate::output::Output;
+
+/// What a client accepts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accept {
+    ranges: Vec<Range>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Range {
+    /// In lower case; `*` for any.
+    main: String,
+    sub: String,
+    /// In thousandths.
+    weight: u16,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// base64 of the file or zip, or the logs.
+    Default,
+    /// The file or zip as it is, under this type.
+    Raw(String),
+    /// The JSON document.
+    Json,
+}
+
+impl Accept {
+    /// Reads the value of the header field; several fields are joined with a comma (RFC 9110 §5.3).
+    #[must_use]
+    pub fn parse(value: Option<&[u8]>) -> Self {
+        let value = value.unwrap_or_default();
+        Self { ranges: split(value, b',').into_iter().filter_map(Range::parse).collect() }
+    }
+
+    /// Reads the header fields of a request.
+    #[must_use]
+    pub fn from_headers(headers: &http::HeaderMap) -> Self {
+        let fields = headers.get_all(http::header::ACCEPT).iter();
+        Self { ranges: fields.flat_map(|field| Self::parse(Some(field.as_bytes())).ranges).collect() }
+    }
+
+    /// Whether `text/event-stream` was chosen, which must be known before the function runs: it is named with at
+    /// least the weight of everything else.
+    #[must_use]
+    pub fn events(&self) -> bool {
+        let Some(weight) = self.named("text", "event-stream") else { return false };
+        self.ranges.iter().all(|range| range.weight <= weight)
+    }
+
+    /// The form for this output, if it is not the event stream.
+    #[must_use]
+    pub fn choose(&self, output: &Output) -> Choice {
+        // Together with another type it is what every library sends for want of anything better.
+        let concrete = |range: &&Range| range.sub != "*" && range.weight > 0;
+        if self.ranges.iter().filter(concrete).all(|range| range.is("application", "json"))
+            && self.named("application", "json").is_some()
+        {
+            return Choice::Json;
+        }
+        let own = match output {
+            Output::None => return Choice::Default,
+            Output::File(file) => mime_guess::from_path(file.path()).first_raw().unwrap_or("application/octet-stream"),
+            Output::Tree(_) => "application/zip",
+        };
+        let Some((main, sub)) = own.split_once('/') else { return Choice::Default };
+        // The best weight wins; at the same weight the more specific, first the file's own type.
+        // `text/plain` asks for the default, and `application/json` for the document, whatever the file is called.
+        let own_weight = if matches!(own, "text/plain" | "application/json") { None } else { self.named(main, sub) };
+        let bytes_weight = self.named("application", "octet-stream");
+        let any_weight = if main == "text" { None } else { self.named(main, "*") };
+        let best = own_weight.max(bytes_weight).max(any_weight);
+        if best.is_none() {
+            Choice::Default
+        } else if best == own_weight || best != bytes_weight {
+            Choice::Raw(own.to_owned())
+        } else {
+            Choice::Raw("application/octet-stream".to_owned())
+        }
+    }
+
+    /// The weight of a range if it is named and may take the place of the default.
+    fn named(&self, main: &str, sub: &str) -> Option<u16> {
+        let of =
+            |main, sub| self.ranges.iter().filter(move |range| range.is(main, sub)).map(|range| range.weight).max();
+        let weight = of(main, sub).filter(|weight| *weight > 0)?;
+        let default =
+            [("*", "*"), ("text", "*"), ("text", "plain")].into_iter().filter_map(|(main, sub)| of(main, sub));
+        (default.max() <= Some(weight)).then_some(weight)
+    }
+}
+
+impl Range {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut parts = split(text, b';').into_iter();
+        let kind = std::str::from_utf8(parts.next()?).ok()?;
+        let (main, sub) = kind.trim_matches([' ', '\t']).split_once('/')?;
+        let is_valid = |name: &str| !name.is_empty() && name.bytes().all(is_token);
+        if !is_valid(main) || !is_valid(sub) || main == "*" && sub != "*" {
+            return None;
+        }
+        let mut weight = 1000;
+        for part in parts {
+            let part = part.trim_ascii();
+            if let [b'q' | b'Q', value @ ..] = part
+                && let Some(value) = value.trim_ascii_start().strip_prefix(b"=")
+            {
+                weight = parse_weight(value.trim_ascii_start())?;
+            }
+        }
+        Some(Self { main: main.to_ascii_lowercase(), sub: sub.to_ascii_lowercase(), weight })
+    }
+
+    fn is(&self, main: &str, sub: &str) -> bool {
+        self.main == main && self.sub == sub
+    }
+}
+
+/// `qvalue` of RFC 9110 §12.4.2, in thousandths.
+fn parse_weight(text: &[u8]) -> Option<u16> {
+    let (whole, fraction) = match text {
+        [whole] | [whole, b'.'] => (whole, &[][..]),
+        [whole, b'.', fraction @ ..] => (whole, fraction),
+        _ => return None,
+    };
+    if fraction.len() > 3 || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let thousandths = fraction.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    let thousandths = thousandths * [1000, 100, 10, 1].get(fraction.len())?;
+    match whole {
+        b'0' => Some(thousandths),
+        b'1' if thousandths == 0 => Some(1000),
+        _ => None,
+    }
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Splits at a separator that is not in a quoted string.
+fn split(text: &[u8], separator: u8) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let (mut start, mut quoted, mut escaped) = (0, false, false);
+    for (index, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            byte if *byte == separator && !quoted => {
+                parts.push(&text[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+#[cfg(test)]
+mod tests;

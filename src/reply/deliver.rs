@@ -1,0 +1,62 @@
+//! A whole invocation with its answer: what `serve` does for a request and `run` does once.
+
+use super::{
+    Accept, Broken, CallFacts, Head, answer,
+    events::{self, Events},
+};
+use crate::{
+    intake::Source,
+    invocation::{self, Call, Finished, Function, Outcome, Unwatched},
+    output::Sink,
+    process::Cancel,
+};
+
+/// Where an answer goes: first its head, then its body.
+pub trait Port: Sink {
+    /// The head of what follows. Sent with the first piece at the latest; until then another one may take its place.
+    /// With `live` every piece is to be passed on at once.
+    fn begin(&mut self, head: Head, live: bool);
+}
+
+/// An invocation that is over, and what became of its answer. The workspace exists until this is dropped or
+/// [`Finished::remove_workspace`] is called.
+#[derive(Debug)]
+pub struct Delivered {
+    /// How it went.
+    pub finished: Finished,
+    /// Whether the whole answer was handed over. If not, the reader must be shown that it was not.
+    pub sent: Result<(), Broken>,
+}
+
+/// Runs `function` for one call and answers through `port` in the form that `accept` asks for.
+pub fn deliver(
+    function: &Function,
+    call: &Call,
+    source: &mut dyn Source,
+    cancel: &Cancel,
+    accept: &Accept,
+    service: Option<&str>,
+    port: &mut dyn Port,
+) -> Delivered {
+    let facts = CallFacts { call_id: &call.id, service };
+    if !accept.events() {
+        let finished = invocation::run(function, call, source, cancel, &mut Unwatched);
+        let sent = send(&finished, &facts, accept, port);
+        return Delivered { finished, sent };
+    }
+    port.begin(events::head(&facts), true);
+    let mut events = Events::new(port);
+    let finished = invocation::run(function, call, source, cancel, &mut events);
+    let sent = match &finished.outcome {
+        // Nothing has been sent yet: bad input is answered as to everybody.
+        Outcome::Refused(_) => send(&finished, &facts, accept, port),
+        outcome => events.finish(outcome, &facts),
+    };
+    Delivered { finished, sent }
+}
+
+fn send(finished: &Finished, facts: &CallFacts<'_>, accept: &Accept, port: &mut dyn Port) -> Result<(), Broken> {
+    let reply = answer(&finished.outcome, facts, accept);
+    port.begin(reply.head().clone(), false);
+    reply.write_to(port)
+}

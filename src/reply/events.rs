@@ -1,0 +1,223 @@
+//! A run as `text/event-stream` (WHATWG HTML §9.2), for those who want to see it while it lasts.
+//!
+//! - `event: log`, one for each line of the logs, as it is written. A line ends at LF, CR LF, or CR alone (progress
+//!   bars); one longer than 64 KiB is sent in several; what is not UTF-8 is replaced by U+FFFD.
+//! - `event: result`, once, at the end: its data is the JSON [`super::json::Document`], in one line.
+//!   If the run failed, the problem document with an empty list of `files`: it has a `status`, which the other has not.
+//! - A comment after 15 seconds of silence, so that no proxy takes the connection for a dead one.
+//!
+//! A stream without `result` was broken off.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+
+use super::{Broken, CallFacts, Head, X_CALL_ID, json::Document, problem, text::Decoder};
+use crate::{
+    invocation::{Outcome, Pace, Watch},
+    logs::Logs,
+    output::{
+        Gone, Sink,
+        pieces::{Gather as _, Outlet},
+    },
+};
+
+/// Silence after which a comment is sent; proxies give up after 30 seconds or more.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Bytes of a line from which on it is split, so that a program that never writes a line end takes no memory.
+pub const LINE_LIMIT: usize = 64 * 1024;
+
+/// Bytes of logs looked at before they are sent as one piece.
+const READ: usize = 16 * 1024;
+
+/// The head of the stream, sent before the function has ended and therefore without exit code or duration.
+#[must_use]
+pub fn head(call: &CallFacts<'_>) -> Head {
+    let mut head = Head::new(StatusCode::OK, None);
+    head.set(header::CONTENT_TYPE, "text/event-stream");
+    head.set(header::CACHE_CONTROL, "no-store");
+    head.set(header::VARY, "Accept");
+    // nginx would hold events back until its buffer is full.
+    head.set(http::HeaderName::from_static("x-accel-buffering"), "no");
+    head.set(X_CALL_ID, call.call_id);
+    head
+}
+
+/// The stream of one run.
+pub struct Events<'s> {
+    sink: &'s mut dyn Sink,
+    /// Bytes of the logs already looked at.
+    cursor: u64,
+    /// The beginning of a line whose end has not been written yet.
+    line: Vec<u8>,
+    /// Whether the last line ended at a CR, so that an LF right after it belongs to it.
+    after_cr: bool,
+    /// When something was last sent.
+    sent_at: Instant,
+    gone: bool,
+    buffer: Vec<u8>,
+}
+
+impl<'s> Events<'s> {
+    /// A stream at its beginning; the head was sent.
+    #[must_use]
+    pub fn new(sink: &'s mut dyn Sink) -> Self {
+        Self {
+            sink,
+            cursor: 0,
+            line: Vec::new(),
+            after_cr: false,
+            sent_at: Instant::now(),
+            gone: false,
+            buffer: vec![0; READ],
+        }
+    }
+
+    /// Sends the rest of the logs, then the result. Blocks while the reader is slow.
+    pub fn finish(mut self, outcome: &Outcome, call: &CallFacts<'_>) -> Result<(), Broken> {
+        if self.gone {
+            return Err(Gone.into());
+        }
+        if let Some(report) = super::report(outcome) {
+            while let Some(events) = self.read(&report.logs).map_err(Broken::Logs)? {
+                self.send(events)?;
+            }
+        }
+        let mut events = Vec::new();
+        if !self.line.is_empty() {
+            log_event(&self.line, &mut events);
+        }
+        match outcome {
+            Outcome::Done { report, output, .. } => {
+                let document = Document::new(report, output, call.call_id);
+                let mut outlet = Outlet::new(self.sink, document.expected_len());
+                outlet.write(&events)?;
+                outlet.write(b"event: result\ndata: ")?;
+                document.write(&mut outlet)?;
+                outlet.write(b"\n\n")?;
+                outlet.finish()?;
+            }
+            Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Cancelled { .. } | Outcome::Refused(_) => {
+                events.extend_from_slice(b"event: result\ndata: ");
+                events.extend_from_slice(&problem::of(outcome, call).member("files", Vec::<String>::new()).to_json());
+                events.extend_from_slice(b"\n\n");
+                self.send(events)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn progress_at(&mut self, logs: &Logs, now: Instant) -> Result<Pace, Gone> {
+        loop {
+            if !self.sink.has_room() {
+                let all_seen = self.cursor >= logs.len();
+                return Ok(if all_seen { Pace::Until(now + KEEP_ALIVE) } else { Pace::Behind });
+            }
+            // Logs that can't be read now are an error at the end, where it can be told.
+            match self.read(logs) {
+                Ok(Some(events)) if events.is_empty() => {}
+                Ok(Some(events)) => {
+                    self.sent_at = now;
+                    self.send(events)?;
+                }
+                Ok(None) | Err(_) => break,
+            }
+        }
+        if now.saturating_duration_since(self.sent_at) >= KEEP_ALIVE {
+            self.sent_at = now;
+            self.send(b": keep-alive\n\n".to_vec())?;
+        }
+        Ok(Pace::Until(self.sent_at + KEEP_ALIVE))
+    }
+
+    /// The events of the next bytes of the logs; `None` at their end.
+    fn read(&mut self, logs: &Logs) -> std::io::Result<Option<Vec<u8>>> {
+        if self.cursor >= logs.len() {
+            return Ok(None);
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let read = logs.read_at(self.cursor, &mut buffer);
+        let mut events = Vec::new();
+        if let Ok(read) = &read {
+            self.cursor += *read as u64;
+            self.take(&buffer[..*read], &mut events);
+        }
+        self.buffer = buffer;
+        if read? == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(Some(events)) }
+    }
+
+    fn take(&mut self, mut bytes: &[u8], events: &mut Vec<u8>) {
+        if self.after_cr && !bytes.is_empty() {
+            self.after_cr = false;
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
+        while let Some(end) = memchr::memchr2(b'\r', b'\n', bytes) {
+            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+            self.extend(line, events);
+            log_event(&self.line, events);
+            self.line.clear();
+            self.after_cr = bytes[end] == b'\r' && rest.is_empty();
+            bytes = if bytes[end] == b'\r' { rest.strip_prefix(b"\n").unwrap_or(rest) } else { rest };
+        }
+        self.extend(bytes, events);
+    }
+
+    /// Adds to the line that has no end yet.
+    fn extend(&mut self, mut bytes: &[u8], events: &mut Vec<u8>) {
+        while self.line.len() + bytes.len() > LINE_LIMIT {
+            let (now, rest) = bytes.split_at(LINE_LIMIT - self.line.len());
+            self.line.extend_from_slice(now);
+            // A character is not split with the line.
+            let cut = self.line.utf8_chunks().last().map_or(0, |chunk| incomplete(chunk.invalid()));
+            let end = self.line.len() - cut;
+            log_event(&self.line[..end], events);
+            self.line.drain(..end);
+            bytes = rest;
+        }
+        self.line.extend_from_slice(bytes);
+    }
+
+    fn send(&mut self, events: Vec<u8>) -> Result<(), Gone> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let sent = self.sink.send(Bytes::from(events));
+        self.gone |= sent.is_err();
+        sent
+    }
+}
+
+impl Watch for Events<'_> {
+    fn progress(&mut self, logs: &Logs) -> Pace {
+        if self.gone {
+            return Pace::UpToDate;
+        }
+        // Who is gone is noticed by the one who waits for the client, and told at the end.
+        self.progress_at(logs, Instant::now()).unwrap_or(Pace::UpToDate)
+    }
+}
+
+/// How many bytes are the beginning of a character that the next bytes may complete.
+fn incomplete(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => bytes.len(),
+        _ => 0,
+    }
+}
+
+fn log_event(line: &[u8], events: &mut Vec<u8>) {
+    events.extend_from_slice(b"event: log\ndata: ");
+    let mut decoder = Decoder::default();
+    let mut add = |part: &str| {
+        events.extend_from_slice(part.as_bytes());
+        Ok::<(), std::convert::Infallible>(())
+    };
+    let Ok(()) = decoder.push(line, &mut add);
+    let Ok(()) = decoder.finish(&mut add);
+    events.extend_from_slice(b"\n\n");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! The answer as one JSON document, in one line, written while it is sent:
+//!
+//! ```json
+//! {"files":[{"name":"a.png","type":"image/png","size":3,"data":"YWJj"}],"logs":"","exit_code":0,"duration_seconds":0.012000,"call_id":"…"}
+//! ```
+//!
+//! `data` is base64, `size` counts the bytes before that; names and logs are text, with U+FFFD for what is not UTF-8.
+
+use std::convert::Infallible;
+
+use super::{Broken, Seconds, text::Decoder};
+use crate::{
+    invocation::Report,
+    logs::Logs,
+    output::{
+        Gone, Output,
+        base64::{Encoder, encoded_len},
+        pieces::{Gather, Outlet},
+    },
+    process::Exit,
+};
+
+/// Bytes of logs read at a time.
+const LOG_PIECE: usize = 16 * 1024;
+
+/// The parts of the document.
+#[derive(Debug, Clone, Copy)]
+pub struct Document<'a> {
+    report: &'a Report,
+    output: &'a Output,
+    call_id: &'a str,
+}
+
+impl<'a> Document<'a> {
+    /// The document about a run that is done.
+    #[must_use]
+    pub fn new(report: &'a Report, output: &'a Output, call_id: &'a str) -> Self {
+        Self { report, output, call_id }
+    }
+
+    /// About how many bytes it will have.
+    pub(crate) fn expected_len(&self) -> u64 {
+        let files = self.output.files() as u64 * 128;
+        encoded_len(self.output.bytes()).saturating_add(self.report.logs.len()).saturating_add(files + 1024)
+    }
+
+    /// Writes it.
+    pub(crate) fn write(&self, outlet: &mut Outlet<'_>) -> Result<(), Broken> {
+        outlet.write(b"{\"files\":[")?;
+        match self.output {
+            Output::None => {}
+            Output::File(file) => {
+                begin_file(outlet, file.path(), file.size())?;
+                let mut encoder = Encoder::new(outlet, file.size());
+                file.pour(&mut encoder)?;
+                encoder.finish()?;
+                outlet.write(b"\"}")?;
+            }
+            Output::Tree(tree) => {
+                let mut opener = tree.opener();
+                for (index, entry) in tree.iter().enumerate() {
+                    if index > 0 {
+                        outlet.write(b",")?;
+                    }
+                    let file = opener.open(entry)?;
+                    begin_file(outlet, entry.path(), entry.size())?;
+                    let mut encoder = Encoder::new(outlet, entry.size());
+                    file.pour(&mut encoder, &mut |_| ())?;
+                    encoder.finish()?;
+                    outlet.write(b"\"}")?;
+                }
+            }
+        }
+        outlet.write(b"],\"logs\":\"")?;
+        write_logs(outlet, &self.report.logs)?;
+        let exit = match self.report.exit {
+            Some(Exit::Code(code)) => code.to_string(),
+            Some(Exit::Signal(_)) | None => "null".to_owned(),
+        };
+        let duration = Seconds(self.report.duration);
+        outlet.write(format!("\",\"exit_code\":{exit},\"duration_seconds\":{duration},\"call_id\":\"").as_bytes())?;
+        let mut escaped = Vec::new();
+        escape(self.call_id, &mut escaped);
+        outlet.write(&escaped)?;
+        outlet.write(b"\"}")?;
+        Ok(())
+    }
+}
+
+fn begin_file(outlet: &mut Outlet<'_>, path: &std::path::Path, size: u64) -> Result<(), Gone> {
+    let kind = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
+    let mut text = b"{\"name\":\"".to_vec();
+    escape(&path.to_string_lossy(), &mut text);
+    text.extend_from_slice(format!("\",\"type\":\"{kind}\",\"size\":{size},\"data\":\"").as_bytes());
+    outlet.write(&text)
+}
+
+fn write_logs(outlet: &mut Outlet<'_>, logs: &Logs) -> Result<(), Broken> {
+    let mut decoder = Decoder::default();
+    let mut buffer = vec![0; LOG_PIECE.min(usize::try_from(logs.len()).unwrap_or(LOG_PIECE))];
+    let mut escaped = Vec::new();
+    let mut offset = 0;
+    while offset < logs.len() {
+        let read = logs.read_at(offset, &mut buffer).map_err(Broken::Logs)?;
+        if read == 0 {
+            return Err(Broken::Logs(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        offset += read as u64;
+        escaped.clear();
+        let Ok(()) = decoder.push(&buffer[..read], &mut |part| {
+            escape(part, &mut escaped);
+            Ok::<(), Infallible>(())
+        });
+        outlet.write(&escaped)?;
+    }
+    decoder.finish(&mut |part| outlet.write(part.as_bytes()))?;
+    Ok(())
+}
+
+/// Adds the inside of a JSON string (RFC 8259 §7) to `out`.
+pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
+    for &byte in text.as_bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..=0x1F => {
+                let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! Failures as `application/problem+json` (RFC 9457): every answer that bandog made up itself, and not the function.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
+
+use super::{Body, CallFacts, Head, Reply, Seconds, X_BANDOG_ERROR, X_CALL_ID};
+use crate::{
+    intake::ErrorKind,
+    invocation::{Cause, Failure, Outcome, Report},
+    logs::TAIL_LIMIT,
+    process::{Exit, signal_name},
+};
+
+/// How long a client should wait before it tries another instance, or this one again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What went wrong, in one word: the end of the problem's `type`, and the value of `X-Bandog-Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Slug {
+    /// The body is not what its `Content-Type` says, or neither JSON nor base64.
+    BadInput,
+    /// The client took longer than `--read-timeout` to send the body. Not 408: clients repeat those.
+    BodyTimeout,
+    /// The body broke off before its end; seen by clients that are still there.
+    BodyIncomplete,
+    /// The body is larger than `--max-body`.
+    BodyTooLarge,
+    /// A `Content-Encoding` other than gzip.
+    UnsupportedEncoding,
+    /// The input could not be read from where it comes from.
+    InputUnreadable,
+    /// The input file could not be written.
+    InputNotStored,
+    /// No token, or a wrong one.
+    Unauthorized,
+    /// There is no service, or no page, of that name.
+    NotFound,
+    /// Not a method that invokes the function.
+    MethodNotAllowed,
+    /// The header fields are too large.
+    HeadersTooLarge,
+    /// No place was free in time.
+    TooManyRequests,
+    /// bandog is about to stop and takes no new calls.
+    Draining,
+    /// The function exited with a code other than 0.
+    FunctionFailed,
+    /// The function was killed by a signal.
+    FunctionKilled,
+    /// The function could not be started.
+    FunctionNotStarted,
+    /// The function ran longer than `--exec-timeout`.
+    FunctionTimeout,
+    /// The workspace could not be made.
+    WorkspaceUnavailable,
+    /// What the function left can't be read whole, or its response headers make no sense.
+    OutputUnreadable,
+    /// Nobody waits for the answer any more; never seen.
+    ClientGone,
+    /// bandog stopped before the function ended.
+    ShuttingDown,
+    /// bandog itself failed.
+    Internal,
+}
+
+impl Slug {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::BadInput,
+        Self::BodyTimeout,
+        Self::BodyIncomplete,
+        Self::BodyTooLarge,
+        Self::UnsupportedEncoding,
+        Self::InputUnreadable,
+        Self::InputNotStored,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::HeadersTooLarge,
+        Self::TooManyRequests,
+        Self::Draining,
+        Self::FunctionFailed,
+        Self::FunctionKilled,
+        Self::FunctionNotStarted,
+        Self::FunctionTimeout,
+        Self::WorkspaceUnavailable,
+        Self::OutputUnreadable,
+        Self::ClientGone,
+        Self::ShuttingDown,
+        Self::Internal,
+    ];
+
+    /// The word, the status and the title, which is the same for every occurrence (RFC 9457 §3.1.4).
+    fn row(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::BadInput => ("bad-input", 400, "The body can't be decoded"),
+            Self::BodyTimeout => ("body-timeout", 400, "The body did not arrive in time"),
+            Self::BodyIncomplete => ("body-incomplete", 400, "The body ended too early"),
+            Self::BodyTooLarge => ("body-too-large", 413, "The body is too large"),
+            Self::UnsupportedEncoding => ("unsupported-encoding", 415, "The content encoding is not supported"),
+            Self::InputUnreadable => ("input-unreadable", 500, "The input could not be read"),
+            Self::InputNotStored => ("input-not-stored", 500, "The input could not be stored"),
+            Self::Unauthorized => ("unauthorized", 401, "A valid token is needed"),
+            Self::NotFound => ("not-found", 404, "There is nothing here"),
+            Self::MethodNotAllowed => ("method-not-allowed", 405, "The method is not allowed"),
+            Self::HeadersTooLarge => ("headers-too-large", 431, "The header fields are too large"),
+            Self::TooManyRequests => ("too-many-requests", 429, "No place was free in time"),
+            Self::Draining => ("draining", 503, "This instance takes no new calls"),
+            Self::FunctionFailed => ("function-failed", 500, "The function failed"),
+            Self::FunctionKilled => ("function-killed", 500, "The function was killed"),
+            Self::FunctionNotStarted => ("function-not-started", 500, "The function could not be started"),
+            Self::FunctionTimeout => ("function-timeout", 504, "The function took too long"),
+            Self::WorkspaceUnavailable => ("workspace-unavailable", 500, "There is no place to work in"),
+            Self::OutputUnreadable => ("output-unreadable", 500, "The output can't be sent"),
+            // nginx's own number for this; only the access log shows it.
+            Self::ClientGone => ("client-gone", 499, "The client went away"),
+            Self::ShuttingDown => ("shutting-down", 503, "This instance stopped before the function ended"),
+            Self::Internal => ("internal", 500, "bandog failed"),
+        }
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The status it is answered with.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.row().1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What it says to people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.row().2
+    }
+}
+
+/// A failure to answer with.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// What went wrong.
+    pub slug: Slug,
+    /// What went wrong this time, and what to do about it.
+    pub detail: String,
+    /// Sent as `Retry-After`, in whole seconds, at least 1.
+    pub retry_after: Option<Duration>,
+    /// Further header fields, such as `Allow`.
+    pub headers: HeaderMap,
+    /// Further members of the document.
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem with nothing more to say than this.
+    #[must_use]
+    pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
+        Self { slug, detail: detail.into(), retry_after: None, headers: HeaderMap::new(), members: Map::new() }
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// Adds a header field.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Adds a member to the document.
+    #[must_use]
+    pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Names the call, in the document and in `X-Call-Id`.
+    #[must_use]
+    pub fn call_id(mut self, id: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(id) {
+            self.headers.insert(X_CALL_ID, value);
+        }
+        self.member("call_id", id)
+    }
+
+    /// The document, in one line.
+    #[must_use]
+    pub fn to_json(&self) -> Bytes {
+        let mut document = Map::new();
+        document.insert("type".to_owned(), format!("urn:bandog:error:{}", self.slug.as_str()).into());
+        document.insert("title".to_owned(), self.slug.title().into());
+        document.insert("status".to_owned(), self.slug.status().as_u16().into());
+        document.insert("detail".to_owned(), self.detail.as_str().into());
+        for (name, value) in &self.members {
+            document.insert(name.clone(), value.clone());
+        }
+        Value::Object(document).to_string().into()
+    }
+
+    /// Head and body.
+    #[must_use]
+    pub fn into_parts(self) -> (Head, Bytes) {
+        let body = self.to_json();
+        let mut head = Head { status: self.slug.status(), headers: self.headers, length: Some(body.len() as u64) };
+        head.set(header::CONTENT_TYPE, "application/problem+json");
+        head.set(X_BANDOG_ERROR, self.slug.as_str());
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            head.set(header::RETRY_AFTER, seconds.max(1).to_string());
+        }
+        (head, body)
+    }
+
+    /// The problem as an answer.
+    #[must_use]
+    pub fn into_reply(self) -> Reply<'static> {
+        let (head, body) = self.into_parts();
+        Reply { head, body: Body::Bytes(body) }
+    }
+}
+
+/// What an outcome is called when it is not an answer; `None` if it is one.
+#[must_use]
+pub fn slug(outcome: &Outcome) -> Option<Slug> {
+    Some(match outcome {
+        Outcome::Done { .. } => return None,
+        Outcome::Failed { failure, .. } => match failure {
+            Failure::Exit(_) => Slug::FunctionFailed,
+            Failure::Signal { .. } => Slug::FunctionKilled,
+            Failure::Spawn(_) => Slug::FunctionNotStarted,
+            Failure::Workspace(_) => Slug::WorkspaceUnavailable,
+            Failure::Output(_) => Slug::OutputUnreadable,
+            Failure::Supervise(_) => Slug::Internal,
+        },
+        Outcome::TimedOut { .. } => Slug::FunctionTimeout,
+        Outcome::Cancelled { cause: Cause::ClientGone, .. } => Slug::ClientGone,
+        Outcome::Cancelled { cause: Cause::Shutdown, .. } => Slug::ShuttingDown,
+        Outcome::Refused(error) => match error.kind() {
+            ErrorKind::Gone => Slug::BodyIncomplete,
+            ErrorKind::TimedOut => Slug::BodyTimeout,
+            ErrorKind::ReadFailed => Slug::InputUnreadable,
+            ErrorKind::Bad => Slug::BadInput,
+            ErrorKind::TooLarge => Slug::BodyTooLarge,
+            ErrorKind::UnsupportedEncoding => Slug::UnsupportedEncoding,
+            ErrorKind::Store => Slug::InputNotStored,
+        },
+    })
+}
+
+/// The problem that an outcome other than [`Outcome::Done`] is.
+pub(super) fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
+    let detail = match outcome {
+        Outcome::Done { .. } => "the function is done".to_owned(),
+        Outcome::Failed { failure, .. } => failure.to_string(),
+        Outcome::TimedOut { limit, .. } => {
+            format!("the function ran longer than {limit:?} and was terminated; --exec-timeout sets the limit")
+        }
+        Outcome::Cancelled { cause: Cause::ClientGone, .. } => "the client went away".to_owned(),
+        Outcome::Cancelled { cause: Cause::Shutdown, .. } => {
+            "bandog was told to stop and the function did not end in time; send the request again".to_owned()
+        }
+        Outcome::Refused(error) => error.to_string(),
+    };
+    let slug = slug(outcome).unwrap_or(Slug::Internal);
+    let mut problem = Problem::new(slug, detail).call_id(call.call_id);
+    if slug == Slug::ShuttingDown {
+        problem = problem.retry_after(RETRY_AFTER).header(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if matches!(slug, Slug::BodyTimeout | Slug::BodyTooLarge) {
+        // The rest of the body is not read.
+        problem = problem.header(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    match super::report(outcome) {
+        Some(report) => about_run(problem, report),
+        None => problem,
+    }
+}
+
+/// The problem in words, for who sits at a terminal; with the end of the captured logs if they were not shown.
+#[must_use]
+pub fn explain(outcome: &Outcome, call: &CallFacts<'_>, with_logs: bool) -> String {
+    let problem = of(outcome, call);
+    match problem.members.get("logs").and_then(Value::as_str).filter(|logs| with_logs && !logs.is_empty()) {
+        Some(logs) => format!("{}; its logs end with:\n{}", problem.detail, logs.trim_end()),
+        None => problem.detail,
+    }
+}
+
+fn about_run(mut problem: Problem, report: &Report) -> Problem {
+    problem = match report.exit {
+        Some(Exit::Code(code)) => problem.member("exit_code", code),
+        Some(Exit::Signal(signal)) => problem.member("signal", signal).member("signal_name", signal_name(signal)),
+        None => problem,
+    };
+    // A number with the decimals of `X-Duration-Seconds`.
+    let seconds = Seconds(report.duration).to_string().parse::<f64>().unwrap_or_default();
+    problem = problem.member("duration_seconds", seconds);
+    match report.logs.tail(TAIL_LIMIT) {
+        Ok(logs) => problem.member("logs", logs),
+        Err(error) => problem.member("logs", format!("[bandog: the captured logs can't be read: {error}]")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

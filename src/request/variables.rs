@@ -1,0 +1,157 @@
+//! A request's head → the variables that the function finds.
+
+use std::{ffi::CString, fmt::Write as _};
+
+use hyper::{
+    header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
+    http::request::Parts,
+};
+
+/// Bytes of a header's value that fit into a variable; a longer one is left out, so that a client cannot make exec
+/// fail (one variable may have 128 KiB, all together a few MiB: execve(2)).
+const VALUE_LIMIT: usize = 8 * 1024;
+
+/// Headers that never become variables: credentials, and `Proxy`, whose variable programs take for a setting
+/// (httpoxy, CVE-2016-5385).
+const HIDDEN: [&str; 5] = ["authorization", "proxy", "proxy-authorization", "x-bandog-token", "x-bandog-error"];
+
+/// Headers whose variable would have the name of one that bandog sets itself.
+const OWN: [&str; 7] = ["method", "path", "query", "host", "content-length", "contentlength", "transfer-encoding"];
+
+/// The variables about a request, each `NAME=value`: always all of bandog's own, empty if there is nothing to say, so
+/// that no header can pose as one; then one for each header.
+#[must_use]
+pub fn of(request: &Parts) -> Vec<CString> {
+    let headers = &request.headers;
+    let mut variables = Vec::with_capacity(10 + headers.len());
+    let mut set = |name: &str, value: &[u8]| {
+        let mut pair = Vec::with_capacity(name.len() + 1 + value.len());
+        pair.extend_from_slice(name.as_bytes());
+        pair.push(b'=');
+        pair.extend_from_slice(value);
+        // Neither a header nor a URI can hold a NUL.
+        variables.extend(CString::new(pair));
+    };
+    let header = |name: HeaderName| headers.get(name).map_or(&b""[..], |value| value.as_bytes());
+    let host = match header(HOST) {
+        b"" => request.uri.authority().map_or(&b""[..], |authority| authority.as_str().as_bytes()),
+        host => host,
+    };
+    set("Http_Method", request.method.as_str().as_bytes());
+    set("Http_Path", request.uri.path().as_bytes());
+    set("Http_Query", request.uri.query().unwrap_or_default().as_bytes());
+    set("Http_Host", host);
+    set("Http_Content_Length", header(CONTENT_LENGTH));
+    set("Http_ContentLength", header(CONTENT_LENGTH));
+    set("Http_Transfer_Encoding", header(TRANSFER_ENCODING));
+    for (name, variable) in [("traceparent", "TRACEPARENT"), ("tracestate", "TRACESTATE")] {
+        if let Some(value) = headers.get(name).filter(|value| value.len() <= VALUE_LIMIT) {
+            set(variable, value.as_bytes());
+        }
+    }
+    for name in headers.keys() {
+        let Some(variable) = variable_name(name) else { continue };
+        if let Some(value) = joined(headers, name) {
+            set(&variable, &value);
+        }
+    }
+    variables
+}
+
+/// `Http_X_Forwarded_For` for `x-forwarded-for`; `None` if the header does not become a variable. A name with any
+/// other sign than letters, digits and hyphens (`x_token`) does not either: it could pose as another header.
+fn variable_name(name: &HeaderName) -> Option<String> {
+    let name = name.as_str();
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !plain || HIDDEN.contains(&name) || OWN.contains(&name) {
+        return None;
+    }
+    let mut variable = String::with_capacity("Http_".len() + name.len());
+    variable.push_str("Http");
+    for word in name.split('-') {
+        let (first, rest) = word.split_at(word.len().min(1));
+        let _ = write!(variable, "_{}{rest}", first.to_ascii_uppercase());
+    }
+    Some(variable)
+}
+
+/// All values of a header, joined as RFC 9110 §5.2 says; `None` if too long.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let separator: &[u8] = if name == hyper::header::COOKIE { b"; " } else { b", " };
+    let values: Vec<&[u8]> = headers.get_all(name).into_iter().map(HeaderValue::as_bytes).collect();
+    let value = values.join(separator);
+    (value.len() <= VALUE_LIMIT).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+
+    fn variables(request: hyper::http::request::Builder) -> Vec<String> {
+        let (parts, ()) = request.body(()).expect("request").into_parts();
+        of(&parts).into_iter().map(|pair| pair.into_string().expect("text")).collect()
+    }
+
+    #[test]
+    fn bandogs_own_are_always_set_and_empty_if_absent() {
+        let variables = variables(Request::get("/run/x?a=b%20c"));
+        assert_eq!(
+            variables,
+            [
+                "Http_Method=GET",
+                "Http_Path=/run/x",
+                "Http_Query=a=b%20c",
+                "Http_Host=",
+                "Http_Content_Length=",
+                "Http_ContentLength=",
+                "Http_Transfer_Encoding=",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_header_can_pose_as_another_variable() {
+        let request = Request::post("/?real=1")
+            .header("Query", "fake=1")
+            .header("Method", "FAKE")
+            .header("Path", "/fake")
+            .header("ContentLength", "7")
+            .header("Transfer_Encoding", "fake")
+            .header("X_Real", "fake")
+            .header("X-Real", "true");
+        let variables = variables(request);
+        assert_eq!(variables.iter().filter(|pair| pair.contains("fake") || pair.contains("FAKE")).count(), 0);
+        assert!(variables.contains(&"Http_Query=real=1".to_owned()));
+        assert!(variables.contains(&"Http_X_Real=true".to_owned()));
+        let mut names: Vec<_> = variables.iter().map(|pair| pair.split('=').next()).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count, "no name twice");
+    }
+
+    #[test]
+    fn credentials_and_proxy_never_become_variables() {
+        let request = Request::post("/")
+            .header("Authorization", "Bearer s3cret")
+            .header("Proxy-Authorization", "s3cret")
+            .header("X-Bandog-Token", "s3cret")
+            .header("Proxy", "s3cret");
+        assert!(!variables(request).iter().any(|pair| pair.contains("s3cret")));
+    }
+
+    #[test]
+    fn repeated_headers_are_joined_and_giants_left_out() {
+        let request = Request::post("/")
+            .header("X-Many", "a")
+            .header("X-Many", "b")
+            .header("X-Long", "x".repeat(VALUE_LIMIT + 1))
+            .header("traceparent", "00-abc-def-01");
+        let variables = variables(request);
+        assert!(variables.contains(&"Http_X_Many=a, b".to_owned()));
+        assert!(variables.contains(&"TRACEPARENT=00-abc-def-01".to_owned()));
+        assert!(!variables.iter().any(|pair| pair.starts_with("Http_X_Long")));
+    }
+}
