@@ -1,6 +1,7 @@
 //! bandog turns any program into an HTTP function: one request, one process, one answer.
 
 pub mod config;
+pub mod http;
 pub mod intake;
 pub mod invocation;
 pub mod logs;

@@ -1,0 +1,154 @@
+//! The HTTP side: listener → admission → handler.
+//!
+//! One thread, asynchronous: it parses heads, asks for places, moves pieces of bodies, and never touches a file of an
+//! invocation. Everything that may block runs on an invocation's own thread (`workers`); what crosses between the
+//! two is in `bridge`.
+
+mod admission;
+mod bridge;
+mod exchange;
+mod handler;
+mod listener;
+mod metrics;
+mod probe;
+mod stream;
+mod token;
+mod workers;
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    config::{self, Config},
+    invocation::Function,
+    process::{Cancel, Cause},
+};
+pub use listener::{Stop, bind, serve};
+
+/// Everything that the connections share.
+#[derive(Debug)]
+pub struct Server {
+    function: Arc<Function>,
+    service: Option<String>,
+    max_body: u64,
+    read_timeout: Option<Duration>,
+    shutdown_delay: Duration,
+    drain_timeout: Duration,
+    kill_grace: Duration,
+    metrics_place: config::Metrics,
+    limits: probe::Limits,
+    guard: token::Guard,
+    admission: admission::Admission,
+    workers: workers::Workers,
+    metrics: metrics::Metrics,
+    running: Running,
+    totals: probe::Totals,
+    started: Instant,
+    /// SIGTERM has come: not ready any more, but still serving for `--shutdown-delay`.
+    stopping: AtomicBool,
+    /// Nothing new is taken.
+    draining: AtomicBool,
+    /// The drain is over: what has been taken is not started any more either.
+    closing: AtomicBool,
+}
+
+impl Server {
+    /// Prepares to serve `function` as configured.
+    ///
+    /// # Errors
+    /// The metrics cannot be registered.
+    pub fn new(config: &Config, function: Function) -> io::Result<Self> {
+        Ok(Self {
+            function: Arc::new(function),
+            service: config.service.clone(),
+            max_body: config.max_body,
+            read_timeout: config.read_timeout,
+            shutdown_delay: config.shutdown_delay,
+            drain_timeout: config.drain_timeout,
+            kill_grace: config.kill_grace,
+            metrics_place: config.metrics,
+            limits: probe::Limits::of(config),
+            guard: token::Guard::new(config.token.as_ref()),
+            admission: admission::Admission::new(config.max_inflight, config.max_queue, config.queue_timeout),
+            workers: workers::Workers::default(),
+            metrics: metrics::Metrics::new().map_err(io::Error::other)?,
+            running: Running::default(),
+            totals: probe::Totals::default(),
+            started: Instant::now(),
+            stopping: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Starts nothing more, sends away who waits for a place, and orders what runs to be terminated, or killed at once.
+    fn close(&self, now: bool) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.admission.close();
+        self.running.cancel_all(now);
+    }
+}
+
+/// The invocations that run, so that a shutdown can reach them.
+#[derive(Debug, Default)]
+struct Running {
+    next: AtomicU64,
+    orders: Mutex<HashMap<u64, Cancel>>,
+}
+
+impl Running {
+    /// Enters an invocation; it leaves on drop.
+    fn enter(server: &Arc<Server>, cancel: &Cancel) -> Entry {
+        let running = &server.running;
+        let number = running.next.fetch_add(1, Ordering::Relaxed);
+        running.orders().insert(number, cancel.clone());
+        Entry { server: Arc::clone(server), number }
+    }
+
+    fn count(&self) -> usize {
+        self.orders().len()
+    }
+
+    /// Orders every one to be terminated, or killed at once.
+    fn cancel_all(&self, now: bool) {
+        for order in self.orders().values() {
+            if now { order.cancel_now(Cause::Shutdown) } else { order.cancel(Cause::Shutdown) }
+        }
+    }
+
+    fn orders(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Cancel>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An invocation's place in [`Running`].
+#[derive(Debug)]
+struct Entry {
+    server: Arc<Server>,
+    number: u64,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.server.running.orders().remove(&self.number);
+    }
+}

@@ -1,0 +1,216 @@
+//! The border between the network thread and an invocation's: bodies cross it in bounded pieces, both ways.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    intake::{Source, SourceError},
+    output::{Gone, Sink},
+    process::{Cancel, Cause},
+    reply::{self, Head},
+};
+
+/// Pieces under way in either direction. With pieces of at most a few hundred KiB this bounds what a body costs.
+const PIECES: usize = 4;
+
+/// Orders the invocation to be stopped when it is dropped: the client is gone. Without effect on one that is over.
+#[derive(Debug)]
+pub(super) struct HangUp(pub(super) Cancel);
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        self.0.cancel(Cause::ClientGone);
+    }
+}
+
+/// A part of a request's body on its way to the invocation.
+#[derive(Debug)]
+pub(super) enum Upload {
+    Data(Bytes),
+    End,
+    TimedOut,
+}
+
+/// The invocation's end of a request's body.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    /// What had arrived before the invocation began.
+    first: Option<Bytes>,
+    /// What follows; `None` if that was all.
+    rest: Option<mpsc::Receiver<Upload>>,
+}
+
+impl Incoming {
+    /// A body that has arrived whole.
+    pub(super) fn whole(body: Option<Bytes>) -> Self {
+        Self { first: body, rest: None }
+    }
+
+    /// A body that has begun with `first`; the rest is to be sent.
+    pub(super) fn begun(first: Bytes) -> (Self, mpsc::Sender<Upload>) {
+        let (sender, rest) = mpsc::channel(PIECES);
+        (Self { first: Some(first), rest: Some(rest) }, sender)
+    }
+}
+
+impl Source for Incoming {
+    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        if let Some(first) = self.first.take().filter(|first| !first.is_empty()) {
+            return Ok(Some(first));
+        }
+        let Some(rest) = &mut self.rest else { return Ok(None) };
+        loop {
+            match rest.blocking_recv() {
+                Some(Upload::Data(piece)) if piece.is_empty() => {}
+                Some(Upload::Data(piece)) => return Ok(Some(piece)),
+                Some(Upload::End) => {
+                    self.rest = None;
+                    return Ok(None);
+                }
+                Some(Upload::TimedOut) => return Err(SourceError::TimedOut),
+                // The other end never leaves without a word unless its connection is gone.
+                None => return Err(SourceError::Gone),
+            }
+        }
+    }
+}
+
+/// A part of an answer's body on its way to the network.
+#[derive(Debug)]
+pub(super) enum Download {
+    Data(Bytes),
+    End,
+}
+
+/// An answer as the network side gets it: the head, and the body that follows.
+pub(super) type Answer = (Head, Body);
+
+/// The invocation's end of the answer.
+///
+/// One piece is always held back, until the next one or [`Port::finish`]. So an answer of one piece crosses the border
+/// in one step, with its head; and whoever has the last piece of any answer can rely on what was done before `finish`
+/// (the workspace removed, the place given back). Only the pieces of a live answer are events somebody waits for, and
+/// pass at once.
+#[derive(Debug)]
+pub(super) struct Port {
+    /// Until the head is sent.
+    answer: Option<oneshot::Sender<Answer>>,
+    head: Option<Head>,
+    live: bool,
+    held: Option<Bytes>,
+    pieces: Option<mpsc::Sender<Download>>,
+}
+
+impl Port {
+    /// Where an answer goes.
+    pub(super) fn new(answer: oneshot::Sender<Answer>) -> Self {
+        Self { answer: Some(answer), head: None, live: false, held: None, pieces: None }
+    }
+
+    /// The proper end of the body. Without it the connection is broken, so that nobody takes the part for the whole.
+    pub(super) fn finish(mut self) {
+        let last = self.held.take();
+        if let Some(pieces) = &self.pieces {
+            for piece in last.map(Download::Data).into_iter().chain([Download::End]) {
+                if pieces.blocking_send(piece).is_err() {
+                    return;
+                }
+            }
+        } else if let (Some(answer), Some(head)) = (self.answer.take(), self.head.take()) {
+            let _ = answer.send((head, Body::Whole(last)));
+        }
+    }
+
+    fn push(&mut self, piece: Bytes) -> Result<(), Gone> {
+        if let (Some(answer), Some(head)) = (self.answer.take(), self.head.take()) {
+            let (sender, receiver) = mpsc::channel(PIECES);
+            let length = head.length;
+            self.pieces = Some(sender);
+            answer.send((head, Body::Pieces { receiver, left: length, _hang_up: None })).map_err(|_| Gone)?;
+        }
+        let pieces = self.pieces.as_ref().ok_or(Gone)?;
+        pieces.blocking_send(Download::Data(piece)).map_err(|_| Gone)
+    }
+}
+
+impl reply::Port for Port {
+    fn begin(&mut self, head: Head, live: bool) {
+        self.head = Some(head);
+        self.live = live;
+    }
+}
+
+impl Sink for Port {
+    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let ready = if self.live { Some(piece) } else { self.held.replace(piece) };
+        ready.map_or(Ok(()), |piece| self.push(piece))
+    }
+
+    fn has_room(&self) -> bool {
+        self.pieces.as_ref().is_none_or(|pieces| pieces.capacity() > 0)
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// All there is.
+    Whole(Option<Bytes>),
+    /// What an invocation is still writing.
+    Pieces {
+        /// Where it comes from.
+        receiver: mpsc::Receiver<Download>,
+        /// Bytes announced and not received yet, if the length is known.
+        left: Option<u64>,
+        /// Dropped with the body.
+        _hang_up: Option<HangUp>,
+    },
+}
+
+/// The invocation ended without finishing its answer. Breaks the connection.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the answer could not be completed")]
+pub(super) struct Broken;
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Pieces { receiver, left, .. } => receiver.poll_recv(context).map(|piece| match piece {
+                Some(Download::Data(piece)) => {
+                    if let Some(left) = left {
+                        *left = left.saturating_sub(piece.len() as u64);
+                    }
+                    Some(Ok(Frame::data(piece)))
+                }
+                Some(Download::End) => None,
+                None => Some(Err(Broken)),
+            }),
+        }
+    }
+
+    /// With a known length the last byte is the end: nobody asks for more after it.
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None) | Self::Pieces { left: Some(0), .. })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Pieces { left: Some(left), .. } => SizeHint::with_exact(*left),
+            Self::Pieces { left: None, .. } => SizeHint::default(),
+        }
+    }
+}

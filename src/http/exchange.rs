@@ -1,0 +1,149 @@
+//! One request and its answer, as the operator sees them: counted, and written down in one line when the last byte of
+//! the answer has been sent, or the client has gone.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::{Method, Request};
+
+use super::{
+    Server,
+    bridge::{Body, Broken},
+    probe,
+};
+
+/// What is known of an exchange. Dropped, it is written down.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    server: Arc<Server>,
+    /// Exchanges under way on the same connection.
+    busy: Arc<AtomicUsize>,
+    started: Instant,
+    method: Method,
+    path: String,
+    /// Empty for probes and refusals before there was one.
+    pub(super) call_id: String,
+    /// Probes and the admin pages are not counted, and written down at DEBUG only.
+    is_probe: bool,
+    status: Option<u16>,
+    sent: u64,
+    complete: bool,
+}
+
+impl Exchange {
+    pub(super) fn begin<B>(server: &Arc<Server>, busy: &Arc<AtomicUsize>, request: &Request<B>) -> Self {
+        let (method, path) = (request.method(), request.uri().path());
+        let is_probe = probe::is_admin(path) || probe::is_network_probe(request.headers());
+        busy.fetch_add(1, Ordering::Relaxed);
+        if !is_probe {
+            server.metrics.in_flight.inc();
+        }
+        Self {
+            server: Arc::clone(server),
+            busy: Arc::clone(busy),
+            started: Instant::now(),
+            method: method.clone(),
+            path: path.to_owned(),
+            call_id: String::new(),
+            is_probe,
+            status: None,
+            sent: 0,
+            complete: false,
+        }
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Follows the body of the answer to its end.
+    pub(super) fn follow(mut self, status: u16, body: Body) -> Tracked {
+        self.status = Some(status);
+        self.complete = body.is_end_stream();
+        Tracked { body, exchange: self }
+    }
+
+    /// The method as a label: a client cannot make new series with names of its own.
+    fn method_label(&self) -> &str {
+        match self.method {
+            Method::GET
+            | Method::POST
+            | Method::PUT
+            | Method::PATCH
+            | Method::DELETE
+            | Method::HEAD
+            | Method::OPTIONS => self.method.as_str(),
+            _ => "other",
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.busy.fetch_sub(1, Ordering::Relaxed);
+        let metrics = &self.server.metrics;
+        let elapsed = self.started.elapsed().as_secs_f64();
+        // 499, as nginx has it, where the client left before there was an answer.
+        let status = self.status.unwrap_or(499);
+        if !self.is_probe {
+            metrics.in_flight.dec();
+            metrics.requests.with_label_values(&[status.to_string().as_str(), self.method_label()]).inc();
+            metrics.duration.observe(elapsed);
+            metrics.sent.inc_by(self.sent);
+        }
+        let (method, path, call_id, bytes) =
+            (self.method.as_str(), self.path.as_str(), self.call_id.as_str(), self.sent);
+        let seconds = (elapsed * 1e6).round() / 1e6;
+        if self.status.is_none() || !self.complete {
+            tracing::debug!(call_id, method, path, status, bytes, seconds, "request abandoned");
+        } else if self.is_probe {
+            tracing::debug!(method, path, status, bytes, seconds, "probe");
+        } else {
+            tracing::info!(call_id, method, path, status, bytes, seconds, "request");
+        }
+    }
+}
+
+/// The body of an answer, counted.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    body: Body,
+    exchange: Exchange,
+}
+
+impl http_body::Body for Tracked {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let Self { body, exchange } = self.get_mut();
+        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => exchange.sent += frame.data_ref().map_or(0, Bytes::len) as u64,
+            Some(Err(broken)) => {
+                let (call_id, bytes) = (exchange.call_id.as_str(), exchange.sent);
+                tracing::warn!(call_id, bytes, "{broken}: the connection was broken off");
+            }
+            None => {}
+        }
+        exchange.complete = frame.is_none() || body.is_end_stream();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

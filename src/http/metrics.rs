@@ -1,0 +1,117 @@
+//! Counters and gauges, in Prometheus' text format.
+
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// Upper bounds of the duration buckets, in seconds: 5 ms to 10 min.
+const BUCKETS: [f64; 17] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0];
+
+/// The `Content-Type` of the text format.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything that is counted. Probes and the admin pages are not requests in this sense.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    /// Answers sent, by status code and method.
+    pub(super) requests: IntCounterVec,
+    /// From the head of a request to the last byte of its answer, in seconds.
+    pub(super) duration: Histogram,
+    /// Requests that are being answered, queued ones included.
+    pub(super) in_flight: IntGauge,
+    /// Requests that wait for a place; read when asked.
+    queued: IntGauge,
+    /// How functions ended: an exit code, or a signal's name, or `none` where nothing was started.
+    pub(super) exits: IntCounterVec,
+    /// Bytes of request bodies, as sent.
+    pub(super) received: IntCounter,
+    /// Bytes of answers' bodies.
+    pub(super) sent: IntCounter,
+    /// Workspaces that exist; read when asked.
+    workspaces: IntGauge,
+}
+
+impl Metrics {
+    /// All at zero.
+    ///
+    /// # Errors
+    /// A name is used twice, which is a mistake in this file.
+    pub(super) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let counters = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok(counters)
+        };
+        let requests = counters("http_requests_total", "Requests answered.", &["code", "method"])?;
+        let duration = Histogram::with_opts(
+            HistogramOpts::new(
+                "http_request_duration_seconds",
+                "From the head of a request to the last byte of its answer.",
+            )
+            .buckets(BUCKETS.to_vec()),
+        )?;
+        registry.register(Box::new(duration.clone()))?;
+        let in_flight = gauge("http_requests_in_flight", "Requests being answered, queued ones included.")?;
+        let queued = gauge("bandog_queue_length", "Requests that wait for a place.")?;
+        let exits = counters(
+            "bandog_function_exits_total",
+            "Ends of functions, by exit code or the signal's name; none if nothing was started.",
+            &["exit"],
+        )?;
+        let received = counter("bandog_received_bytes_total", "Bytes of request bodies, as sent.")?;
+        let sent = counter("bandog_sent_bytes_total", "Bytes of the bodies of answers.")?;
+        let workspaces = gauge("bandog_workspaces_open", "Workspaces that exist.")?;
+        Ok(Self { registry, requests, duration, in_flight, queued, exits, received, sent, workspaces })
+    }
+
+    /// The page.
+    pub(super) fn render(&self, queued: usize, workspaces: usize) -> Vec<u8> {
+        self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        self.workspaces.set(i64::try_from(workspaces).unwrap_or(i64::MAX));
+        let mut page = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
+            tracing::error!("cannot write the metrics: {error}");
+        }
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_promised_name_is_on_the_page() {
+        let metrics = Metrics::new().expect("names are unique");
+        metrics.requests.with_label_values(&["200", "POST"]).inc();
+        metrics.exits.with_label_values(&["0"]).inc();
+        metrics.duration.observe(0.1);
+        let page = String::from_utf8(metrics.render(3, 2)).expect("text");
+        for line in [
+            "http_requests_total{code=\"200\",method=\"POST\"} 1",
+            "http_request_duration_seconds_bucket{le=\"0.005\"} 0",
+            "http_request_duration_seconds_bucket{le=\"600\"} 1",
+            "http_requests_in_flight 0",
+            "bandog_queue_length 3",
+            "bandog_workspaces_open 2",
+            "bandog_function_exits_total{exit=\"0\"} 1",
+            "bandog_received_bytes_total 0",
+            "bandog_sent_bytes_total 0",
+        ] {
+            assert!(page.lines().any(|have| have == line), "{line:?} is missing in\n{page}");
+        }
+    }
+}
