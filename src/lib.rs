@@ -1,5 +1,35 @@
 //! bandog turns any program into an HTTP function: one request, one process, one answer.
+//!
+//! # The way down
+//!
+//! ```text
+//!             cli                           http
+//!    serve · run · call · check · …    listener → admission → handler
+//!              \                           |
+//!               \                          v
+//!                +------------------->    reply      Outcome → status, headers, streamed body
+//!                                          |
+//!                                          v
+//!                                      invocation    one request = one process = one Outcome
+//!                                          |
+//!                    intake ───────────────┤   body → input file (knows encodings, not sockets)
+//!                    workspace ────────────┤   private directories, removed on drop
+//!                    process ──────────────┤   spawn · supervise · terminate · reap
+//!                    output ───────────────┤   output directory → file | zip | nothing
+//!                    logs ─────────────────┘   captured lines, level filter, bounded
+//! ```
+//!
+//! Dependencies point down only, and nothing from [`invocation`] down knows HTTP. Beside the way stand [`config`],
+//! which says once what has been set, and [`telemetry`], the container's own log. `bandog run` and `bandog serve`
+//! share everything from [`reply`] down ([`reply::deliver()`] is the whole of a call), so that a script that works in
+//! one works in the other.
+//!
+//! The network side is asynchronous and lives on one thread. An invocation is plain, blocking code on a thread of
+//! its own; bodies cross that border as bounded channels of [`bytes::Bytes`], so that back-pressure works both ways
+//! and no body is ever held whole. The process's first thread does neither: it takes signals and reaps orphans
+//! ([`process::attend`]).
 
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod intake;

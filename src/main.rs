@@ -1,3 +1,7 @@
 //! The `bandog` binary: see the library's page for the map.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bandog::cli::main(std::env::args_os().collect(), &std::env::vars_os().collect())
+}

@@ -1,0 +1,294 @@
+//! The command line: one file per subcommand.
+//!
+//! What was typed is collected here and understood in [`crate::config`]; nothing is decided from a flag alone.
+
+use std::{ffi::OsString, fs::OpenOptions, io::Write as _, path::Path, process::ExitCode};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::config::{Config, Environment, Paths, Resolution, Sources, Typed};
+
+pub mod call;
+pub mod check;
+pub mod completions;
+mod destination;
+mod flags;
+pub mod header;
+pub mod health;
+pub mod install;
+pub mod run;
+pub mod serve;
+
+pub use flags::{Flags, FunctionFlags};
+
+/// Exit code of a command that did not succeed: the function's server said no, or the network did.
+pub const FAILURE: u8 = 1;
+
+/// Exit code for input that cannot be decoded (`EX_DATAERR` of sysexits.h).
+pub const BAD_INPUT: u8 = 65;
+
+/// Exit code for what is bandog's own fault or the machine's (`EX_SOFTWARE`).
+pub const INTERNAL: u8 = 70;
+
+/// Exit code for a wrong flag or setting (`EX_CONFIG`).
+pub const BAD_CONFIGURATION: u8 = 78;
+
+/// Where Kubernetes looks for the reason why a container ended.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
+const LONG_ABOUT: &str = "Turns any program into an HTTP function: one request, one process, one answer.
+
+The body of a request is decoded into a file ($INPUT_FILE_PATH), the program is run, and what it leaves in \
+$TMP_OUTPUT_DIR is the answer: one file as it is, several as a zip, and with none what it printed.";
+
+const EXAMPLES: &str = "Examples:
+  bandog ./ocr.sh                                 serve a script on port 8080
+  bandog --listen :9000 -- tesseract-wrapper -l eng
+                                                  serve a command on port 9000
+  bandog run ./ocr.sh -f page.png --content-type image/png -o page.txt
+                                                  try the script once, without HTTP
+  bandog call localhost:8080 -f page.png -o page.txt
+                                                  call it
+  bandog check ./ocr.sh                           see what is configured, and by what
+
+Every flag of the function can also be set by a variable: BANDOG_ and its name, as in BANDOG_EXEC_TIMEOUT=10m.
+Durations are written 300, 300s, 5m or 1m30s, sizes 1024, 64KiB or 10MB.";
+
+/// The command line of `bandog`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bandog",
+    bin_name = "bandog",
+    version,
+    about = "Turns any program into an HTTP function",
+    long_about = LONG_ABOUT,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_help_heading = "Commands",
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: FunctionFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the function over HTTP (what bandog does without a subcommand)
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(FunctionFlags),
+    /// Run the function once, without HTTP: same decoding, same process rules, same result
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::Flags),
+    /// Call a function over HTTP: encode the input, decode the answer
+    #[command(after_help = call::EXAMPLES)]
+    Call(call::Flags),
+    /// Print the configuration, where each value comes from, and everything that is wrong with it
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Flags),
+    /// Ask a running bandog how it is, for images without curl
+    #[command(after_help = health::EXAMPLES)]
+    Health(health::Flags),
+    /// Copy this binary into a directory, for init containers and shared volumes
+    #[command(after_help = install::EXAMPLES)]
+    Install(install::Flags),
+    /// Print the completion script of a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Flags),
+}
+
+/// Does what the command line says, and returns how it went.
+///
+/// After this has read the environment, nothing does.
+pub fn main(arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
+    let cli = match parse(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe behind `--help` is no failure.
+            let _ = error.print();
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            leave_last_words(&error.to_string());
+            return BAD_CONFIGURATION.into();
+        }
+    };
+    let sources = |typed| Sources { typed, environment: environment.clone(), paths: Paths::default() };
+    match cli.command {
+        None => start(&sources(cli.serve.typed()), serve::serve),
+        Some(Command::Serve(flags)) => start(&sources(flags.typed()), serve::serve),
+        Some(Command::Run(flags)) => match flags.io() {
+            Ok(io) => start(&sources(flags.function.typed()), |config| run::run(config, io)),
+            Err(error) => complain(BAD_CONFIGURATION, &error),
+        },
+        Some(Command::Call(flags)) => call::main(flags, environment),
+        Some(Command::Check(flags)) => check::main(&flags, &sources(flags.function.clone().typed()).resolve()),
+        Some(Command::Health(flags)) => {
+            let typed = Typed { values: flags.settings.values.clone(), ..Typed::default() };
+            health::main(&flags, &sources(typed))
+        }
+        Some(Command::Install(flags)) => install::main(&flags),
+        Some(Command::Completions(flags)) => completions::main(&flags),
+    }
+}
+
+/// Everything clap knows of the command line, for completions and tests.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    // Started as OSCAR's supervisor: one event on the standard input, one run.
+    let face = arguments.first().map(Path::new).and_then(Path::file_name);
+    if face.is_some_and(|face| face == "supervisor") && arguments.len() == 1 {
+        arguments.push("run".into());
+    }
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Starts what needs a whole configuration, or says everything that is wrong with it.
+fn start(sources: &Sources, run: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    let Resolution { config, mistakes, .. } = sources.resolve();
+    if let Some(config) = config {
+        return run(config);
+    }
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    complain(BAD_CONFIGURATION, &lines.join("\n"))
+}
+
+/// Says why bandog does not start, line by line, on stderr and where Kubernetes looks for it.
+pub(crate) fn complain(code: u8, reasons: &dyn std::fmt::Display) -> ExitCode {
+    let reasons = reasons.to_string();
+    for line in reasons.lines() {
+        eprintln!("bandog: {line}");
+    }
+    leave_last_words(&reasons);
+    code.into()
+}
+
+/// Says why something else than a start went wrong, on stderr.
+fn fail(code: u8, reasons: &dyn std::fmt::Display) -> ExitCode {
+    for line in reasons.to_string().lines() {
+        eprintln!("bandog: {line}");
+    }
+    code.into()
+}
+
+/// Writes to where Kubernetes looks for the reason, but only if the file is there: on a laptop nobody wants one.
+fn leave_last_words(text: &str) {
+    if let Ok(mut file) = OpenOptions::new().append(true).open(TERMINATION_LOG) {
+        let _ = writeln!(file, "{}", text.trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::setting;
+
+    fn parsed(words: &[&str]) -> Cli {
+        parse(words.iter().map(OsString::from).collect()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn refused(words: &[&str]) -> clap::Error {
+        parse(words.iter().map(OsString::from).collect()).expect_err("refused")
+    }
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn serve_run_and_check_have_exactly_the_flags_of_the_table() {
+        let mut root = command();
+        root.build();
+        let own = |name: &str| {
+            ["input", "text_input", "output", "content_type", "header", "format", "help", "version"].contains(&name)
+        };
+        let serve = root.clone();
+        let others = ["serve", "run", "check"].map(|name| root.find_subcommand(name).expect("there").clone());
+        for command in [serve].iter().chain(&others) {
+            let flags = command.get_arguments().filter(|arg| arg.get_long().is_some() && !own(arg.get_id().as_str()));
+            let mut names: Vec<_> = flags.map(|arg| arg.get_long().unwrap_or_default().to_owned()).collect();
+            names.sort();
+            let mut wanted: Vec<_> = setting::ALL.iter().map(|setting| setting.name.to_owned()).collect();
+            wanted.sort();
+            assert_eq!(names, wanted, "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn every_command_explains_itself_with_examples() {
+        for command in command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name}");
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.starts_with("Examples:\n"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_script_a_command_or_nothing_is_served() {
+        let cli = parsed(&["bandog", "./ocr.sh"]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.script, Some("./ocr.sh".into()));
+        let cli = parsed(&["bandog", "--listen", ":0", "--", "run", "--verbose"]);
+        assert_eq!(cli.serve.command, ["run", "--verbose"]);
+        assert_eq!(cli.serve.typed().value("listen"), Some(":0".as_ref()));
+        assert!(parsed(&["bandog"]).command.is_none());
+        let Some(Command::Serve(flags)) = parsed(&["bandog", "serve", "x.sh", "--forward-logs"]).command else {
+            panic!("serve")
+        };
+        assert_eq!(flags.typed().value("forward-logs"), Some("true".as_ref()));
+    }
+
+    #[test]
+    fn a_switch_does_not_swallow_the_script() {
+        let cli = parsed(&["bandog", "--forward-logs", "./ocr.sh"]);
+        assert_eq!(cli.serve.script, Some("./ocr.sh".into()));
+        let cli = parsed(&["bandog", "--forward-logs=false", "./ocr.sh"]);
+        assert_eq!(cli.serve.typed().value("forward-logs"), Some("false".as_ref()));
+    }
+
+    #[test]
+    fn run_takes_its_event_from_one_place() {
+        let io = |words: &[&str]| match parsed(words).command {
+            Some(Command::Run(flags)) => flags.io(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(io(&["bandog", "run", "x.sh"]).expect("fine").event, run::Event::Stdin);
+        assert_eq!(io(&["bandog", "run", "-f", "-", "x.sh"]).expect("fine").event, run::Event::Stdin);
+        for flag in ["-f", "--file-input", "--input"] {
+            assert_eq!(io(&["bandog", "run", flag, "a"]).expect("fine").event, run::Event::File("a".into()));
+        }
+        assert_eq!(io(&["bandog", "run", "-i", "-x"]).expect("fine").event, run::Event::Text("-x".to_owned()));
+        refused(&["bandog", "run", "-i", "x", "-f", "y"]);
+        let args =
+            io(&["bandog", "run", "--content-type", "image/png", "--header", "content-type: x", "--header", "a:b"]);
+        let headers = args.expect("fine").headers;
+        assert_eq!(headers.len(), 2);
+        assert_eq!(headers[1], (http::header::CONTENT_TYPE, "image/png".parse().expect("value")));
+    }
+
+    #[test]
+    fn an_unknown_flag_is_refused_with_the_right_one_and_a_wrong_use_is_78() {
+        let error = refused(&["bandog", "--exec-timout", "5m"]);
+        assert!(error.use_stderr() && error.to_string().contains("--exec-timeout"), "{error}");
+        let code = main(["bandog", "--nonsense"].map(OsString::from).into(), &Environment::new());
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(BAD_CONFIGURATION)));
+        assert!(!refused(&["bandog", "--version"]).use_stderr());
+        assert!(!refused(&["bandog", "run", "--help"]).use_stderr());
+    }
+
+    #[test]
+    fn started_as_supervisor_it_runs_once() {
+        assert!(matches!(parsed(&["/bin/supervisor"]).command, Some(Command::Run(_))));
+        assert!(parsed(&["/bin/fwatchdog"]).command.is_none());
+        assert!(matches!(parsed(&["supervisor", "health"]).command, Some(Command::Health(_))));
+    }
+}

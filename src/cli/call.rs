@@ -1,0 +1,323 @@
+//! `bandog call`: the client.
+//!
+//! The input is encoded while it is sent, and the answer decoded while it arrives: memory stays flat. It speaks to
+//! bandog, and as well to the services that it replaces (OSCAR's gateway, OpenFaaS), which label less of what they
+//! say.
+
+use std::{
+    ffi::OsStr,
+    io::Read as _,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::ValueHint;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use ureq::{
+    Agent, SendBody,
+    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
+    unversioned::{
+        resolver::DefaultResolver,
+        transport::{ConnectProxyConnector, Connector as _, RustlsConnector, TcpConnector},
+    },
+};
+
+use super::{BAD_CONFIGURATION, FAILURE, fail, header as header_flag};
+use crate::{
+    config::{Environment, quantity, setting},
+    reply,
+};
+
+mod answer;
+mod base64;
+mod early;
+mod input;
+mod problem;
+mod progress;
+#[cfg(test)]
+mod tests;
+
+use early::{EarlyAnswer, Stop};
+use input::{Input, Upload};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  bandog call localhost:8080 --input page.png --output page.txt
+  bandog call https://oscar.example/run/ocr --token … -f page.png -o page.txt
+  bandog call localhost:8080 -i '{\"lang\": \"eng\"}'
+  tar cz photos | bandog call localhost:8080 -f - -o out/
+
+What comes as base64 is decoded. Several files come as a zip, and stay one. The exit code is 0, or 1 if there was no
+whole answer or not a good one; then the server's message is on stderr and PATH is as it was.";
+
+/// How long a connection may take. The answer itself has no limit: functions run for hours.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// From this many bytes on the server is asked before the input is sent, so that a wrong token costs no upload.
+const ASK_FIRST: u64 = 64 * 1024;
+
+/// The flags of `bandog call`.
+#[derive(Debug, clap::Args)]
+pub struct Flags {
+    /// The address of the function; without a scheme it is http://
+    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+    pub url: String,
+    /// The file to send; - for stdin
+    #[arg(long, short = 'f', visible_alias = "file-input", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(conflicts_with = "text_input")]
+    pub input: Option<PathBuf>,
+    /// The text to send
+    #[arg(long, short = 'i', value_name = "TEXT", allow_hyphen_values = true)]
+    pub text_input: Option<String>,
+    /// Where the answer is written: a file, or a directory to put it in under its own name [default: stdout]
+    #[arg(long, short = 'o', value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub output: Option<PathBuf>,
+    /// The Bearer token; others on the machine can read a flag, so prefer the variable [env: BANDOG_TOKEN]
+    #[arg(long, short = 't', value_name = "T")]
+    pub token: Option<String>,
+    /// A header to send, such as "Accept: application/json"; may be repeated
+    #[arg(long, value_name = "NAME:VALUE")]
+    pub header: Vec<String>,
+    /// Write the answer as it comes, without decoding it
+    #[arg(long)]
+    pub raw: bool,
+    /// How long the whole call may take [default: no limit]
+    #[arg(long, value_name = "D")]
+    pub timeout: Option<String>,
+    /// The certificate authorities to trust, in PEM, instead of the public ones
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Why a call did not succeed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// It was not asked for properly.
+    #[error("{0}")]
+    Usage(String),
+    /// The input could not be read.
+    #[error("cannot read {what}: {source}")]
+    Input { what: String, source: std::io::Error },
+    /// The server could not be reached, or broke off.
+    #[error("{0}")]
+    Network(String),
+    /// The server said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The answer is not what it says it is.
+    #[error("the answer is not valid base64, though it says so; --raw keeps it as it is")]
+    NotBase64,
+    /// The answer could not be written.
+    #[error("cannot write {what}: {source}")]
+    Output { what: String, source: std::io::Error },
+}
+
+/// What was asked for, understood.
+#[derive(Debug)]
+struct Call {
+    uri: Uri,
+    headers: HeaderMap,
+    input: Input,
+    output: Option<PathBuf>,
+    raw: bool,
+    timeout: Option<Duration>,
+    ca_file: Option<PathBuf>,
+}
+
+/// Calls.
+pub(super) fn main(flags: Flags, environment: &Environment) -> ExitCode {
+    match Call::new(flags, environment).and_then(|call| call.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Error::Usage(_)) => fail(BAD_CONFIGURATION, &error),
+        Err(error) => fail(FAILURE, &error),
+    }
+}
+
+impl Call {
+    fn new(flags: Flags, environment: &Environment) -> Result<Self, Error> {
+        let mut mistakes = Vec::new();
+        let uri = url(&flags.url).map_err(|mistake| mistakes.push(mistake)).ok();
+        let headers =
+            header_flag::parse_all(&flags.header).map_err(|mistake| mistakes.push(mistake)).unwrap_or_default();
+        let mut headers: HeaderMap = headers.into_iter().fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(name, value);
+            map
+        });
+        match token(flags.token.as_deref(), environment) {
+            Ok(Some(value)) => {
+                headers.insert(header::AUTHORIZATION, value);
+            }
+            Ok(None) => {}
+            Err(mistake) => mistakes.push(mistake),
+        }
+        let timeout = flags.timeout.as_deref().and_then(|text| {
+            let duration = quantity::duration(text.trim());
+            if duration.is_none() {
+                mistakes.push(format!("--timeout: {text:?}: expected {}", quantity::DURATION_EXPECTED));
+            }
+            duration.filter(|duration| !duration.is_zero())
+        });
+        let input = Input::new(flags.text_input, flags.input);
+        describe(&input, &mut headers);
+        match uri {
+            Some(uri) if mistakes.is_empty() => {
+                let Flags { output, raw, ca_file, .. } = flags;
+                let output = output.filter(|path| path.as_os_str() != "-");
+                Ok(Self { uri, headers, input, output, raw, timeout, ca_file })
+            }
+            _ => Err(Error::Usage(mistakes.join("\n"))),
+        }
+    }
+
+    fn run(&self) -> Result<(), Error> {
+        let stop = Stop::default();
+        let agent = self.agent(&stop)?;
+        let response = self.send(&agent, &stop)?;
+        if !response.status().is_success() {
+            return Err(Error::Refused(problem::describe(&self.uri, response)));
+        }
+        answer::receive(self, response)
+    }
+
+    fn agent(&self, stop: &Stop) -> Result<Agent, Error> {
+        let roots = match &self.ca_file {
+            Some(path) => RootCerts::Specific(Arc::new(certificates(path)?)),
+            None => RootCerts::WebPki,
+        };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // A streamed input cannot be sent twice, nor the token to whoever a redirection names.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(self.timeout)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .user_agent(concat!("bandog/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .build();
+        let connector = ConnectProxyConnector::default()
+            .chain(TcpConnector::default())
+            .chain(EarlyAnswer::new(stop))
+            .chain(RustlsConnector::default());
+        Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
+    }
+
+    fn send(&self, agent: &Agent, stop: &Stop) -> Result<http::Response<ureq::Body>, Error> {
+        let mut request = http::Request::builder().method(Method::POST).uri(self.uri.clone());
+        if let Some(headers) = request.headers_mut() {
+            headers.clone_from(&self.headers);
+        }
+        let built = |error: http::Error| Error::Usage(format!("cannot make a request of that: {error}"));
+        let Some((source, raw_len)) = self.input.open()? else {
+            let request = request.body(&b""[..]).map_err(built)?;
+            return agent.run(request).map_err(|error| self.network(&error));
+        };
+        let mut upload = Upload::new(source, raw_len, stop.clone());
+        if let Some(len) = upload.len() {
+            request = request.header(header::CONTENT_LENGTH, len);
+        }
+        if upload.len().is_none_or(|len| len > ASK_FIRST) {
+            request = request.header(header::EXPECT, "100-continue");
+        }
+        let sent = agent.run(request.body(SendBody::from_reader(&mut upload)).map_err(built)?);
+        sent.map_err(|error| match upload.error.take() {
+            Some(source) => Error::Input { what: self.input.to_string(), source },
+            None if stop.is_set() => {
+                Error::Network(format!("{} closed the connection while the input was being sent", self.uri))
+            }
+            None => self.network(&error),
+        })
+    }
+
+    fn network(&self, error: &ureq::Error) -> Error {
+        let uri = &self.uri;
+        Error::Network(match error {
+            ureq::Error::Timeout(ureq::Timeout::Connect) => {
+                format!("cannot reach {uri}: no connection within {}", quantity::duration_text(CONNECT_TIMEOUT))
+            }
+            ureq::Error::Timeout(_) => {
+                let limit = quantity::duration_text(self.timeout.unwrap_or_default());
+                format!("no whole answer from {uri} within {limit}; see --timeout")
+            }
+            ureq::Error::HostNotFound => format!("cannot find the host of {uri}"),
+            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                format!("{uri} closed the connection before the end of its answer")
+            }
+            // The TLS library's errors come as I/O errors without a kind of their own.
+            ureq::Error::Io(error) if error.to_string().contains("certificate") => {
+                format!("cannot trust {uri}: {error}; for a private authority give its certificate with --ca-file")
+            }
+            ureq::Error::Io(error) => format!("cannot call {uri}: {error}"),
+            error => format!("cannot call {uri}: {error}"),
+        })
+    }
+}
+
+/// What the function's side may want to know of the input beside its bytes, which are on their way as base64: its name,
+/// and that a type the user gave is that of the bytes. Servers other than bandog pass it over.
+fn describe(input: &Input, headers: &mut HeaderMap) {
+    if let Input::File(path) = input
+        && let Some(name) = path.file_name()
+        && let Ok(value) = HeaderValue::from_str(&reply::disposition(name.as_bytes()))
+    {
+        headers.entry(header::CONTENT_DISPOSITION).or_insert(value);
+    }
+    if headers.contains_key(header::CONTENT_TYPE) {
+        headers.insert(reply::CONTENT_TRANSFER_ENCODING, HeaderValue::from_static("base64"));
+    }
+}
+
+/// The address, with the scheme it needs.
+fn url(text: &str) -> Result<Uri, String> {
+    let wrong =
+        || format!("URL: {text:?}: expected an address such as localhost:8080 or https://oscar.example/run/ocr");
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let uri: Uri = whole.parse().map_err(|_| wrong())?;
+    let scheme = uri.scheme_str().unwrap_or_default();
+    if !["http", "https"].contains(&scheme) || uri.host().unwrap_or_default().is_empty() {
+        return Err(wrong());
+    }
+    // It would be sent to the server's log, and shown in messages.
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("URL: a password in an address is not sent; use --token or --header".to_owned());
+    }
+    Ok(uri)
+}
+
+/// `Authorization`, from the flag or the variable.
+fn token(flag: Option<&str>, environment: &Environment) -> Result<Option<HeaderValue>, String> {
+    let variable = environment.get(OsStr::new(&setting::TOKEN.variable()));
+    let (name, token) = match (flag, variable) {
+        (Some(token), _) => ("--token".to_owned(), Some(token)),
+        (None, Some(token)) => (setting::TOKEN.variable(), token.to_str()),
+        (None, None) => return Ok(None),
+    };
+    let token = token.map(str::trim_ascii).filter(|token| !token.is_empty());
+    let value = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+    let mut value = value.ok_or_else(|| format!("{name}: expected a token of visible ASCII characters"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Error> {
+    /// The public authorities together have less than 1 MiB.
+    const MAX: u64 = 16 * 1024 * 1024;
+    let what = || format!("--ca-file {}", path.display());
+    let mut pem = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX).read_to_end(&mut pem))
+        .map_err(|source| Error::Input { what: what(), source })?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(Error::Usage(format!("{}: expected certificates in PEM: {error}", what()))),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(Error::Usage(format!("{}: expected certificates in PEM, found none", what())));
+    }
+    Ok(certificates)
+}

@@ -1,0 +1,64 @@
+//! A bar for people who wait; nothing for programs, and nothing for what is over at once.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// From this many bytes on a transfer is worth a bar.
+const LONG: u64 = 1024 * 1024;
+
+/// If nobody knows how many bytes there are, the time tells.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How far a transfer is.
+pub(super) struct Progress {
+    what: &'static str,
+    total: Option<u64>,
+    done: u64,
+    start: Instant,
+    wanted: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub(super) fn new(what: &'static str, total: Option<u64>) -> Self {
+        let wanted = io::stderr().is_terminal() && total.is_none_or(|total| total > LONG);
+        Self { what, total, done: 0, start: Instant::now(), wanted, bar: None }
+    }
+
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.done += bytes as u64;
+        if self.wanted && self.bar.is_none() && (self.total.is_some() || self.start.elapsed() > SOON) {
+            self.bar = Some(bar(self.what, self.total));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done);
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn end(&mut self) {
+        self.wanted = false;
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn bar(what: &'static str, total: Option<u64>) -> ProgressBar {
+    let template = match total {
+        Some(_) => "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+        None => "{msg} {spinner} {bytes}, {bytes_per_sec}",
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_style(style).with_message(what)
+}

@@ -1,0 +1,86 @@
+//! `bandog check`: the configuration as bandog understands it.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::{BAD_CONFIGURATION, FunctionFlags};
+use crate::config::Resolution;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  bandog check                    in a container: is everything in place?
+  bandog check ./ocr.sh --format json
+
+The exit code is 0 if bandog would start, else 78. Secrets are never shown.";
+
+/// The flags of `bandog check`.
+#[derive(Debug, clap::Args)]
+pub struct Flags {
+    /// How the configuration is printed
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
+    /// The settings and the function.
+    #[command(flatten)]
+    pub function: FunctionFlags,
+}
+
+/// How the configuration is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table.
+    Text,
+    /// A JSON object.
+    Json,
+}
+
+/// Prints it.
+pub(super) fn main(flags: &Flags, resolution: &Resolution) -> ExitCode {
+    let text = match flags.format {
+        Format::Text => table(resolution),
+        Format::Json => object(resolution),
+    };
+    if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return super::fail(super::FAILURE, &format_args!("cannot write to stdout: {error}"));
+    }
+    if resolution.mistakes.is_empty() { ExitCode::SUCCESS } else { BAD_CONFIGURATION.into() }
+}
+
+fn table(resolution: &Resolution) -> String {
+    // A long command line does not push the last column out of sight.
+    const WIDEST: usize = 40;
+    let width = |texts: &mut dyn Iterator<Item = usize>| texts.filter(|width| *width <= WIDEST).max().unwrap_or(0);
+    let names = width(&mut resolution.entries.iter().map(|entry| entry.name.len()));
+    let values = width(&mut resolution.entries.iter().map(|entry| entry.value.chars().count()));
+    let rows = resolution
+        .entries
+        .iter()
+        .map(|entry| format!("{:names$}  {:values$}  {}\n", entry.name, escaped(&entry.value), entry.origin));
+    let warnings = resolution.warnings.iter().map(|warning| format!("warning: {warning}\n"));
+    let mistakes = resolution.mistakes.iter().map(|mistake| format!("mistake: {mistake}\n"));
+    let gap = if resolution.warnings.len() + resolution.mistakes.len() > 0 { "\n" } else { "" };
+    rows.chain([gap.to_owned()]).chain(warnings).chain(mistakes).collect()
+}
+
+/// A value on one line, whatever is in it.
+fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|letter| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] })
+        .collect()
+}
+
+fn object(resolution: &Resolution) -> String {
+    let settings: Vec<_> = resolution
+        .entries
+        .iter()
+        .map(|entry| json!({"name": entry.name, "value": entry.value, "origin": entry.origin.to_string()}))
+        .collect();
+    let mistakes: Vec<_> = resolution.mistakes.iter().map(ToString::to_string).collect();
+    let whole = json!({"settings": settings, "warnings": resolution.warnings, "mistakes": mistakes});
+    format!("{whole:#}\n")
+}

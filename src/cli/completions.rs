@@ -1,0 +1,34 @@
+//! `bandog completions`: what a shell offers after TAB.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap_complete::Shell;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  bandog completions bash > /etc/bash_completion.d/bandog
+  bandog completions zsh > \"${fpath[1]}/_bandog\"
+  bandog completions fish > ~/.config/fish/completions/bandog.fish";
+
+/// The flags of `bandog completions`.
+#[derive(Debug, clap::Args)]
+pub struct Flags {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Prints the script.
+pub(super) fn main(flags: &Flags) -> ExitCode {
+    // Written at once: the generator panics when its writer fails, and a closed pipe is no reason to.
+    let mut script = Vec::new();
+    clap_complete::generate(flags.shell, &mut super::command(), "bandog", &mut script);
+    match io::stdout().lock().write_all(&script) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            super::fail(super::FAILURE, &format_args!("cannot write to stdout: {error}"))
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,97 @@
+//! The flags that stand for settings, made from the table in [`crate::config::setting`].
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, builder::ValueParser};
+
+use crate::config::{
+    Typed,
+    setting::{self, Fallback, Setting},
+};
+
+/// The flags of every setting, as typed.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// By the names in [`setting`].
+    pub values: BTreeMap<&'static str, OsString>,
+}
+
+impl clap::FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in setting::ALL {
+            if let Ok(Some(value)) = matches.try_get_one::<OsString>(setting.name) {
+                self.values.insert(setting.name, value.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl clap::Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        command.args(setting::ALL.map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The flag of a setting. Its value is any text at all: what is wrong with it is said with all other mistakes.
+pub(super) fn flag(setting: &'static Setting) -> Arg {
+    let default = match setting.default {
+        _ if setting.value.is_none() => String::new(),
+        Fallback::Described("none") => String::new(),
+        Fallback::Text(text) | Fallback::Described(text) => format!(" [default: {text}]"),
+    };
+    let platform = match setting.platform {
+        [] => String::new(),
+        names => format!(" [env: {}]", names.join(", ")),
+    };
+    let flag = Arg::new(setting.name)
+        .long(setting.name)
+        .help(format!("{}{default}{platform}", capitalised(setting.meaning)))
+        .help_heading(setting.group.heading())
+        .value_parser(ValueParser::os_string())
+        .action(ArgAction::Set);
+    match setting.value {
+        Some("PATH") => flag.value_name("PATH").value_hint(ValueHint::FilePath),
+        Some("DIR") => flag.value_name("DIR").value_hint(ValueHint::DirPath),
+        Some(name) => flag.value_name(name),
+        // `--forward-logs=false` takes back what a variable has said.
+        None => flag.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What `serve`, `run` and `check` have in common: the settings and the function.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FunctionFlags {
+    /// The flags.
+    #[command(flatten)]
+    pub settings: Flags,
+    /// The script or program to run; short for --script SCRIPT
+    #[arg(id = "SCRIPT", value_name = "SCRIPT", value_hint = ValueHint::FilePath)]
+    pub script: Option<OsString>,
+    /// The command to run, with its arguments; no shell is involved
+    #[arg(id = "COMMAND", last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+impl FunctionFlags {
+    /// As [`crate::config`] wants it.
+    #[must_use]
+    pub fn typed(self) -> Typed {
+        Typed { values: self.settings.values, script: self.script, command: self.command }
+    }
+}

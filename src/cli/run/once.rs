@@ -1,0 +1,236 @@
+//! The one invocation of `bandog run`: the same way down as a request's, with files in place of sockets.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::{fd::AsFd as _, unix::ffi::OsStrExt as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, http::request::Parts};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::{Event, RunArgs, result};
+use crate::{
+    cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
+    config::Config,
+    intake::{Envelope, Source, SourceError},
+    invocation::{self, Call, Function, Outcome, Unwatched},
+    logs::Level,
+    output::{Gone, Sink},
+    process::{self, Bell, Cancel, Cause},
+    reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem},
+    request, telemetry,
+};
+
+/// Bytes read of the input at once.
+const PIECE: usize = 64 * 1024;
+
+/// Runs the function once.
+#[must_use]
+pub fn run(config: Config, io: RunArgs) -> ExitCode {
+    let bell = match Bell::new() {
+        Ok(bell) => Arc::new(bell),
+        Err(error) => return complain(INTERNAL, &error),
+    };
+    let cancel = Cancel::new();
+    let stop = {
+        let (bell, cancel) = (Arc::clone(&bell), cancel.clone());
+        move |_: i32| {
+            bell.ring();
+            if cancel.cause().is_some() { cancel.cancel_now(Cause::Shutdown) } else { cancel.cancel(Cause::Shutdown) }
+        }
+    };
+    let ended = process::attend("invocation", move || once(&config, &io, &bell, &cancel), stop);
+    telemetry::flush(serve::LAST_WORDS);
+    match ended {
+        Ok(code) => code,
+        Err(error) => complain(INTERNAL, &error),
+    }
+}
+
+fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> ExitCode {
+    // The function's own story is in the result, and a failure is told at the end; more only if it is asked for.
+    let level = if config.log_level == Level::Debug { Level::Debug } else { Level::Critical };
+    if let Err(error) = telemetry::init(level, config.log_format) {
+        return complain(INTERNAL, &format!("cannot start the log: {error}"));
+    }
+    for warning in &config.warnings {
+        eprintln!("bandog: warning: {warning}");
+    }
+    if let Some(Err(error)) = io.output.as_deref().map(result::check) {
+        return fail(BAD_CONFIGURATION, &error);
+    }
+    let headers = headers(io);
+    let envelope = match Envelope::parse(&request::labels(&headers)) {
+        Ok(envelope) => envelope,
+        Err(error) => return fail(BAD_INPUT, &error),
+    };
+    let mut source = match open(&io.event, bell) {
+        Ok(source) => source,
+        Err(error) => return fail(BAD_INPUT, &error),
+    };
+    let function = match serve::make_root(config).and_then(|root| Function::new(config, root)) {
+        Ok(function) => function,
+        Err(error) => return complain(BAD_CONFIGURATION, &error),
+    };
+    let variables = request::variables(&imitated(&headers));
+    let call = Call { id: request::call_id(&headers), envelope, variables, details: Vec::new() };
+    // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
+    let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::from_headers(&headers) };
+    let service = config.service.as_deref();
+    let facts = CallFacts { call_id: &call.id, service };
+    let (finished, sent) = match &io.output {
+        None => {
+            let mut stdout = match io::stdout().as_fd().try_clone_to_owned() {
+                Ok(fd) => Stdout { file: fd.into(), bell: Arc::clone(bell), error: None },
+                Err(error) => return fail(INTERNAL, &format!("cannot write to the standard output: {error}")),
+            };
+            let Delivered { finished, sent } =
+                reply::deliver(&function, &call, &mut source, cancel, &accept, service, &mut stdout);
+            if let Some(error) = stdout.error {
+                return fail(INTERNAL, &format!("cannot write to the standard output: {error}"));
+            }
+            (finished, sent.map_err(result::Error::Broken))
+        }
+        Some(path) => {
+            let finished = invocation::run(&function, &call, &mut source, cancel, &mut Unwatched);
+            let sent = result::write(&finished.outcome, &facts, path);
+            (finished, sent)
+        }
+    };
+    let code = reply::exit_code(&finished.outcome);
+    if !matches!(finished.outcome, Outcome::Done { .. }) {
+        // Without --output the whole problem is on stdout.
+        let explained = problem::explain(&finished.outcome, &facts, io.output.is_some());
+        return fail(code, &explained);
+    }
+    match sent {
+        Ok(()) => code.into(),
+        // The reader has left, as `head` does; nobody is there to be told.
+        Err(result::Error::Broken(Broken::Gone(Gone))) => reply::READER_GONE.into(),
+        Err(error) => fail(INTERNAL, &error),
+    }
+}
+
+/// The header fields of the request that is imitated.
+fn headers(io: &RunArgs) -> HeaderMap {
+    let mut headers: HeaderMap = io.headers.iter().cloned().collect();
+    if headers.contains_key(CONTENT_TYPE) || io.event == Event::Stdin {
+        return headers;
+    }
+    // A file or a text is the input itself, not an encoding of it. What is JSON is called so, for storage events.
+    let is_json = match &io.event {
+        Event::Text(text) => serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
+        Event::File(_) | Event::Stdin => false,
+    };
+    let media_type = if is_json { "application/json" } else { "application/octet-stream" };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if let Event::File(path) = &io.event
+        && let Some(name) = path.file_name()
+        && !headers.contains_key(CONTENT_DISPOSITION)
+        && let Ok(value) = HeaderValue::from_str(&reply::disposition(name.as_bytes()))
+    {
+        headers.insert(CONTENT_DISPOSITION, value);
+    }
+    headers
+}
+
+/// The request that the invocation would have come by.
+fn imitated(headers: &HeaderMap) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = Method::POST;
+    parts.headers = headers.clone();
+    parts
+}
+
+/// Where the input is read from.
+enum Input {
+    Text(Option<Bytes>),
+    File(Waited),
+}
+
+/// A file that may be a pipe or a terminal; a signal ends the wait for it.
+struct Waited {
+    file: File,
+    bell: Arc<Bell>,
+}
+
+fn open(event: &Event, bell: &Arc<Bell>) -> Result<Input, String> {
+    let file = match event {
+        Event::Text(text) => return Ok(Input::Text(Some(Bytes::from(text.clone())))),
+        Event::Stdin => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        Event::File(path) => File::open(path),
+    };
+    let is_file = |file: File| {
+        if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    };
+    match file.and_then(is_file) {
+        Ok(file) => Ok(Input::File(Waited { file, bell: Arc::clone(bell) })),
+        Err(error) => Err(match event {
+            Event::File(path) => format!("cannot read --input {}: {error}", path.display()),
+            Event::Stdin | Event::Text(_) => format!("cannot read the standard input: {error}"),
+        }),
+    }
+}
+
+impl Source for Input {
+    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        match self {
+            Self::Text(text) => Ok(text.take().filter(|text| !text.is_empty())),
+            Self::File(waited) => waited.next(),
+        }
+    }
+}
+
+impl Source for Waited {
+    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        let mut events = [PollFd::new(&self.file, PollFlags::IN), PollFd::new(&*self.bell, PollFlags::IN)];
+        poll(&mut events, None).map_err(io::Error::from)?;
+        if !events[1].revents().is_empty() {
+            return Err(SourceError::Gone);
+        }
+        let mut piece = vec![0; PIECE];
+        let read = self.file.read(&mut piece)?;
+        piece.truncate(read);
+        Ok((read > 0).then(|| Bytes::from(piece)))
+    }
+}
+
+/// The standard output as the place where an answer goes: its body, exactly as HTTP would send it. A signal ends the
+/// wait for a reader who does not read.
+struct Stdout {
+    file: File,
+    bell: Arc<Bell>,
+    /// Why it took no more, unless its reader has left.
+    error: Option<io::Error>,
+}
+
+impl Stdout {
+    /// Waits until some can be written without waiting.
+    fn wait(&self) -> io::Result<()> {
+        let mut events = [PollFd::new(&self.file, PollFlags::OUT), PollFd::new(&*self.bell, PollFlags::IN)];
+        poll(&mut events, None)?;
+        // After a signal there may still be a problem to tell, to who reads it.
+        if events[0].revents().is_empty() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+}
+
+impl Sink for Stdout {
+    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+        // As much as a pipe that poll(2) calls writable takes at once (pipe(7)).
+        let mut parts = piece.chunks(rustix::pipe::PIPE_BUF);
+        let written = parts.try_for_each(|part| self.wait().and_then(|()| self.file.write_all(part)));
+        written.map_err(|error| {
+            self.error = Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+            Gone
+        })
+    }
+}
+
+impl Port for Stdout {
+    fn begin(&mut self, _: Head, _: bool) {}
+}

@@ -1,0 +1,100 @@
+//! `bandog serve`: the listener.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, sync::watch};
+
+use super::{INTERNAL, complain, destination::Destination};
+use crate::{
+    config::{Config, Metrics},
+    http::{self, Server, Stop},
+    invocation::Function,
+    process, telemetry,
+    workspace::Root,
+};
+
+/// How long the end waits for who reads the log.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
+
+pub(super) const EXAMPLES: &str = "Examples:
+  bandog serve ./ocr.sh
+  bandog serve --max-inflight 4 --max-queue 100 -- python3 /app/predict.py
+  BANDOG_TOKEN=… bandog serve ./ocr.sh            only callers with the token are let in
+  SCRIPT=$(base64 -w0 ocr.sh) bandog              the script itself in the environment";
+
+/// Serves until a signal ends it: the first drains, a second one ends it now.
+#[must_use]
+pub fn serve(config: Config) -> ExitCode {
+    let (tell, told) = watch::channel(Stop::No);
+    let stop = move |signal: i32| {
+        tracing::info!("{} received", process::signal_name(signal));
+        tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
+    };
+    let ended = process::attend("network", move || listen(&config, told), stop);
+    telemetry::flush(LAST_WORDS);
+    match ended.and_then(|result| result) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(INTERNAL, &error),
+    }
+}
+
+/// The life of the listener, on the network thread: bind, then ready, then serve.
+fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
+    telemetry::init(config.log_level, config.log_format)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    runtime.block_on(async {
+        let listener = http::bind(config.listen, "--listen").await?;
+        let metrics = match config.metrics {
+            Metrics::At(address) => Some(http::bind(address, "--metrics").await?),
+            Metrics::On | Metrics::Off => None,
+        };
+        let workspaces = make_root(config)?;
+        let function = Function::new(config, workspaces)?;
+        let server = Server::new(config, function)?;
+        announce(config, &listener, metrics.as_ref())?;
+        http::serve(Arc::new(server), listener, metrics, stop).await;
+        Ok(())
+    })
+}
+
+/// The place for workspaces, with those of dead predecessors removed.
+pub(super) fn make_root(config: &Config) -> io::Result<Arc<Root>> {
+    let place = config.workspace.display();
+    let root = Root::open(&config.workspace).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
+    })?;
+    match root.remove_leftovers() {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("removed {count} leftover workspaces of dead predecessors in {place}"),
+        Err(error) => tracing::warn!("cannot remove the leftovers of a dead predecessor in {place}: {error}"),
+    }
+    Ok(Arc::new(root))
+}
+
+/// Says where it listens.
+fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListener>) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if let Some(path) = &config.address_file {
+        let written = Destination::open(path).and_then(|mut file| {
+            file.file().write_all(format!("{address}\n").as_bytes())?;
+            file.finish()
+        });
+        written.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot write --address-file {}: {error}", path.display()))
+        })?;
+    }
+    if let Some(metrics) = metrics {
+        tracing::info!("metrics at http://{}/metrics", metrics.local_addr()?);
+    }
+    let function = config.command.as_ref().map(|command| command.origin).unwrap_or_default();
+    tracing::info!("listening on http://{address} (function from {function})");
+    Ok(())
+}
