@@ -1,0 +1,42 @@
+# Every command a developer needs, by name. Each target is one script or one cargo call; the scripts say why.
+
+SHELL := /bin/sh
+# One at a time: cargo already uses every core, and two builds of one target directory only wait for each other.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test build image lint doc bench fuzz clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build, serve a real function, send it a real picture, save the answer under target/demo/
+	@scripts/demo.sh
+
+setup: ## Install what the tests need (Debian packages, a Python environment); quick when it is there
+	@scripts/setup.sh
+
+test: ## Set up, then run every test; says at the end what could not run, and why
+	@scripts/test.sh
+
+build: ## Build the static release binary dist/bandog, and prove that it needs no file but itself
+	@scripts/build.sh
+	@scripts/check-static.sh
+
+image: ## Build the FROM scratch image bandog:latest, which holds the binary
+	@scripts/image.sh
+
+lint: ## Formatting, clippy, and what is installed of shellcheck, cargo-deny and cargo-machete
+	@scripts/lint.sh
+
+doc: ## Build the documentation; a warning is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+bench: ## Requests per second beside a bare posix_spawn loop, in one run
+	cargo bench --locked --bench requests
+
+fuzz: ## Fuzz every parser for FUZZ_SECONDS each (60), or replay the corpus where cargo-fuzz is missing
+	@scripts/fuzz.sh
+
+clean: ## Remove what was built (the base image and its cache stay; see scripts/base-image.sh)
+	cargo clean
+	rm -rf dist

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Proves that dist/bandog needs no file but itself: `file` and `ldd` call it static, and it starts in a root directory
+# that holds nothing else. Prints its size beside the goal.
+set -eu
+cd "$(dirname "$0")/.."
+
+binary=dist/bandog
+goal=$((5 * 1024 * 1024)) # bytes; a goal for images that are pulled often, not a limit
+
+fail() {
+    echo "$binary: $*" >&2
+    exit 1
+}
+
+kind=$(file -b "$binary")
+case $kind in
+    *static-pie\ linked* | *statically\ linked*) ;;
+    *) fail "file says: $kind" ;;
+esac
+# ldd says "statically linked" (glibc 2.27 and later) or fails with "not a dynamic executable".
+libraries=$(ldd "$binary" 2>&1) || true
+case $libraries in
+    *statically\ linked* | *not\ a\ dynamic\ executable*) ;;
+    *) fail "ldd says: $libraries" ;;
+esac
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+cp "$binary" "$root/bandog"
+in_empty_root() {
+    if [ "$(id -u)" = 0 ]; then
+        chroot "$root" /bandog "$@"
+    else
+        unshare --map-root-user chroot "$root" /bandog "$@"
+    fi
+}
+version=$(in_empty_root --version) || fail "--version fails in an empty root directory"
+case $version in
+    bandog\ *) ;;
+    *) fail "--version in an empty root directory says: $version" ;;
+esac
+in_empty_root --help >/dev/null || fail "--help fails in an empty root directory"
+
+size=$(stat -c %s "$binary")
+verdict="within the goal of 5 MiB"
+[ "$size" -le "$goal" ] || verdict="OVER the goal of 5 MiB"
+echo "$binary: $version, static, starts in an empty root directory"
+echo "$binary: $size bytes ($(awk "BEGIN { printf \"%.2f\", $size / 1048576 }") MiB), $verdict"

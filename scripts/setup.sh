@@ -1,0 +1,114 @@
+#!/bin/sh
+# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and a Python environment
+# with OSCAR's client under target/venv. Idempotent, and quick when all is there. Where it may not install packages
+# it names exactly those that are missing and fails.
+#
+#     scripts/setup.sh              all of it
+#     scripts/setup.sh PACKAGE…     these packages only
+set -eu
+cd "$(dirname "$0")/.."
+
+# What the functions run, what the tests check answers with, what a build needs.
+everything='
+    cowsay espeak-ng ffmpeg imagemagick jq tesseract-ocr tesseract-ocr-eng
+    curl debootstrap fonts-dejavu-core file iproute2 procps python3 python3-venv unzip util-linux zip
+    ca-certificates gcc git libc6-dev make shellcheck
+'
+
+say() { echo "setup: $*" >&2; }
+
+missing_packages() {
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
+    done
+}
+
+# On other systems packages have other names, so look for the program that each is here for.
+missing_programs() {
+    for package in "$@"; do
+        case $package in
+            imagemagick) program=convert ;;
+            tesseract-ocr) program=tesseract ;;
+            iproute2) program=ip ;;
+            procps) program='ps' ;;
+            util-linux) program=setsid ;;
+            # Data, libraries and what can be done without.
+            *-eng | *-dev | *-venv | fonts-* | ca-certificates | debootstrap | shellcheck) continue ;;
+            *) program=$package ;;
+        esac
+        PATH="$PATH:/usr/games" command -v "$program" >/dev/null 2>&1 || printf '%s ' "$program"
+    done
+}
+
+# Prints how to become root without a question, or fails.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        echo env
+    elif sudo -n true 2>/dev/null; then
+        echo sudo env
+    else
+        return 1
+    fi
+}
+
+install_packages() {
+    if ! command -v dpkg-query >/dev/null 2>&1; then
+        missing=$(missing_programs "$@")
+        [ -z "$missing" ] && return
+        say "this is neither Debian nor Ubuntu; please install these programs: $missing"
+        exit 1
+    fi
+    missing=$(missing_packages "$@")
+    [ -z "$missing" ] && return
+    if ! root=$(as_root); then
+        say "neither root nor passwordless sudo; please run: sudo apt-get install $missing"
+        exit 1
+    fi
+    say "installing $missing"
+    # shellcheck disable=SC2086 # both are lists of words
+    {
+        $root apt-get update -q &&
+            $root DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    } >&2 || {
+        say "apt-get failed; these packages are missing: $missing"
+        exit 1
+    }
+}
+
+check_rust() {
+    command -v cargo >/dev/null 2>&1 && return
+    say "cargo is missing; install Rust 1.95 or later with rustup"
+    exit 1
+}
+
+# OSCAR's client, as its users have it. The stamp names the version, so that another one here makes a new environment.
+install_oscar_python() {
+    wanted=oscar-python==2.2.0
+    venv=${CARGO_TARGET_DIR:-target}/venv
+    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c 'import oscar_python' && return
+    # Debian's own interpreter comes first: it is the one python3-venv belongs to.
+    python=/usr/bin/python3
+    [ -x "$python" ] || python=python3
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || {
+        say "$python is older than 3.9"
+        exit 1
+    }
+    say "installing $wanted under $venv"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wanted" >&2 || {
+        say "pip failed; $wanted is missing"
+        exit 1
+    }
+    echo "$wanted" > "$venv/stamp"
+}
+
+check_rust
+if [ $# -gt 0 ]; then
+    install_packages "$@"
+else
+    # shellcheck disable=SC2086 # a list of words
+    install_packages $everything
+    install_oscar_python
+    say "everything is there"
+fi
