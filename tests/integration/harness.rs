@@ -1,0 +1,158 @@
+//! What every suite stands on: the real binary, started, spoken to and stopped under observation.
+//!
+//! [`server`] starts the listener and checks at its end that nothing is left behind; [`client`] is an HTTP/1.1 client
+//! of our own, because suites send shapes that no proper client would; [`command`] runs the other subcommands;
+//! [`way`] sends one case over HTTP, through `run` and through `call`. What it is not: a place for assertions about
+//! promises, which stand in the suites.
+
+pub(crate) mod archive;
+pub(crate) mod client;
+pub(crate) mod command;
+pub(crate) mod picture;
+pub(crate) mod server;
+pub(crate) mod way;
+
+pub(crate) use client::{Answer, Request, Wire};
+pub(crate) use command::{Command, Ran, bandog, program};
+pub(crate) use server::{Server, serve, serve_command};
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use base64::Engine as _;
+
+/// The longest a test waits for something that should take milliseconds: generous, so that a loaded machine does not
+/// fail it, and bounded, so that a hang does.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks at a condition that nothing announces.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// The only directories functions and programs are looked for in: those of Debian's packages.
+pub(crate) const PATH: &str = "/usr/bin:/bin:/usr/games";
+
+/// A fixture below `fixtures/`.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    assert!(path.exists(), "no such fixture: {}", path.display());
+    path
+}
+
+/// A function below `fixtures/functions/`.
+pub(crate) fn function(name: &str) -> PathBuf {
+    fixture("functions").join(name)
+}
+
+/// Looks until `look` finds something; panics with `what` after [`PATIENCE`].
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
+        thread::sleep(GLANCE);
+    }
+}
+
+/// Standard base64, by the reference implementation.
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Strictly decoded standard base64, as oscar-cli does it.
+pub(crate) fn decode(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let text = text.as_ref();
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .unwrap_or_else(|error| panic!("not base64 ({error}): {}", shown(text)))
+}
+
+/// Bytes for a failure message: text where it is text, and never a screenful.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    const LIMIT: usize = 4000;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LIMIT)]).into_owned();
+    if bytes.len() > LIMIT { format!("{text}… ({} bytes in all)", bytes.len()) } else { text }
+}
+
+/// Bytes of every value, in no order.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// Every path below `dir`, relative, sorted.
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(next) = open.pop() {
+        // What vanishes while we look is being removed, which is what we wait for.
+        for entry in fs::read_dir(&next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            found.push(path.strip_prefix(dir).unwrap_or(&path).display().to_string());
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Ids of the living processes that carry `mark` in their environment.
+///
+/// A process that left its group or session keeps its environment, so that nothing can hide; only zombies have none
+/// any more, see [`children`].
+pub(crate) fn marked(mark: &str) -> Vec<i32> {
+    let needle = format!("{}={mark}", server::MARK);
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environ.split(|byte| *byte == 0).any(|variable| variable == needle.as_bytes()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// Ids of the children of a process, zombies included.
+pub(crate) fn children(parent: i32) -> Vec<i32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // What ends while we look is no child any more.
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name in parentheses: state, parent.
+        let of = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<i32>().ok());
+        if of == Some(parent) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// `field` of `/proc/PID/status`, in the unit it is written in.
+pub(crate) fn proc_status(pid: u32, field: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Sends `signal` to one process that the test itself has started.
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().expect("a process id")).expect("not 0");
+    rustix::process::kill_process(pid, signal).expect("the process exists");
+}

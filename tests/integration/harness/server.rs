@@ -1,0 +1,369 @@
+//! The listener as a child process: started on a free port, watched, stopped, and searched for leftovers.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fmt, fs,
+    net::SocketAddr,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use super::{PATH, PATIENCE, Request, Wire, children, command::BINARY, eventually, listing, marked, shown};
+
+/// The variable that marks everything a server starts, so that it can be found again.
+pub(crate) const MARK: &str = "HARNESS_MARK";
+
+/// A listener for a script.
+pub(crate) fn serve(script: impl AsRef<Path>) -> Builder {
+    Builder::new().args([OsStr::new("--script"), script.as_ref().as_os_str()])
+}
+
+/// A listener for `/bin/sh -c COMMAND`.
+pub(crate) fn serve_command(command: &str) -> Builder {
+    let mut builder = Builder::new();
+    builder.command = ["--", "/bin/sh", "-c", command].map(OsString::from).into();
+    builder
+}
+
+/// A listener in the making.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Builder {
+    arguments: Vec<OsString>,
+    command: Vec<OsString>,
+    environment: BTreeMap<OsString, OsString>,
+    stderr: Option<OwnedFd>,
+    own_workspace: bool,
+    /// A shell that bandog replaces: what it was started with that bandog must not hand down.
+    before: Option<&'static str>,
+    home: tempfile::TempDir,
+}
+
+impl Builder {
+    /// No function yet.
+    pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let scratch = home.path().join("scratch");
+        fs::create_dir(home.path().join("workspace")).expect("a workspace");
+        fs::create_dir(&scratch).expect("a scratch directory");
+        let mark = uuid::Uuid::new_v4().to_string();
+        let environment = [(MARK, OsStr::new(&mark)), ("PATH", OsStr::new(PATH)), ("SCRATCH", scratch.as_os_str())];
+        Self {
+            arguments: Vec::new(),
+            command: Vec::new(),
+            environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
+            stderr: None,
+            own_workspace: true,
+            before: None,
+            home,
+        }
+    }
+
+    /// More flags.
+    pub(crate) fn args<I: IntoIterator<Item: AsRef<OsStr>>>(mut self, arguments: I) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// A flag whose value is a path.
+    pub(crate) fn arg_path(self, flag: &str, path: &Path) -> Self {
+        self.args([OsStr::new(flag), path.as_os_str()])
+    }
+
+    /// Nothing but the function's own output in the logs.
+    pub(crate) fn quiet(self) -> Self {
+        self.args(["--log-level", "CRITICAL"])
+    }
+
+    /// One variable.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.insert(name.into(), value.as_ref().to_owned());
+        self
+    }
+
+    /// Lets the container log go elsewhere than to the file that [`Server::log`] reads.
+    pub(crate) fn stderr(mut self, to: impl Into<OwnedFd>) -> Self {
+        self.stderr = Some(to.into());
+        self
+    }
+
+    /// Makes it the successor of another listener, in the same directories.
+    pub(crate) fn after(mut self, home: tempfile::TempDir) -> Self {
+        let _ = fs::remove_file(home.path().join("address"));
+        self.environment.insert("SCRATCH".into(), home.path().join("scratch").into());
+        self.home = home;
+        self
+    }
+
+    /// Leaves it to the listener where workspaces are made.
+    pub(crate) fn without_workspace(mut self) -> Self {
+        self.own_workspace = false;
+        self
+    }
+
+    /// Runs a shell command in the process that then becomes bandog.
+    pub(crate) fn after_command(mut self, command: &'static str) -> Self {
+        self.before = Some(command);
+        self
+    }
+
+    /// Uses the workspace of a listener that is still running.
+    pub(crate) fn beside(self, other: &Server) -> Self {
+        fs::remove_dir(self.home.path().join("workspace")).expect("an empty workspace");
+        std::os::unix::fs::symlink(other.workspace(), self.home.path().join("workspace")).expect("a link");
+        self
+    }
+
+    /// Where workspaces are made.
+    fn workspace(&self) -> PathBuf {
+        self.home.path().join("workspace")
+    }
+
+    /// Starts it without waiting for anything.
+    fn spawn(&mut self) -> (Child, String) {
+        let stderr = fs::File::create(self.home.path().join("stderr")).expect("a file for stderr");
+        let stderr = self.stderr.take().unwrap_or_else(|| stderr.into());
+        let stdout = fs::File::create(self.home.path().join("stdout")).expect("a file for stdout");
+        let mut command = match self.before {
+            None => std::process::Command::new(BINARY),
+            Some(before) => {
+                let mut shell = std::process::Command::new("/bin/sh");
+                shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), BINARY]);
+                shell
+            }
+        };
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("--address-file")
+            .arg(self.home.path().join("address"))
+            .args(self.own_workspace.then_some("--workspace"))
+            .args(self.own_workspace.then(|| self.workspace()))
+            .args(&self.arguments)
+            .args(&self.command)
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.home.path())
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr);
+        let shown = format!("{command:?}");
+        (command.spawn().unwrap_or_else(|error| panic!("cannot start {BINARY}: {error}")), shown)
+    }
+
+    /// Starts it and waits until it says where it listens.
+    #[track_caller]
+    pub(crate) fn start(mut self) -> Server {
+        let (child, command) = self.spawn();
+        let mark = self.environment[OsStr::new(MARK)].to_string_lossy().into_owned();
+        let mut server = Server {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            command,
+            mark,
+            home: self.home,
+            ended: None,
+        };
+        let file = server.home.path().join("address");
+        server.address = eventually("the address file", || {
+            if let Some(status) = server.child.try_wait().expect("waitable") {
+                server.ended = Some(status);
+                panic!("it ended before it listened: {server}");
+            }
+            fs::read_to_string(&file).ok()?.trim().parse().ok()
+        });
+        server
+    }
+}
+
+/// A running listener.
+///
+/// Dropping it stops it with SIGTERM and checks that it exits with 0, that its workspace is empty and that no process
+/// it started is left.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    command: String,
+    mark: String,
+    home: tempfile::TempDir,
+    ended: Option<ExitStatus>,
+}
+
+impl Server {
+    /// A request on a connection of its own.
+    pub(crate) fn request(&self, method: &str, target: &str) -> Request {
+        Request::new(self.address, method, target)
+    }
+
+    /// A POST to `/` of a body without `Content-Type`.
+    pub(crate) fn post(&self, body: impl AsRef<[u8]>) -> Request {
+        self.request("POST", "/").body(body)
+    }
+
+    /// A GET.
+    pub(crate) fn get(&self, target: &str) -> Request {
+        self.request("GET", target)
+    }
+
+    /// A connection for shapes of one's own.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> Wire {
+        Wire::connect(self.address)
+    }
+
+    /// `http://ADDRESS` and the path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where workspaces are made.
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.home.path().join("workspace")
+    }
+
+    /// A directory that test and function share (`$SCRATCH`).
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.home.path().join("scratch")
+    }
+
+    /// Waits for a file that the function makes in `$SCRATCH`, and returns what is in it.
+    #[track_caller]
+    pub(crate) fn sign(&self, name: &str) -> String {
+        let path = self.scratch().join(name);
+        eventually(&format!("{name} from the function: {self}"), || fs::read_to_string(&path).ok())
+    }
+
+    /// Whether the function has made a file in `$SCRATCH`.
+    pub(crate) fn has_sign(&self, name: &str) -> bool {
+        self.scratch().join(name).exists()
+    }
+
+    /// Makes a file in `$SCRATCH` that the function waits for.
+    pub(crate) fn give(&self, name: &str) {
+        fs::write(self.scratch().join(name), b"").expect("writable");
+    }
+
+    /// The container log so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.home.path().join("stderr")).expect("readable")).into_owned()
+    }
+
+    /// Waits until a line of the container log satisfies, and returns it.
+    #[track_caller]
+    pub(crate) fn log_line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        eventually(&format!("a log line: {what}: {self}"), || {
+            self.log().lines().find(|line| wanted(line)).map(str::to_owned)
+        })
+    }
+
+    /// Processes that it has started and that still exist, zombies of it included.
+    pub(crate) fn descendants(&self) -> Vec<i32> {
+        let own = i32::try_from(self.child.id()).expect("a process id");
+        let mut found: Vec<i32> = marked(&self.mark).into_iter().filter(|pid| *pid != own).collect();
+        found.extend(children(own));
+        found
+    }
+
+    /// Everything of open invocations.
+    pub(crate) fn open(&self) -> Vec<String> {
+        listing(&self.workspace())
+    }
+
+    /// Waits until nothing of any invocation is left: no file, no process.
+    #[track_caller]
+    pub(crate) fn is_clean(&self) {
+        eventually(&format!("an empty workspace and no process: {self}"), || {
+            (self.open().is_empty() && self.descendants().is_empty()).then_some(())
+        });
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        super::signal(self.child.id(), signal);
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().expect("waitable");
+        }
+        self.ended
+    }
+
+    /// Waits for its end; how it ended and how long that took.
+    #[track_caller]
+    pub(crate) fn end(&mut self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return (status, begun.elapsed());
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end: {self}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Kills it, as the kernel does when memory is short; its directory stays.
+    pub(crate) fn kill(mut self) -> tempfile::TempDir {
+        self.child.kill().expect("killable");
+        self.ended = Some(self.child.wait().expect("waitable"));
+        std::mem::replace(&mut self.home, tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    #[track_caller]
+    fn stop_and_check(&mut self) {
+        if self.ended().is_none() {
+            self.signal(Signal::TERM);
+        }
+        let (status, _) = self.end();
+        assert!(status.code() == Some(0), "it ended with {status}: {self}");
+        self.check_nothing_is_left();
+    }
+
+    /// After the end: no file and no process.
+    #[track_caller]
+    pub(crate) fn check_nothing_is_left(&self) {
+        assert_eq!(listing(&self.workspace()), [""; 0], "something was left in the workspace: {self}");
+        assert_eq!(marked(&self.mark), [0; 0], "processes were left: {self}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{self}");
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            for pid in marked(&self.mark) {
+                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                    let _ = rustix::process::kill_process(pid, Signal::KILL);
+                }
+            }
+        } else if self.ended.is_none() {
+            self.stop_and_check();
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n  command: {}", self.command)?;
+        writeln!(f, "  cwd: {}", self.home.path().display())?;
+        writeln!(f, "  files: {:?}", listing(self.home.path()))?;
+        writeln!(f, "  pid: {}, ended: {:?}", self.child.id(), self.ended)?;
+        let log = self.log();
+        let tail = log.len().saturating_sub(6000);
+        write!(f, "  stderr: {}", shown(log.as_bytes().get(tail..).unwrap_or_default()))
+    }
+}

@@ -1,0 +1,20 @@
+//! The index of the integration tests: every suite is named by what it promises.
+//!
+//! All of them start the real binary. A program that a suite needs and does not find is a failure that names it.
+
+mod harness;
+
+mod admin;
+mod admission;
+mod answer;
+mod clients;
+mod commands;
+mod decode;
+mod functions;
+mod golden;
+mod images;
+mod lifecycle;
+mod logs;
+mod memory;
+mod process;
+mod readme;
