@@ -72,6 +72,7 @@ impl Removal<'_> {
         CString::new(name).unwrap_or_default()
     }
 
+    /// Removes the directory `name` in `parent`, which is part of the tree unless `depth` is 0.
     fn directory(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<()> {
         if unlinkat(parent, name, AtFlags::REMOVEDIR) == Ok(()) {
             return Ok(());
@@ -79,6 +80,7 @@ impl Removal<'_> {
         let open = || openat(parent, name, OPEN_DIR, Mode::empty());
         let dir = match open() {
             Err(Errno::ACCESS) => {
+                repair(parent, depth)?;
                 rustix::fs::chmodat(parent, name, PRIVATE, AtFlags::empty())?;
                 open()?
             }
@@ -86,9 +88,12 @@ impl Removal<'_> {
         };
         for _ in 0..MAX_TRIES {
             for (name, kind) in entries(rustix::fd::AsFd::as_fd(&dir))? {
-                self.entry(rustix::fd::AsFd::as_fd(&dir), &name, kind, depth)?;
+                match self.entry(rustix::fd::AsFd::as_fd(&dir), &name, kind, depth + 1) {
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(error) => return Err(error),
+                }
             }
-            match unlinkat(parent, name, AtFlags::REMOVEDIR) {
+            match repairing(parent, depth, || unlinkat(parent, name, AtFlags::REMOVEDIR)) {
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {}
                 other => return other,
             }
@@ -96,33 +101,49 @@ impl Removal<'_> {
         Err(Errno::NOTEMPTY)
     }
 
+    /// Removes what stands in `dir`, which is part of the tree, `depth` levels below its top.
     fn entry(&mut self, dir: BorrowedFd<'_>, name: &CStr, kind: FileType, depth: usize) -> Result<()> {
-        let gone = |result: Result<()>| if result == Err(Errno::NOENT) { Ok(()) } else { result };
-        let mut result = self.unlink(dir, name, kind, depth);
-        if matches!(result, Err(Errno::ACCESS | Errno::PERM)) {
-            // The function took its own directory's write permission away.
-            fchmod(dir, PRIVATE)?;
-            result = self.unlink(dir, name, kind, depth);
-        }
-        gone(result)
-    }
-
-    fn unlink(&mut self, dir: BorrowedFd<'_>, name: &CStr, kind: FileType, depth: usize) -> Result<()> {
         if kind != FileType::Directory {
-            match unlinkat(dir, name, AtFlags::empty()) {
+            match repairing(dir, depth, || unlinkat(dir, name, AtFlags::empty())) {
                 // Some file systems do not tell the kind of an entry.
                 Err(Errno::ISDIR) => {}
                 other => return other,
             }
         }
-        if depth < MAX_DEPTH {
-            return self.directory(dir, name, depth + 1);
+        if depth <= MAX_DEPTH {
+            return self.directory(dir, name, depth);
         }
         let target = self.attic_entry(self.moved);
-        renameat(dir, name, self.attic, &target)?;
+        let rename = || renameat(dir, name, self.attic, &target);
+        match rename() {
+            // A directory is moved by writing to both parents and, as its `..` changes, to itself.
+            Err(Errno::ACCESS | Errno::PERM) => {
+                repair(dir, depth)?;
+                rustix::fs::chmodat(dir, name, PRIVATE, AtFlags::empty())?;
+                rename()?;
+            }
+            other => other?,
+        }
         self.moved += 1;
         Ok(())
     }
+}
+
+/// Does `change` in `dir`, if need be with the permissions that a function took away from its own directory. Once, and
+/// at the level where they are missing only: a level that tried all below it again would double the work of each.
+fn repairing(dir: BorrowedFd<'_>, depth: usize, change: impl Fn() -> Result<()>) -> Result<()> {
+    match change() {
+        Err(Errno::ACCESS | Errno::PERM) => {
+            repair(dir, depth)?;
+            change()
+        }
+        other => other,
+    }
+}
+
+/// Gives `dir` its permissions back, unless it is the one that the tree is in.
+fn repair(dir: BorrowedFd<'_>, depth: usize) -> Result<()> {
+    if depth == 0 { Ok(()) } else { fchmod(dir, PRIVATE) }
 }
 
 #[cfg(test)]
@@ -179,6 +200,42 @@ mod tests {
         fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("chmod");
         remove(open(base.path()).as_fd(), "w").expect("removed");
         assert!(!base.path().join("w").exists());
+    }
+
+    /// Runs `test` as somebody to whom permissions mean something, also where the tests run as root.
+    fn as_nobody(test: impl FnOnce() + Send) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                if rustix::process::geteuid().is_root() {
+                    // Of this thread alone, which ends with the test.
+                    let nobody = rustix::process::Uid::from_raw(65534);
+                    rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("another user");
+                }
+                test();
+            });
+        });
+    }
+
+    #[test]
+    fn a_deep_tree_without_permissions_is_removed() {
+        as_nobody(remove_deep_trees_without_permissions);
+    }
+
+    fn remove_deep_trees_without_permissions() {
+        for mode in [0o000, 0o500, 0o300] {
+            let base = tempfile::tempdir().expect("tempdir");
+            let mut dirs = vec![open(base.path())];
+            for _ in 0..100 {
+                let last = dirs.last().expect("never empty");
+                rustix::fs::mkdirat(last, "d", PRIVATE).expect("mkdir");
+                dirs.push(openat(last, "d", OPEN_DIR, Mode::empty()).expect("open"));
+            }
+            for dir in dirs.iter().skip(1) {
+                fchmod(dir, Mode::from_raw_mode(mode)).expect("chmod");
+            }
+            remove(open(base.path()).as_fd(), "d").expect("removed");
+            assert_eq!(fs::read_dir(base.path()).expect("list").count(), 0, "{mode:o}");
+        }
     }
 
     #[test]
