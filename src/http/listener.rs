@@ -16,6 +16,7 @@ use std::{
 use hyper::{Request, body::Incoming, server::conn::http1, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
+    io::Interest,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
@@ -218,7 +219,10 @@ async fn speaks_http2(stream: &TcpStream) -> Option<bool> {
             return Some(start[..peeked] == *PREFACE);
         }
         // "P" may be POST: a look at the same byte comes back at once, so wait for the next one. Longer each time, so
-        // that who sends no more costs nothing.
+        // that who sends no more costs nothing; and not for who has hung up.
+        if stream.ready(Interest::READABLE).await.ok()?.is_read_closed() {
+            return None;
+        }
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(100));
     }

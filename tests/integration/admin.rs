@@ -324,3 +324,40 @@ fn the_probe_command_says_the_same() {
     let ran = bandog(["health", "--url", &format!("http://{nobody}")]).run().expect(1);
     assert!(!ran.stderr.is_empty(), "{ran}");
 }
+
+/// Seconds of processor time used so far, times 100.
+fn ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}
+
+fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count()
+}
+
+#[test]
+fn connections_that_could_still_become_http_2_cost_nothing_and_are_forgotten_when_they_hang_up() {
+    let server = serve(function("echo.sh")).start();
+    let before = descriptors(server.pid());
+    let wires: Vec<_> = ["P", "PRI * HTTP/2."]
+        .into_iter()
+        .cycle()
+        .take(300)
+        .map(|start| {
+            let mut wire = server.connect();
+            wire.write(start.as_bytes());
+            wire
+        })
+        .collect();
+    eventually("all are taken", || (descriptors(server.pid()) >= before + wires.len()).then_some(()));
+    // Two seconds of waiting, of which a server that looks again and again would use all.
+    let at_first = ticks(server.pid());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let used = ticks(server.pid()) - at_first;
+    assert!(used < 100, "{used} hundredths of a second of processor time in two seconds");
+    for wire in wires {
+        wire.leave();
+    }
+    eventually("they are forgotten", || (descriptors(server.pid()) <= before + 1).then_some(()));
+}
