@@ -230,6 +230,16 @@ impl Drop for Workspace {
     }
 }
 
+impl Drop for Root {
+    /// The last chance before the next start.
+    fn drop(&mut self) {
+        let undead = std::mem::take(&mut *self.undead());
+        for name in undead {
+            self.remove(&name);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -254,6 +264,23 @@ mod tests {
         assert_eq!((count(dir.path()), root.open_workspaces()), (1, 1));
         drop(workspace);
         assert_eq!((count(dir.path()), root.open_workspaces()), (0, 0));
+    }
+
+    #[test]
+    fn what_could_not_be_removed_is_removed_at_the_end() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let root = root(dir.path());
+        let stuck = root.workspace().expect("made");
+        // A file of its name cannot be removed as a directory.
+        let (path, aside) = (stuck.path.clone(), dir.path().join("aside"));
+        fs::rename(&path, &aside).expect("rename");
+        fs::write(&path, b"x").expect("write");
+        drop(stuck);
+        fs::remove_file(&path).expect("it is still there");
+        fs::rename(&aside, &path).expect("rename");
+        assert_eq!(count(dir.path()), 1, "it could not be removed");
+        drop(root);
+        assert_eq!(count(dir.path()), 0);
     }
 
     #[test]
