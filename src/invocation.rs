@@ -295,6 +295,10 @@ impl Run<'_> {
         }
         match found {
             Ok((directives, output)) => {
+                // Where the logs are the answer, a part of them must not pass for the whole.
+                if let (Output::None, Some(error)) = (&output, self.journal.take_loss()) {
+                    return self.journal.failed(Failure::Workspace(error), Some(exit), self.started);
+                }
                 let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
                 self.journal.note(Level::Info, &format!("output: {kind} (files: {files}, bytes: {bytes})"));
                 let report = self.journal.report(Some(exit), self.started.elapsed());
@@ -373,8 +377,9 @@ pub enum Failure {
     /// There is no process to speak of.
     #[error("could not start the function: {0}")]
     Spawn(#[from] SpawnError),
-    /// The workspace could not be made (disk full, no inodes, read-only).
-    #[error("cannot make a workspace: {0}")]
+    /// The workspace could not be made (disk full, no inodes, read-only), or could not hold the logs that are the
+    /// answer.
+    #[error("the workspace cannot be used: {0}")]
     Workspace(#[source] std::io::Error),
     /// The output directory could not be read whole.
     #[error(transparent)]

@@ -103,6 +103,8 @@ pub struct Logs {
     marker: Vec<u8>,
     sealed: bool,
     ends_mid_line: bool,
+    /// Why the file could not be made or written.
+    lost: Option<io::Error>,
 }
 
 impl Logs {
@@ -122,6 +124,7 @@ impl Logs {
             marker: Vec::new(),
             sealed: false,
             ends_mid_line: false,
+            lost: None,
         }
     }
 
@@ -164,8 +167,9 @@ impl Logs {
             self.recent.extend_from_slice(bytes);
             return bytes.len();
         }
-        if self.spill(bytes).is_ok() {
-            return bytes.len();
+        match self.spill(bytes) {
+            Ok(()) => return bytes.len(),
+            Err(error) => self.lost = self.lost.take().or(Some(error)),
         }
         // No place on disk: what is in memory stays the beginning, and the rest is treated as over the maximum.
         let kept = MEMORY_LIMIT.saturating_sub(self.recent.len()).min(bytes.len());
@@ -226,9 +230,18 @@ impl Logs {
             let excess = self.tail.len().saturating_sub(TAIL_LIMIT);
             self.tail.drain(..excess);
             self.cut += excess as u64;
-            self.marker =
-                format!("\n[bandog: {} bytes of logs left out here; see --max-logs]\n", self.cut).into_bytes();
+            let why = match &self.lost {
+                None => "see --max-logs".to_owned(),
+                Some(error) => error.to_string(),
+            };
+            self.marker = format!("\n[bandog: {} bytes of logs left out here; {why}]\n", self.cut).into_bytes();
         }
+    }
+
+    /// Why something is missing that should have been kept: the workspace is full, say. What is left out because of the
+    /// maximum is not meant.
+    pub fn take_loss(&mut self) -> Option<io::Error> {
+        if self.cut > 0 { self.lost.take() } else { None }
     }
 
     fn head_len(&self) -> u64 {
@@ -327,6 +340,7 @@ mod tests {
             logs.output(format!("{number:08}\n").as_bytes());
         }
         logs.seal();
+        assert!(logs.take_loss().is_none());
         let text = String::from_utf8(content(&logs)).expect("text");
         assert!(text.starts_with("00000000\n00000001\n"));
         assert!(text.ends_with("00099998\n00099999\n"));
@@ -353,6 +367,7 @@ mod tests {
         }
         logs.output(b"the end");
         logs.seal();
+        assert!(logs.take_loss().is_some(), "it is told from a cut that was asked for");
         assert!(logs.recent.len() + logs.tail.len() <= MEMORY_LIMIT + 2 * TAIL_LIMIT);
         assert!(logs.tail(7).expect("readable") == "the end");
     }

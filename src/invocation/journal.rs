@@ -40,6 +40,11 @@ impl<'a> Journal<'a> {
         &self.logs
     }
 
+    /// See [`Logs::take_loss`].
+    pub(super) fn take_loss(&mut self) -> Option<std::io::Error> {
+        self.logs.take_loss()
+    }
+
     /// Whether a line of this level goes anywhere.
     pub(super) fn keeps(&self, level: Level) -> bool {
         self.logs.keeps(level) || telemetry::shows(level)
