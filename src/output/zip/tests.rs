@@ -209,11 +209,9 @@ fn seventy_thousand_entries_need_zip64_and_come_back() {
     }
     let tree = tree_of(dir.path());
     assert_eq!(tree.len(), 70_000);
-    let archive = archive(&zipped(&tree));
-    unzip(archive.path());
-    let found = python(archive.path());
+    let found = read_back(archive(&zipped(&tree)).path());
     assert_eq!(found.len(), 70_000);
-    assert_eq!(found[69_999].name, b"69/999");
+    assert_eq!(found[69_999], (b"69/999".to_vec(), b"999".to_vec()));
 }
 
 #[test]
@@ -267,6 +265,7 @@ fn a_file_of_five_gibibytes_and_what_follows_it_come_back() {
     let mut sink = Sparse(File::create(archive.path()).expect("archive"));
     assert_eq!(zip_to(&tree, &mut sink).expect("written"), tree.zip_len());
     assert_eq!(sink.0.metadata().expect("archive").len(), tree.zip_len());
+    unzip(archive.path());
     let found = python(archive.path());
     let sizes: Vec<_> = found.iter().map(|entry| (entry.name.as_slice(), entry.size)).collect();
     assert_eq!(sizes, [(&b"a"[..], 6), (b"large", SIZE), (b"z", 5)]);
