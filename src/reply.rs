@@ -126,7 +126,7 @@ fn done<'a>(
         _ if own_type.is_some() => (Form::Raw, None),
         accept::Choice::Json => {
             let document = json::Document::new(report, output, call.call_id);
-            let mut head = Head::new(status, None);
+            let mut head = Head::new(status, document.len());
             head.set(header::CONTENT_TYPE, "application/json");
             head.set(header::VARY, "Accept");
             return Reply { head, body: Body::Json(document) };

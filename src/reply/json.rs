@@ -5,8 +5,9 @@
 //! ```
 //!
 //! `data` is base64, `size` counts the bytes before that; names and logs are text, with U+FFFD for what is not UTF-8.
+//! Its length is announced: to a client of HTTP/1.0 a document without one that breaks off would look whole.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, path::Path};
 
 use super::{Broken, Seconds, text::Decoder};
 use crate::{
@@ -19,6 +20,10 @@ use crate::{
     },
     process::Exit,
 };
+
+const BEGIN: &[u8] = b"{\"files\":[";
+const END_FILE: &[u8] = b"\"}";
+const BEGIN_LOGS: &[u8] = b"],\"logs\":\"";
 
 /// Bytes of logs read at a time.
 const LOG_PIECE: usize = 16 * 1024;
@@ -44,17 +49,37 @@ impl<'a> Document<'a> {
         encoded_len(self.output.bytes()).saturating_add(self.report.logs.len()).saturating_add(files + 1024)
     }
 
+    /// How many bytes it will have; `None` if the logs, which are read for it, cannot be read.
+    pub(crate) fn len(&self) -> Option<u64> {
+        let file = |path: &Path, size: u64| (begin_file(path, size).len() + END_FILE.len()) as u64 + encoded_len(size);
+        let files = match self.output {
+            Output::None => 0,
+            Output::File(output) => file(output.path(), output.size()),
+            Output::Tree(tree) => {
+                let commas = (tree.len() as u64).saturating_sub(1);
+                tree.iter().map(|entry| file(entry.path(), entry.size())).sum::<u64>() + commas
+            }
+        };
+        let mut logs = 0;
+        each_log_piece(&self.report.logs, &mut |piece| {
+            logs += piece.len() as u64;
+            Ok(())
+        })
+        .ok()?;
+        Some((BEGIN.len() + BEGIN_LOGS.len() + self.end().len()) as u64 + files + logs)
+    }
+
     /// Writes it.
     pub(crate) fn write(&self, outlet: &mut Outlet<'_>) -> Result<(), Broken> {
-        outlet.write(b"{\"files\":[")?;
+        outlet.write(BEGIN)?;
         match self.output {
             Output::None => {}
             Output::File(file) => {
-                begin_file(outlet, file.path(), file.size())?;
+                outlet.write(&begin_file(file.path(), file.size()))?;
                 let mut encoder = Encoder::new(outlet, file.size());
                 file.pour(&mut encoder)?;
                 encoder.finish()?;
-                outlet.write(b"\"}")?;
+                outlet.write(END_FILE)?;
             }
             Output::Tree(tree) => {
                 let mut opener = tree.opener();
@@ -63,39 +88,45 @@ impl<'a> Document<'a> {
                         outlet.write(b",")?;
                     }
                     let file = opener.open(entry)?;
-                    begin_file(outlet, entry.path(), entry.size())?;
+                    outlet.write(&begin_file(entry.path(), entry.size()))?;
                     let mut encoder = Encoder::new(outlet, entry.size());
                     file.pour(&mut encoder, &mut |_| ())?;
                     encoder.finish()?;
-                    outlet.write(b"\"}")?;
+                    outlet.write(END_FILE)?;
                 }
             }
         }
-        outlet.write(b"],\"logs\":\"")?;
-        write_logs(outlet, &self.report.logs)?;
+        outlet.write(BEGIN_LOGS)?;
+        each_log_piece(&self.report.logs, &mut |piece| outlet.write(piece))?;
+        outlet.write(&self.end())?;
+        Ok(())
+    }
+
+    /// What follows the logs.
+    fn end(&self) -> Vec<u8> {
         let exit = match self.report.exit {
             Some(Exit::Code(code)) => code.to_string(),
             Some(Exit::Signal(_)) | None => "null".to_owned(),
         };
         let duration = Seconds(self.report.duration);
-        outlet.write(format!("\",\"exit_code\":{exit},\"duration_seconds\":{duration},\"call_id\":\"").as_bytes())?;
-        let mut escaped = Vec::new();
-        escape(self.call_id, &mut escaped);
-        outlet.write(&escaped)?;
-        outlet.write(b"\"}")?;
-        Ok(())
+        let mut text = format!("\",\"exit_code\":{exit},\"duration_seconds\":{duration},\"call_id\":\"").into_bytes();
+        escape(self.call_id, &mut text);
+        text.extend_from_slice(b"\"}");
+        text
     }
 }
 
-fn begin_file(outlet: &mut Outlet<'_>, path: &std::path::Path, size: u64) -> Result<(), Gone> {
+/// What stands before the data of a file.
+fn begin_file(path: &Path, size: u64) -> Vec<u8> {
     let kind = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
     let mut text = b"{\"name\":\"".to_vec();
     escape(&path.to_string_lossy(), &mut text);
     text.extend_from_slice(format!("\",\"type\":\"{kind}\",\"size\":{size},\"data\":\"").as_bytes());
-    outlet.write(&text)
+    text
 }
 
-fn write_logs(outlet: &mut Outlet<'_>, logs: &Logs) -> Result<(), Broken> {
+/// Gives the logs to `take`, piece by piece, as the inside of a JSON string.
+fn each_log_piece(logs: &Logs, take: &mut dyn FnMut(&[u8]) -> Result<(), Gone>) -> Result<(), Broken> {
     let mut decoder = Decoder::default();
     let mut buffer = vec![0; LOG_PIECE.min(usize::try_from(logs.len()).unwrap_or(LOG_PIECE))];
     let mut escaped = Vec::new();
@@ -111,9 +142,9 @@ fn write_logs(outlet: &mut Outlet<'_>, logs: &Logs) -> Result<(), Broken> {
             escape(part, &mut escaped);
             Ok::<(), Infallible>(())
         });
-        outlet.write(&escaped)?;
+        take(&escaped)?;
     }
-    decoder.finish(&mut |part| outlet.write(part.as_bytes()))?;
+    decoder.finish(&mut |part| take(part.as_bytes()))?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Answer, Server, Wire,
     archive::{names, unzip},
-    decode, encode, eventually, function, noise, program, serve, serve_command,
+    decode, encode, function, noise, program, serve, serve_command,
 };
 
 /// A function that writes one PNG-named file, in a name that needs encoding.
@@ -313,20 +313,6 @@ fn an_event_stream_tells_how_a_failure_ended() {
 }
 
 #[test]
-fn a_client_that_leaves_an_event_stream_gives_its_place_back() {
-    let server = serve(function("hold.sh")).args(["--max-inflight", "1"]).quiet().start();
-    for id in ["a", "b", "c"] {
-        let mut wire = server.connect();
-        wire.write(&server.get("/").accept("text/event-stream").header("X-Call-Id", id).head());
-        server.sign(&format!("started.{id}"));
-        wire.leave();
-        server.sign(&format!("term.{id}"));
-        server.is_clean();
-        eventually("the place is free", || (server.get("/_/ready").send().status == 200).then_some(()));
-    }
-}
-
-#[test]
 fn a_failure_quotes_the_end_of_its_logs() {
     let server = serve_command("seq 1 100000; exit 5").quiet().start();
     let answer = server.get("/").send();
@@ -361,41 +347,6 @@ fn two_requests_sent_at_once_are_answered_in_order() {
     }
     assert_eq!(wire.answer().expect(200).text(), "one");
     assert_eq!(wire.answer().expect(200).text(), "two");
-}
-
-/// The output file of a running invocation: by its name, or by the descriptor that is left of it.
-fn output_file(server: &Server, name: &str) -> Option<fs::File> {
-    let descriptors = fs::read_dir(format!("/proc/{}/fd", server.pid())).ok()?;
-    let by_descriptor = descriptors
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| fs::read_link(path).is_ok_and(|target| target.to_string_lossy().contains(name)));
-    let by_name = || {
-        let found = crate::harness::listing(&server.workspace()).into_iter().find(|path| path.ends_with(name))?;
-        Some(server.workspace().join(found))
-    };
-    fs::File::options().write(true).open(by_descriptor.or_else(by_name)?).ok()
-}
-
-#[test]
-fn an_answer_that_cannot_be_completed_does_not_look_whole() {
-    let server = serve(function("sparse.sh")).start();
-    for accept in ["*/*", "application/octet-stream", "application/json"] {
-        let mut wire = server.connect();
-        let body = encode("268435456");
-        wire.write(&server.post(&body).accept(accept).head());
-        wire.write(body.as_bytes());
-        let head = wire.answer_head();
-        assert_eq!(head.status, 200, "{head}");
-        // The rest waits in the file, because nobody reads it; now it becomes shorter.
-        let file = eventually("the output file", || output_file(&server, "sparse.bin"));
-        file.set_len(1000).expect("truncatable");
-        drop(file);
-        let mut came = 0_u64;
-        let whole = wire.body_of(&head, |piece| came += piece.len() as u64);
-        assert!(!whole, "{accept}: {came} bytes looked whole: {head}");
-        server.is_clean();
-    }
 }
 
 #[test]

@@ -17,7 +17,9 @@ pub(crate) use command::{Command, Ran, bandog, program};
 pub(crate) use server::{Server, serve, serve_command};
 
 use std::{
+    collections::BTreeMap,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -35,6 +37,30 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// The only directories functions and programs are looked for in: those of Debian's packages.
 pub(crate) const PATH: &str = "/usr/bin:/bin:/usr/games";
 
+/// How unshare(1) makes what follows PID 1 of a process namespace of its own, which ends with it.
+pub(crate) const INIT: [&str; 4] = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+
+/// Whether a process can be PID 1 of a namespace here; if not, the summary of `make test` says so.
+pub(crate) fn can_be_init(what: &str) -> bool {
+    let tried = std::process::Command::new("unshare").args(INIT).arg("/bin/true").output();
+    let reason = match tried {
+        Ok(tried) if tried.status.success() => return true,
+        Ok(tried) => String::from_utf8_lossy(&tried.stderr).lines().next().unwrap_or("no word").trim().to_owned(),
+        Err(error) => format!("unshare: {error}"),
+    };
+    did_not_run(what, &format!("no process namespace can be made here ({reason})"));
+    false
+}
+
+/// Notes for the summary of `scripts/test.sh` what could not run and why; in CI that is a failure.
+pub(crate) fn did_not_run(what: &str, reason: &str) {
+    let notes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("did-not-run.txt");
+    let mut notes = fs::OpenOptions::new().create(true).append(true).open(notes).expect("a file for the reasons");
+    // One write: tests on other threads append to it as well.
+    notes.write_all(format!("{what}: {reason}\n").as_bytes()).expect("room for a reason");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} must run in CI: {reason}");
+}
+
 /// A fixture below `fixtures/`.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
@@ -45,6 +71,16 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 /// A function below `fixtures/functions/`.
 pub(crate) fn function(name: &str) -> PathBuf {
     fixture("functions").join(name)
+}
+
+/// What the function `environment.sh` saw in its environment.
+pub(crate) fn environment(request: Request) -> BTreeMap<String, String> {
+    let bytes = decode(request.send().expect(200).body);
+    let text = String::from_utf8_lossy(&bytes);
+    text.split_terminator('\0')
+        .map(|variable| variable.split_once('=').expect("a variable"))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// Looks until `look` finds something; panics with `what` after [`PATIENCE`].

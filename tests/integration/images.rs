@@ -8,7 +8,6 @@
 mod kubernetes;
 
 use std::{
-    fs,
     io::Write as _,
     net::SocketAddr,
     path::Path,
@@ -21,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::harness::{Answer, Request, encode, eventually, shown};
+use crate::harness::{Answer, Request, did_not_run, encode, eventually, shown};
 
 /// The most that `docker stop` may take for an idle container. bandog's own share of it is 100 ms; the rest is the
 /// engine's, which takes a second on a busy machine. The engine would kill after [`STOP_TIMEOUT`].
@@ -205,7 +204,7 @@ fn images() -> Option<Arc<Images>> {
     static SHARED: Mutex<Weak<Images>> = Mutex::new(Weak::new());
     static ENGINE: OnceLock<Result<(), String>> = OnceLock::new();
     if let Err(reason) = ENGINE.get_or_init(engine) {
-        cannot_run("image tests", reason);
+        did_not_run("image tests", reason);
         return None;
     }
     // A test that failed to build them has poisoned the lock and left nothing in it: the next one tries again.
@@ -226,15 +225,6 @@ fn engine() -> Result<(), String> {
         Err(error) => error.to_string(),
     };
     Err(format!("no Docker engine answers (docker info: {reason})"))
-}
-
-/// Notes for the summary of `scripts/test.sh` what could not run and why; in CI that is a failure.
-fn cannot_run(what: &str, reason: &str) {
-    let notes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("did-not-run.txt");
-    let mut notes = fs::OpenOptions::new().create(true).append(true).open(notes).expect("a file for the reasons");
-    // One write: tests on other threads append to it as well.
-    notes.write_all(format!("{what}: {reason}\n").as_bytes()).expect("room for a reason");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} must run in CI: {reason}");
 }
 
 /// A name that no other process uses.

@@ -34,28 +34,6 @@ fn held(server: &Server, id: &str) -> Wire {
 }
 
 #[test]
-fn what_is_in_flight_is_finished() {
-    let mut server = serve(function("hold.sh")).quiet().start();
-    let mut wire = held(&server, "a");
-    server.signal(Signal::TERM);
-    // A connection that comes before the signal is heard is still taken, so that only a probe may be sent on it.
-    eventually("new requests are refused", || match Wire::try_connect(server.address) {
-        Err(_) => Some(()),
-        Ok(mut wire) => {
-            wire.write(&server.get("/_/ready").head());
-            let refused = wire.line().is_none_or(|line| line.contains(" 503"));
-            refused.then_some(())
-        }
-    });
-    assert!(server.ended().is_none(), "it waits for the function");
-    server.give("go");
-    assert_eq!(wire.answer().expect(200).text(), "done\n");
-    let (status, _) = server.end();
-    assert_eq!(status.code(), Some(0), "{server}");
-    server.check_nothing_is_left();
-}
-
-#[test]
 fn the_shutdown_delay_keeps_the_port_open_but_is_not_ready() {
     let server = serve(function("hold.sh")).quiet().args(["--shutdown-delay", "5m"]).start();
     let mut wire = held(&server, "a");
@@ -170,23 +148,6 @@ fn a_second_signal_ends_it_now() {
 }
 
 #[test]
-fn a_busy_port_is_one_clear_line_and_no_success() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = taken.local_addr().expect("an address").to_string();
-    for flags in [["--listen", address.as_str()], ["--metrics", address.as_str()]] {
-        let mut command = bandog(["serve"]).with_workspace().args(flags);
-        if flags[0] == "--metrics" {
-            command = command.args(["--listen", "127.0.0.1:0"]);
-        }
-        let ran = command.args(["--", "/bin/true"]).run();
-        assert_ne!(ran.code(), 0, "{ran}");
-        let complaints: Vec<&str> = ran.complaint().lines().filter(|line| line.contains(&address)).collect();
-        assert_eq!(complaints.len(), 1, "one line names the address: {ran}");
-        assert!(ran.complaint().lines().count() <= 2, "{ran}");
-    }
-}
-
-#[test]
 fn a_workspace_that_cannot_be_used_is_told_at_start() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("file");
@@ -196,16 +157,6 @@ fn a_workspace_that_cannot_be_used_is_told_at_start() {
             bandog(["serve", "--listen", "127.0.0.1:0", "--workspace"]).arg(&path).args(["--", "/bin/true"]).run();
         assert_ne!(ran.code(), 0, "{ran}");
         assert!(ran.complaint().contains(path.to_str().expect("UTF-8")), "{ran}");
-    }
-}
-
-#[test]
-fn no_function_is_a_start_up_error() {
-    let ran = bandog(["serve", "--listen", "127.0.0.1:0"]).with_workspace().run().expect(78);
-    assert!(ran.complaint().contains("bandog ./script.sh"), "it says what to do: {ran}");
-    for missing in [&["--script", "/no/such/script.sh"][..], &["--", "/no/such/program"], &["--", "no-such-program"]] {
-        let ran = bandog(["serve", "--listen", "127.0.0.1:0"]).with_workspace().args(missing).run().expect(78);
-        assert!(ran.complaint().contains("no"), "{ran}");
     }
 }
 

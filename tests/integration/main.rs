@@ -10,6 +10,7 @@ mod answer;
 mod clients;
 mod commands;
 mod decode;
+mod faults;
 mod functions;
 mod golden;
 mod images;

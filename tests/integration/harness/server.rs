@@ -42,6 +42,8 @@ pub(crate) struct Builder {
     own_workspace: bool,
     /// A shell that bandog replaces: what it was started with that bandog must not hand down.
     before: Option<&'static str>,
+    /// Whether it is PID 1 of a process namespace of its own, as in a container.
+    init: bool,
     home: tempfile::TempDir,
 }
 
@@ -61,6 +63,7 @@ impl Builder {
             stderr: None,
             own_workspace: true,
             before: None,
+            init: false,
             home,
         }
     }
@@ -113,6 +116,12 @@ impl Builder {
         self
     }
 
+    /// Makes it PID 1 of a process namespace of its own, with a `/proc` of its own; see [`super::can_be_init`].
+    pub(crate) fn init(mut self) -> Self {
+        self.init = true;
+        self
+    }
+
     /// Uses the workspace of a listener that is still running.
     pub(crate) fn beside(self, other: &Server) -> Self {
         fs::remove_dir(self.home.path().join("workspace")).expect("an empty workspace");
@@ -131,6 +140,11 @@ impl Builder {
         let stderr = self.stderr.take().unwrap_or_else(|| stderr.into());
         let stdout = fs::File::create(self.home.path().join("stdout")).expect("a file for stdout");
         let mut command = match self.before {
+            None if self.init => {
+                let mut unshare = std::process::Command::new("unshare");
+                unshare.args(super::INIT).arg(BINARY);
+                unshare
+            }
             None => std::process::Command::new(BINARY),
             Some(before) => {
                 let mut shell = std::process::Command::new("/bin/sh");
@@ -162,6 +176,7 @@ impl Builder {
         let (child, command) = self.spawn();
         let mark = self.environment[OsStr::new(MARK)].to_string_lossy().into_owned();
         let mut server = Server {
+            pid: child.id(),
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             command,
@@ -177,8 +192,17 @@ impl Builder {
             }
             fs::read_to_string(&file).ok()?.trim().parse().ok()
         });
+        if self.init {
+            // unshare(1) waits for it, and takes no signal for itself meanwhile.
+            let [init] = children(child_id(&server.child))[..] else { panic!("unshare has one child: {server}") };
+            server.pid = init.try_into().expect("a process id");
+        }
         server
     }
+}
+
+fn child_id(child: &Child) -> i32 {
+    i32::try_from(child.id()).expect("a process id")
 }
 
 /// A running listener.
@@ -186,7 +210,10 @@ impl Builder {
 /// Dropping it stops it with SIGTERM and checks that it exits with 0, that its workspace is empty and that no process
 /// it started is left.
 pub(crate) struct Server {
+    /// What was started: bandog, or who waits for it.
     child: Child,
+    /// bandog itself.
+    pid: u32,
     /// Where it listens.
     pub(crate) address: SocketAddr,
     command: String,
@@ -224,7 +251,7 @@ impl Server {
 
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// Where workspaces are made.
@@ -269,8 +296,9 @@ impl Server {
 
     /// Processes that it has started and that still exist, zombies of it included.
     pub(crate) fn descendants(&self) -> Vec<i32> {
-        let own = i32::try_from(self.child.id()).expect("a process id");
-        let mut found: Vec<i32> = marked(&self.mark).into_iter().filter(|pid| *pid != own).collect();
+        let own = i32::try_from(self.pid).expect("a process id");
+        let starter = child_id(&self.child);
+        let mut found: Vec<i32> = marked(&self.mark).into_iter().filter(|pid| ![own, starter].contains(pid)).collect();
         found.extend(children(own));
         found
     }
@@ -290,7 +318,7 @@ impl Server {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        super::signal(self.child.id(), signal);
+        super::signal(self.pid, signal);
     }
 
     /// How it has ended, if it has.
