@@ -15,12 +15,14 @@ pub mod base64;
 pub mod collect;
 pub mod directives;
 pub mod file;
+mod names;
 pub mod pieces;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
 pub mod zip;
 
+pub(crate) use self::names::portable;
 pub use self::{
     collect::collect,
     directives::{Directives, read_directives},

@@ -24,6 +24,7 @@ use crate::{
         Directives, Gone, Output, OutputFile, Sink, Tree,
         base64::{Encoder, encoded_len},
         pieces::{Gather, Outlet},
+        portable,
     },
 };
 
@@ -197,7 +198,7 @@ fn attachment_name(output: &Output, call: &CallFacts<'_>) -> Vec<u8> {
     match output {
         Output::File(file) => {
             let path = path_bytes(file);
-            path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_vec()
+            portable(path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)).into_owned()
         }
         Output::Tree(_) | Output::None => format!("{}.zip", call.service.unwrap_or("output")).into_bytes(),
     }

@@ -17,6 +17,7 @@ use rustix::{
 use super::{
     Broken, Sink,
     file::{as_path, owned_path, pour},
+    names::{self, Renamed},
     pieces::{Gather, Outlet},
 };
 
@@ -27,6 +28,8 @@ pub struct Tree {
     paths: Vec<u8>,
     records: Vec<Record>,
     bytes: u64,
+    /// What is called otherwise in an archive.
+    renamed: Renamed,
 }
 
 /// What is kept of a file.
@@ -91,7 +94,8 @@ impl Gathering {
         self.records.sort_unstable_by(|a, b| a.path(paths).cmp(b.path(paths)));
         self.records.shrink_to_fit();
         self.paths.shrink_to_fit();
-        Tree { dir, paths: self.paths, records: self.records, bytes: self.bytes }
+        let renamed = names::renamed(self.records.iter().map(|record| record.path(&self.paths)));
+        Tree { dir, paths: self.paths, records: self.records, bytes: self.bytes, renamed }
     }
 }
 
@@ -107,6 +111,8 @@ impl Record {
 pub struct Entry<'t> {
     tree: &'t Tree,
     record: &'t Record,
+    /// Its place in the list.
+    place: usize,
 }
 
 impl<'t> Entry<'t> {
@@ -118,6 +124,11 @@ impl<'t> Entry<'t> {
 
     pub(crate) fn path_bytes(self) -> &'t [u8] {
         self.record.path(&self.tree.paths)
+    }
+
+    /// Its path in an archive: the same, but for what would lead elsewhere where it is unpacked.
+    pub(super) fn archived(self) -> &'t [u8] {
+        self.tree.renamed.get(&self.place).map_or_else(|| self.path_bytes(), Vec::as_slice)
     }
 
     /// Its size in bytes.
@@ -170,7 +181,7 @@ impl Tree {
     /// The files, sorted by path.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        self.records.iter().map(|record| Entry { tree: self, record })
+        self.records.iter().enumerate().map(|(place, record)| Entry { tree: self, record, place })
     }
 
     /// Opens files again, one after the other.

@@ -112,11 +112,11 @@ impl Tree {
 
 fn local_len(entry: Entry<'_>) -> u64 {
     let sizes = if entry.size() >= LIMIT_32 { FIELD_HEADER + 16 } else { 0 };
-    LOCAL_HEADER + entry.path_bytes().len() as u64 + time_len(entry) + sizes
+    LOCAL_HEADER + entry.archived().len() as u64 + time_len(entry) + sizes
 }
 
 fn central_len(entry: Entry<'_>, offset: u64) -> u64 {
-    CENTRAL_HEADER + entry.path_bytes().len() as u64 + time_len(entry) + central_sizes_len(entry, offset)
+    CENTRAL_HEADER + entry.archived().len() as u64 + time_len(entry) + central_sizes_len(entry, offset)
 }
 
 fn central_sizes_len(entry: Entry<'_>, offset: u64) -> u64 {
@@ -141,8 +141,8 @@ fn local_header(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32) {
     let large = entry.size() >= LIMIT_32;
     put32(out, 0x0403_4b50);
     common(out, entry, checksum, large);
-    put16(out, saturate16(local_len(entry) - LOCAL_HEADER - entry.path_bytes().len() as u64));
-    out.extend_from_slice(entry.path_bytes());
+    put16(out, saturate16(local_len(entry) - LOCAL_HEADER - entry.archived().len() as u64));
+    out.extend_from_slice(entry.archived());
     time_field(out, entry);
     if large {
         put16(out, 0x0001);
@@ -165,7 +165,7 @@ fn central_header(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32, offset: u6
     put16(out, 0); // Internal attributes.
     put32(out, u32::from(entry.mode()) << 16);
     put32(out, saturate32(offset));
-    out.extend_from_slice(entry.path_bytes());
+    out.extend_from_slice(entry.archived());
     time_field(out, entry);
     if sizes > 0 {
         put16(out, 0x0001);
@@ -182,7 +182,7 @@ fn central_header(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32, offset: u6
 
 /// What both headers have, from the version needed to the length of the name.
 fn common(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32, zip64: bool) {
-    let name = entry.path_bytes();
+    let name = entry.archived();
     // Bit 11 says UTF-8 (APPNOTE appendix D); without it readers take the bytes as they are, or guess.
     let utf8 = !name.is_ascii() && std::str::from_utf8(name).is_ok();
     let (date, time) = dos_time(entry.modified());
