@@ -270,8 +270,9 @@ fn describe(input: &Input, headers: &mut HeaderMap) {
 
 /// The address, with the scheme it needs.
 fn url(text: &str) -> Result<Uri, String> {
-    let wrong =
-        || format!("URL: {text:?}: expected an address such as localhost:8080 or https://oscar.example/run/ocr");
+    // What stands before an @ may be a password.
+    let quoted = if text.contains('@') { String::new() } else { format!(" {text:?}:") };
+    let wrong = || format!("URL:{quoted} expected an address such as localhost:8080 or https://oscar.example/run/ocr");
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let uri: Uri = whole.parse().map_err(|_| wrong())?;
     let scheme = uri.scheme_str().unwrap_or_default();
@@ -281,6 +282,13 @@ fn url(text: &str) -> Result<Uri, String> {
     // It would be sent to the server's log, and shown in messages.
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("URL: a password in an address is not sent; use --token or --header".to_owned());
+    }
+    // As a password with a slash in it makes of the address: the part before is no host and port.
+    let has_port = uri.authority().is_some_and(|authority| {
+        authority.as_str().rsplit(']').next().is_some_and(|after_host| after_host.contains(':'))
+    });
+    if has_port && uri.port_u16().is_none() {
+        return Err(wrong());
     }
     Ok(uri)
 }

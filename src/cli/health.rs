@@ -96,7 +96,9 @@ fn target(flags: &Flags, sources: &Sources) -> Result<Target, String> {
         let address = loopback(sources.listen().map_err(|mistakes| mistakes.to_string())?);
         return Ok(Target { address, host: address.to_string(), path: path.to_owned() });
     };
-    let wrong = || format!("--url: {url:?}: expected http://HOST[:PORT][/PATH]");
+    // What stands before an @ may be a password.
+    let quoted = if url.contains('@') { String::new() } else { format!(" {url:?}:") };
+    let wrong = || format!("--url:{quoted} expected http://HOST[:PORT][/PATH]");
     let rest = url.strip_prefix("http://").or((!url.contains("://")).then_some(url)).ok_or_else(wrong)?;
     let (host, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if host.is_empty() || host.contains('@') || url.bytes().any(|byte| !byte.is_ascii_graphic()) {
