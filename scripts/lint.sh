@@ -16,8 +16,23 @@ if have shellcheck; then
     shellcheck scripts/*.sh .ci/run
 fi
 if have cargo-deny; then
-    # Without the advisories: their database may be out of reach, and a new advisory is no fault of the commit.
     cargo deny --locked check bans licenses sources
+    # Their database is never fetched here; deny.toml says how to have it without a network.
+    if ls -d "${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/advisory-db-* >/dev/null 2>&1; then
+        cargo deny --locked --offline check advisories
+    else
+        echo "lint: there is no advisory database, so known holes were not looked for (see deny.toml)"
+    fi
+fi
+
+# Cargo says so itself when it packages: which versions were withdrawn is in the registry's index.
+said=$(cargo package --locked --no-verify --allow-dirty 2>&1) || {
+    echo "$said" >&2
+    exit 1
+}
+if echo "$said" | grep 'is yanked'; then
+    echo "lint: Cargo.lock names a withdrawn version; cargo update -p NAME takes another" >&2
+    exit 1
 fi
 if have cargo-machete; then
     cargo machete
