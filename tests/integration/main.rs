@@ -19,3 +19,4 @@ mod logs;
 mod memory;
 mod process;
 mod readme;
+mod security;

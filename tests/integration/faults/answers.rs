@@ -68,8 +68,9 @@ fn output_file(server: &Server, name: &str) -> Option<fs::File> {
     fs::File::options().write(true).open(by_descriptor.or_else(by_name)?).ok()
 }
 
-/// With a proper end (`None`) in place of `Broken` where an answer's `Body` loses its invocation, and no length given,
-/// JSON over HTTP/1.1 and everything over HTTP/2 looked whole to curl.
+/// With a proper end (`None`) in place of `Broken` where an answer's `Body` loses its invocation, and no length
+/// announced, the first looked whole to curl. With the length of JSON not announced (`json::Document::len`), JSON over
+/// HTTP/1.0 did: there nothing else tells.
 #[test]
 fn f06_an_answer_that_breaks_off_never_looks_whole() {
     let one = serve(function("sparse.sh")).start();

@@ -34,7 +34,7 @@ fn f04_a_body_on_a_kept_connection_is_whole_or_refused() {
     }
 }
 
-/// With a write buffer of 1 GiB (`intake::store::BUFFER`) in place of 128 KiB the peak was over 400 MiB.
+/// Without the flush of a full buffer (`Store::write`) the peak was over 200 MiB.
 #[test]
 fn f09_a_body_is_never_in_memory_and_has_a_limit() {
     const PIECE: usize = 1 << 20;
@@ -54,7 +54,7 @@ fn f09_a_body_is_never_in_memory_and_has_a_limit() {
     strict.post(vec![b'A'; PIECE + 4]).send().problem(413);
 }
 
-/// With digits taken for the beginning of JSON (in `Text::push`) the base64 of digits was refused. What rewrites JSON
+/// With digits taken for the beginning of JSON (in `Text::decide`) they were not decoded. What rewrites JSON
 /// is not there to be taken out: with the checked bytes put through `serde_json`, `1.0e1` would come out as `10.0`.
 #[test]
 fn f19_json_is_not_rewritten_and_nothing_is_answered_with_a_traceback() {
