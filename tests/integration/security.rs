@@ -9,6 +9,7 @@ mod secrets;
 
 use crate::harness::serve_command;
 
+/// With input files made with mode 0666 they were, under the first umask.
 #[test]
 fn the_umask_is_handed_down_and_what_bandog_makes_is_private_whatever_it_is() {
     let command = r#"umask; stat -c '%a %F' "$TMP_INPUT_DIR" "$TMP_OUTPUT_DIR" "$INPUT_FILE_PATH""#;

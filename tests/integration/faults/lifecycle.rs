@@ -34,10 +34,11 @@ fn f10_no_header_lifts_the_timeout() {
 fn f11_who_leaves_an_event_stream_gives_its_place_back() {
     // Between two signs of life (`events::KEEP_ALIVE`) lie 15 seconds; a place is to be free long before.
     const BOUND: Duration = Duration::from_secs(10);
-    let server = serve(function("hold.sh")).args(["--max-inflight", "1"]).quiet().start();
+    let server = serve(function("hold.sh")).args(["--max-inflight", "1"]).start();
     for id in ["a", "b", "c"] {
         let mut wire = server.connect();
         wire.write(&server.get("/").accept("text/event-stream").header("X-Call-Id", id).head());
+        wire.answer_head().wants("x-call-id");
         server.sign(&format!("started.{id}"));
         wire.leave();
         let left = Instant::now();

@@ -118,6 +118,7 @@ fn difference(server: &Server, header: &str, with: impl Fn(Request) -> Request) 
     seen
 }
 
+/// With every sign taken in `request::variables::variable_name` there was an `Http_Content_length`.
 #[test]
 fn no_header_can_pose_as_another_variable() {
     let server = server();

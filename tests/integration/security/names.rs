@@ -168,6 +168,7 @@ fn part(disposition: &str, content: &str) -> Vec<u8> {
     format!("--XyZ\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n").into_bytes()
 }
 
+/// Without the cut of long names (`filename::shortened`) they could not be stored; the rest as below.
 #[test]
 fn the_name_of_a_part_is_a_plain_name_in_the_input_directory() {
     let (server, canary) = (server(), format!("canary-{}", uuid::Uuid::new_v4()));
@@ -196,6 +197,7 @@ fn the_name_of_a_part_is_a_plain_name_in_the_input_directory() {
     server.is_clean();
 }
 
+/// Without `Form::unique` the second `x` could not be stored.
 #[test]
 fn names_that_become_the_same_are_kept_apart() {
     let (server, canary) = (server(), "canary");
@@ -226,6 +228,8 @@ fn names_that_become_the_same_are_kept_apart() {
     is_one_plain_file("invalid UTF-8", &answer);
 }
 
+/// Without the cut to the last part of a path (`filename::sanitised`) a file was found beside the input directory;
+/// without `is_deceptive` a name had line breaks in it.
 #[test]
 fn the_name_in_content_disposition_is_a_plain_name_in_the_input_directory() {
     let (server, canary) = (server(), format!("canary-{}", uuid::Uuid::new_v4()));
@@ -331,6 +335,8 @@ fn is_safe_in_an_archive(name: &[u8]) {
     }
 }
 
+/// With paths stored as they are (`Entry::archived`) there was an escape sequence in the archive; without the numbers in
+/// `names::renamed` three files had one name.
 #[test]
 fn what_a_function_leaves_under_hostile_names_comes_back_under_safe_ones() {
     let count = LEFT.lines().count();
@@ -372,6 +378,7 @@ fn what_a_function_leaves_under_hostile_names_comes_back_under_safe_ones() {
     assert_eq!(files.stdout.len(), count, "every file was unpacked: {ran}");
 }
 
+/// Without `names::portable` the browser was told `..\..\evil`.
 #[test]
 fn the_name_of_the_one_file_is_safe_in_every_field_and_on_disk() {
     let script = tempfile::tempdir().expect("a temporary directory");

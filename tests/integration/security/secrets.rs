@@ -66,6 +66,7 @@ fn the_search_finds_what_is_told() {
     }
 }
 
+/// Without the mask in `request::details` the token was in the first answer, whose logs have the lines at DEBUG.
 #[test]
 fn no_secret_is_told_by_a_listener() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -113,6 +114,8 @@ fn no_secret_is_told_by_a_listener() {
     }
 }
 
+/// Without the mask of secret values in `config::resolve` the token was in the table; without that of mistakes, in what
+/// is said of two tokens.
 #[test]
 fn no_secret_is_told_by_check_and_help() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -142,6 +145,7 @@ fn no_secret_is_told_by_check_and_help() {
     }
 }
 
+/// With the address quoted though it has an `@` (`cli::call::url`) the password was in the complaint.
 #[test]
 fn no_secret_is_told_by_the_commands() {
     for (body, code) in [("e30=", 0), ("ZmFpbA==", 3), ("bad body!", 65)] {
