@@ -4,7 +4,7 @@ SHELL := /bin/sh
 # One at a time: cargo already uses every core, and two builds of one target directory only wait for each other.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test build image lint doc bench fuzz clean
+.PHONY: help demo setup test soak build image lint doc bench fuzz clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ setup: ## Install what the tests need (Debian packages, a Python environment); q
 
 test: ## Set up, then run every test; says at the end what could not run, and why
 	@scripts/test.sh
+
+soak: ## Two minutes (SOAK_SECONDS) of mixed traffic, kills and hang-ups, with every answer checked
+	@scripts/soak.sh
 
 build: ## Build the static release binary dist/bandog, and prove that it needs no file but itself
 	@scripts/build.sh
