@@ -91,8 +91,11 @@ impl Player<'_> {
                     None => Wire::connect(self.bandog.address)?,
                 };
                 let answer = ask(&mut open, call)?;
-                // Whoever is told that the connection ends opens another one.
-                let lasts = answer.as_ref().is_some_and(|answer| answer.field("connection") != Some("close"));
+                // Whoever is told that the connection ends opens another one. Of a body that was refused unread the
+                // server cannot tell where it ends, and it ends the connection without a word (RFC 9112 §9.6).
+                let refused = |answer: &Answer| answer.status == 429 && !call.body.is_empty();
+                let lasts = |answer: &Answer| answer.field("connection") != Some("close") && !refused(answer);
+                let lasts = answer.as_ref().is_some_and(lasts);
                 wire = lasts.then_some(open);
                 Ok(answer)
             };
