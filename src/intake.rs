@@ -198,7 +198,7 @@ pub enum Error {
     #[error("the body is not multipart/form-data: {0}")]
     NotMultipart(#[from] multipart::Error),
     /// The input file could not be written (disk full, no inodes).
-    #[error("cannot write the input file: {0}")]
+    #[error("cannot write the input file: {0}; make room in the directory of --workspace, or set another")]
     Store(#[source] io::Error),
 }
 

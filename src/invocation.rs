@@ -145,7 +145,7 @@ pub fn run(
             return Finished { outcome, workspace: None };
         }
     };
-    let journal = Journal::new(function, call, Some(workspace.logs_path()));
+    let journal = Journal::new(function, call, workspace.logs_place());
     let outcome = Run { function, call, workspace: &workspace, cancel, journal, started }.go(source, watch);
     Finished { outcome, workspace: Some(workspace) }
 }

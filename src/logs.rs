@@ -9,14 +9,15 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
-    path::PathBuf,
+    os::{fd::OwnedFd, unix::fs::FileExt as _},
     str::FromStr,
 };
 
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use uuid::Uuid;
 
 /// Bytes of logs kept in memory before they go to a file: most functions print less, and then no file is made.
 pub const MEMORY_LIMIT: usize = 256 * 1024;
@@ -87,8 +88,9 @@ pub struct Logs {
     level: Level,
     /// Bytes kept from the beginning; `u64::MAX` for no limit.
     max: u64,
-    /// Where the file is made when memory does not suffice; `None` once that has failed.
-    spill_path: Option<PathBuf>,
+    /// The directory in which the file is made when memory does not suffice; `None` once that has failed. Held open:
+    /// the function may have put something else under its name.
+    spill_place: Option<OwnedFd>,
     /// The beginning of the logs, once it has left memory.
     spilled: Option<File>,
     /// Bytes in `spilled`.
@@ -108,14 +110,14 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Empty logs that keep own lines from `level` up and at most `max` bytes (0 for no limit); `spill_path` is
-    /// where a file may be made for what does not fit in memory (it has that name for an instant only).
+    /// Empty logs that keep own lines from `level` up and at most `max` bytes (0 for no limit); `spill_place` is
+    /// the directory where a file may be made for what does not fit in memory (it has a name for an instant only).
     #[must_use]
-    pub fn new(level: Level, max: u64, spill_path: Option<PathBuf>) -> Self {
+    pub fn new(level: Level, max: u64, spill_place: Option<OwnedFd>) -> Self {
         Self {
             level,
             max: if max == 0 { u64::MAX } else { max },
-            spill_path,
+            spill_place,
             spilled: None,
             spilled_len: 0,
             recent: Vec::new(),
@@ -180,16 +182,13 @@ impl Logs {
 
     fn spill(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.spilled.is_none() {
-            let path = self.spill_path.take().ok_or(io::ErrorKind::StorageFull)?;
-            let file = OpenOptions::new()
-                .read(true)
-                .append(true)
-                .create_new(true)
-                .mode(0o600)
-                .custom_flags(libc::O_NOFOLLOW)
-                .open(&path)?;
-            std::fs::remove_file(&path)?;
-            self.spilled = Some(file);
+            let place = self.spill_place.take().ok_or(io::ErrorKind::StorageFull)?;
+            // For the instant in which it has one, a name that no function can have taken.
+            let name = format!("logs-{}", Uuid::new_v4().simple());
+            let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let file = openat(&place, &name, flags, Mode::RUSR | Mode::WUSR)?;
+            unlinkat(&place, &name, AtFlags::empty())?;
+            self.spilled = Some(file.into());
         }
         let Some(file) = self.spilled.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
         let before = self.spilled_len;
@@ -318,7 +317,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_in_memory_is_read_back_from_the_file_unchanged() {
         let dir = tempfile::tempdir().expect("tempdir");
-        let mut logs = Logs::new(Level::Critical, 0, Some(dir.path().join("logs")));
+        let mut logs = Logs::new(Level::Critical, 0, Some(File::open(dir.path()).expect("a directory").into()));
         let mut wanted = Vec::new();
         for number in 0..100_000 {
             let line = format!("line {number}\n");

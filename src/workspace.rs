@@ -14,10 +14,10 @@ mod removal;
 
 use std::{
     collections::VecDeque,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io,
     os::{
-        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt as _,
     },
     path::{Path, PathBuf},
@@ -28,7 +28,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, mkdirat, openat};
+use rustix::{
+    fs::{
+        AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, openat, readlinkat, statat,
+        unlinkat,
+    },
+    io::{Errno, fcntl_dupfd_cloexec},
+    process::Uid,
+};
 use uuid::Uuid;
 
 /// Begins the name of every workspace.
@@ -105,6 +112,14 @@ impl Root {
 
     /// Makes the workspace of one invocation.
     pub fn workspace(self: &Arc<Self>) -> io::Result<Workspace> {
+        self.make().map_err(|error| {
+            let place = self.path.display();
+            let text = format!("cannot make a directory in {place}: {error}; make room there, or set --workspace");
+            io::Error::new(error.kind(), text)
+        })
+    }
+
+    fn make(self: &Arc<Self>) -> io::Result<Workspace> {
         let name = format!("{}{}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed));
         mkdirat(&self.dir, name.as_str(), PRIVATE)?;
         self.open.fetch_add(1, Ordering::Relaxed);
@@ -124,6 +139,23 @@ impl Root {
         if let Err(error) = removal::remove(self.dir.as_fd(), name) {
             tracing::warn!("cannot remove the workspace {}: {error}", self.path.join(name).display());
             self.undead().push_back(name.to_owned());
+        }
+    }
+
+    /// Removes what a function put where its workspace was; whether nothing is left there. A neighbour's is left alone.
+    fn remove_impostor(&self, name: &str, of: Uid) -> rustix::io::Result<()> {
+        let stat = match statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(()),
+            other => other?,
+        };
+        let owner = stat.st_uid;
+        if owner != of.as_raw() && owner != rustix::process::geteuid().as_raw() {
+            return Ok(());
+        }
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => removal::remove(self.dir.as_fd(), name),
+            // A link is removed itself.
+            _ => unlinkat(&self.dir, name, AtFlags::empty()),
         }
     }
 
@@ -195,10 +227,10 @@ impl Workspace {
         Ok(path)
     }
 
-    /// Where logs that do not fit in memory may go.
+    /// The directory where logs that do not fit in memory may go; `None` if no descriptor is free.
     #[must_use]
-    pub fn logs_path(&self) -> PathBuf {
-        self.path.join("logs")
+    pub fn logs_place(&self) -> Option<OwnedFd> {
+        fcntl_dupfd_cloexec(&self.dirs().lock, 0).ok()
     }
 
     /// The open input directory.
@@ -213,6 +245,26 @@ impl Workspace {
         self.dirs().output.as_fd()
     }
 
+    /// Removes the directory that was made, whatever its name is now, and what has its name instead.
+    fn remove(&self) {
+        let Some(dirs) = &self.dirs else { return self.root.remove(&self.name) };
+        let Ok(made) = fstat(&dirs.lock) else { return self.root.remove(&self.name) };
+        if is_at(self.root.dir.as_fd(), OsStr::new(&self.name), &made) {
+            return self.root.remove(&self.name);
+        }
+        // The function moved it away, or removed it itself.
+        let removed =
+            self.root.remove_impostor(&self.name, Uid::from_raw(made.st_uid)).and_then(|()| {
+                match whereabouts(&dirs.lock, &made) {
+                    Some((parent, name)) => removal::remove(parent.as_fd(), name),
+                    None => Ok(()),
+                }
+            });
+        if let Err(error) = removed {
+            tracing::warn!("cannot remove the workspace {}, which its function moved: {error}", self.path.display());
+        }
+    }
+
     fn dirs(&self) -> &Dirs {
         self.dirs.as_ref().expect("nobody outside has a workspace that is not made whole")
     }
@@ -224,10 +276,27 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         self.root.open.fetch_sub(1, Ordering::Relaxed);
         let earlier = self.root.undead().pop_front();
-        for name in [Some(&self.name), earlier.as_ref()].into_iter().flatten() {
-            self.root.remove(name);
+        self.remove();
+        if let Some(name) = earlier {
+            self.root.remove(&name);
         }
     }
+}
+
+/// Whether the name stands for the directory that was made.
+fn is_at(parent: BorrowedFd<'_>, name: &OsStr, made: &Stat) -> bool {
+    statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (made.st_dev, made.st_ino))
+}
+
+/// The parent and the name of an open directory now, as the kernel tells it (proc(5), `/proc/PID/fd`); `None` if it is
+/// removed, or hidden from us. What the kernel told may be out of date by the time it is used, so it is looked at again.
+fn whereabouts(dir: &OwnedFd, made: &Stat) -> Option<(OwnedFd, OsString)> {
+    let path = readlinkat(CWD, format!("/proc/self/fd/{}", dir.as_raw_fd()), Vec::new()).ok()?;
+    let path = Path::new(OsStr::from_bytes(path.as_bytes())).to_owned();
+    let (parent, name) = (path.parent()?, path.file_name()?);
+    let parent = rustix::fs::open(parent, OPEN_DIR, Mode::empty()).ok()?;
+    is_at(parent.as_fd(), name, made).then(|| (parent, name.to_owned()))
 }
 
 impl Drop for Root {
@@ -242,9 +311,9 @@ impl Drop for Root {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
-    use super::*;
+    use super::{removal::tests::as_nobody, *};
 
     fn root(dir: &Path) -> Arc<Root> {
         Arc::new(Root::open(dir).expect("open"))
@@ -266,36 +335,81 @@ mod tests {
         assert_eq!((count(dir.path()), root.open_workspaces()), (0, 0));
     }
 
+    /// Makes a workspace that cannot be removed for a while.
+    fn stuck(root: &Arc<Root>, dir: &Path) {
+        let stuck = root.workspace().expect("made");
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o500)).expect("chmod");
+        drop(stuck);
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).expect("chmod");
+        assert_eq!(count(dir), 1, "it could not be removed");
+    }
+
     #[test]
     fn what_could_not_be_removed_is_removed_at_the_end() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let root = root(dir.path());
-        let stuck = root.workspace().expect("made");
-        // A file of its name cannot be removed as a directory.
-        let (path, aside) = (stuck.path.clone(), dir.path().join("aside"));
-        fs::rename(&path, &aside).expect("rename");
-        fs::write(&path, b"x").expect("write");
-        drop(stuck);
-        fs::remove_file(&path).expect("it is still there");
-        fs::rename(&aside, &path).expect("rename");
-        assert_eq!(count(dir.path()), 1, "it could not be removed");
-        drop(root);
-        assert_eq!(count(dir.path()), 0);
+        as_nobody(|| {
+            let dir = tempfile::tempdir().expect("tempdir");
+            let root = root(dir.path());
+            stuck(&root, dir.path());
+            drop(root);
+            assert_eq!(count(dir.path()), 0);
+        });
     }
 
     #[test]
     fn what_could_not_be_removed_is_removed_after_a_later_invocation() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let root = root(dir.path());
-        let workspace = root.workspace().expect("made");
-        let (path, away) = (workspace.path.clone(), dir.path().join("away"));
-        fs::rename(&path, &away).expect("rename");
-        fs::write(&path, "not a directory").expect("write");
+        as_nobody(|| {
+            let dir = tempfile::tempdir().expect("tempdir");
+            let root = root(dir.path());
+            stuck(&root, dir.path());
+            drop(root.workspace().expect("made"));
+            assert_eq!(count(dir.path()), 0);
+        });
+    }
+
+    /// Removes a workspace whose place `prepare` has changed: it is given the workspace's path and another one beside.
+    fn removed_after(prepare: impl FnOnce(&Path, &Path)) {
+        let (dir, outside) = (tempfile::tempdir().expect("tempdir"), tempfile::tempdir().expect("tempdir"));
+        fs::write(outside.path().join("precious"), b"x").expect("write");
+        let workspace = root(dir.path()).workspace().expect("made");
+        fs::write(workspace.output_path().join("x"), b"x").expect("write");
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).expect("symlink");
+        prepare(&workspace.path, &dir.path().join("away"));
         drop(workspace);
-        fs::remove_file(&path).expect("remove");
-        fs::rename(&away, &path).expect("rename");
-        drop(root.workspace().expect("made"));
-        assert_eq!(count(dir.path()), 0);
+        let left: Vec<_> = fs::read_dir(dir.path()).expect("list").map(|entry| entry.expect("entry").path()).collect();
+        assert_eq!(left, [dir.path().join("link")], "nothing is left but what was there before");
+        assert_eq!(fs::read(outside.path().join("precious")).expect("still there"), b"x");
+    }
+
+    #[test]
+    fn a_workspace_is_removed_under_whatever_name_it_has_now() {
+        removed_after(|path, away| fs::rename(path, away).expect("rename"));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_workspace_is_removed_and_not_followed() {
+        removed_after(|path, away| {
+            fs::rename(path, away).expect("rename");
+            fs::rename(away.with_file_name("link"), path).expect("rename");
+            std::os::unix::fs::symlink(fs::read_link(path).expect("a link"), away.with_file_name("link"))
+                .expect("symlink");
+        });
+    }
+
+    #[test]
+    fn a_file_or_a_directory_in_the_place_of_a_workspace_is_removed() {
+        removed_after(|path, away| {
+            fs::rename(path, away).expect("rename");
+            fs::write(path, b"x").expect("write");
+        });
+        removed_after(|path, away| {
+            fs::rename(path, away).expect("rename");
+            fs::create_dir_all(path.join("other/tree")).expect("mkdir");
+        });
+    }
+
+    #[test]
+    fn a_workspace_that_its_function_removed_is_no_trouble() {
+        removed_after(|path, _| fs::remove_dir_all(path).expect("remove"));
     }
 
     #[test]

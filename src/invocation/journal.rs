@@ -1,7 +1,7 @@
 //! What is written down about one invocation: for the caller ([`Logs`]) and for the operator ([`telemetry`]).
 
 use std::{
-    path::PathBuf,
+    os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
@@ -27,11 +27,11 @@ pub(super) struct Journal<'a> {
 }
 
 impl<'a> Journal<'a> {
-    pub(super) fn new(function: &Function, call: &'a Call, spill_path: Option<PathBuf>) -> Self {
+    pub(super) fn new(function: &Function, call: &'a Call, spill_place: Option<OwnedFd>) -> Self {
         let forwards = function.forward_logs || telemetry::shows(Level::Debug);
         Self {
             call_id: &call.id,
-            logs: Logs::new(function.log_level, function.max_logs, spill_path),
+            logs: Logs::new(function.log_level, function.max_logs, spill_place),
             partial: forwards.then(Vec::new),
         }
     }

@@ -4,38 +4,34 @@
 use std::{
     ffi::{CStr, CString, OsStr},
     mem::MaybeUninit,
-    os::{fd::BorrowedFd, unix::ffi::OsStrExt as _},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, RawDir, fchmod, openat, renameat, unlinkat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, chmodat, fchmod, openat, renameat, unlinkat},
     io::{Errno, Result},
 };
+use uuid::Uuid;
 
 use super::{OPEN_DIR, PRIVATE};
 
-/// Levels of directories held open at once. What lies deeper is moved up first.
+/// Levels of directories held open at once. What lies deeper is moved to the top of the tree first.
 const MAX_DEPTH: usize = 32;
 
-/// How often a directory is emptied anew because something appeared in it meanwhile.
+/// How often a directory is emptied anew because something appeared in it meanwhile that was not moved there.
 const MAX_TRIES: usize = 100;
 
 /// Removes the directory `name` in `parent`, with all that is in it. That it does not exist is not an error.
 pub(super) fn remove(parent: BorrowedFd<'_>, name: impl AsRef<OsStr>) -> Result<()> {
     let name = CString::new(name.as_ref().as_bytes()).map_err(|_| Errno::INVAL)?;
-    let mut removal = Removal { attic: parent, attic_name: name.clone(), moved: 0 };
+    let mut removal = Removal { top: None, prefix: Uuid::new_v4().simple().to_string(), moved: 0 };
     match removal.directory(parent, &name, 0) {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(error) => return Err(error),
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
     }
-    // What was moved up lies beside the tree, and may itself be deep.
-    let mut done = 0;
-    while done < removal.moved {
-        let name = removal.attic_entry(done);
-        removal.directory(parent, &name, 0)?;
-        done += 1;
-    }
-    Ok(())
 }
 
 /// The names in a directory, without `.` and `..`.
@@ -58,20 +54,16 @@ fn entries(dir: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>> {
     Ok(entries)
 }
 
-struct Removal<'a> {
-    /// Where directories that lie too deep are moved: beside the tree.
-    attic: BorrowedFd<'a>,
-    attic_name: CString,
+struct Removal {
+    /// The top of the tree, where directories that lie too deep are moved: whatever interrupts the removal, all that is
+    /// left is still in the tree.
+    top: Option<OwnedFd>,
+    /// Begins their names. Nobody can have guessed it.
+    prefix: String,
     moved: usize,
 }
 
-impl Removal<'_> {
-    fn attic_entry(&self, number: usize) -> CString {
-        let mut name = self.attic_name.as_bytes().to_vec();
-        name.extend_from_slice(format!(".deep-{number}").as_bytes());
-        CString::new(name).unwrap_or_default()
-    }
-
+impl Removal {
     /// Removes the directory `name` in `parent`, which is part of the tree unless `depth` is 0.
     fn directory(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<()> {
         if unlinkat(parent, name, AtFlags::REMOVEDIR) == Ok(()) {
@@ -81,14 +73,19 @@ impl Removal<'_> {
         let dir = match open() {
             Err(Errno::ACCESS) => {
                 repair(parent, depth)?;
-                rustix::fs::chmodat(parent, name, PRIVATE, AtFlags::empty())?;
+                unlock(parent, name)?;
                 open()?
             }
             other => other?,
         };
-        for _ in 0..MAX_TRIES {
-            for (name, kind) in entries(rustix::fd::AsFd::as_fd(&dir))? {
-                match self.entry(rustix::fd::AsFd::as_fd(&dir), &name, kind, depth + 1) {
+        if depth == 0 {
+            self.top = Some(rustix::io::fcntl_dupfd_cloexec(&dir, 0)?);
+        }
+        let mut tries = 0;
+        while tries < MAX_TRIES {
+            let moved = self.moved;
+            for (name, kind) in entries(dir.as_fd())? {
+                match self.entry(dir.as_fd(), &name, kind, depth + 1) {
                     Ok(()) | Err(Errno::NOENT) => {}
                     Err(error) => return Err(error),
                 }
@@ -97,6 +94,8 @@ impl Removal<'_> {
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {}
                 other => return other,
             }
+            // What was moved to the top is no newcomer, and may itself be deep.
+            tries += usize::from(depth > 0 || self.moved == moved);
         }
         Err(Errno::NOTEMPTY)
     }
@@ -110,23 +109,37 @@ impl Removal<'_> {
                 other => return other,
             }
         }
-        if depth <= MAX_DEPTH {
-            return self.directory(dir, name, depth);
-        }
-        let target = self.attic_entry(self.moved);
-        let rename = || renameat(dir, name, self.attic, &target);
-        match rename() {
-            // A directory is moved by writing to both parents and, as its `..` changes, to itself.
-            Err(Errno::ACCESS | Errno::PERM) => {
-                repair(dir, depth)?;
-                rustix::fs::chmodat(dir, name, PRIVATE, AtFlags::empty())?;
-                rename()?;
+        match &self.top {
+            Some(top) if depth > MAX_DEPTH => {
+                move_up(dir, name, top.as_fd(), &format!("{}-{}", self.prefix, self.moved))?;
+                self.moved += 1;
+                Ok(())
             }
-            other => other?,
+            _ => self.directory(dir, name, depth),
         }
-        self.moved += 1;
-        Ok(())
     }
+}
+
+/// Moves the directory `name` in `dir` to the top of the tree.
+fn move_up(dir: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, target: &str) -> Result<()> {
+    let rename = || renameat(dir, name, top, target);
+    match rename() {
+        // A directory is moved by writing to both parents and, as its `..` changes, to itself.
+        Err(Errno::ACCESS | Errno::PERM) => {
+            fchmod(dir, PRIVATE)?;
+            fchmod(top, PRIVATE)?;
+            unlock(dir, name)?;
+            rename()
+        }
+        other => other,
+    }
+}
+
+/// Gives the directory `name` in `dir` its permissions back. chmod(2) would follow a link that has taken its place;
+/// this opens the directory itself, for which no permission is needed (open(2), `O_PATH`), and goes by the descriptor.
+fn unlock(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let itself = openat(dir, name, OPEN_DIR.difference(OFlags::RDONLY).union(OFlags::PATH), Mode::empty())?;
+    chmodat(CWD, format!("/proc/self/fd/{}", itself.as_raw_fd()), PRIVATE, AtFlags::empty())
 }
 
 /// Does `change` in `dir`, if need be with the permissions that a function took away from its own directory. Once, and
@@ -147,8 +160,8 @@ fn repair(dir: BorrowedFd<'_>, depth: usize) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, os::fd::AsFd as _, os::unix::fs::PermissionsExt as _, path::Path};
+pub(super) mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
     use super::*;
 
@@ -167,6 +180,37 @@ mod tests {
         }
         remove(open(base.path()).as_fd(), "d").expect("removed");
         assert_eq!(fs::read_dir(base.path()).expect("list").count(), 1, "only the file beside it is left");
+    }
+
+    /// A tree of directories in directories, deeper than is held open at once.
+    fn deep(path: &Path) {
+        fs::create_dir_all(path.join("d/".repeat(3 * MAX_DEPTH))).expect("mkdir");
+    }
+
+    #[test]
+    fn nothing_beside_the_tree_is_in_the_way_or_touched() {
+        let base = tempfile::tempdir().expect("tempdir");
+        deep(&base.path().join("w"));
+        // As an earlier attempt may have left it, or a neighbour made it.
+        fs::create_dir_all(base.path().join("w.deep-0/not/empty")).expect("mkdir");
+        remove(open(base.path()).as_fd(), "w").expect("removed");
+        assert!(base.path().join("w.deep-0/not/empty").exists());
+        assert_eq!(fs::read_dir(base.path()).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn permissions_are_given_back_to_the_directory_and_never_to_where_a_link_leads() {
+        let base = tempfile::tempdir().expect("tempdir");
+        let outside = tempfile::tempdir().expect("tempdir");
+        fs::set_permissions(outside.path(), fs::Permissions::from_mode(0o711)).expect("chmod");
+        std::os::unix::fs::symlink(outside.path(), base.path().join("link")).expect("symlink");
+        fs::create_dir(base.path().join("dir")).expect("mkdir");
+        fs::set_permissions(base.path().join("dir"), fs::Permissions::from_mode(0o000)).expect("chmod");
+        let parent = open(base.path());
+        assert!(unlock(parent.as_fd(), c"link").is_err());
+        unlock(parent.as_fd(), c"dir").expect("unlocked");
+        let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+        assert_eq!((mode(outside.path()), mode(&base.path().join("dir"))), (0o711, 0o700));
     }
 
     #[test]
@@ -203,7 +247,7 @@ mod tests {
     }
 
     /// Runs `test` as somebody to whom permissions mean something, also where the tests run as root.
-    fn as_nobody(test: impl FnOnce() + Send) {
+    pub(in super::super) fn as_nobody(test: impl FnOnce() + Send) {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 if rustix::process::geteuid().is_root() {
