@@ -15,6 +15,7 @@ use std::{
 use crate::logs::Level;
 
 pub mod address;
+mod confinement;
 pub mod document;
 mod environment;
 mod function;
@@ -24,10 +25,13 @@ mod resolve;
 pub mod setting;
 #[cfg(test)]
 mod tests;
+mod user;
 
+pub use confinement::Confinement;
 pub use environment::Environment;
 pub use function::script;
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
+pub use user::User;
 
 /// Everything a configuration is made from.
 #[derive(Debug, Clone, Default)]
@@ -152,6 +156,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// `--stdin`.
     pub stdin: Stdin,
+    /// What one function may use, and as whom.
+    pub confinement: Confinement,
     /// What is odd but stops nothing, such as an unknown `BANDOG_*` variable; to be logged at start.
     pub warnings: Vec<String>,
 }

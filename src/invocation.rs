@@ -4,9 +4,10 @@
 //! collects what it left, and says how it went. It knows neither HTTP nor the command line.
 
 mod journal;
+mod verdict;
 
 use std::{
-    ffi::{CString, OsStr},
+    ffi::{CString, OsStr, OsString},
     io,
     os::fd::{AsFd as _, OwnedFd},
     sync::Arc,
@@ -19,11 +20,11 @@ use rustix::{
 };
 
 use crate::{
-    config::{self, Config, Stdin},
+    config::{self, Config, Confinement, Stdin},
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, Logs},
-    output::{self, Directives, Output},
-    process::{self, Cancel, End, Exit, Program, Rules, SpawnError, variable},
+    output::{self, Directives, Output, Reader},
+    process::{self, Cancel, End, Ended, Exit, OutOfMemoryKills, Program, Rules, SpawnError, variable},
     workspace::{Root, Workspace},
 };
 use journal::Journal;
@@ -34,6 +35,10 @@ pub use process::{Cause, Pace};
 pub struct Function {
     program: Program,
     rules: Rules,
+    limits: Confinement,
+    confinement: process::Confinement,
+    /// `None` where nobody counts them.
+    out_of_memory: Option<OutOfMemoryKills>,
     stdin: Stdin,
     /// What the function finds on its standard input under [`Stdin::Null`].
     empty_input: OwnedFd,
@@ -58,13 +63,30 @@ impl Function {
             // From here on it is a script like any other.
             Some(text) => {
                 let script = workspaces.workspace()?;
-                let command = config::script(&script.add_script(text)?, configured.origin).map_err(io::Error::other)?;
+                let path = script.add_script(text)?;
+                let command = config::script(&path, configured.origin).map_err(io::Error::other)?;
+                if let Some(user) = &config.confinement.user {
+                    script.lend_script(user.gid)?;
+                }
                 (command, Some(script))
             }
         };
+        let limits = config.confinement.clone();
         Ok(Self {
-            program: Program::new(&command.program, &command.arguments, config.environment.iter().cloned())?,
+            program: Program::new(&command.program, &command.arguments, environment(config))?,
             rules: Rules { timeout: config.exec_timeout, grace: config.kill_grace },
+            confinement: process::Confinement::new(&process::Limits {
+                max_memory: limits.max_memory,
+                max_cpu_time: limits.max_cpu_time,
+                max_processes: limits.max_processes,
+                max_open_files: limits.max_open_files,
+                max_file: limits.max_output,
+                nice: limits.nice,
+                user: limits.user.as_ref().map(|user| (user.uid, user.gid)),
+                sandbox: limits.sandbox.then(|| limits.allow_write.clone()),
+            })?,
+            limits,
+            out_of_memory: OutOfMemoryKills::of_own_cgroup(),
             stdin: config.stdin,
             empty_input: process::empty_input()?,
             max_body: config.max_body,
@@ -82,6 +104,27 @@ impl Function {
         &self.workspaces
     }
 }
+
+/// What functions inherit, with what belongs to their own user and sandbox in place of bandog's.
+fn environment(config: &Config) -> Vec<(OsString, OsString)> {
+    let mut variables = config.environment.clone();
+    if config.confinement.sandbox {
+        // It gets one of its own each time.
+        variables.retain(|(name, _)| name != TMPDIR);
+    }
+    if let Some(user) = &config.confinement.user {
+        variables.retain(|(name, _)| !["HOME", "USER", "LOGNAME"].iter().any(|own| name == own));
+        let home = user.home.as_ref().map_or(OsStr::new("/"), |home| home.as_os_str());
+        variables.push(("HOME".into(), home.into()));
+        for name in ["USER", "LOGNAME"] {
+            variables.extend(user.name.as_ref().map(|value| (name.into(), value.into())));
+        }
+    }
+    variables
+}
+
+/// Where programs make their temporary files.
+const TMPDIR: &str = "TMPDIR";
 
 /// One request, but for its body.
 #[derive(Debug)]
@@ -198,7 +241,9 @@ impl Run<'_> {
 
     /// From the input that is ready to the output that is collected.
     fn execute(mut self, input: &Input, watch: &mut dyn Watch) -> Outcome {
-        let (exit, end) = match self.supervise(input, watch) {
+        // Before the start, so that what happens in between is not missed.
+        let killed_before = self.function.out_of_memory.as_ref().and_then(OutOfMemoryKills::count);
+        let Ended { exit, end, cpu_time } = match self.supervise(input, watch) {
             Ok(ended) => ended,
             Err(failure) => return self.journal.failed(failure, None, self.started),
         };
@@ -217,19 +262,34 @@ impl Run<'_> {
             }
             End::Itself => match exit {
                 Exit::Code(0) => self.collect(exit),
-                Exit::Code(code) => self.journal.failed(Failure::Exit(code), Some(exit), self.started),
-                Exit::Signal(signal) => self.journal.failed(Failure::Signal { signal }, Some(exit), self.started),
+                Exit::Code(_) | Exit::Signal(_) => {
+                    let limits = &self.function.limits;
+                    let killed =
+                        || self.function.out_of_memory.as_ref().and_then(OutOfMemoryKills::count) > killed_before;
+                    let failure = verdict::failure(exit, cpu_time, limits, killed);
+                    if let (Failure::Exit(_) | Failure::Signal { .. }, Some(limits)) =
+                        (&failure, verdict::silent(limits))
+                    {
+                        let note = format!("the function had limits, beyond which its own calls fail: {limits}");
+                        self.journal.note(Level::Warning, &note);
+                    }
+                    self.journal.failed(failure, Some(exit), self.started)
+                }
             },
         }
     }
 
     /// Starts the process and follows it to its end.
-    fn supervise(&mut self, input: &Input, watch: &mut dyn Watch) -> Result<(Exit, End), Failure> {
+    fn supervise(&mut self, input: &Input, watch: &mut dyn Watch) -> Result<Ended, Failure> {
         let function = self.function;
         let output_dir = self.workspace.output_path();
         let mark = variable(OsStr::new("TMP_OUTPUT_DIR"), output_dir.as_os_str()).map_err(Failure::Supervise)?;
         let mut variables = self.variables(input).map_err(Failure::Supervise)?;
         variables.push(mark.clone());
+        if function.limits.sandbox {
+            let scratch = self.workspace.add_scratch().map_err(Failure::Workspace)?;
+            variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
+        }
         if self.journal.keeps(Level::Debug) {
             let own = variables.iter().map(|pair| name_of(pair));
             let names: Vec<_> = function.program.environment_names().chain(own).collect();
@@ -247,7 +307,12 @@ impl Run<'_> {
         // The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
         // some.
         rustix::io::ioctl_fionbio(&read_end, true).map_err(system)?;
-        let child = process::spawn(&function.program, &variables, stdin.as_fd(), write_end.as_fd())?;
+        let confined = function.confinement.of(self.workspace.directory()).map_err(Failure::Confine)?;
+        if let Some(user) = &function.limits.user {
+            self.workspace.hand_over(user.uid, user.gid).map_err(Failure::Workspace)?;
+        }
+        let child = process::spawn(&function.program, &variables, stdin.as_fd(), write_end.as_fd(), &confined)?;
+        drop(confined);
         let (program, pid) = (function.program.path().display(), child.pid());
         self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
         let journal = &mut self.journal;
@@ -286,8 +351,10 @@ impl Run<'_> {
         let mut warnings = Vec::new();
         let mut warn = |text| warnings.push(text);
         let (directory, name) = self.workspace.headers_place();
-        let found = output::read_directives(directory, name, &mut warn).and_then(|directives| {
-            let output = output::collect(self.workspace.output(), &self.workspace.output_path(), &mut warn)?;
+        let reader = self.function.limits.user.as_ref().map(|user| Reader { uid: user.uid });
+        let found = output::read_directives(directory, name, reader, &mut warn).and_then(|directives| {
+            let path = self.workspace.output_path();
+            let output = output::collect(self.workspace.output(), &path, reader, &mut warn)?;
             Ok((directives, output))
         });
         for warning in warnings {
@@ -300,6 +367,10 @@ impl Run<'_> {
                     return self.journal.failed(Failure::Workspace(error), Some(exit), self.started);
                 }
                 let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
+                if let Some(limit) = self.function.limits.max_output.filter(|limit| bytes > *limit) {
+                    let failure = Failure::OutputTooLarge { files, bytes, limit };
+                    return self.journal.failed(failure, Some(exit), self.started);
+                }
                 self.journal.note(Level::Info, &format!("output: {kind} (files: {files}, bytes: {bytes})"));
                 let report = self.journal.report(Some(exit), self.started.elapsed());
                 Outcome::Done { report, output, directives }
@@ -374,6 +445,38 @@ pub enum Failure {
         /// Its number.
         signal: i32,
     },
+    /// The kernel killed it, or a process of it, for want of memory.
+    #[error(
+        "the function was killed by the kernel: out of memory; give the container more, or the function less to do"
+    )]
+    OutOfMemory,
+    /// It used more than `--max-cpu-time`.
+    #[error("the function used up its CPU time of {limit:?} and was killed; --max-cpu-time sets the limit")]
+    CpuTime {
+        /// The limit.
+        limit: Duration,
+    },
+    /// It was killed for writing a file larger than `--max-output`.
+    #[error("the function was killed as it wrote a file of more than {limit} bytes; --max-output sets the limit")]
+    FileTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// It left more than `--max-output`.
+    #[error(
+        "the output is too large: {bytes} bytes in {files} files, where {limit} are allowed; --max-output sets the limit"
+    )]
+    OutputTooLarge {
+        /// How many files.
+        files: usize,
+        /// How many bytes in all.
+        bytes: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// Its limits or its sandbox could not be prepared.
+    #[error("could not start the function: cannot prepare its limits: {0}")]
+    Confine(#[source] std::io::Error),
     /// There is no process to speak of.
     #[error("could not start the function: {0}")]
     Spawn(#[from] SpawnError),

@@ -17,6 +17,7 @@ pub mod directives;
 pub mod file;
 mod names;
 pub mod pieces;
+pub mod reader;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
@@ -27,6 +28,7 @@ pub use self::{
     collect::collect,
     directives::{Directives, read_directives},
     file::OutputFile,
+    reader::Reader,
     tree::{Tree, unpack},
 };
 

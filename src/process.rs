@@ -3,19 +3,27 @@
 //! Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`).
 
 mod bell;
+mod confine;
+mod memory;
+mod permit;
 mod reaper;
+mod refusal;
 mod spawn;
 mod stragglers;
 mod supervise;
 
-use std::{fmt, io, os::fd::OwnedFd, path::PathBuf};
+use std::{fmt, io, os::fd::OwnedFd, time::Duration};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal};
 
 pub use bell::{Bell, Cancel};
+pub use confine::{Confined, Confinement, Limits};
+pub use memory::OutOfMemoryKills;
+pub use permit::{is_own_user, may_become, may_limit_processes, may_sandbox, may_set_nice};
 pub use reaper::attend;
+pub use refusal::SpawnError;
 pub use spawn::{Program, empty_input, spawn, variable};
-pub use supervise::{End, Pace, Rules, supervise};
+pub use supervise::{End, Ended, Pace, Rules, supervise};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,16 +87,6 @@ pub fn signal_name(signal: i32) -> &'static str {
     }
 }
 
-/// Why no process was started.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", program.display())]
-pub struct SpawnError {
-    /// The program that was to be run.
-    pub program: PathBuf,
-    /// What the kernel said.
-    pub source: io::Error,
-}
-
 /// The process group of a child, a target for signals that can be neither ourselves (0), init (1) nor everybody (−1).
 #[derive(Debug, Clone, Copy)]
 struct Group(Pid);
@@ -129,25 +127,36 @@ impl Child {
         self.group.0.as_raw_nonzero().get()
     }
 
-    /// Waits for it and takes its status.
-    fn reap(&mut self) -> io::Result<Exit> {
-        use std::os::fd::AsFd as _;
+    /// Waits for it and takes its status, and the CPU time that it and its children have used.
+    fn reap(&mut self) -> io::Result<(Exit, Duration)> {
+        let mut status = 0;
         loop {
-            match rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {
-                Ok(status) => {
-                    self.reaped = true;
-                    let status = status.ok_or_else(|| io::Error::other("waitid returned no status"))?;
-                    return match (status.exit_status(), status.terminating_signal()) {
-                        (Some(code), _) => Ok(Exit::Code(code)),
-                        (None, Some(signal)) => Ok(Exit::Signal(signal)),
-                        (None, None) => Err(io::Error::other("waitid returned neither exit code nor signal")),
-                    };
+            let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+            // SAFETY: writes to `status` and `usage` only. Until now nobody has waited for this child, so that the pid
+            // is its own.
+            let pid = unsafe { libc::wait4(self.pid(), &raw mut status, 0, usage.as_mut_ptr()) };
+            if pid < 0 {
+                match io::Error::last_os_error() {
+                    error if error.kind() == io::ErrorKind::Interrupted => continue,
+                    error => return Err(error),
                 }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
             }
+            self.reaped = true;
+            // SAFETY: all zero is a value of it, and the kernel has filled it in.
+            let usage = unsafe { usage.assume_init() };
+            let exit = if libc::WIFEXITED(status) {
+                Exit::Code(libc::WEXITSTATUS(status))
+            } else {
+                Exit::Signal(libc::WTERMSIG(status))
+            };
+            return Ok((exit, duration(usage.ru_utime) + duration(usage.ru_stime)));
         }
     }
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let part = |number| u64::try_from(number).unwrap_or_default();
+    Duration::from_secs(part(time.tv_sec)) + Duration::from_micros(part(time.tv_usec))
 }
 
 impl Drop for Child {

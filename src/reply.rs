@@ -26,6 +26,7 @@ use crate::{
         pieces::{Gather, Outlet},
         portable,
     },
+    process::Exit,
 };
 
 pub mod accept;
@@ -310,11 +311,23 @@ fn report(outcome: &Outcome) -> Option<&Report> {
 pub fn exit_code(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Done { .. } => 0,
-        Outcome::Failed { failure, .. } => match failure {
+        Outcome::Failed { failure, report } => match failure {
             // wait(2) gives eight bits.
-            Failure::Exit(code) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
-            Failure::Signal { signal } => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
-            Failure::Spawn(_) | Failure::Workspace(_) | Failure::Output(_) | Failure::Supervise(_) => 70,
+            Failure::Exit(_)
+            | Failure::Signal { .. }
+            | Failure::OutOfMemory
+            | Failure::CpuTime { .. }
+            | Failure::FileTooLarge { .. } => match report.exit {
+                Some(Exit::Code(code)) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
+                Some(Exit::Signal(signal)) => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
+                None => 70,
+            },
+            Failure::OutputTooLarge { .. }
+            | Failure::Confine(_)
+            | Failure::Spawn(_)
+            | Failure::Workspace(_)
+            | Failure::Output(_)
+            | Failure::Supervise(_) => 70,
         },
         Outcome::TimedOut { .. } => 124,
         Outcome::Cancelled { cause: Cause::ClientGone, .. } => READER_GONE,

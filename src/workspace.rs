@@ -4,10 +4,11 @@
 //! DIR/bandog-1a2b3c4d5e6f-17/   one for each invocation, locked (flock(2)) as long as it runs
 //!     in/                       TMP_INPUT_DIR
 //!     out/                      TMP_OUTPUT_DIR
+//!     tmp/                      TMPDIR, in the sandbox
 //!     headers                   RESPONSE_HEADERS_PATH, if the function makes it
 //! ```
 //!
-//! Everything is mode 0700. Between invocations DIR is empty. What a killed predecessor left behind is known by its
+//! Everything is mode 0700, and belongs to the user that the function runs as once that is started. Between invocations DIR is empty. What a killed predecessor left behind is known by its
 //! lock being free, also where several bandogs share DIR across containers.
 
 mod removal;
@@ -30,11 +31,10 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, openat, readlinkat, statat,
-        unlinkat,
+        AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid, chmodat, chownat, fchmod, fchown, flock,
+        fstat, mkdirat, openat, readlinkat, statat, unlinkat,
     },
     io::{Errno, fcntl_dupfd_cloexec},
-    process::Uid,
 };
 use uuid::Uuid;
 
@@ -60,6 +60,8 @@ pub struct Root {
     prefix: String,
     next: AtomicU64,
     open: AtomicUsize,
+    /// The user that functions run as, if not our own.
+    tenant: Option<u32>,
     /// What could not be removed, to be tried again: no descriptor was free, or somebody was still writing.
     undead: Mutex<VecDeque<String>>,
 }
@@ -67,6 +69,11 @@ pub struct Root {
 impl Root {
     /// Opens `path`, which must be a directory.
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_for(path, None)
+    }
+
+    /// The same for functions of another user, whom workspaces are handed over to.
+    pub fn open_for(path: &Path, tenant: Option<u32>) -> io::Result<Self> {
         let id = Uuid::new_v4().simple().to_string();
         Ok(Self {
             // A link here is the operator's choice.
@@ -75,6 +82,7 @@ impl Root {
             prefix: format!("{PREFIX}{}-", &id[..12]),
             next: AtomicU64::new(0),
             open: AtomicUsize::new(0),
+            tenant,
             undead: Mutex::default(),
         })
     }
@@ -97,11 +105,11 @@ impl Root {
     }
 
     /// Whether nobody uses it any more. In a shared `/tmp` anybody may have made anything under such a name: only a
-    /// directory of our own user counts.
+    /// directory of our own user, or of the one that our functions run as, counts.
     fn is_leftover(&self, name: &OsStr) -> bool {
         let Ok(dir) = openat(&self.dir, name, OPEN_DIR, Mode::empty()) else { return false };
         let Ok(stat) = fstat(&dir) else { return false };
-        let ours = stat.st_uid == rustix::process::geteuid().as_raw();
+        let ours = stat.st_uid == rustix::process::geteuid().as_raw() || Some(stat.st_uid) == self.tenant;
         if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
             return false;
         }
@@ -173,6 +181,8 @@ impl Root {
 const INPUT: &str = "in";
 const OUTPUT: &str = "out";
 const HEADERS: &str = "headers";
+const SCRIPT: &str = "script";
+const SCRATCH: &str = "tmp";
 
 /// The directories of one invocation. Dropped, it is removed with all that is in it.
 #[derive(Debug)]
@@ -221,10 +231,50 @@ impl Workspace {
     /// A file in it that can be run: the script given in the environment.
     pub fn add_script(&self, content: &[u8]) -> io::Result<PathBuf> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-        let path = self.path.join("script");
+        let path = self.path.join(SCRIPT);
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o700).open(&path)?;
         file.write_all(content)?;
         Ok(path)
+    }
+
+    /// Lets a user's group run the script, and nobody change it.
+    pub fn lend_script(&self, gid: u32) -> io::Result<()> {
+        let group = Some(Gid::from_raw(gid));
+        let dir = self.directory();
+        chownat(dir, SCRIPT, None, group, AtFlags::SYMLINK_NOFOLLOW)?;
+        chmodat(dir, SCRIPT, Mode::RUSR | Mode::XUSR | Mode::RGRP | Mode::XGRP, AtFlags::empty())?;
+        fchown(dir, None, group)?;
+        fchmod(dir, PRIVATE | Mode::XGRP)?;
+        Ok(())
+    }
+
+    /// Makes the directory for the function's temporary files.
+    pub fn add_scratch(&self) -> io::Result<PathBuf> {
+        mkdirat(self.directory(), SCRATCH, PRIVATE)?;
+        Ok(self.path.join(SCRATCH))
+    }
+
+    /// Makes all of it a user's own. To be called once, before anything of that user has been started in it: until then
+    /// nobody but us has been able to put something there, so that nothing else can be meant.
+    pub fn hand_over(&self, uid: u32, gid: u32) -> io::Result<()> {
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        for name in removal::names(self.input())? {
+            chownat(self.input(), &*name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        match chownat(self.directory(), SCRATCH, uid, gid, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for dir in [self.input(), self.output(), self.directory()] {
+            fchown(dir, uid, gid)?;
+        }
+        Ok(())
+    }
+
+    /// The open workspace itself.
+    #[must_use]
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.dirs().lock.as_fd()
     }
 
     /// The directory where logs that do not fit in memory may go; `None` if no descriptor is free.

@@ -1,6 +1,9 @@
 //! The flags that stand for settings, made from the table in [`crate::config::setting`].
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, builder::ValueParser};
 
@@ -25,8 +28,9 @@ impl clap::FromArgMatches for Flags {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for setting in setting::ALL {
-            if let Ok(Some(value)) = matches.try_get_one::<OsString>(setting.name) {
-                self.values.insert(setting.name, value.clone());
+            if let Ok(Some(values)) = matches.try_get_many::<OsString>(setting.name) {
+                let values: Vec<&OsStr> = values.map(OsString::as_os_str).collect();
+                self.values.insert(setting.name, values.join(OsStr::new(":")));
             }
         }
         Ok(())
@@ -59,7 +63,7 @@ pub(super) fn flag(setting: &'static Setting) -> Arg {
         .help(format!("{}{default}{platform}", capitalised(setting.meaning)))
         .help_heading(setting.group.heading())
         .value_parser(ValueParser::os_string())
-        .action(ArgAction::Set);
+        .action(if setting.repeated { ArgAction::Append } else { ArgAction::Set });
     match setting.value {
         Some("PATH") => flag.value_name("PATH").value_hint(ValueHint::FilePath),
         Some("DIR") => flag.value_name("DIR").value_hint(ValueHint::DirPath),

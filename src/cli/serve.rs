@@ -68,7 +68,8 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
 /// The place for workspaces, with those of dead predecessors removed.
 pub(super) fn make_root(config: &Config) -> io::Result<Arc<Root>> {
     let place = config.workspace.display();
-    let root = Root::open(&config.workspace).map_err(|error| {
+    let tenant = config.confinement.user.as_ref().map(|user| user.uid);
+    let root = Root::open_for(&config.workspace, tenant).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
     })?;
     match root.remove_leftovers() {

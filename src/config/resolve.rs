@@ -48,8 +48,9 @@ pub(super) fn listen(sources: &Sources) -> Result<SocketAddr, Vec<Mistake>> {
     resolver.listen().ok_or(resolver.mistakes)
 }
 
-struct Resolver<'a> {
-    sources: &'a Sources,
+/// The reading under way.
+pub(super) struct Resolver<'a> {
+    pub(super) sources: &'a Sources,
     /// The configuration file and what to call it, if there is one.
     document: Option<(Document, String)>,
     entries: Vec<Entry>,
@@ -86,6 +87,7 @@ impl<'a> Resolver<'a> {
         let max_queue = self.count(&setting::MAX_QUEUE);
         let queue_timeout = self.duration(&setting::QUEUE_TIMEOUT);
         let max_logs = self.size(&setting::MAX_LOGS);
+        let confinement = self.confinement();
         let log_level = self.log_level();
         let log_format = self.choice(&setting::LOG_FORMAT, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
         let forward_logs = self.switch(&setting::FORWARD_LOGS);
@@ -116,6 +118,7 @@ impl<'a> Resolver<'a> {
             shutdown_delay: shutdown_delay?,
             drain_timeout: drain_timeout?,
             stdin: stdin?,
+            confinement: confinement?,
             warnings: Vec::new(),
         })
     }
@@ -123,7 +126,7 @@ impl<'a> Resolver<'a> {
     // ---- where values come from ----
 
     /// What was given for a setting: flag, variable, platform, file.
-    fn given(&self, setting: &'static Setting) -> Option<Given> {
+    pub(super) fn given(&self, setting: &'static Setting) -> Option<Given> {
         if let Some(value) = self.sources.typed.value(setting.name) {
             return Some(Given { value: value.to_owned(), origin: Origin::Flag });
         }
@@ -155,16 +158,16 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn note(&mut self, setting: &Setting, value: impl Into<String>, origin: Origin) {
+    pub(super) fn note(&mut self, setting: &Setting, value: impl Into<String>, origin: Origin) {
         let value = if setting.secret { "***".to_owned() } else { value.into() };
         self.entries.push(Entry { name: setting.flag(), value, origin });
     }
 
-    fn note_unset(&mut self, setting: &Setting) {
+    pub(super) fn note_unset(&mut self, setting: &Setting) {
         self.entries.push(Entry { name: setting.flag(), value: "-".to_owned(), origin: Origin::Default });
     }
 
-    fn wrong(&mut self, setting: &Setting, given: Option<Given>, advice: impl Into<String>) {
+    pub(super) fn wrong(&mut self, setting: &Setting, given: Option<Given>, advice: impl Into<String>) {
         let (value, origin) = match given {
             Some(given) => (Some(given.value.to_string_lossy().into_owned()), given.origin),
             None => (None, Origin::Default),
@@ -175,7 +178,12 @@ impl<'a> Resolver<'a> {
 
     /// Reads the text of a setting that has a default. Blanks around it, such as the newline that a mounted file or a
     /// YAML block leaves, are no part of it.
-    fn read<T>(&mut self, setting: &'static Setting, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn read<T>(
+        &mut self,
+        setting: &'static Setting,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let given = self.given_or_default(setting)?;
         let text = given.value.to_string_lossy().trim_ascii().to_owned();
         self.note(setting, text.clone(), given.origin.clone());
@@ -186,20 +194,20 @@ impl<'a> Resolver<'a> {
         value
     }
 
-    fn duration(&mut self, setting: &'static Setting) -> Option<Duration> {
+    pub(super) fn duration(&mut self, setting: &'static Setting) -> Option<Duration> {
         self.read(setting, DURATION_EXPECTED, quantity::duration)
     }
 
-    fn size(&mut self, setting: &'static Setting) -> Option<u64> {
+    pub(super) fn size(&mut self, setting: &'static Setting) -> Option<u64> {
         self.read(setting, SIZE_EXPECTED, quantity::size)
     }
 
-    fn count(&mut self, setting: &'static Setting) -> Option<usize> {
+    pub(super) fn count(&mut self, setting: &'static Setting) -> Option<usize> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         self.read(setting, "a whole number such as 0 or 16", |text| text.parse().ok().filter(|_| digits(text)))
     }
 
-    fn switch(&mut self, setting: &'static Setting) -> Option<bool> {
+    pub(super) fn switch(&mut self, setting: &'static Setting) -> Option<bool> {
         self.read(setting, "true or false", |text| match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Some(true),
             "false" | "0" | "no" | "off" => Some(false),
@@ -422,7 +430,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn unless_zero(duration: Duration) -> Option<Duration> {
+pub(super) fn unless_zero(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 

@@ -3,6 +3,12 @@
 
 use std::fmt::Write as _;
 
+mod confinement;
+
+pub use confinement::{
+    ALLOW_WRITE, MAX_CPU_TIME, MAX_MEMORY, MAX_OPEN_FILES, MAX_OUTPUT, MAX_PROCESSES, NICE, SANDBOX, USER,
+};
+
 /// Something that can be set.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -22,6 +28,8 @@ pub struct Setting {
     pub meaning: &'static str,
     /// Whether the value is never shown.
     pub secret: bool,
+    /// Whether the flag may be given several times; the values are joined with `:`, as in `PATH`.
+    pub repeated: bool,
 }
 
 /// The value of a setting that nobody has set.
@@ -52,6 +60,8 @@ pub enum Group {
     Listener,
     /// How much, how long.
     Limits,
+    /// What one function may use, and as whom.
+    Confinement,
     /// What is logged.
     Logs,
     /// Start and end.
@@ -66,6 +76,7 @@ impl Group {
             Self::Function => "Function",
             Self::Listener => "Listener",
             Self::Limits => "Limits",
+            Self::Confinement => "Confinement",
             Self::Logs => "Logs and metrics",
             Self::Lifecycle => "Lifecycle",
         }
@@ -95,6 +106,7 @@ const PLAIN: Setting = Setting {
     default: Fallback::Described("none"),
     meaning: "",
     secret: false,
+    repeated: false,
 };
 
 /// `--script`.
@@ -335,7 +347,7 @@ pub static DRAIN_TIMEOUT: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 24] = [
+pub static ALL: [&Setting; 33] = [
     &SCRIPT,
     &MODE,
     &STDIN,
@@ -354,6 +366,15 @@ pub static ALL: [&Setting; 24] = [
     &MAX_QUEUE,
     &QUEUE_TIMEOUT,
     &MAX_LOGS,
+    &MAX_MEMORY,
+    &MAX_CPU_TIME,
+    &MAX_PROCESSES,
+    &MAX_OPEN_FILES,
+    &MAX_OUTPUT,
+    &NICE,
+    &USER,
+    &SANDBOX,
+    &ALLOW_WRITE,
     &LOG_LEVEL,
     &LOG_FORMAT,
     &FORWARD_LOGS,

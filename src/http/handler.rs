@@ -309,6 +309,8 @@ impl Job {
 impl Server {
     fn count(&self, outcome: &Outcome) {
         self.totals.count(outcome);
+        let word = problem::slug(outcome).map_or("done", Slug::as_str);
+        self.metrics.outcomes.with_label_values(&[word]).inc();
         let exit = match outcome {
             Outcome::Done { report, .. } | Outcome::Failed { report, .. } | Outcome::TimedOut { report, .. } => {
                 report.exit

@@ -25,6 +25,8 @@ pub(super) struct Metrics {
     queued: IntGauge,
     /// How functions ended: an exit code, or a signal's name, or `none` where nothing was started.
     pub(super) exits: IntCounterVec,
+    /// How invocations ended: `done`, or the word of `X-Bandog-Error`.
+    pub(super) outcomes: IntCounterVec,
     /// Bytes of request bodies, as sent.
     pub(super) received: IntCounter,
     /// Bytes of answers' bodies.
@@ -71,10 +73,15 @@ impl Metrics {
             "Ends of functions, by exit code or the signal's name; none if nothing was started.",
             &["exit"],
         )?;
+        let outcomes = counters(
+            "bandog_function_outcomes_total",
+            "Ends of invocations: done, or the word of X-Bandog-Error.",
+            &["outcome"],
+        )?;
         let received = counter("bandog_received_bytes_total", "Bytes of request bodies, as sent.")?;
         let sent = counter("bandog_sent_bytes_total", "Bytes of the bodies of answers.")?;
         let workspaces = gauge("bandog_workspaces_open", "Workspaces that exist.")?;
-        Ok(Self { registry, requests, duration, in_flight, queued, exits, received, sent, workspaces })
+        Ok(Self { registry, requests, duration, in_flight, queued, exits, outcomes, received, sent, workspaces })
     }
 
     /// The page.
@@ -98,6 +105,7 @@ mod tests {
         let metrics = Metrics::new().expect("names are unique");
         metrics.requests.with_label_values(&["200", "POST"]).inc();
         metrics.exits.with_label_values(&["0"]).inc();
+        metrics.outcomes.with_label_values(&["done"]).inc();
         metrics.duration.observe(0.1);
         let page = String::from_utf8(metrics.render(3, 2)).expect("text");
         for line in [
@@ -108,6 +116,7 @@ mod tests {
             "bandog_queue_length 3",
             "bandog_workspaces_open 2",
             "bandog_function_exits_total{exit=\"0\"} 1",
+            "bandog_function_outcomes_total{outcome=\"done\"} 1",
             "bandog_received_bytes_total 0",
             "bandog_sent_bytes_total 0",
         ] {

@@ -69,11 +69,19 @@ pub(super) struct Limits {
     exec_timeout_seconds: Option<f64>,
     queue_timeout_seconds: Option<f64>,
     read_timeout_seconds: Option<f64>,
+    max_memory: u64,
+    max_cpu_time_seconds: Option<f64>,
+    max_processes: u64,
+    max_open_files: u64,
+    max_output: u64,
+    nice: Option<i32>,
+    sandbox: bool,
 }
 
 impl Limits {
     pub(super) fn of(config: &Config) -> Self {
         let seconds = |limit: Option<Duration>| limit.map(|limit| limit.as_secs_f64());
+        let limits = &config.confinement;
         Self {
             max_inflight: config.max_inflight,
             max_queue: config.max_queue,
@@ -82,6 +90,13 @@ impl Limits {
             exec_timeout_seconds: seconds(config.exec_timeout),
             queue_timeout_seconds: seconds(config.queue_timeout),
             read_timeout_seconds: seconds(config.read_timeout),
+            max_memory: limits.max_memory.unwrap_or(0),
+            max_cpu_time_seconds: seconds(limits.max_cpu_time),
+            max_processes: limits.max_processes.unwrap_or(0),
+            max_open_files: limits.max_open_files.unwrap_or(0),
+            max_output: limits.max_output.unwrap_or(0),
+            nice: limits.nice,
+            sandbox: limits.sandbox,
         }
     }
 }

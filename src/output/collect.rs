@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    Error, Output, OutputFile,
+    Error, Output, OutputFile, Reader,
     file::{as_path, owned_path},
     tree::{Gathering, is_regular, open_below, open_file},
 };
@@ -32,11 +32,18 @@ const LISTING: usize = 32 * 1024;
 
 /// Finds the regular files below `dir`, hidden ones too.
 ///
-/// `dir` is the output directory, open for reading; `path` its absolute path, for messages. A symbolic link to a
+/// `dir` is the output directory, open for reading; `path` its absolute path, for messages; `reader` on
+/// whose behalf, if not our own. A symbolic link to a
 /// regular file in the output directory counts as a file. What can't be sent (other links, sockets, FIFOs, devices)
 /// is left out, and each is named to `warn`.
-pub fn collect(dir: BorrowedFd<'_>, path: &Path, warn: &mut dyn FnMut(String)) -> Result<Output, Error> {
+pub fn collect(
+    dir: BorrowedFd<'_>,
+    path: &Path,
+    reader: Option<Reader>,
+    warn: &mut dyn FnMut(String),
+) -> Result<Output, Error> {
     let mut walk = Walk {
+        reader,
         root: dir,
         path,
         warn,
@@ -60,6 +67,7 @@ pub fn collect(dir: BorrowedFd<'_>, path: &Path, warn: &mut dyn FnMut(String)) -
 }
 
 struct Walk<'a> {
+    reader: Option<Reader>,
     root: BorrowedFd<'a>,
     path: &'a Path,
     warn: &'a mut dyn FnMut(String),
@@ -177,6 +185,7 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, name: &CStr, target: &[u8], file: OwnedFd, stat: &Stat) -> Result<(), Error> {
+        Reader::check(self.reader, stat).map_err(|errno| self.error(name.to_bytes(), errno))?;
         if self.prefix.len() + name.count_bytes() > PATH_LIMIT {
             return Err(Error::PathTooLong { path: owned_path(&[&self.prefix, name.to_bytes()].concat()) });
         }

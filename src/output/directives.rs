@@ -15,7 +15,7 @@ use rustix::{
 };
 
 use super::{
-    Error,
+    Error, Reader,
     tree::{is_regular, open_file, size_of},
 };
 
@@ -47,6 +47,7 @@ impl Directives {
 pub fn read_directives<P: rustix::path::Arg>(
     dir: BorrowedFd<'_>,
     name: P,
+    reader: Option<Reader>,
     warn: &mut dyn FnMut(String),
 ) -> Result<Directives, Error> {
     let file = match open_file(dir, name) {
@@ -59,6 +60,7 @@ pub fn read_directives<P: rustix::path::Arg>(
     if !is_regular(&stat) {
         return Err(not_a_file("it is not a regular file"));
     }
+    Reader::check(reader, &stat).map_err(|errno| Error::DirectivesFile(errno.into()))?;
     if size_of(&stat) > SIZE_LIMIT as u64 {
         return Err(Error::DirectivesTooLarge);
     }

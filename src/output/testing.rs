@@ -62,7 +62,7 @@ pub(crate) fn open(dir: &Path) -> OwnedFd {
 /// Collects a directory; also gives the warnings.
 pub(crate) fn collected(dir: &Path) -> (Result<Output, Error>, Vec<String>) {
     let mut warnings = Vec::new();
-    let output = collect(open(dir).as_fd(), dir, &mut |warning| warnings.push(warning));
+    let output = collect(open(dir).as_fd(), dir, None, &mut |warning| warnings.push(warning));
     (output, warnings)
 }
 

@@ -18,7 +18,11 @@ use std::{
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-use super::{Child, Group, SpawnError};
+use super::{
+    Child, Confined, Group, SpawnError,
+    confine::Step,
+    refusal::{self, Refused},
+};
 
 /// What to start, ready for exec: made once, used for every invocation.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
 
 /// Starts `program` in a process group of its own, with `variables` on top of its environment, `stdin` as standard
 /// input and `output` as both standard output and standard error. It has no other descriptor (all of ours are closed
-/// on exec), no signal blocked and none ignored.
+/// on exec), no signal blocked and none ignored, and is held to what `confined` says.
 ///
 /// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
 pub fn spawn(
@@ -82,18 +86,21 @@ pub fn spawn(
     variables: &[CString],
     stdin: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
+    confined: &Confined,
 ) -> Result<Child, SpawnError> {
-    let failed = |source| SpawnError { program: program.path().to_owned(), source };
+    let inherited = || program.environment.iter().chain(variables);
+    let failed =
+        |refused| refusal::explain(program.path(), &program.arguments, inherited().map(CString::as_c_str), refused);
     let mut arguments: Vec<*const c_char> = program.arguments.iter().map(|text| text.as_ptr()).collect();
     arguments.push(std::ptr::null());
-    let mut environment: Vec<*const c_char> =
-        program.environment.iter().chain(variables).map(|text| text.as_ptr()).collect();
+    let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
     environment.push(std::ptr::null());
-    match start(&program.path, &arguments, &environment, stdin, output) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) && is_text(program.path()) => {
+    let steps = &confined.steps;
+    match start(&program.path, &arguments, &environment, stdin, output, steps) {
+        Err(refused) if refused.source.raw_os_error() == Some(libc::ENOEXEC) && is_text(program.path()) => {
             let shell = c"/bin/sh";
             arguments.splice(..1, [shell.as_ptr(), program.path.as_ptr()]);
-            start(shell, &arguments, &environment, stdin, output).map_err(failed)
+            start(shell, &arguments, &environment, stdin, output, steps).map_err(failed)
         }
         result => result.map_err(failed),
     }
@@ -107,7 +114,10 @@ fn is_text(path: &Path) -> bool {
     read.is_ok() && !start.contains(&0)
 }
 
-/// What the child needs, in the parent's memory. Read-only there but for `error`.
+/// No number of a step.
+const NO_STEP: usize = usize::MAX;
+
+/// What the child needs, in the parent's memory. Read-only there but for `step` and `error`.
 struct Order<'a> {
     path: &'a CStr,
     arguments: *const *const c_char,
@@ -115,6 +125,9 @@ struct Order<'a> {
     stdin: c_int,
     output: c_int,
     ignored: &'a [c_int],
+    steps: &'a [Step],
+    /// Which of the steps is being taken; [`NO_STEP`] before and after.
+    step: usize,
     /// `errno` of the call that failed; 0 while none has.
     error: c_int,
 }
@@ -132,7 +145,8 @@ fn start(
     environment: &[*const c_char],
     stdin: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
-) -> io::Result<Child> {
+    steps: &[Step],
+) -> Result<Child, Refused> {
     let mut order = Order {
         path,
         arguments: arguments.as_ptr(),
@@ -140,6 +154,8 @@ fn start(
         stdin: stdin.as_raw_fd(),
         output: output.as_raw_fd(),
         ignored: ignored_signals(),
+        steps,
+        step: NO_STEP,
         error: 0,
     };
     let mut stack = Stack(MaybeUninit::uninit());
@@ -164,7 +180,7 @@ fn start(
         let error = io::Error::last_os_error();
         libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
         if pid < 0 {
-            return Err(error);
+            return Err(Refused { source: error, step: None });
         }
         pid
     };
@@ -172,12 +188,13 @@ fn start(
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let child = Child { group: Group::of_child(pid), pidfd, reaped: false };
     // SAFETY: the child wrote through a pointer to `order`; a volatile read sees it whatever the compiler assumed.
-    match unsafe { (&raw const order.error).read_volatile() } {
+    let (errno, step) = unsafe { ((&raw const order.error).read_volatile(), (&raw const order.step).read_volatile()) };
+    match errno {
         0 => Ok(child),
         errno => {
             // It has left already; dropping the child reaps it.
             drop(child);
-            Err(io::Error::from_raw_os_error(errno))
+            Err(Refused { source: io::Error::from_raw_os_error(errno), step: steps.get(step).copied() })
         }
     }
 }
@@ -196,11 +213,20 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
         }
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
-        let ready = libc::setpgid(0, 0) == 0
+        let mut ready = libc::setpgid(0, 0) == 0
             && libc::dup2((*order).stdin, 0) == 0
             && libc::dup2((*order).output, 1) == 1
-            && libc::dup2((*order).output, 2) == 2
-            && libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) == 0;
+            && libc::dup2((*order).output, 2) == 2;
+        for (number, step) in (*order).steps.iter().enumerate() {
+            if ready {
+                (&raw mut (*order).step).write_volatile(number);
+                ready = step.take();
+            }
+        }
+        if ready {
+            (&raw mut (*order).step).write_volatile(NO_STEP);
+        }
+        ready = ready && libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) == 0;
         if ready {
             libc::execve((*order).path.as_ptr(), (*order).arguments, (*order).environment);
         }

@@ -42,6 +42,17 @@ pub enum End {
     Cancelled(Cause),
 }
 
+/// How a process ended, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// Its status.
+    pub exit: Exit,
+    /// What brought it about.
+    pub end: End,
+    /// What it has used, and those of its children that it has waited for.
+    pub cpu_time: Duration,
+}
+
 /// Whether the observer of the output has seen all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
@@ -69,17 +80,17 @@ pub fn supervise(
     cancel: &Cancel,
     mark: &[u8],
     observe: &mut dyn FnMut(&[u8]) -> Pace,
-) -> io::Result<(Exit, End)> {
+) -> io::Result<Ended> {
     let bell = Bell::of_this_thread()?;
     cancel.attach(&bell);
     let end = follow(&child, output, rules, cancel, &bell, observe)?;
     // Before the leader is reaped: until then its group's number cannot belong to anybody else.
     child.group.signal(Signal::KILL);
     drain(output, observe)?;
-    let exit = child.reap()?;
+    let (exit, cpu_time) = child.reap()?;
     stragglers::wait_for_end_of(child.group);
     stragglers::kill_marked(mark);
-    Ok((exit, end))
+    Ok(Ended { exit, end, cpu_time })
 }
 
 /// How far the termination has got.

@@ -50,6 +50,14 @@ pub enum Slug {
     FunctionFailed,
     /// The function was killed by a signal.
     FunctionKilled,
+    /// The kernel killed the function for want of memory.
+    OutOfMemory,
+    /// The function used up its CPU time.
+    CpuTimeExceeded,
+    /// The function was killed as it wrote a file beyond `--max-output`.
+    FileTooLarge,
+    /// The function left more than `--max-output`.
+    OutputTooLarge,
     /// The function could not be started.
     FunctionNotStarted,
     /// The function ran longer than `--exec-timeout`.
@@ -68,7 +76,7 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::BadInput,
         Self::BodyTimeout,
         Self::BodyIncomplete,
@@ -84,6 +92,10 @@ impl Slug {
         Self::Draining,
         Self::FunctionFailed,
         Self::FunctionKilled,
+        Self::OutOfMemory,
+        Self::CpuTimeExceeded,
+        Self::FileTooLarge,
+        Self::OutputTooLarge,
         Self::FunctionNotStarted,
         Self::FunctionTimeout,
         Self::WorkspaceUnavailable,
@@ -111,6 +123,10 @@ impl Slug {
             Self::Draining => ("draining", 503, "This instance takes no new calls"),
             Self::FunctionFailed => ("function-failed", 500, "The function failed"),
             Self::FunctionKilled => ("function-killed", 500, "The function was killed"),
+            Self::OutOfMemory => ("out-of-memory", 500, "The function ran out of memory"),
+            Self::CpuTimeExceeded => ("cpu-time-exceeded", 500, "The function used up its CPU time"),
+            Self::FileTooLarge => ("file-too-large", 500, "The function wrote too large a file"),
+            Self::OutputTooLarge => ("output-too-large", 500, "The output is too large"),
             Self::FunctionNotStarted => ("function-not-started", 500, "The function could not be started"),
             Self::FunctionTimeout => ("function-timeout", 504, "The function took too long"),
             Self::WorkspaceUnavailable => ("workspace-unavailable", 500, "There is no place to work in"),
@@ -237,7 +253,11 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
         Outcome::Failed { failure, .. } => match failure {
             Failure::Exit(_) => Slug::FunctionFailed,
             Failure::Signal { .. } => Slug::FunctionKilled,
-            Failure::Spawn(_) => Slug::FunctionNotStarted,
+            Failure::OutOfMemory => Slug::OutOfMemory,
+            Failure::CpuTime { .. } => Slug::CpuTimeExceeded,
+            Failure::FileTooLarge { .. } => Slug::FileTooLarge,
+            Failure::OutputTooLarge { .. } => Slug::OutputTooLarge,
+            Failure::Spawn(_) | Failure::Confine(_) => Slug::FunctionNotStarted,
             Failure::Workspace(_) => Slug::WorkspaceUnavailable,
             Failure::Output(_) => Slug::OutputUnreadable,
             Failure::Supervise(_) => Slug::Internal,

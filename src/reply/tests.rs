@@ -220,7 +220,7 @@ fn a_status_without_content_has_none() {
 fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
     let failed = |exit, failure| Outcome::Failed { report: run(exit, "the logs"), failure };
     let code = |code| Some(Exit::Code(code));
-    let spawn = SpawnError { program: "/nowhere".into(), source: io::ErrorKind::NotFound.into() };
+    let spawn = SpawnError::Missing { program: "/nowhere".into() };
     let unreadable = crate::output::Error::Read { path: "f".into(), source: io::ErrorKind::PermissionDenied.into() };
     let refused = |error| Outcome::Refused(intake::Error::from(error));
     let limit = Duration::from_mins(5);
@@ -228,6 +228,12 @@ fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
         (failed(code(3), Failure::Exit(3)), 500, "function-failed", 3),
         (failed(code(255), Failure::Exit(255)), 500, "function-failed", 255),
         (failed(Some(Exit::Signal(9)), Failure::Signal { signal: 9 }), 500, "function-killed", 137),
+        (failed(Some(Exit::Signal(9)), Failure::OutOfMemory), 500, "out-of-memory", 137),
+        (failed(code(137), Failure::OutOfMemory), 500, "out-of-memory", 137),
+        (failed(Some(Exit::Signal(24)), Failure::CpuTime { limit }), 500, "cpu-time-exceeded", 152),
+        (failed(code(153), Failure::FileTooLarge { limit: 1 }), 500, "file-too-large", 153),
+        (failed(code(0), Failure::OutputTooLarge { files: 2, bytes: 9, limit: 1 }), 500, "output-too-large", 70),
+        (failed(None, Failure::Confine(io::ErrorKind::Other.into())), 500, "function-not-started", 70),
         (failed(None, Failure::Spawn(spawn)), 500, "function-not-started", 70),
         (failed(None, Failure::Workspace(io::ErrorKind::StorageFull.into())), 500, "workspace-unavailable", 70),
         (failed(code(0), Failure::Output(unreadable)), 500, "output-unreadable", 70),

@@ -149,6 +149,45 @@ fn as_process_1_it_reaps_every_orphan() {
 }
 
 #[test]
+fn a_function_that_the_kernel_kills_for_want_of_memory_is_named() {
+    let Some(images) = images() else { return };
+    // All of its memory in one process, which is then the largest of the container; as itself, as the child of a
+    // shell that tells by its exit code, and killed for another reason.
+    let script = r#"
+        case $(cat "$INPUT_FILE_PATH") in
+            itself) exec tail /dev/zero ;;
+            child) tail /dev/zero; exit $? ;;
+            other) kill -KILL $$ ;;
+        esac
+    "#;
+    let options = ["--entrypoint", "bandog", "--memory", "64m", "--memory-swap", "64m"];
+    let container = Container::run("memory", &options, &images.example.0, &["serve", "--", "sh", "-c", script]);
+    container.wait_until_ready("bandog");
+    for (input, word) in [("itself", "out-of-memory"), ("other", "function-killed"), ("child", "out-of-memory")] {
+        let answer = container.post(&encode(input));
+        answer.problem(500);
+        assert_eq!(answer.wants("x-bandog-error"), word, "{input}: {answer}\n{}", container.logs());
+    }
+    assert!(container.logs().contains("the function was killed by the kernel: out of memory"), "{}", container.logs());
+    let metrics = container.get("/_/metrics").expect(200);
+    assert!(metrics.text().contains("bandog_function_outcomes_total{outcome=\"out-of-memory\"} 2"), "{metrics}");
+}
+
+#[test]
+fn a_function_runs_as_another_user_with_what_a_container_has() {
+    let Some(images) = images() else { return };
+    let script = r#"id -u; echo x >"$TMP_OUTPUT_DIR/x"; chmod 0 "$TMP_OUTPUT_DIR/x"; id -u >"$TMP_OUTPUT_DIR/id""#;
+    let options = ["--entrypoint", "bandog", "--user", "0:0"];
+    let arguments = ["serve", "--user", "1234:1235", "--max-processes", "20", "--", "sh", "-c", script];
+    let container = Container::run("user", &options, &images.example.0, &arguments);
+    container.wait_until_ready("bandog");
+    assert_eq!(container.post("").expect(200).wants("x-output-kind"), "zip");
+    eventually("a file system without a workspace", || {
+        container.exec(&["find", "/tmp", "-mindepth", "1", "-name", "bandog-*"]).stdout.is_empty().then_some(())
+    });
+}
+
+#[test]
 fn a_binary_installed_into_a_volume_serves_another_image() {
     let Some(images) = images() else { return };
     let volume = Volume(name("volume"));

@@ -65,7 +65,7 @@ fn collecting_twice_through_one_descriptor_finds_the_same() {
     write(dir.path(), "f", "");
     let fd = open(dir.path());
     for _ in 0..2 {
-        let output = collect(fd.as_fd(), dir.path(), &mut |_| ()).expect("readable");
+        let output = collect(fd.as_fd(), dir.path(), None, &mut |_| ()).expect("readable");
         assert_eq!(output.files(), 1);
     }
 }
@@ -77,10 +77,10 @@ fn a_removed_or_replaced_directory_is_no_output() {
     fs::create_dir(&path).expect("directory");
     let fd = open(&path);
     fs::remove_dir(&path).expect("removed");
-    let output = collect(fd.as_fd(), &path, &mut |_| ()).expect("nothing to read");
+    let output = collect(fd.as_fd(), &path, None, &mut |_| ()).expect("nothing to read");
     assert_eq!(output.kind(), Kind::Logs);
     write(&path, "another", "x");
-    let output = collect(fd.as_fd(), &path, &mut |_| ()).expect("nothing to read");
+    let output = collect(fd.as_fd(), &path, None, &mut |_| ()).expect("nothing to read");
     assert_eq!(output.kind(), Kind::Logs);
 }
 
@@ -222,7 +222,7 @@ fn an_unreadable_file_or_directory_is_an_error_that_names_it() {
         }
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("mode");
         let fd = open(path);
-        let output = without_privileges(|| collect(fd.as_fd(), path, &mut |_| ()));
+        let output = without_privileges(|| collect(fd.as_fd(), path, None, &mut |_| ()));
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("mode");
         let Err(Error::Read { path: named, source }) = output else { panic!("{output:?}") };
         assert_eq!(source.kind(), io::ErrorKind::PermissionDenied);

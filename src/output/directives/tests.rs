@@ -13,7 +13,7 @@ fn parsed(text: &str) -> (Result<Directives, String>, Vec<String>) {
 }
 
 fn read(dir: &Path) -> Result<Directives, Error> {
-    read_directives(open(dir).as_fd(), "headers", &mut |warning| panic!("{warning}"))
+    read_directives(open(dir).as_fd(), "headers", None, &mut |warning| panic!("{warning}"))
 }
 
 #[test]

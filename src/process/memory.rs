@@ -1,0 +1,143 @@
+//! Whether the kernel killed somebody of our own cgroup for want of memory.
+//!
+//! The count is in `memory.events` (cgroup v2) or `memory.oom_control` (v1, Linux 4.13); both have a line
+//! `oom_kill N`. It is kept open: a look costs one system call.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Bytes of the file; it has some eighty.
+const SIZE: usize = 1024;
+
+/// The count of our own cgroup.
+#[derive(Debug)]
+pub struct OutOfMemoryKills(File);
+
+impl OutOfMemoryKills {
+    /// `None` where nobody counts: no cgroup for memory, the topmost one, or no /proc.
+    #[must_use]
+    pub fn of_own_cgroup() -> Option<Self> {
+        let read = |name: &str| fs::read_to_string(Path::new("/proc/self").join(name));
+        let (cgroups, mounts) = (read("cgroup").ok()?, read("mountinfo").ok()?);
+        let file = files(&cgroups, &mounts).into_iter().find_map(|path| File::open(path).ok())?;
+        let kills = Self(file);
+        kills.count().map(|_| kills)
+    }
+
+    /// How many have been killed so far.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        let mut text = [0; SIZE];
+        let read = loop {
+            match self.0.read_at(&mut text, 0) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other.ok()?,
+            }
+        };
+        kills(str::from_utf8(&text[..read]).ok()?)
+    }
+}
+
+/// The number in the line `oom_kill N`.
+fn kills(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim_ascii().parse().ok())
+}
+
+/// Where the count may be, by `/proc/self/cgroup` (cgroups(7)) and `/proc/self/mountinfo` (proc(5)).
+fn files(cgroups: &str, mounts: &str) -> Vec<PathBuf> {
+    let own = |wanted: &dyn Fn(&str) -> bool| {
+        cgroups.lines().find_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            wanted(controllers).then_some(path)
+        })
+    };
+    let one = |path: Option<&str>, kind: &str, option: Option<&str>, name: &str| {
+        let mount = mounts.lines().find_map(|line| mount_of(line, kind, option))?;
+        Some(below(&mount, path?)?.join(name))
+    };
+    let first = own(&|controllers| controllers.split(',').any(|name| name == "memory"));
+    let second = own(&str::is_empty);
+    [one(second, "cgroup2", None, "memory.events"), one(first, "cgroup", Some("memory"), "memory.oom_control")]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Where a part of a hierarchy can be seen.
+struct Mount {
+    /// Which part: the path of a cgroup.
+    root: String,
+    point: PathBuf,
+}
+
+/// A line of mountinfo, if it is a mount of this kind that has this option.
+fn mount_of(line: &str, kind: &str, option: Option<&str>) -> Option<Mount> {
+    let (mount, file_system) = line.split_once(" - ")?;
+    let mount: Vec<&str> = mount.split(' ').collect();
+    let file_system: Vec<&str> = file_system.split(' ').collect();
+    let (root, point) = (mount.get(3)?, mount.get(4)?);
+    let has_option =
+        option.is_none_or(|option| file_system.last().is_some_and(|all| all.split(',').any(|one| one == option)));
+    (*file_system.first()? == kind && has_option).then(|| Mount { root: plain(root), point: plain(point).into() })
+}
+
+/// Blanks and the like are written in octal there.
+fn plain(text: &str) -> String {
+    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+}
+
+/// The directory of a cgroup below a mount. Within a cgroup namespace both are told relative to its root; where they do
+/// not fit together, what is mounted is our own cgroup, as container engines do it.
+fn below(mount: &Mount, cgroup: &str) -> Option<PathBuf> {
+    let rest = Path::new(cgroup).strip_prefix(&mount.root).unwrap_or(Path::new(""));
+    let is_plain = rest.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    is_plain.then(|| mount.point.join(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(cgroups: &str, mounts: &str) -> Vec<String> {
+        files(cgroups, mounts).iter().map(|path| path.display().to_string()).collect()
+    }
+
+    const V1: &str = "9:name=systemd:/\n4:cpu,memory:/docker/abc\n0::/\n";
+
+    #[test]
+    fn the_count_is_found_in_both_versions() {
+        assert_eq!(kills("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"), Some(3));
+        assert_eq!(kills("low 0\nhigh 0\nmax 9\noom 2\noom_kill 12\noom_group_kill 1\n"), Some(12));
+        assert_eq!(kills("oom_kill_disable 0\nunder_oom 0\n"), None, "Linux before 4.13");
+        assert_eq!(kills(""), None);
+    }
+
+    #[test]
+    fn the_own_cgroup_of_version_2_is_found() {
+        let whole = "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
+        assert_eq!(paths("0::/user.slice/a b\n", whole), ["/sys/fs/cgroup/user.slice/a b/memory.events"]);
+        // A private cgroup namespace: everything is told relative to its root.
+        assert_eq!(paths("0::/\n", whole), ["/sys/fs/cgroup/memory.events"]);
+        // The host's namespace, but only the container's own part is mounted.
+        let part = "31 23 0:28 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
+        assert_eq!(paths("0::/docker/abc\n", part), ["/sys/fs/cgroup/memory.events"]);
+        assert_eq!(paths("0::/docker/abc/inner\n", part), ["/sys/fs/cgroup/inner/memory.events"]);
+        assert_eq!(paths("0::/../other\n", whole), [""; 0], "outside of what is mounted");
+    }
+
+    #[test]
+    fn the_own_cgroup_of_version_1_is_found() {
+        let mounts = "32 31 0:29 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n\
+                      35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
+        assert_eq!(paths(V1, mounts), ["/sys/fs/cgroup/memory/memory.oom_control"]);
+        let whole = "35 31 0:32 / /sys/fs/cgroup/mem\\040ory rw - cgroup cgroup rw,memory\n";
+        assert_eq!(paths(V1, whole), ["/sys/fs/cgroup/mem ory/docker/abc/memory.oom_control"]);
+        assert_eq!(paths("0::/\n", mounts), [""; 0]);
+        assert_eq!(paths("", ""), [""; 0]);
+    }
+}
