@@ -1,6 +1,13 @@
 //! The token that callers must show, compared in constant time.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf, sync::Mutex, time::SystemTime};
+use std::{
+    fs,
+    io::{self, Read as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq as _;
@@ -19,9 +26,21 @@ pub(super) enum Guard {
         /// Where it is.
         path: PathBuf,
         /// What it held when it was read last.
-        read: Mutex<Option<(Stamp, Secret)>>,
+        read: Mutex<Read>,
     },
 }
+
+/// What is known of a token file.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// The last token that was one.
+    last: Option<(Stamp, Secret)>,
+    /// Why there has been none since; said once, not for every request.
+    trouble: Option<String>,
+}
+
+/// Bytes of a token file; a longer one is not a token.
+const LIMIT: u64 = 8 * 1024;
 
 /// A token that is never printed.
 #[derive(Clone)]
@@ -40,6 +59,8 @@ pub(super) struct Stamp {
     device: u64,
     size: u64,
     modified: Option<SystemTime>,
+    /// Seconds and nanoseconds of the last change of the file or what is known of it, which nobody can set back.
+    changed: (i64, i64),
 }
 
 impl Guard {
@@ -47,7 +68,7 @@ impl Guard {
         match token {
             None => Self::Open,
             Some(Token::Value(value)) => Self::Value(Secret(value.clone())),
-            Some(Token::File(path)) => Self::File { path: path.clone(), read: Mutex::new(None) },
+            Some(Token::File(path)) => Self::File { path: path.clone(), read: Mutex::default() },
         }
     }
 
@@ -57,40 +78,73 @@ impl Guard {
             Self::Open => true,
             Self::Value(secret) => shows(headers, secret),
             Self::File { path, read } => {
-                let mut last = read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                match (current(path, last.as_ref()), last.as_ref()) {
-                    (Ok(Some(fresh)), _) => *last = Some(fresh),
-                    (Ok(None), _) => {}
-                    // Between two writes a file may be missing for an instant: the last one read goes on counting.
-                    (Err(error), Some(_)) => {
-                        tracing::warn!("cannot read the token file {}: {error}; the last token counts", path.display());
-                    }
-                    (Err(error), None) => {
-                        tracing::error!("cannot read the token file {}: {error}; nobody is let in", path.display());
-                    }
+                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+                read.refresh(path);
+                read.last.as_ref().is_some_and(|(_, secret)| shows(headers, secret))
+            }
+        }
+    }
+}
+
+impl Read {
+    /// Reads the file if it has changed. While it holds no token (between two writes it may be empty, or missing) the
+    /// last one goes on counting: a slip must not lock everybody out, and an empty file must not let anybody in.
+    fn refresh(&mut self, path: &Path) {
+        match current(path, self.last.as_ref()) {
+            Ok(fresh) => {
+                self.last = fresh.or(self.last.take());
+                self.trouble = None;
+            }
+            Err(error) => {
+                let trouble = error.to_string();
+                if self.trouble.as_ref() == Some(&trouble) {
+                    return;
                 }
-                last.as_ref().is_some_and(|(_, secret)| shows(headers, secret))
+                let path = path.display();
+                if self.last.is_some() {
+                    tracing::warn!("cannot read the token file {path}: {trouble}; the last token counts");
+                } else {
+                    tracing::error!("cannot read the token file {path}: {trouble}; nobody is let in");
+                }
+                self.trouble = Some(trouble);
             }
         }
     }
 }
 
 /// What the file holds, if that is not `last` any more.
-fn current(path: &PathBuf, last: Option<&(Stamp, Secret)>) -> std::io::Result<Option<(Stamp, Secret)>> {
-    let metadata = fs::metadata(path)?;
-    let stamp = Stamp {
-        inode: metadata.ino(),
-        device: metadata.dev(),
-        size: metadata.len(),
-        modified: metadata.modified().ok(),
-    };
+fn current(path: &Path, last: Option<&(Stamp, Secret)>) -> io::Result<Option<(Stamp, Secret)>> {
+    let stamp = Stamp::of(&fs::metadata(path)?);
     if last.is_some_and(|(known, _)| *known == stamp) {
         return Ok(None);
     }
-    let text = fs::read_to_string(path)?;
-    match text.trim() {
-        "" => Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is empty")),
-        token => Ok(Some((stamp, Secret(token.to_owned())))),
+    let nonsense = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    // A FIFO in its place must not hold the network thread.
+    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = fs::OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return nonsense("it is not a file");
+    }
+    let mut text = String::new();
+    file.take(LIMIT + 1).read_to_string(&mut text)?;
+    match text.trim_ascii() {
+        "" => nonsense("it is empty"),
+        _ if text.len() as u64 > LIMIT => nonsense("it is too long for a token"),
+        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => nonsense("no header can carry what it holds"),
+        token => Ok(Some((Stamp::of(&metadata), Secret(token.to_owned())))),
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            device: metadata.dev(),
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
 }
 
@@ -141,6 +195,50 @@ mod tests {
         assert!(guard.admits(&headers("authorization", "Bearer another")));
         fs::remove_file(&path).expect("remove");
         assert!(guard.admits(&headers("authorization", "Bearer another")), "the last one read goes on counting");
+    }
+
+    #[test]
+    fn a_token_swapped_by_a_link_counts_as_kubernetes_swaps_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| dir.path().join(name);
+        for version in ["one", "two"] {
+            fs::create_dir(at(version)).expect("made");
+            fs::write(at(version).join("token"), version).expect("write");
+        }
+        std::os::unix::fs::symlink("one", at("data")).expect("linked");
+        let guard = Guard::new(Some(&Token::File(at("data").join("token"))));
+        assert!(guard.admits(&headers("x-bandog-token", "one")));
+        std::os::unix::fs::symlink("two", at("next")).expect("linked");
+        fs::rename(at("next"), at("data")).expect("swapped");
+        assert!(!guard.admits(&headers("x-bandog-token", "one")));
+        assert!(guard.admits(&headers("x-bandog-token", "two")));
+    }
+
+    #[test]
+    fn what_is_no_token_leaves_the_last_one_and_lets_nobody_else_in() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("token");
+        fs::write(&path, "one").expect("write");
+        let guard = Guard::new(Some(&Token::File(path.clone())));
+        let holds = || {
+            assert!(guard.admits(&headers("x-bandog-token", "one")));
+            assert!(
+                !guard.admits(&headers("x-bandog-token", "")) && !guard.admits(&headers("authorization", "Bearer "))
+            );
+            assert!(!guard.admits(&HeaderMap::new()));
+        };
+        holds();
+        let large = "x".repeat(10_000);
+        for text in ["", " \n", "two words", large.as_str()] {
+            fs::write(&path, text).expect("write");
+            holds();
+        }
+        fs::remove_file(&path).expect("remove");
+        holds();
+        // Opening it for reading would wait for a writer.
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .expect("a FIFO");
+        holds();
     }
 
     #[test]
