@@ -146,6 +146,8 @@ pub struct Config {
     pub max_body: u64,
     /// `--read-timeout`: for a whole request; `None` for no limit.
     pub read_timeout: Option<Duration>,
+    /// `--send-timeout`: how long a client may take nothing of its answer; `None` for no limit.
+    pub send_timeout: Option<Duration>,
     /// `--token` or `--token-file`.
     pub token: Option<Token>,
     /// `--workspace`: where workspaces are made; absolute, checked.

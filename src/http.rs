@@ -5,9 +5,13 @@
 //! two is in `bridge`.
 
 mod admission;
+mod arrival;
 mod bridge;
 mod exchange;
+mod gate;
 mod handler;
+mod job;
+mod link;
 mod listener;
 mod metrics;
 mod probe;
@@ -20,10 +24,12 @@ use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
+
+use tokio::sync::watch;
 
 use crate::{
     config::{self, Config},
@@ -39,6 +45,7 @@ pub struct Server {
     service: Option<String>,
     max_body: u64,
     read_timeout: Option<Duration>,
+    send_timeout: Option<Duration>,
     shutdown_delay: Duration,
     drain_timeout: Duration,
     kill_grace: Duration,
@@ -51,12 +58,22 @@ pub struct Server {
     running: Running,
     totals: probe::Totals,
     started: Instant,
-    /// SIGTERM has come: not ready any more, but still serving for `--shutdown-delay`.
-    stopping: AtomicBool,
+    phase: watch::Sender<Phase>,
+    /// Runs an invocation and answers; a test may have another way.
+    deliver: job::Deliver,
+}
+
+/// How far the life of the server has come. Only ever grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Ready.
+    Serving,
+    /// Told to stop: not ready any more, but still serving for `--shutdown-delay`.
+    Leaving,
     /// Nothing new is taken.
-    draining: AtomicBool,
+    Draining,
     /// The drain is over: what has been taken is not started any more either.
-    closing: AtomicBool,
+    Closing,
 }
 
 impl Server {
@@ -70,6 +87,7 @@ impl Server {
             service: config.service.clone(),
             max_body: config.max_body,
             read_timeout: config.read_timeout,
+            send_timeout: config.send_timeout,
             shutdown_delay: config.shutdown_delay,
             drain_timeout: config.drain_timeout,
             kill_grace: config.kill_grace,
@@ -82,27 +100,27 @@ impl Server {
             running: Running::default(),
             totals: probe::Totals::default(),
             started: Instant::now(),
-            stopping: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
+            phase: watch::Sender::new(Phase::Serving),
+            deliver: crate::reply::deliver,
         })
     }
 
-    fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+    /// Whether the server's life has come so far.
+    fn is(&self, phase: Phase) -> bool {
+        *self.phase.borrow() >= phase
     }
 
-    fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
+    fn enter(&self, phase: Phase) {
+        self.phase.send_if_modified(|now| {
+            let is_next = *now < phase;
+            *now = phase.max(*now);
+            is_next
+        });
     }
 
     /// Starts nothing more, sends away who waits for a place, and orders what runs to be terminated, or killed at once.
     fn close(&self, now: bool) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.enter(Phase::Closing);
         self.admission.close();
         self.running.cancel_all(now);
     }
@@ -152,3 +170,6 @@ impl Drop for Entry {
         self.server.running.orders().remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests;

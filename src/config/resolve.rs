@@ -83,6 +83,7 @@ impl<'a> Resolver<'a> {
         let exec_timeout = self.duration(&setting::EXEC_TIMEOUT);
         let kill_grace = self.duration(&setting::KILL_GRACE);
         let read_timeout = self.duration(&setting::READ_TIMEOUT);
+        let send_timeout = self.duration(&setting::SEND_TIMEOUT);
         let max_inflight = self.count(&setting::MAX_INFLIGHT);
         let max_queue = self.count(&setting::MAX_QUEUE);
         let queue_timeout = self.duration(&setting::QUEUE_TIMEOUT);
@@ -113,6 +114,7 @@ impl<'a> Resolver<'a> {
             queue_timeout: unless_zero(queue_timeout?),
             max_body: max_body?,
             read_timeout: unless_zero(read_timeout?),
+            send_timeout: unless_zero(send_timeout?),
             token: token?,
             workspace: workspace?,
             shutdown_delay: shutdown_delay?,

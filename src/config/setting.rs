@@ -244,6 +244,16 @@ pub static READ_TIMEOUT: Setting = Setting {
     ..PLAIN
 };
 
+/// `--send-timeout`.
+pub static SEND_TIMEOUT: Setting = Setting {
+    name: "send-timeout",
+    value: Some("D"),
+    group: Group::Limits,
+    default: Fallback::Text("1m"),
+    meaning: "how long a client may take nothing of its answer; then the connection is ended; 0 for no limit",
+    ..PLAIN
+};
+
 /// `--max-inflight`.
 pub static MAX_INFLIGHT: Setting = Setting {
     name: "max-inflight",
@@ -347,7 +357,7 @@ pub static DRAIN_TIMEOUT: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 33] = [
+pub static ALL: [&Setting; 34] = [
     &SCRIPT,
     &MODE,
     &STDIN,
@@ -362,6 +372,7 @@ pub static ALL: [&Setting; 33] = [
     &EXEC_TIMEOUT,
     &KILL_GRACE,
     &READ_TIMEOUT,
+    &SEND_TIMEOUT,
     &MAX_INFLIGHT,
     &MAX_QUEUE,
     &QUEUE_TIMEOUT,

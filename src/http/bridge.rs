@@ -3,11 +3,15 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 use crate::{
     intake::{Source, SourceError},
@@ -105,12 +109,14 @@ pub(super) struct Port {
     live: bool,
     held: Option<Bytes>,
     pieces: Option<mpsc::Sender<Download>>,
+    /// How long the network side may take nothing (`--send-timeout`), and where that time passes.
+    patience: Option<(Duration, Handle)>,
 }
 
 impl Port {
     /// Where an answer goes.
-    pub(super) fn new(answer: oneshot::Sender<Answer>) -> Self {
-        Self { answer: Some(answer), head: None, live: false, held: None, pieces: None }
+    pub(super) fn new(answer: oneshot::Sender<Answer>, patience: Option<(Duration, Handle)>) -> Self {
+        Self { answer: Some(answer), head: None, live: false, held: None, pieces: None, patience }
     }
 
     /// The proper end of the body. Without it the connection is broken, so that nobody takes the part for the whole.
@@ -118,7 +124,7 @@ impl Port {
         let last = self.held.take();
         if let Some(pieces) = &self.pieces {
             for piece in last.map(Download::Data).into_iter().chain([Download::End]) {
-                if pieces.blocking_send(piece).is_err() {
+                if self.hand_over(pieces, piece).is_err() {
                     return;
                 }
             }
@@ -135,7 +141,18 @@ impl Port {
             answer.send((head, Body::Pieces { receiver, left: length, _hang_up: None })).map_err(|_| Gone)?;
         }
         let pieces = self.pieces.as_ref().ok_or(Gone)?;
-        pieces.blocking_send(Download::Data(piece)).map_err(|_| Gone)
+        self.hand_over(pieces, Download::Data(piece))
+    }
+
+    /// Waits until there is room, but for a reader that takes nothing. Over HTTP/1 the socket says so as soon as this
+    /// does; over HTTP/2 it has room for others, and only this can tell.
+    fn hand_over(&self, pieces: &mpsc::Sender<Download>, piece: Download) -> Result<(), Gone> {
+        let Err(refused) = pieces.try_send(piece) else { return Ok(()) };
+        let (mpsc::error::TrySendError::Full(piece) | mpsc::error::TrySendError::Closed(piece)) = refused;
+        match &self.patience {
+            None => pieces.blocking_send(piece).map_err(|_| Gone),
+            Some((limit, runtime)) => runtime.block_on(pieces.send_timeout(piece, *limit)).map_err(|_| Gone),
+        }
     }
 }
 

@@ -3,10 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -18,15 +15,18 @@ use hyper::{Method, Request};
 use super::{
     Server,
     bridge::{Body, Broken},
+    link::Link,
     probe,
 };
+
+/// The status of an exchange whose client left before there was an answer, as nginx has it. Nobody is sent it.
+const ABANDONED: u16 = 499;
 
 /// What is known of an exchange. Dropped, it is written down.
 #[derive(Debug)]
 pub(super) struct Exchange {
     server: Arc<Server>,
-    /// Exchanges under way on the same connection.
-    busy: Arc<AtomicUsize>,
+    link: Arc<Link>,
     started: Instant,
     method: Method,
     path: String,
@@ -40,16 +40,16 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn begin<B>(server: &Arc<Server>, busy: &Arc<AtomicUsize>, request: &Request<B>) -> Self {
+    pub(super) fn begin<B>(server: &Arc<Server>, link: &Arc<Link>, request: &Request<B>) -> Self {
         let (method, path) = (request.method(), request.uri().path());
         let is_probe = probe::is_admin(path) || probe::is_network_probe(request.headers());
-        busy.fetch_add(1, Ordering::Relaxed);
+        link.enter();
         if !is_probe {
             server.metrics.in_flight.inc();
         }
         Self {
             server: Arc::clone(server),
-            busy: Arc::clone(busy),
+            link: Arc::clone(link),
             started: Instant::now(),
             method: method.clone(),
             path: path.to_owned(),
@@ -89,11 +89,10 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.busy.fetch_sub(1, Ordering::Relaxed);
+        self.link.leave();
         let metrics = &self.server.metrics;
         let elapsed = self.started.elapsed().as_secs_f64();
-        // 499, as nginx has it, where the client left before there was an answer.
-        let status = self.status.unwrap_or(499);
+        let status = self.status.unwrap_or(ABANDONED);
         if !self.is_probe {
             metrics.in_flight.dec();
             metrics.requests.with_label_values(&[status.to_string().as_str(), self.method_label()]).inc();
@@ -103,7 +102,7 @@ impl Drop for Exchange {
         let (method, path, call_id, bytes) =
             (self.method.as_str(), self.path.as_str(), self.call_id.as_str(), self.sent);
         let seconds = (elapsed * 1e6).round() / 1e6;
-        if self.status.is_none() || !self.complete {
+        if status == ABANDONED || !self.complete {
             tracing::debug!(call_id, method, path, status, bytes, seconds, "request abandoned");
         } else if self.is_probe {
             tracing::debug!(method, path, status, bytes, seconds, "probe");

@@ -1,39 +1,39 @@
 //! One request, from its head to the answer's: checks that need only the head, a place, the body to the invocation,
 //! the answer back.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::{
-    Method, Request, Response,
+    HeaderMap, Method, Request, Response, Version,
     body::{Body as _, Incoming as RequestBody},
-    header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, WWW_AUTHENTICATE},
+    header::{ALLOW, CONNECTION, CONTENT_LENGTH, EXPECT, HeaderValue, WWW_AUTHENTICATE},
     http::request::Parts,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
+    runtime::Handle,
+    sync::oneshot,
+    time::{Instant, timeout},
 };
 
 use super::{
-    Entry, Running, Server,
+    Phase, Running, Server,
     admission::{Place, Refusal},
-    bridge::{Answer, Body, HangUp, Incoming, Port, Upload},
+    arrival::{Arrival, Interrupted},
+    bridge::{Answer, Body, HangUp},
     exchange::{Exchange, Tracked},
+    gate,
+    job::Job,
+    link::Link,
     probe::{self, Page},
 };
 use crate::{
     intake::{Envelope, Error as IntakeError, Side, SourceError},
     invocation::{Call, Outcome},
     logs::Level,
-    process::{Cancel, Exit, signal_name},
+    process::Cancel,
     reply::{
-        self, Accept, Broken, Head,
+        Accept, Head,
         problem::{self, Problem, Slug},
     },
     request, telemetry,
@@ -42,27 +42,78 @@ use crate::{
 /// The methods that invoke the function.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 
-/// Bytes of all header fields together; more is answered with 431. The parser below has a limit of its own, higher,
-/// beyond which it can only break off.
+/// Bytes of all header fields together; more is answered with 431. What comes before the handler has a limit of its own,
+/// higher.
 pub(super) const HEADERS_LIMIT: u32 = 64 * 1024;
 
 /// How long a client that found no place should wait: places become free when functions end, which nobody can tell.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Answers a request. Never fails: what goes wrong is an answer, or a broken body.
+/// Bytes of a body that is read though nobody asks for it; with a larger one the connection ends.
+const PASSED_OVER: u64 = 16 * 1024;
+
+/// How long such a body may take after the answer.
+const PASSING_OVER: Duration = Duration::from_secs(1);
+
+/// How long a place is kept for a client that waits to be asked for its body (`Expect: 100-continue`). One that is
+/// slower than that asks again when its body has begun, like everybody.
+const ASKED: Duration = Duration::from_secs(1);
+
+/// Answers a request, or what was found wrong with its head before it was one. Never fails: what goes wrong is an
+/// answer, or a broken body.
 pub(super) async fn handle(
     server: Arc<Server>,
-    busy: Arc<AtomicUsize>,
+    link: Arc<Link>,
+    refusal: Option<gate::Refusal>,
     request: Request<RequestBody>,
 ) -> Result<Response<Tracked>, Infallible> {
-    let mut exchange = Exchange::begin(&server, &busy, &request);
-    let (head, body) = match route(&server, request, &mut exchange).await {
-        Ok(answer) => answer,
-        Err(problem) if exchange.call_id.is_empty() => whole(problem.into_parts()),
-        Err(problem) => whole(problem.call_id(&exchange.call_id).into_parts()),
+    let mut exchange = Exchange::begin(&server, &link, &request);
+    let (version, is_small) = (request.version(), has_small_body(&request));
+    let (parts, body) = request.into_parts();
+    let mut body = Some(body);
+    let answer = if let Some(refusal) = refusal {
+        Err(closing(Problem::new(refusal.slug, refusal.detail)))
+    } else {
+        tokio::select! {
+            biased;
+            answer = route(&server, parts, &mut body, &mut exchange) => answer,
+            // Dropping the other one takes back everything: the turn in the queue, the function that runs.
+            () = link.gone() => Err(gone()),
+        }
     };
+    let (head, body) = match answer {
+        Ok(answer) => answer,
+        Err(problem) => {
+            let problem = if is_small { problem } else { closing(problem) };
+            if let Some(body) = body.filter(|body| is_small && !body.is_end_stream()) {
+                tokio::spawn(pass_over(body));
+            }
+            let id = exchange.call_id.as_str();
+            whole(if id.is_empty() { problem } else { problem.call_id(id) }.into_parts())
+        }
+    };
+    if version == Version::HTTP_10 && head.length.is_none() {
+        link.end_is_not_the_end();
+    }
     let (method, status) = (exchange.method().clone(), head.status.as_u16());
     Ok(response(&method, head, body, |body| exchange.follow(status, body)))
+}
+
+/// Whether the body is so small that reading it costs less than a new connection, and its sender does not wait to be
+/// asked for it.
+fn has_small_body(request: &Request<RequestBody>) -> bool {
+    let is_small = request.body().size_hint().exact().is_some_and(|length| length <= PASSED_OVER);
+    request.body().is_end_stream() || (is_small && !expects(request.headers()))
+}
+
+/// Reads a body that nobody asks for, after its request has been answered, so that the connection can be kept.
+async fn pass_over(mut body: RequestBody) {
+    let _ = timeout(PASSING_OVER, async { while let Some(Ok(_)) = body.frame().await {} }).await;
+}
+
+/// Whether the client waits to be asked for the body (RFC 9110 §10.1.1).
+fn expects(headers: &HeaderMap) -> bool {
+    headers.contains_key(EXPECT)
 }
 
 /// A page of our own as an answer.
@@ -94,12 +145,14 @@ fn response<B>(method: &Method, head: Head, body: Body, wrap: impl FnOnce(Body) 
 }
 
 /// An answer of the function's, a page of our own, or what is wrong.
+///
+/// Takes the body once it is to be read.
 async fn route(
     server: &Arc<Server>,
-    request: Request<RequestBody>,
+    parts: Parts,
+    body: &mut Option<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Answer, Problem> {
-    let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     if let Some(page) = probe::network_probe(&parts.headers) {
         return Ok(whole(page));
@@ -118,10 +171,39 @@ async fn route(
     let accept = Accept::from_headers(&parts.headers);
     let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
     let call = Call { id: exchange.call_id.clone(), envelope, variables: request::variables(&parts), details };
+    // Whoever can only be turned away is so for the head alone, and not asked for the body.
+    if server.admission.is_full() {
+        return Err(turned_away(server, Refusal::Full));
+    }
+    let Some(body) = body.take() else { return Err(gone()) };
+    let mut arrival = Arrival::new(body, server.read_timeout, &server.metrics);
+    let place = admit(server, &mut arrival, expects(&parts.headers)).await?;
+    if server.is(Phase::Closing) {
+        return Err(probe::draining());
+    }
+    invoke(server, call, accept, place, arrival).await
+}
+
+/// A place for a request whose body has begun to come.
+async fn admit(server: &Server, arrival: &mut Arrival<'_>, asks: bool) -> Result<Place, Problem> {
+    if asks && !arrival.is_whole() {
+        // First a place, then the question: who has been asked is not refused.
+        let place = queue_up(server, arrival).await?;
+        match timeout(ASKED, arrival.begin()).await {
+            Ok(begun) => return begun.map(|()| place).map_err(|interrupted| body_interrupted(server, interrupted)),
+            Err(_) => drop(place),
+        }
+    }
+    arrival.begin().await.map_err(|interrupted| body_interrupted(server, interrupted))?;
+    queue_up(server, arrival).await
+}
+
+/// A place, after a turn in the queue. That does not count as time to send the body: nothing of it is read meanwhile.
+async fn queue_up(server: &Server, arrival: &mut Arrival<'_>) -> Result<Place, Problem> {
+    let then = Instant::now();
     let place = server.admission.enter().await.map_err(|refusal| turned_away(server, refusal))?;
-    // From here on, not from the head: nothing was read while there was no place, and the client cannot help that.
-    let deadline = server.read_timeout.and_then(|limit| Instant::now().checked_add(limit));
-    invoke(server, call, accept, place, body, deadline).await
+    arrival.excuse(then);
+    Ok(place)
 }
 
 /// Everything that can be wrong with a head. The token comes first: who does not have it learns nothing else.
@@ -130,7 +212,7 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
     if !server.guard.admits(&parts.headers) {
         return Err(unauthorized());
     }
-    if server.is_draining() {
+    if server.is(Phase::Draining) {
         return Err(probe::draining());
     }
     let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
@@ -148,11 +230,9 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
             return Err(Problem::new(Slug::NotFound, detail));
         }
     }
-    // The parser undoes the last coding only, and would hand on what is left of the others as the body.
-    let is_undone = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-    if let Some(coding) = parts.headers.get_all(TRANSFER_ENCODING).iter().find(|coding| !is_undone(coding)) {
-        let detail = format!("Transfer-Encoding {coding:?} is not supported; send chunked");
-        return Err(closing(Problem::new(Slug::UnsupportedEncoding, detail)));
+    if let Some(expected) = parts.headers.get(EXPECT).filter(|value| !is_continue(value)) {
+        let detail = format!("Expect {expected:?} is not known; only 100-continue is");
+        return Err(Problem::new(Slug::ExpectationFailed, detail));
     }
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| server.max_body > 0 && length > server.max_body) {
@@ -161,169 +241,53 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
     Envelope::parse(&request::labels(&parts.headers)).map_err(refused)
 }
 
+fn is_continue(value: &HeaderValue) -> bool {
+    value.as_bytes().eq_ignore_ascii_case(b"100-continue")
+}
+
 /// Gives the invocation to a thread, feeds it the body, and waits for the answer.
 async fn invoke(
     server: &Arc<Server>,
     call: Call,
     accept: Accept,
     place: Place,
-    mut body: RequestBody,
-    deadline: Option<Instant>,
+    mut arrival: Arrival<'_>,
 ) -> Result<Answer, Problem> {
-    // Nothing is given to a thread before there is something to do: who sends a head and no body holds a place, but
-    // no thread.
-    let first = match next_piece(server, &mut body, deadline).await {
-        Ok(first) => first,
-        Err(interrupted) => return Err(body_interrupted(server, interrupted)),
-    };
-    if server.is_closing() {
-        return Err(probe::draining());
-    }
-    let (incoming, upload) = match first {
-        Some(first) if !body.is_end_stream() => {
-            let (incoming, sender) = Incoming::begun(first);
-            (incoming, Some(sender))
-        }
-        first => (Incoming::whole(first), None),
-    };
+    let (incoming, upload) = arrival.hand_over();
     let cancel = Cancel::new();
     let hang_up = HangUp(cancel.clone());
     let (answer, mut answered) = oneshot::channel();
-    let job = Job { entry: Running::enter(server, &cancel), place, call, accept, incoming, cancel, answer };
+    let entry = Running::enter(server, &cancel);
+    let job = Job { entry, place, call, accept, incoming, cancel, answer, runtime: Handle::current() };
     server.workers.submit(move || job.run()).map_err(|error| {
         tracing::error!("cannot start a thread for an invocation: {error}");
         Problem::new(Slug::Internal, format!("cannot start a thread for the invocation: {error}"))
     })?;
-    let answered = async {
-        if let Some(upload) = upload {
-            tokio::select! {
-                biased;
-                // An answer that comes before the end of the body is an answer to what has been read of it.
-                answer = &mut answered => return answer,
-                () = feed(&mut body, upload, deadline, server) => {}
-            }
-        }
-        answered.await
+    let early = match upload {
+        None => None,
+        Some(upload) => tokio::select! {
+            biased;
+            // An answer that comes before the end of the body is an answer to what has been read of it.
+            answer = &mut answered => Some(answer),
+            () = arrival.feed(upload) => None,
+        },
     };
-    match answered.await {
-        Ok((head, Body::Pieces { receiver, left, .. })) => {
-            // Whoever leaves in the middle of the answer stops the function, if it still runs.
-            Ok((head, Body::Pieces { receiver, left, _hang_up: Some(hang_up) }))
-        }
-        Ok(answer) => Ok(answer),
-        Err(_) => Err(Problem::new(Slug::Internal, "the invocation broke down; see bandog's log")),
+    let answer = match early {
+        Some(answer) => answer,
+        None => answered.await,
+    };
+    let Ok((mut head, body)) = answer else {
+        return Err(Problem::new(Slug::Internal, "the invocation broke down; see bandog's log"));
+    };
+    if !arrival.is_whole() {
+        // Nobody reads the rest.
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-}
-
-/// Why a body did not arrive whole.
-#[derive(Debug, Clone, Copy)]
-enum Interrupted {
-    Gone,
-    TimedOut,
-}
-
-/// The next piece of the body that is not empty; `None` at its end.
-async fn next_piece(
-    server: &Server,
-    body: &mut RequestBody,
-    deadline: Option<Instant>,
-) -> Result<Option<Bytes>, Interrupted> {
-    loop {
-        let frame = match deadline {
-            Some(deadline) => timeout_at(deadline, body.frame()).await.map_err(|_| Interrupted::TimedOut)?,
-            None => body.frame().await,
-        };
-        match frame {
-            None => return Ok(None),
-            Some(Err(_)) => return Err(Interrupted::Gone),
-            // Trailers carry nothing for us.
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) if !data.is_empty() => {
-                    server.metrics.received.inc_by(data.len() as u64);
-                    return Ok(Some(data));
-                }
-                _ => {}
-            },
-        }
-    }
-}
-
-/// Sends the rest of the body to the invocation, for as long as it takes it.
-async fn feed(body: &mut RequestBody, upload: mpsc::Sender<Upload>, deadline: Option<Instant>, server: &Server) {
-    loop {
-        let (piece, is_last) = match next_piece(server, body, deadline).await {
-            Ok(Some(data)) => (Upload::Data(data), false),
-            Ok(None) => (Upload::End, true),
-            Err(Interrupted::TimedOut) => (Upload::TimedOut, true),
-            // Dropping the sender says it.
-            Err(Interrupted::Gone) => return,
-        };
-        if upload.send(piece).await.is_err() || is_last {
-            return;
-        }
-    }
-}
-
-/// An invocation on its way to a thread. Dropped there, whatever happens.
-struct Job {
-    call: Call,
-    accept: Accept,
-    incoming: Incoming,
-    cancel: Cancel,
-    answer: oneshot::Sender<Answer>,
-    place: Place,
-    entry: Entry,
-}
-
-impl Job {
-    /// The life of the invocation.
-    fn run(self) {
-        let Self { call, accept, mut incoming, cancel, answer, place, entry } = self;
-        let server = Arc::clone(&entry.server);
-        let mut port = Port::new(answer);
-        let mut delivered = reply::deliver(
-            &server.function,
-            &call,
-            &mut incoming,
-            &cancel,
-            &accept,
-            server.service.as_deref(),
-            &mut port,
-        );
-        server.count(&delivered.finished.outcome);
-        // In this order whoever has the whole answer finds nothing left: the workspace removed, the place given back,
-        // and only then the end of the body.
-        delivered.finished.remove_workspace();
-        drop((place, entry));
-        match delivered.sent {
-            Ok(()) => port.finish(),
-            Err(Broken::Gone(_)) => {
-                tracing::debug!(call_id = call.id, "the client went away before the end of the answer");
-            }
-            // Dropping the port without an end breaks the connection.
-            Err(error) => tracing::error!(call_id = call.id, "the answer was broken off: {error}"),
-        }
-    }
-}
-
-impl Server {
-    fn count(&self, outcome: &Outcome) {
-        self.totals.count(outcome);
-        let word = problem::slug(outcome).map_or("done", Slug::as_str);
-        self.metrics.outcomes.with_label_values(&[word]).inc();
-        let exit = match outcome {
-            Outcome::Done { report, .. } | Outcome::Failed { report, .. } | Outcome::TimedOut { report, .. } => {
-                report.exit
-            }
-            Outcome::Cancelled { report, .. } => report.as_ref().and_then(|report| report.exit),
-            Outcome::Refused(_) => None,
-        };
-        match exit {
-            None => self.metrics.exits.with_label_values(&["none"]).inc(),
-            Some(Exit::Code(code)) => self.metrics.exits.with_label_values(&[code.to_string().as_str()]).inc(),
-            Some(Exit::Signal(signal)) => self.metrics.exits.with_label_values(&[signal_name(signal)]).inc(),
-        }
-    }
+    Ok(match body {
+        // Whoever leaves in the middle of the answer stops the function, if it still runs.
+        Body::Pieces { receiver, left, .. } => (head, Body::Pieces { receiver, left, _hang_up: Some(hang_up) }),
+        whole @ Body::Whole(_) => (head, whole),
+    })
 }
 
 fn unauthorized() -> Problem {
@@ -356,7 +320,15 @@ fn refused(error: IntakeError) -> Problem {
 
 /// An answer after which the connection ends, since the body is not read.
 fn closing(problem: Problem) -> Problem {
+    if problem.headers.contains_key(CONNECTION) {
+        return problem;
+    }
     problem.header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+/// The client has hung up. Nobody will read this; the access log tells it from an answer.
+fn gone() -> Problem {
+    closing(Problem::new(Slug::ClientGone, "the client went away"))
 }
 
 fn body_interrupted(server: &Server, interrupted: Interrupted) -> Problem {

@@ -6,32 +6,37 @@ use std::{
     io,
     net::SocketAddr,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use hyper::{Request, body::Incoming, server::conn::http1, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustix::net::sockopt;
 use tokio::{
     io::Interest,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{Server, handler, stream::Stream};
+use super::{Phase, Server, handler, link::Link, stream::Stream};
 
 /// How long a client may take for a request's head, and how long a connection without a request is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Bytes read ahead of a connection. Also the size of a head beyond which the parser breaks off with a bare 431.
+/// How long a connection may be silent before the kernel asks whether the other side is still there, how long that
+/// may take to answer, and how often it is asked. Who vanished without a word (power cut, lost route) is found after
+/// half a minute, or after `--send-timeout` if that is longer.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Bytes read ahead of a connection; more than the largest head that is let through.
 const READ_BUFFER: usize = 128 * 1024;
 
-/// Header fields of a request; more is a bare 431.
+/// Header fields of a request. More are not let through.
 const MAX_HEADERS: usize = 256;
 
 /// Bytes of a head over HTTP/2 beyond which the whole connection is ended, since its fields cannot be read any more.
@@ -47,8 +52,8 @@ const IDLE_GOODBYE: Duration = Duration::from_millis(50);
 /// How long to wait when the kernel has no descriptor or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long invocations that were killed may take to clean up behind them.
-const CLEAN_UP: Duration = Duration::from_secs(2);
+/// How long invocations that were killed may take to clean up behind them, and their callers to hear of it.
+const CLEAN_UP: Duration = Duration::from_secs(1);
 
 /// How far the end has come. Only ever grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -67,9 +72,32 @@ pub enum Stop {
 /// # Errors
 /// What the kernel says, with the address and the next step.
 pub async fn bind(address: SocketAddr, flag: &str) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot bind {address}: {error}; choose another with {flag}"))
-    })
+    })?;
+    set_options(&listener)?;
+    Ok(listener)
+}
+
+/// Sets what every connection is to have: on Linux an accepted socket has the options of its listener (tcp(7)), so
+/// that none costs a call of its own.
+fn set_options(listener: &TcpListener) -> io::Result<()> {
+    // Answers are written whole; waiting to fill a packet would only delay them.
+    sockopt::set_tcp_nodelay(listener, true)?;
+    sockopt::set_tcp_keepidle(listener, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(listener, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(listener, KEEPALIVE_PROBES)?;
+    sockopt::set_socket_keepalive(listener, true)?;
+    Ok(())
+}
+
+/// Has the kernel give up a connection whose other side has acknowledged nothing for `limit`; it would try for a
+/// quarter of an hour. It counts a reader that takes nothing too, so that without a limit for those there is none here.
+fn set_send_timeout(listener: &TcpListener, limit: Option<Duration>) {
+    let milliseconds = limit.map_or(0, |limit| u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
+    if let Err(error) = sockopt::set_tcp_user_timeout(listener, milliseconds) {
+        tracing::warn!("cannot set a time limit for lost connections: {error}");
+    }
 }
 
 /// Serves until told to stop and everything in flight has ended. With `metrics` the metrics page has a listener of
@@ -78,63 +106,84 @@ pub async fn serve(
     server: Arc<Server>,
     listener: TcpListener,
     metrics: Option<TcpListener>,
-    mut stop: watch::Receiver<Stop>,
+    stop: watch::Receiver<Stop>,
 ) {
-    let (drain, draining) = watch::channel(false);
+    set_send_timeout(&listener, server.send_timeout);
     let mut connections = JoinSet::new();
     let metrics = tokio::spawn(serve_metrics(Arc::clone(&server), metrics));
-    {
-        let mut delay = pin!(until_stopped(&server, stop.clone()));
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(connection(Arc::clone(&server), stream, draining.clone()));
-                    }
-                    Err(error) => accept_failed(&error).await,
-                },
-                // Ended connections are forgotten as they end.
-                Some(_) = connections.join_next() => {}
-                () = &mut delay => break,
-            }
-        }
-    }
+    accept(&server, &listener, &mut connections, stop.clone()).await;
     // From here on the kernel refuses connections.
     drop(listener);
-    server.draining.store(true, Ordering::Relaxed);
-    let _ = drain.send(true);
+    drain(&server, connections, stop).await;
+    metrics.abort();
+}
+
+/// Takes connections until told to stop.
+async fn accept(
+    server: &Arc<Server>,
+    listener: &TcpListener,
+    connections: &mut JoinSet<()>,
+    stop: watch::Receiver<Stop>,
+) {
+    let mut delay = pin!(until_stopped(server, stop));
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(Arc::clone(server), stream));
+                }
+                Err(error) => accept_failed(&error).await,
+            },
+            // Ended connections are forgotten as they end.
+            Some(_) = connections.join_next() => {}
+            () = &mut delay => return,
+        }
+    }
+}
+
+/// Ends what is in flight: `--drain-timeout` to finish, then SIGTERM and `--kill-grace`, then SIGKILL and
+/// [`CLEAN_UP`]. Told to stop now, it goes to the last step at once.
+async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: watch::Receiver<Stop>) {
+    server.enter(Phase::Draining);
     let in_flight = server.running.count();
     tracing::info!(in_flight, "draining");
     let outcome = tokio::select! {
         () = all_ended(&mut connections) => "everything in flight was finished",
         () = sleep(server.drain_timeout) => "the drain timeout is over",
-        _ = stop.wait_for(|stop| *stop == Stop::Now) => "told to stop now",
+        () = told_to_stop_now(&mut stop) => "told to stop now",
     };
     tracing::info!("drain ended: {outcome}");
-    // SIGTERM and the grace period, unless there is no time left; then SIGKILL.
     if *stop.borrow() < Stop::Now {
         server.close(false);
         tokio::select! {
             () = all_ended(&mut connections) => {}
             () = sleep(server.kill_grace) => {}
-            _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
+            () = told_to_stop_now(&mut stop) => {}
         }
     }
     server.close(true);
-    let _ = timeout(CLEAN_UP, all_ended(&mut connections)).await;
-    // Whoever still reads an answer is cut off; that lets go of the invocations that write to them.
+    let end = Instant::now() + CLEAN_UP;
+    // Half of the time for answers on their way; the other half is for the invocations that wrote to those who do
+    // not read, and are let go of when their connections are cut.
+    let _ = timeout_at(end - CLEAN_UP / 2, all_ended(&mut connections)).await;
     connections.shutdown().await;
-    metrics.abort();
     let workers = server.workers.clone();
-    let quiet = tokio::task::spawn_blocking(move || workers.wait_until_quiet(CLEAN_UP)).await;
+    let rest = end.saturating_duration_since(Instant::now());
+    let quiet = tokio::task::spawn_blocking(move || workers.wait_until_quiet(rest)).await;
     if !quiet.unwrap_or(false) {
         tracing::error!("an invocation did not end; its workspace is removed at the next start");
     }
 }
 
-async fn told_to_drain(draining: &mut watch::Receiver<bool>) {
+async fn told_to_stop_now(stop: &mut watch::Receiver<Stop>) {
+    if stop.wait_for(|stop| *stop == Stop::Now).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn told_to_drain(phase: &mut watch::Receiver<Phase>) {
     // The sender outlives every connection. The value itself, behind a lock, is not held across an await.
-    let _ = draining.wait_for(|draining| *draining).await;
+    let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
 }
 
 async fn all_ended(connections: &mut JoinSet<()>) {
@@ -147,13 +196,13 @@ async fn until_stopped(server: &Server, mut stop: watch::Receiver<Stop>) {
     if stop.wait_for(|stop| *stop > Stop::No).await.is_err() {
         std::future::pending::<()>().await;
     }
-    server.stopping.store(true, Ordering::Relaxed);
+    server.enter(Phase::Leaving);
     if !server.shutdown_delay.is_zero() {
         let seconds = server.shutdown_delay.as_secs_f64();
         tracing::info!(seconds, "told to stop; still accepting for a while");
         tokio::select! {
             () = sleep(server.shutdown_delay) => {}
-            _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
+            () = told_to_stop_now(&mut stop) => {}
         }
     }
 }
@@ -168,25 +217,26 @@ async fn accept_failed(error: &io::Error) {
 }
 
 /// Serves one connection to its end.
-async fn connection(server: Arc<Server>, stream: TcpStream, mut draining: watch::Receiver<bool>) {
-    // Answers are written whole; waiting to fill a packet would only delay them.
-    let _ = stream.set_nodelay(true);
+async fn connection(server: Arc<Server>, stream: TcpStream) {
+    let mut phase = server.phase.subscribe();
     let is_http2 = tokio::select! {
         is_http2 = timeout(HEAD_TIMEOUT, speaks_http2(&stream)) => match is_http2 {
             Ok(Some(is_http2)) => is_http2,
             // Gone, or silent.
             Ok(None) | Err(_) => return,
         },
-        () = told_to_drain(&mut draining) => return,
+        () = told_to_drain(&mut phase) => return,
     };
-    let busy = Arc::new(AtomicUsize::new(0));
+    let link = Arc::new(Link::new(stream, server.send_timeout));
     let service = {
-        let busy = Arc::clone(&busy);
-        service_fn(move |request: Request<Incoming>| handler::handle(Arc::clone(&server), Arc::clone(&busy), request))
+        let link = Arc::clone(&link);
+        service_fn(move |request: Request<Incoming>| {
+            // At once, not when the future is looked at: the gate may have let the next request through by then.
+            let refusal = link.take_refusal();
+            handler::handle(Arc::clone(&server), Arc::clone(&link), refusal, request)
+        })
     };
-    let blocked = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(Stream::new(stream, &blocked));
-    let is_busy = || busy.load(Ordering::Relaxed) > 0 || blocked.load(Ordering::Relaxed);
+    let is_busy = || link.is_busy();
     if is_http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -194,16 +244,16 @@ async fn connection(server: Arc<Server>, stream: TcpStream, mut draining: watch:
             .max_header_list_size(MAX_HEADER_LIST)
             // Who has vanished without a word does not answer: hyper has no other limit for a silent connection.
             .keep_alive_interval(HEAD_TIMEOUT)
-            .serve_connection(io, service);
-        follow(connection, http2::Connection::graceful_shutdown, is_busy, draining).await;
+            .serve_connection(TokioIo::new(Stream::http2(&link)), service);
+        follow(connection, http2::Connection::graceful_shutdown, is_busy, phase).await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(READ_BUFFER)
             .max_headers(MAX_HEADERS)
-            .serve_connection(io, service);
-        follow(connection, http1::Connection::graceful_shutdown, is_busy, draining).await;
+            .serve_connection(TokioIo::new(Stream::http1(&link)), service);
+        follow(connection, http1::Connection::graceful_shutdown, is_busy, phase).await;
     }
 }
 
@@ -233,7 +283,7 @@ async fn follow<C, E>(
     connection: C,
     graceful_shutdown: impl Fn(std::pin::Pin<&mut C>),
     is_busy: impl Fn() -> bool,
-    mut draining: watch::Receiver<bool>,
+    mut phase: watch::Receiver<Phase>,
 ) where
     C: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
@@ -241,7 +291,7 @@ async fn follow<C, E>(
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,
-        () = told_to_drain(&mut draining) => {
+        () = told_to_drain(&mut phase) => {
             graceful_shutdown(connection.as_mut());
             if is_busy() {
                 connection.await

@@ -12,7 +12,7 @@ use hyper::{
 };
 use serde::Serialize;
 
-use super::{Server, handler::RETRY_AFTER, metrics};
+use super::{Phase, Server, handler::RETRY_AFTER, metrics};
 use crate::{
     config::{self, Config},
     invocation::Outcome,
@@ -48,6 +48,11 @@ impl Totals {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// An invocation that bandog itself broke off.
+    pub(super) fn count_broken(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A body that did not arrive.
     pub(super) fn count_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
@@ -76,6 +81,7 @@ pub(super) struct Limits {
     max_output: u64,
     nice: Option<i32>,
     sandbox: bool,
+    send_timeout_seconds: Option<f64>,
 }
 
 impl Limits {
@@ -97,6 +103,7 @@ impl Limits {
             max_output: limits.max_output.unwrap_or(0),
             nice: limits.nice,
             sandbox: limits.sandbox,
+            send_timeout_seconds: seconds(config.send_timeout),
         }
     }
 }
@@ -134,7 +141,7 @@ pub(super) fn is_admin(path: &str) -> bool {
 #[expect(clippy::result_large_err, reason = "the answer to the request, and made once for it")]
 pub(super) fn page(server: &Server, path: &str) -> Result<Page, Problem> {
     match path {
-        "/_/health" | "/_/ready" if server.is_stopping() => Err(draining()),
+        "/_/health" | "/_/ready" if server.is(Phase::Leaving) => Err(draining()),
         "/_/ready" if server.admission.is_full() => {
             let detail = "every place and every place in the queue is taken";
             Err(Problem::new(Slug::TooManyRequests, detail).retry_after(RETRY_AFTER))
@@ -188,8 +195,8 @@ fn status(server: &Server) -> Page {
         service: server.service.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: server.started.elapsed().as_secs_f64(),
-        ready: !server.is_stopping() && !server.admission.is_full(),
-        draining: server.is_stopping(),
+        ready: !server.is(Phase::Leaving) && !server.admission.is_full(),
+        draining: server.is(Phase::Leaving),
         in_flight: server.running.count(),
         queued: server.admission.queued(),
         workspaces: server.function.workspaces().open_workspaces(),

@@ -20,6 +20,14 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// What went wrong, in one word: the end of the problem's `type`, and the value of `X-Bandog-Error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Slug {
+    /// The request is malformed, or could be read in two ways.
+    BadRequest,
+    /// The request's target is longer than any can be.
+    TargetTooLong,
+    /// An `Expect` other than `100-continue`.
+    ExpectationFailed,
+    /// Not HTTP/1.0, 1.1 or 2.
+    VersionNotSupported,
     /// The body is not what its `Content-Type` says, or neither JSON nor base64.
     BadInput,
     /// The client took longer than `--read-timeout` to send the body. Not 408: clients repeat those.
@@ -76,7 +84,11 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
+        Self::BadRequest,
+        Self::TargetTooLong,
+        Self::ExpectationFailed,
+        Self::VersionNotSupported,
         Self::BadInput,
         Self::BodyTimeout,
         Self::BodyIncomplete,
@@ -108,6 +120,10 @@ impl Slug {
     /// The word, the status and the title, which is the same for every occurrence (RFC 9457 §3.1.4).
     fn row(self) -> (&'static str, u16, &'static str) {
         match self {
+            Self::BadRequest => ("bad-request", 400, "This is not a proper request"),
+            Self::TargetTooLong => ("target-too-long", 414, "The target is too long"),
+            Self::ExpectationFailed => ("expectation-failed", 417, "What is expected can't be done"),
+            Self::VersionNotSupported => ("version-not-supported", 505, "This version of HTTP is not spoken"),
             Self::BadInput => ("bad-input", 400, "The body can't be decoded"),
             Self::BodyTimeout => ("body-timeout", 400, "The body did not arrive in time"),
             Self::BodyIncomplete => ("body-incomplete", 400, "The body ended too early"),

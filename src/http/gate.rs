@@ -1,0 +1,187 @@
+//! What is let through to hyper of the bytes that an HTTP/1 client sends: heads whose meaning is beyond doubt, and the
+//! bodies that belong to them.
+//!
+//! hyper takes what it can make sense of: a request with both lengths, with two equal ones, without a `Host`. Where
+//! it cannot, it answers with a bare status that is in nobody's log. Here a head is looked at before hyper sees it, by
+//! the same parser (httparse) and by stricter rules: what two programs on the way could read in two ways is refused.
+//! In the place of a refused head hyper gets one of our own, which the listener answers with what was wrong, in its turn
+//! and like any other request; nothing that follows is read.
+//!
+//! What it is not: a parser of bodies. It follows them only to know where the next head begins.
+
+mod chunks;
+mod head;
+
+use tokio::io::ReadBuf;
+
+pub(super) use self::head::Refusal;
+use self::{
+    chunks::{Chunks, Malformed},
+    head::{Framing, Parsed},
+};
+
+/// What hyper gets in the place of a refused head. The method and the target stand for those that nobody knows.
+const STAND_IN: &[u8] = b"- * HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n";
+
+/// The gate of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// Bytes that have arrived and were not let through yet.
+    pending: Vec<u8>,
+    /// How many of them were there when they were last taken for a head.
+    looked_at: usize,
+    /// How many of them have been searched for an empty line.
+    searched: usize,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// Before the end of a head.
+    #[default]
+    Head,
+    /// The head is good (or the stand-in), and this much of it has to be let through; the body follows.
+    Passing { left: usize, then: Body },
+    /// Within a body.
+    Body(Body),
+}
+
+/// What belongs to a head.
+#[derive(Debug)]
+enum Body {
+    Length(u64),
+    Chunked(Chunks),
+    /// Nothing more of this connection is read.
+    Shut,
+}
+
+impl Gate {
+    /// Whether what is read next begins or continues a head, and so is to be given to [`Gate::push`].
+    pub(super) fn wants_head(&self) -> bool {
+        matches!(self.state, State::Head)
+    }
+
+    /// Whether a head was refused: nothing more is to be read.
+    pub(super) fn is_shut(&self) -> bool {
+        matches!(self.state, State::Body(Body::Shut) | State::Passing { then: Body::Shut, .. })
+    }
+
+    /// Whether something has come that was not let through, or is to come for a body that has begun: what a client may
+    /// still be sending when its connection ends.
+    pub(super) fn is_unfinished(&self) -> bool {
+        !self.pending.is_empty() || !self.wants_head()
+    }
+
+    /// Adds what has been read of a head.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+    }
+
+    /// Lets through what may pass of what has arrived; what is wrong if the head is refused. Nothing is let through
+    /// before the whole of a head is there, and never two heads at once.
+    pub(super) fn pass(&mut self, into: &mut ReadBuf<'_>) -> Result<Option<Refusal>, Malformed> {
+        let refusal = self.look();
+        match &mut self.state {
+            State::Head | State::Body(Body::Shut) => {}
+            State::Passing { left, .. } => {
+                let count = self.pending.len().min(*left).min(into.remaining());
+                into.put_slice(&self.pending[..count]);
+                *left -= count;
+                let is_over = *left == 0;
+                self.let_go(count);
+                if is_over {
+                    self.enter_body();
+                }
+            }
+            State::Body(body) => {
+                let count = self.pending.len().min(into.remaining());
+                let (kept, is_over) = follow(body, &self.pending[..count])?;
+                into.put_slice(&self.pending[..kept]);
+                self.let_go(kept);
+                if is_over {
+                    self.state = State::Head;
+                }
+            }
+        }
+        Ok(refusal)
+    }
+
+    /// Follows a part of a body that was read past the gate; what is behind the end of the body is kept back.
+    pub(super) fn follow(&mut self, read: &mut ReadBuf<'_>, before: usize) -> Result<(), Malformed> {
+        let State::Body(body) = &mut self.state else { return Ok(()) };
+        let (kept, is_over) = follow(body, &read.filled()[before..])?;
+        self.pending.extend_from_slice(&read.filled()[before + kept..]);
+        read.set_filled(before + kept);
+        if is_over {
+            self.state = State::Head;
+        }
+        Ok(())
+    }
+
+    /// Takes what is pending for a head, if that is worth it.
+    fn look(&mut self) -> Option<Refusal> {
+        if !self.wants_head() || self.pending.is_empty() || !self.is_worth_a_look() {
+            return None;
+        }
+        self.looked_at = self.pending.len();
+        match head::parse(&self.pending) {
+            Ok(Parsed::Partial) => None,
+            Ok(Parsed::Whole { length, framing }) => {
+                let then = match framing {
+                    Framing::Length(length) => Body::Length(length),
+                    Framing::Chunked => Body::Chunked(Chunks::default()),
+                };
+                self.state = State::Passing { left: length, then };
+                None
+            }
+            Err(refusal) => {
+                self.pending = STAND_IN.to_vec();
+                self.state = State::Passing { left: STAND_IN.len(), then: Body::Shut };
+                Some(refusal)
+            }
+        }
+    }
+
+    /// At the first bytes, since what is no HTTP at all shows there; at an empty line; and whenever as much again has
+    /// come, so that a head that comes byte by byte costs no more than twice its size.
+    fn is_worth_a_look(&mut self) -> bool {
+        let unseen = self.searched.saturating_sub(3);
+        self.searched = self.pending.len();
+        self.pending.len() >= 2 * self.looked_at
+            || self.pending[unseen..].windows(2).any(|pair| pair == b"\n\n" || pair == b"\n\r")
+    }
+
+    fn let_go(&mut self, count: usize) {
+        (self.looked_at, self.searched) = (0, 0);
+        if count == self.pending.len() {
+            // A connection that waits for its next request costs no memory.
+            self.pending = Vec::new();
+        } else {
+            self.pending.drain(..count);
+        }
+    }
+
+    fn enter_body(&mut self) {
+        self.state = match std::mem::take(&mut self.state) {
+            State::Passing { then: Body::Length(0), .. } => State::Head,
+            State::Passing { then, .. } => State::Body(then),
+            other => other,
+        };
+    }
+}
+
+/// How many of these bytes are of the body, and whether it ends with them.
+fn follow(body: &mut Body, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
+    match body {
+        Body::Length(left) => {
+            let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+            *left -= count as u64;
+            Ok((count, *left == 0))
+        }
+        Body::Chunked(chunks) => chunks.follow(bytes),
+        Body::Shut => Ok((0, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

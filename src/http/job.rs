@@ -1,0 +1,92 @@
+//! An invocation on the thread it runs on, from the network side's hands back into them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::{runtime::Handle, sync::oneshot};
+
+use super::{
+    Entry, Server,
+    admission::Place,
+    bridge::{Answer, Incoming, Port},
+};
+use crate::{
+    intake::Source,
+    invocation::{Call, Function, Outcome},
+    process::{Cancel, Exit, signal_name},
+    reply::{
+        self, Accept, Broken, Delivered,
+        problem::{self, Slug},
+    },
+};
+
+/// What [`reply::deliver`] does.
+pub(super) type Deliver =
+    fn(&Function, &Call, &mut dyn Source, &Cancel, &Accept, Option<&str>, &mut dyn reply::Port) -> Delivered;
+
+/// An invocation on its way to a thread. Dropped there, whatever happens.
+pub(super) struct Job {
+    pub(super) call: Call,
+    pub(super) accept: Accept,
+    pub(super) incoming: Incoming,
+    pub(super) cancel: Cancel,
+    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) runtime: Handle,
+    pub(super) place: Place,
+    pub(super) entry: Entry,
+}
+
+impl Job {
+    /// The life of the invocation. A panic in it ends this one only: what it held is dropped, and the network side,
+    /// which hears nothing more, answers that bandog failed, or breaks the answer off.
+    pub(super) fn run(self) {
+        let Self { call, accept, mut incoming, cancel, answer, runtime, place, entry } = self;
+        let server = &entry.server;
+        let mut port = Port::new(answer, server.send_timeout.map(|limit| (limit, runtime)));
+        let service = server.service.as_deref();
+        let delivered = catch_unwind(AssertUnwindSafe(|| {
+            (server.deliver)(&server.function, &call, &mut incoming, &cancel, &accept, service, &mut port)
+        }));
+        let Ok(mut delivered) = delivered else {
+            tracing::error!(call_id = call.id, "the invocation panicked; this is a bug in bandog, please report it");
+            server.totals.count_broken();
+            server.metrics.outcomes.with_label_values(&[Slug::Internal.as_str()]).inc();
+            server.metrics.exits.with_label_values(&["none"]).inc();
+            // The place first: whoever has the answer finds it free.
+            drop((place, entry));
+            return;
+        };
+        server.count(&delivered.finished.outcome);
+        // In this order whoever has the whole answer finds nothing left: the workspace removed, the place given back,
+        // and only then the end of the body.
+        delivered.finished.remove_workspace();
+        drop((place, entry));
+        match delivered.sent {
+            Ok(()) => port.finish(),
+            Err(Broken::Gone(_)) => {
+                tracing::debug!(call_id = call.id, "the client went away before the end of the answer");
+            }
+            // Dropping the port without an end breaks the connection.
+            Err(error) => tracing::error!(call_id = call.id, "the answer was broken off: {error}"),
+        }
+    }
+}
+
+impl Server {
+    fn count(&self, outcome: &Outcome) {
+        self.totals.count(outcome);
+        let word = problem::slug(outcome).map_or("done", Slug::as_str);
+        self.metrics.outcomes.with_label_values(&[word]).inc();
+        let exit = match outcome {
+            Outcome::Done { report, .. } | Outcome::Failed { report, .. } | Outcome::TimedOut { report, .. } => {
+                report.exit
+            }
+            Outcome::Cancelled { report, .. } => report.as_ref().and_then(|report| report.exit),
+            Outcome::Refused(_) => None,
+        };
+        match exit {
+            None => self.metrics.exits.with_label_values(&["none"]).inc(),
+            Some(Exit::Code(code)) => self.metrics.exits.with_label_values(&[code.to_string().as_str()]).inc(),
+            Some(Exit::Signal(signal)) => self.metrics.exits.with_label_values(&[signal_name(signal)]).inc(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! One connection, as its requests see it: whether the client is still there, and what becomes of the socket.
+
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use rustix::net::sockopt::set_socket_linger;
+use tokio::{
+    io::Interest,
+    net::TcpStream,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::gate::Refusal;
+
+/// Between two looks at a client that hyper does not look at.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// A connection. Everything that touches it is on the network thread, so that no lock of it is ever waited for.
+#[derive(Debug)]
+pub(super) struct Link {
+    socket: Mutex<TcpStream>,
+    /// Exchanges under way.
+    busy: AtomicUsize,
+    /// The last write found no room, and hyper waits with the rest. hyper lets go of an answer's body when it has the
+    /// last piece in its own buffer: only here can be seen that a slow reader has yet to take it.
+    blocked: AtomicBool,
+    /// An answer is under way whose end is the end of the connection.
+    endless: AtomicBool,
+    /// Why the request that comes next is not one.
+    refusal: Mutex<Option<Refusal>>,
+    /// How long the client may take nothing of what is sent (`--send-timeout`).
+    pub(super) send_timeout: Option<Duration>,
+}
+
+impl Link {
+    pub(super) fn new(socket: TcpStream, send_timeout: Option<Duration>) -> Self {
+        Self {
+            socket: Mutex::new(socket),
+            busy: AtomicUsize::new(0),
+            blocked: AtomicBool::new(false),
+            endless: AtomicBool::new(false),
+            refusal: Mutex::new(None),
+            send_timeout,
+        }
+    }
+
+    /// Does something with the socket.
+    pub(super) fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> T) -> T {
+        act(Pin::new(&mut lock(&self.socket)))
+    }
+
+    /// An exchange begins; it ends with [`Link::leave`].
+    pub(super) fn enter(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn leave(&self) {
+        self.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether the client is owed something.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0 || self.blocked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// What comes next is refused.
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        *lock(&self.refusal) = Some(refusal);
+    }
+
+    /// Why the request that has just come is not one, if it is not.
+    pub(super) fn take_refusal(&self) -> Option<Refusal> {
+        lock(&self.refusal).take()
+    }
+
+    /// From here on the connection ends with a reset, whatever ends it, but for [`Link::end_is_the_end`]: the end of
+    /// the connection is the end of the answer, and a short one must not look whole.
+    pub(super) fn end_is_not_the_end(&self) {
+        if self.with(|socket| set_socket_linger(&*socket, Some(Duration::ZERO))).is_ok() {
+            self.endless.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// All has been written.
+    pub(super) fn end_is_the_end(&self) -> io::Result<()> {
+        if self.endless.swap(false, Ordering::Relaxed) {
+            self.with(|socket| set_socket_linger(&*socket, None))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the client has hung up, also if what it sent before has not been read. hyper sees it only when it
+    /// reads. Costs no system call: epoll(7) has said so.
+    fn is_gone(&self) -> bool {
+        let socket = lock(&self.socket);
+        let look = pin!(socket.ready(Interest::READABLE));
+        match look.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
+    }
+
+    /// Waits until the client has hung up.
+    pub(super) async fn gone(&self) {
+        let mut glances = interval(GLANCE);
+        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.is_gone() {
+            glances.tick().await;
+        }
+    }
+}
+
+/// A poisoned lock guards state that every holder leaves whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
