@@ -59,6 +59,7 @@ pub struct Server {
     totals: probe::Totals,
     started: Instant,
     phase: watch::Sender<Phase>,
+    glances: link::Glances,
     /// Runs an invocation and answers; a test may have another way.
     deliver: job::Deliver,
 }
@@ -101,6 +102,7 @@ impl Server {
             totals: probe::Totals::default(),
             started: Instant::now(),
             phase: watch::Sender::new(Phase::Serving),
+            glances: link::Glances::default(),
             deliver: crate::reply::deliver,
         })
     }

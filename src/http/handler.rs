@@ -78,7 +78,7 @@ pub(super) async fn handle(
             biased;
             answer = route(&server, parts, &mut body, &mut exchange) => answer,
             // Dropping the other one takes back everything: the turn in the queue, the function that runs.
-            () = link.gone() => Err(gone()),
+            () = link.gone(&server.glances) => Err(gone()),
         }
     };
     let (head, body) = match answer {

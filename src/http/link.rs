@@ -12,16 +12,38 @@ use std::{
 };
 
 use rustix::net::sockopt::set_socket_linger;
-use tokio::{
-    io::Interest,
-    net::TcpStream,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::{io::Interest, net::TcpStream, sync::Notify, time::sleep};
 
 use super::gate::Refusal;
 
 /// Between two looks at a client that hyper does not look at.
 const GLANCE: Duration = Duration::from_millis(250);
+
+/// Tells everybody who waits on a client that it is time to look. One timer for all of them: each new one costs the
+/// network thread two system calls.
+#[derive(Debug, Default)]
+pub(super) struct Glances {
+    /// Somebody waits.
+    wanted: Notify,
+    time: Notify,
+}
+
+impl Glances {
+    /// Tells the time, for as long as somebody asks for it.
+    pub(super) async fn tell(&self) {
+        loop {
+            self.wanted.notified().await;
+            sleep(GLANCE).await;
+            self.time.notify_waiters();
+        }
+    }
+
+    async fn next(&self) {
+        let time = self.time.notified();
+        self.wanted.notify_one();
+        time.await;
+    }
+}
 
 /// A connection. Everything that touches it is on the network thread, so that no lock of it is ever waited for.
 #[derive(Debug)]
@@ -113,12 +135,13 @@ impl Link {
         }
     }
 
-    /// Waits until the client has hung up.
-    pub(super) async fn gone(&self) {
-        let mut glances = interval(GLANCE);
-        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while !self.is_gone() {
-            glances.tick().await;
+    /// Waits until the client has hung up. A client that has just done so may still get an answer that is quick.
+    pub(super) async fn gone(&self, glances: &Glances) {
+        loop {
+            glances.next().await;
+            if self.is_gone() {
+                return;
+            }
         }
     }
 }

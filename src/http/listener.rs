@@ -111,10 +111,15 @@ pub async fn serve(
     set_send_timeout(&listener, server.send_timeout);
     let mut connections = JoinSet::new();
     let metrics = tokio::spawn(serve_metrics(Arc::clone(&server), metrics));
+    let glances = tokio::spawn({
+        let server = Arc::clone(&server);
+        async move { server.glances.tell().await }
+    });
     accept(&server, &listener, &mut connections, stop.clone()).await;
     // From here on the kernel refuses connections.
     drop(listener);
     drain(&server, connections, stop).await;
+    glances.abort();
     metrics.abort();
 }
 

@@ -374,3 +374,72 @@ fn a_thousand_open_connections_do_not_slow_a_refusal() {
     server.give("go");
     drop(held);
 }
+
+/// How many calls a second are answered with 200 while `meanwhile` goes on: four clients for two places and two turns.
+fn throughput(server: &Server, meanwhile: impl FnOnce()) -> f64 {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    let (stop, done) = (AtomicBool::new(false), AtomicU32::new(0));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut wire = server.connect();
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = server.post(encode("work")).send_on(&mut wire);
+                    if answer.status == 200 {
+                        assert_eq!(answer.text(), "work");
+                        done.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        // One of the others was quicker.
+                        answer.problem(429);
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                }
+            });
+        }
+        meanwhile();
+        stop.store(true, Ordering::Relaxed);
+    });
+    f64::from(done.into_inner()) / begun.elapsed().as_secs_f64()
+}
+
+#[test]
+fn two_thousand_refusals_leave_the_accepted_work_its_speed() {
+    let server = serve(function("echo.sh")).quiet().args(["--max-inflight", "2", "--max-queue", "2"]).start();
+    let alone = throughput(&server, || std::thread::sleep(Duration::from_secs(2)));
+    let mut refused = 0;
+    let beside = throughput(&server, || {
+        for _ in 0..2000 {
+            let answer = server.post(encode("work")).send();
+            if answer.status != 200 {
+                answer.problem(429);
+                refused += 1;
+            }
+        }
+    });
+    // The promise is nine tenths; the clients of this test take their part of the same processors.
+    assert!(beside > alone / 4.0, "{beside:.0} a second beside {refused} refusals, {alone:.0} without");
+    assert!(refused > 500, "only {refused} were refused");
+}
+
+#[test]
+fn the_end_keeps_to_its_bounds_for_the_deaf_on_either_side() {
+    let flags = ["--drain-timeout", "1s", "--kill-grace", "1s", "--send-timeout", "0"];
+    let mut server = serve_command(
+        "if [ \"$CALL_ID\" = deaf ]; then trap '' TERM; : >\"$SCRATCH/deaf\"; while :; do sleep 1; done; fi; \
+         truncate -s 100000000 \"$TMP_OUTPUT_DIR/large\"",
+    )
+    .quiet()
+    .args(flags)
+    .start();
+    let _function = sent(&server, server.get("/").header("X-Call-Id", "deaf").head());
+    server.sign("deaf");
+    let mut reader = sent(&server, server.get("/").head());
+    reader.read_exact(&mut [0; 12]).expect("the beginning of the answer");
+    server.signal(rustix::process::Signal::TERM);
+    let (status, took) = server.end();
+    assert_eq!(status.code(), Some(0), "{server}");
+    // A second each, a second for all to clean up, and two for a machine that is busy.
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+    server.check_nothing_is_left();
+}
