@@ -282,6 +282,15 @@ fn an_early_answer_reaches_a_client_that_is_still_sending() {
         let answer = wire.answer();
         answer.problem(status);
         assert_eq!(answer.wants("connection"), "close", "{answer}");
+        // What is sent after the answer is taken too, for a while: a reset could overtake the answer.
+        let mut wire = server.connect();
+        wire.write(head.as_bytes());
+        wire.write(&body[..10_000]);
+        wire.answer().problem(status);
+        for piece in body[..100_000].chunks(5000) {
+            wire.write(piece);
+        }
+        assert!(!wire.is_refused(), "the connection was reset");
     }
     server.is_clean();
 }
