@@ -122,7 +122,12 @@ impl Root {
     pub fn workspace(self: &Arc<Self>) -> io::Result<Workspace> {
         self.make().map_err(|error| {
             let place = self.path.display();
-            let text = format!("cannot make a directory in {place}: {error}; make room there, or set --workspace");
+            let next = match error.kind() {
+                io::ErrorKind::NotFound => "it was removed; make it again and restart bandog, or set --workspace",
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, or set --workspace",
+                _ => "see to it that this is possible, or set --workspace",
+            };
+            let text = format!("cannot make a directory in {place}: {error}; {next}");
             io::Error::new(error.kind(), text)
         })
     }

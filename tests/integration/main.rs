@@ -24,3 +24,5 @@ mod readme;
 mod sandbox;
 mod security;
 mod wire;
+mod workspace_attacks;
+mod workspace_faults;

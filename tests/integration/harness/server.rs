@@ -41,7 +41,7 @@ pub(crate) struct Builder {
     stderr: Option<OwnedFd>,
     own_workspace: bool,
     /// A shell that bandog replaces: what it was started with that bandog must not hand down.
-    before: Option<&'static str>,
+    before: Option<String>,
     /// Whether it is PID 1 of a process namespace of its own, as in a container.
     init: bool,
     home: tempfile::TempDir,
@@ -111,8 +111,8 @@ impl Builder {
     }
 
     /// Runs a shell command in the process that then becomes bandog.
-    pub(crate) fn after_command(mut self, command: &'static str) -> Self {
-        self.before = Some(command);
+    pub(crate) fn after_command(mut self, command: impl Into<String>) -> Self {
+        self.before = Some(command.into());
         self
     }
 
@@ -130,7 +130,7 @@ impl Builder {
     }
 
     /// Where workspaces are made.
-    fn workspace(&self) -> PathBuf {
+    pub(crate) fn workspace(&self) -> PathBuf {
         self.home.path().join("workspace")
     }
 
@@ -139,7 +139,7 @@ impl Builder {
         let stderr = fs::File::create(self.home.path().join("stderr")).expect("a file for stderr");
         let stderr = self.stderr.take().unwrap_or_else(|| stderr.into());
         let stdout = fs::File::create(self.home.path().join("stdout")).expect("a file for stdout");
-        let mut command = match self.before {
+        let mut command = match &self.before {
             None if self.init => {
                 let mut unshare = std::process::Command::new("unshare");
                 unshare.args(super::INIT).arg(BINARY);
