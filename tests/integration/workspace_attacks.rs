@@ -136,7 +136,7 @@ fn output_of(server: &Server) -> Option<PathBuf> {
 #[test]
 fn a_file_that_becomes_a_link_while_it_is_read_is_not_followed() {
     let outside = Outside::new();
-    let command = r#"cd "$TMP_OUTPUT_DIR"; for i in 0 1 2 3 4 5 6 7 8 9; do head -c 300000 /dev/zero >"a$i"; mkdir "d$i"; : >"d$i/precious"; done"#;
+    let command = r#"cd "$TMP_OUTPUT_DIR"; for i in 5 6 7 8 9; do head -c 300000 /dev/zero >"a$i"; mkdir "d$i"; : >"d$i/precious"; done"#;
     let server = serve_command(command).quiet().start();
     let over = AtomicBool::new(false);
     let (mut whole, mut swapped) = (0, 0);
@@ -161,7 +161,7 @@ fn a_file_that_becomes_a_link_while_it_is_read_is_not_followed() {
             }
             swaps
         });
-        for round in 0..60 {
+        for round in 0..30 {
             let accept = ["application/octet-stream", "application/json", "*/*"][round % 3];
             let answer = server.get("/").accept(accept).send();
             // Broken off, a failure, or an answer without what was swapped in time.
