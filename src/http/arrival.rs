@@ -1,6 +1,9 @@
 //! The body of a request on its way in: how long it may take, and what has come of it before anything is asked for it.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -40,14 +43,22 @@ pub(super) struct Arrival<'a> {
     first: BytesMut,
     /// Nothing more comes.
     is_whole: bool,
+    /// The same, for who outlives this: more is to come.
+    due: &'a AtomicBool,
 }
 
 impl<'a> Arrival<'a> {
-    /// `limit` for all of it, from now on.
-    pub(super) fn new(body: RequestBody, limit: Option<Duration>, metrics: &'a Metrics) -> Self {
+    /// `limit` for all of it, from now on. `due` is true while more is to come.
+    pub(super) fn new(body: RequestBody, limit: Option<Duration>, metrics: &'a Metrics, due: &'a AtomicBool) -> Self {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let is_whole = body.is_end_stream();
-        Self { body, metrics, deadline, first: BytesMut::new(), is_whole }
+        let mut arrival = Self { body, metrics, deadline, first: BytesMut::new(), is_whole: false, due };
+        arrival.note(arrival.body.is_end_stream());
+        arrival
+    }
+
+    fn note(&mut self, is_whole: bool) {
+        self.is_whole = is_whole;
+        self.due.store(!is_whole, Ordering::Relaxed);
     }
 
     /// Whether nothing more comes.
@@ -107,7 +118,7 @@ impl<'a> Arrival<'a> {
             };
             match frame.map_err(|_| Interrupted::TimedOut)? {
                 None => {
-                    self.is_whole = true;
+                    self.note(true);
                     return Ok(None);
                 }
                 Some(Err(_)) => return Err(Interrupted::Gone),
@@ -115,7 +126,7 @@ impl<'a> Arrival<'a> {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => {
                         self.metrics.received.inc_by(data.len() as u64);
-                        self.is_whole = self.body.is_end_stream();
+                        self.note(self.body.is_end_stream());
                         return Ok(Some(data));
                     }
                     _ => {}

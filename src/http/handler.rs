@@ -1,7 +1,14 @@
 //! One request, from its head to the answer's: checks that need only the head, a place, the body to the invocation,
 //! the answer back.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http_body_util::BodyExt as _;
 use hyper::{
@@ -70,15 +77,15 @@ pub(super) async fn handle(
     let mut exchange = Exchange::begin(&server, &link, &request);
     let (version, is_small) = (request.version(), has_small_body(&request));
     let (parts, body) = request.into_parts();
-    let mut body = Some(body);
+    let (mut body, due) = (Some(body), AtomicBool::new(false));
     let answer = if let Some(refusal) = refusal {
         Err(closing(Problem::new(refusal.slug, refusal.detail)))
     } else {
         tokio::select! {
             biased;
-            answer = route(&server, parts, &mut body, &mut exchange) => answer,
+            answer = route(&server, parts, &mut body, &due, &mut exchange) => answer,
             // Dropping the other one takes back everything: the turn in the queue, the function that runs.
-            () = link.gone(&server.glances) => Err(gone()),
+            () = link.gone(&server.glances) => Err(gone(due.load(Ordering::Relaxed))),
         }
     };
     let (head, body) = match answer {
@@ -151,6 +158,7 @@ async fn route(
     server: &Arc<Server>,
     parts: Parts,
     body: &mut Option<RequestBody>,
+    due: &AtomicBool,
     exchange: &mut Exchange,
 ) -> Result<Answer, Problem> {
     let path = parts.uri.path();
@@ -175,8 +183,8 @@ async fn route(
     if server.admission.is_full() {
         return Err(turned_away(server, Refusal::Full));
     }
-    let Some(body) = body.take() else { return Err(gone()) };
-    let mut arrival = Arrival::new(body, server.read_timeout, &server.metrics);
+    let Some(body) = body.take() else { return Err(gone(false)) };
+    let mut arrival = Arrival::new(body, server.read_timeout, &server.metrics, due);
     let place = admit(server, &mut arrival, expects(&parts.headers)).await?;
     if server.is(Phase::Closing) {
         return Err(probe::draining());
@@ -326,8 +334,12 @@ fn closing(problem: Problem) -> Problem {
     problem.header(CONNECTION, HeaderValue::from_static("close"))
 }
 
-/// The client has hung up. Nobody will read this; the access log tells it from an answer.
-fn gone() -> Problem {
+/// The client has hung up. Nobody will read this, but who closed the sending half only, in the middle of a body; the
+/// access log tells the other case from an answer.
+fn gone(in_body: bool) -> Problem {
+    if in_body {
+        return refused(IntakeError::Source(SourceError::Gone));
+    }
     closing(Problem::new(Slug::ClientGone, "the client went away"))
 }
 

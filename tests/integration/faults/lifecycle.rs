@@ -98,19 +98,21 @@ fn f16_idle_it_ends_at_once_whatever_the_watchdogs_variables_say() {
 fn f17_a_signal_drops_nothing_that_was_taken() {
     let flags = ["--max-inflight", "2", "--max-queue", "1"];
     let mut server = serve(function("hold.sh")).quiet().args(flags).start();
-    let begin = |id: &str, body: &[u8]| {
+    let begin = |id: &str, body: &str, sent: usize| {
         let mut wire = server.connect();
-        wire.write(&server.post("SGVsbG8=").header("X-Call-Id", id).head());
-        wire.write(body);
+        wire.write(&server.post(body).header("X-Call-Id", id).head());
+        wire.write(&body.as_bytes()[..sent]);
         wire
     };
-    let running = begin("running", b"SGVsbG8=");
+    let running = begin("running", "SGVsbG8=", 8);
     server.sign("started.running");
-    let mut sending = begin("sending", b"SGVs");
+    // Enough of it to have a place; the rest is to come.
+    let large = "SGVs".repeat(10_000);
+    let mut sending = begin("sending", &large, 30_000);
     eventually("two workspaces", || {
         (server.open().iter().filter(|path| !path.contains('/')).count() == 2).then_some(())
     });
-    let waiting = begin("waiting", b"SGVsbG8=");
+    let waiting = begin("waiting", "SGVsbG8=", 8);
     eventually("one in the queue", || (server.get("/_/status").send().json()["queued"] == 1).then_some(()));
     server.signal(Signal::TERM);
     // A connection that comes before the signal is heard is still taken, so that only a probe may be sent on it.
@@ -122,7 +124,7 @@ fn f17_a_signal_drops_nothing_that_was_taken() {
         }
     });
     assert!(server.ended().is_none(), "it waits for the functions");
-    sending.write(b"bG8=");
+    sending.write(&large.as_bytes()[30_000..]);
     server.sign("started.sending");
     server.give("go");
     for mut wire in [running, sending, waiting] {
