@@ -143,8 +143,14 @@ fn names_of_every_kind_come_back_with_their_contents() {
     names.sort_unstable();
     let archive = archive(&zipped(&tree_of(dir.path())));
     let entries = read_back(archive.path());
-    assert_eq!(entries.iter().map(|entry| entry.0.as_slice()).collect::<Vec<_>>(), names);
-    for (name, content) in entries {
+    // As they are, but for the two that would lead elsewhere on another system.
+    let stored = names.iter().map(|name| match *name {
+        b"back\\slash" => &b"back_slash"[..],
+        b"C:colon" => b"C_colon",
+        name => name,
+    });
+    assert_eq!(entries.iter().map(|entry| entry.0.as_slice()).collect::<Vec<_>>(), stored.collect::<Vec<_>>());
+    for ((_, content), name) in entries.into_iter().zip(names) {
         assert!(if name == b"empty" { content.is_empty() } else { content == name.repeat(3) });
     }
 }

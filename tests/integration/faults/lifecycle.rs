@@ -28,24 +28,20 @@ fn f10_no_header_lifts_the_timeout() {
     assert!(events.whole && events.text().contains("\"status\":504"), "{events}");
 }
 
-/// With the `HangUp` forgotten instead of handed to the body, in `handler::invoke`, each kept its place until the next
-/// sign of life could not be sent.
+/// With the `HangUp` forgotten instead of handed to the body, in `handler::invoke`, the sign of SIGTERM never came.
 #[test]
 fn f11_who_leaves_an_event_stream_gives_its_place_back() {
-    // Between two signs of life (`events::KEEP_ALIVE`) lie 15 seconds; a place is to be free long before.
-    const BOUND: Duration = Duration::from_secs(10);
     let server = serve(function("hold.sh")).args(["--max-inflight", "1"]).start();
     for id in ["a", "b", "c"] {
         let mut wire = server.connect();
         wire.write(&server.get("/").accept("text/event-stream").header("X-Call-Id", id).head());
+        // Only with the head sent is it the body whose end tells that the client is gone.
         wire.answer_head().wants("x-call-id");
         server.sign(&format!("started.{id}"));
         wire.leave();
-        let left = Instant::now();
         server.sign(&format!("term.{id}"));
         server.is_clean();
         eventually("the place is free", || (server.get("/_/ready").send().status == 200).then_some(()));
-        assert!(left.elapsed() < BOUND, "{id}: it took {:?}", left.elapsed());
     }
 }
 
