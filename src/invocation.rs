@@ -3,6 +3,7 @@
 //! Plain, blocking code: [`run`] makes the workspace, takes the body in, starts the process, follows it to its end,
 //! collects what it left, and says how it went. It knows neither HTTP nor the command line.
 
+mod bounds;
 mod journal;
 mod verdict;
 
@@ -20,13 +21,14 @@ use rustix::{
 };
 
 use crate::{
-    config::{self, Config, Confinement, Stdin},
+    config::{self, Config, Stdin},
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, Logs},
     output::{self, Directives, Output, Reader},
-    process::{self, Cancel, End, Ended, Exit, OutOfMemoryKills, Program, Rules, SpawnError, variable},
+    process::{self, Cancel, End, Ended, Exit, Program, Rules, SpawnError, variable},
     workspace::{Root, Workspace},
 };
+use bounds::Bounds;
 use journal::Journal;
 pub use process::{Cause, Pace};
 
@@ -35,10 +37,7 @@ pub use process::{Cause, Pace};
 pub struct Function {
     program: Program,
     rules: Rules,
-    limits: Confinement,
-    confinement: process::Confinement,
-    /// `None` where nobody counts them.
-    out_of_memory: Option<OutOfMemoryKills>,
+    bounds: Bounds,
     stdin: Stdin,
     /// What the function finds on its standard input under [`Stdin::Null`].
     empty_input: OwnedFd,
@@ -71,22 +70,11 @@ impl Function {
                 (command, Some(script))
             }
         };
-        let limits = config.confinement.clone();
+        let bounds = Bounds::new(&config.confinement)?;
         Ok(Self {
             program: Program::new(&command.program, &command.arguments, environment(config))?,
             rules: Rules { timeout: config.exec_timeout, grace: config.kill_grace },
-            confinement: process::Confinement::new(&process::Limits {
-                max_memory: limits.max_memory,
-                max_cpu_time: limits.max_cpu_time,
-                max_processes: limits.max_processes,
-                max_open_files: limits.max_open_files,
-                max_file: limits.max_output,
-                nice: limits.nice,
-                user: limits.user.as_ref().map(|user| (user.uid, user.gid)),
-                sandbox: limits.sandbox.then(|| limits.allow_write.clone()),
-            })?,
-            limits,
-            out_of_memory: OutOfMemoryKills::of_own_cgroup(),
+            bounds,
             stdin: config.stdin,
             empty_input: process::empty_input()?,
             max_body: config.max_body,
@@ -242,13 +230,18 @@ impl Run<'_> {
     /// From the input that is ready to the output that is collected.
     fn execute(mut self, input: &Input, watch: &mut dyn Watch) -> Outcome {
         // Before the start, so that what happens in between is not missed.
-        let killed_before = self.function.out_of_memory.as_ref().and_then(OutOfMemoryKills::count);
-        let Ended { exit, end, cpu_time } = match self.supervise(input, watch) {
+        let killed_before = self.function.bounds.count_killed();
+        let Ended { exit, end, cpu_time, toll } = match self.supervise(input, watch) {
             Ok(ended) => ended,
             Err(failure) => return self.journal.failed(failure, None, self.started),
         };
         let duration = self.started.elapsed();
         self.journal.note(Level::Info, &format!("function finished: {exit} after {:.6} s", duration.as_secs_f64()));
+        if toll.not_started > 0 {
+            let limit = self.function.bounds.limits.max_processes.unwrap_or_default();
+            let text = format!("--max-processes {limit}: {} more could not be started", toll.not_started);
+            self.journal.note(Level::Warning, &text);
+        }
         match end {
             End::TimedOut => {
                 let limit = self.function.rules.timeout.unwrap_or(duration);
@@ -263,9 +256,8 @@ impl Run<'_> {
             End::Itself => match exit {
                 Exit::Code(0) => self.collect(exit),
                 Exit::Code(_) | Exit::Signal(_) => {
-                    let limits = &self.function.limits;
-                    let killed =
-                        || self.function.out_of_memory.as_ref().and_then(OutOfMemoryKills::count) > killed_before;
+                    let limits = &self.function.bounds.limits;
+                    let killed = || toll.killed > 0 || self.function.bounds.count_killed() > killed_before;
                     let failure = verdict::failure(exit, cpu_time, limits, killed);
                     if let (Failure::Exit(_) | Failure::Signal { .. }, Some(limits)) =
                         (&failure, verdict::silent(limits))
@@ -283,10 +275,9 @@ impl Run<'_> {
     fn supervise(&mut self, input: &Input, watch: &mut dyn Watch) -> Result<Ended, Failure> {
         let function = self.function;
         let output_dir = self.workspace.output_path();
-        let mark = variable(OsStr::new("TMP_OUTPUT_DIR"), output_dir.as_os_str()).map_err(Failure::Supervise)?;
         let mut variables = self.variables(input).map_err(Failure::Supervise)?;
-        variables.push(mark.clone());
-        if function.limits.sandbox {
+        variables.push(variable(OsStr::new(process::MARK), output_dir.as_os_str()).map_err(Failure::Supervise)?);
+        if function.bounds.limits.sandbox {
             let scratch = self.workspace.add_scratch().map_err(Failure::Workspace)?;
             variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
         }
@@ -307,11 +298,8 @@ impl Run<'_> {
         // The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
         // some.
         rustix::io::ioctl_fionbio(&read_end, true).map_err(system)?;
-        let confined = function.confinement.of(self.workspace.directory()).map_err(Failure::Confine)?;
-        if let Some(user) = &function.limits.user {
-            self.workspace.hand_over(user.uid, user.gid).map_err(Failure::Workspace)?;
-        }
-        let child = process::spawn(&function.program, &variables, stdin.as_fd(), write_end.as_fd(), &confined)?;
+        let (confined, ties) = function.bounds.of(self.workspace)?;
+        let child = process::spawn(&function.program, &variables, stdin.as_fd(), write_end.as_fd(), &confined, ties)?;
         drop(confined);
         let (program, pid) = (function.program.path().display(), child.pid());
         self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
@@ -322,11 +310,10 @@ impl Run<'_> {
         };
         // What the journal holds already is news to the observer.
         observe(&[]);
-        process::supervise(child, &read_end, function.rules, self.cancel, mark.as_bytes(), &mut observe)
-            .map_err(Failure::Supervise)
+        process::supervise(child, &read_end, function.rules, self.cancel, &mut observe).map_err(Failure::Supervise)
     }
 
-    /// The variables that every function finds ("Its environment" in the README), but for `TMP_OUTPUT_DIR`.
+    /// The variables that every function finds ("Its environment" in the README), but for [`process::MARK`].
     fn variables(&self, input: &Input) -> io::Result<Vec<CString>> {
         let mut variables = Vec::with_capacity(self.call.variables.len() + 8);
         let mut set = |name: &str, value: &OsStr| -> io::Result<()> {
@@ -351,7 +338,7 @@ impl Run<'_> {
         let mut warnings = Vec::new();
         let mut warn = |text| warnings.push(text);
         let (directory, name) = self.workspace.headers_place();
-        let reader = self.function.limits.user.as_ref().map(|user| Reader { uid: user.uid });
+        let reader = self.function.bounds.limits.user.as_ref().map(|user| Reader { uid: user.uid });
         let found = output::read_directives(directory, name, reader, &mut warn).and_then(|directives| {
             let path = self.workspace.output_path();
             let output = output::collect(self.workspace.output(), &path, reader, &mut warn)?;
@@ -367,7 +354,7 @@ impl Run<'_> {
                     return self.journal.failed(Failure::Workspace(error), Some(exit), self.started);
                 }
                 let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
-                if let Some(limit) = self.function.limits.max_output.filter(|limit| bytes > *limit) {
+                if let Some(limit) = self.function.bounds.limits.max_output.filter(|limit| bytes > *limit) {
                     let failure = Failure::OutputTooLarge { files, bytes, limit };
                     return self.journal.failed(failure, Some(exit), self.started);
                 }

@@ -3,7 +3,11 @@
 //! Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`).
 
 mod bell;
+mod cgroup;
+mod clone3;
 mod confine;
+mod family;
+mod mark;
 mod memory;
 mod permit;
 mod reaper;
@@ -14,15 +18,18 @@ mod supervise;
 
 use std::{fmt, io, os::fd::OwnedFd, time::Duration};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitOptions, waitpgid};
 
 pub use bell::{Bell, Cancel};
+pub use cgroup::{Ceiling, Cgroup, Cgroups, Toll, Unusable};
 pub use confine::{Confined, Confinement, Limits};
+pub use mark::{Mark, VARIABLE as MARK};
 pub use memory::OutOfMemoryKills;
 pub use permit::{is_own_user, may_become, may_limit_processes, may_sandbox, may_set_nice};
 pub use reaper::attend;
 pub use refusal::SpawnError;
 pub use spawn::{Program, empty_input, spawn, variable};
+pub use stragglers::end_leftovers;
 pub use supervise::{End, Ended, Pace, Rules, supervise};
 
 /// How a process ended.
@@ -109,33 +116,41 @@ impl Group {
     fn exists(self) -> bool {
         rustix::process::test_kill_process_group(self.0) != Err(rustix::io::Errno::SRCH)
     }
+
+    /// Takes the status of a process in it that has ended and become our child. Returns whether there was one.
+    fn reap_orphan(self) -> bool {
+        matches!(waitpgid(self.0, WaitOptions::NOHANG), Ok(Some(_)))
+    }
+}
+
+/// What a process and all that it starts are found by.
+#[derive(Debug)]
+pub struct Ties {
+    /// Inherited by all of them.
+    pub mark: Mark,
+    /// What they are born in, if there are cgroups to be had.
+    pub cgroup: Option<Cgroup>,
 }
 
 /// A started process that has not been waited for yet. As long as it has not, its pid and group id cannot be given to
 /// anybody else, so signals reach nobody but its own. Dropped, it is killed and reaped.
 #[derive(Debug)]
-pub struct Child {
+struct Leader {
     group: Group,
     pidfd: OwnedFd,
     reaped: bool,
 }
 
-impl Child {
-    /// Its process id, which is its process group's too.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        self.group.0.as_raw_nonzero().get()
-    }
-
+impl Leader {
     /// Waits for it and takes its status, and the CPU time that it and its children have used.
     fn reap(&mut self) -> io::Result<(Exit, Duration)> {
+        let pid = self.group.0.as_raw_nonzero().get();
         let mut status = 0;
         loop {
             let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
             // SAFETY: writes to `status` and `usage` only. Until now nobody has waited for this child, so that the pid
             // is its own.
-            let pid = unsafe { libc::wait4(self.pid(), &raw mut status, 0, usage.as_mut_ptr()) };
-            if pid < 0 {
+            if unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) } < 0 {
                 match io::Error::last_os_error() {
                     error if error.kind() == io::ErrorKind::Interrupted => continue,
                     error => return Err(error),
@@ -159,11 +174,46 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(part(time.tv_sec)) + Duration::from_micros(part(time.tv_usec))
 }
 
-impl Drop for Child {
+impl Drop for Leader {
     fn drop(&mut self) {
         if !self.reaped {
             self.group.signal(Signal::KILL);
             let _ = self.reap();
+        }
+    }
+}
+
+/// A started process with all that it may start. Dropped, all of it is killed and it is reaped.
+#[derive(Debug)]
+pub struct Child {
+    leader: Leader,
+    ties: Ties,
+}
+
+impl Child {
+    /// Its process id, which is its process group's too.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.leader.group.0.as_raw_nonzero().get()
+    }
+
+    /// Kills what it left running, once it is reaped. What resists is named in the log.
+    fn end_the_rest(&mut self) {
+        let mut left = self.ties.cgroup.as_mut().map(Cgroup::end_all).unwrap_or_default();
+        left.extend(stragglers::end(self.leader.group, &self.ties.mark));
+        if !left.is_empty() {
+            let left: Vec<_> = left.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+            tracing::error!("the function left processes that cannot be killed; see ps -o stat,wchan,user -p {left:?}");
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.leader.reaped {
+            self.leader.group.signal(Signal::KILL);
+            let _ = self.leader.reap();
+            self.end_the_rest();
         }
     }
 }

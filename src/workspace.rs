@@ -87,35 +87,42 @@ impl Root {
         })
     }
 
-    /// Removes what dead predecessors of the same user left; returns how many workspaces that were.
-    pub fn remove_leftovers(&self) -> io::Result<usize> {
+    /// Removes what dead predecessors of the same user left; returns how many workspaces that were. `end_users` is
+    /// given their names first, to end the processes that still use them.
+    pub fn remove_leftovers(&self, end_users: impl FnOnce(&[&OsStr])) -> io::Result<usize> {
+        let names = removal::names(self.dir.as_fd())?;
+        let names = names.iter().map(|name| OsStr::from_bytes(name.to_bytes()));
+        // Held until they are removed, so that no other bandog does the same.
+        let (names, _locks): (Vec<&OsStr>, Vec<OwnedFd>) = names
+            .filter(|name| name.as_bytes().starts_with(PREFIX.as_bytes()))
+            .filter_map(|name| self.lock_leftover(name).map(|lock| (name, lock)))
+            .unzip();
+        end_users(&names);
         let mut removed = 0;
         let mut failed = None;
-        for name in removal::names(self.dir.as_fd())? {
-            let name = OsStr::from_bytes(name.to_bytes());
-            if name.as_bytes().starts_with(PREFIX.as_bytes()) && self.is_leftover(name) {
-                match removal::remove(self.dir.as_fd(), name) {
-                    Ok(()) => removed += 1,
-                    // One that resists does not protect the others.
-                    Err(error) => failed = Some(error),
-                }
+        for name in names {
+            match removal::remove(self.dir.as_fd(), name) {
+                Ok(()) => removed += 1,
+                // One that resists does not protect the others.
+                Err(error) => failed = Some(error),
             }
         }
         failed.map_or(Ok(removed), |error| Err(error.into()))
     }
 
-    /// Whether nobody uses it any more. In a shared `/tmp` anybody may have made anything under such a name: only a
-    /// directory of our own user, or of the one that our functions run as, counts.
-    fn is_leftover(&self, name: &OsStr) -> bool {
-        let Ok(dir) = openat(&self.dir, name, OPEN_DIR, Mode::empty()) else { return false };
-        let Ok(stat) = fstat(&dir) else { return false };
+    /// The lock of a workspace that nobody uses any more. In a shared `/tmp` anybody may have made anything under such
+    /// a name: only a directory of our own user, or of the one that our functions run as, counts.
+    fn lock_leftover(&self, name: &OsStr) -> Option<OwnedFd> {
+        let dir = openat(&self.dir, name, OPEN_DIR, Mode::empty()).ok()?;
+        let stat = fstat(&dir).ok()?;
         let ours = stat.st_uid == rustix::process::geteuid().as_raw() || Some(stat.st_uid) == self.tenant;
         if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return false;
+            return None;
         }
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_ctime).unwrap_or_default());
         let newborn = changed.elapsed().is_ok_and(|age| age < NEWBORN);
-        !(newborn && removal::names(dir.as_fd()).is_ok_and(|names| names.is_empty()))
+        let unmade = newborn && removal::names(dir.as_fd()).is_ok_and(|names| names.is_empty());
+        (!unmade).then_some(dir)
     }
 
     /// Makes the workspace of one invocation.
@@ -209,6 +216,12 @@ struct Dirs {
 }
 
 impl Workspace {
+    /// Its name, which no other workspace has, whichever bandog made it.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        OsStr::new(&self.name)
+    }
+
     /// `TMP_INPUT_DIR`.
     #[must_use]
     pub fn input_path(&self) -> PathBuf {
@@ -475,7 +488,7 @@ mod tests {
         fs::create_dir(dir.path().join("bandog-newborn-1")).expect("mkdir");
         fs::create_dir(dir.path().join("somebody-elses")).expect("mkdir");
         fs::write(dir.path().join("bandog-file"), b"x").expect("write");
-        assert_eq!(root(dir.path()).remove_leftovers().expect("removed"), 1);
+        assert_eq!(root(dir.path()).remove_leftovers(|_| ()).expect("removed"), 1);
         assert!(!dir.path().join("bandog-dead-1").exists());
         assert!(living.output_path().exists());
         assert_eq!(count(dir.path()), 4);

@@ -1,6 +1,7 @@
 //! `bandog serve`: the listener.
 
 use std::{
+    ffi::OsStr,
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
@@ -14,7 +15,8 @@ use crate::{
     config::{Config, Metrics},
     http::{self, Server, Stop},
     invocation::Function,
-    process, telemetry,
+    process::{self, Mark},
+    telemetry,
     workspace::Root,
 };
 
@@ -65,14 +67,21 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
     })
 }
 
-/// The place for workspaces, with those of dead predecessors removed.
+/// The place for workspaces, with those of dead predecessors removed, and what still runs in them killed.
 pub(super) fn make_root(config: &Config) -> io::Result<Arc<Root>> {
     let place = config.workspace.display();
     let tenant = config.confinement.user.as_ref().map(|user| user.uid);
     let root = Root::open_for(&config.workspace, tenant).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
     })?;
-    match root.remove_leftovers() {
+    let end_users = |workspaces: &[&OsStr]| {
+        let marks: Vec<Mark> = workspaces.iter().map(|name| Mark::of(name)).collect();
+        let left: Vec<i32> = process::end_leftovers(&marks).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+        if !left.is_empty() {
+            tracing::error!("processes of a dead predecessor cannot be killed; see ps -o stat,wchan,user -p {left:?}");
+        }
+    };
+    match root.remove_leftovers(end_users) {
         Ok(0) => {}
         Ok(count) => tracing::info!("removed {count} leftover workspaces of dead predecessors in {place}"),
         Err(error) => tracing::warn!("cannot remove the leftovers of a dead predecessor in {place}: {error}"),

@@ -132,9 +132,7 @@ impl Resolver<'_> {
         if count == 0 {
             return Some(None);
         }
-        // No cgroup is made for a function.
-        let enforced_by_cgroup = false;
-        match process::may_limit_processes(user.map(|user| user.uid), enforced_by_cgroup) {
+        match process::may_limit_processes(user.map(|user| user.uid), count) {
             Ok(()) => Some(Some(count)),
             Err(advice) => {
                 let given = self.given(setting);

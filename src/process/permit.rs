@@ -8,7 +8,10 @@ use rustix::{
     thread::{CapabilitySet, capabilities, capability_is_in_ambient_set},
 };
 
-use super::confine::{self, Step};
+use super::{
+    Ceiling, Cgroups,
+    confine::{self, Step},
+};
 
 /// What becoming another user takes: the change itself, handing the workspace over, reading and removing what the
 /// function leaves, and signalling it.
@@ -52,24 +55,22 @@ pub fn may_set_nice(nice: i32) -> Result<(), String> {
         .map_err(|error| format!("{error}; start bandog with CAP_SYS_NICE, or give a number not below its own"))
 }
 
-/// Whether a limit on processes holds for functions; else what to do. `uid` is theirs, if not bandog's own. Where a
-/// cgroup of their own enforces it, it holds for everybody.
-pub fn may_limit_processes(uid: Option<u32>, processes_enforced_by_cgroup: bool) -> Result<(), String> {
-    if processes_enforced_by_cgroup {
-        return Ok(());
-    }
-    if uid.unwrap_or_else(|| getuid().as_raw()) == 0 {
-        return Err("the kernel does not hold root to it; add --user, or start bandog as another user".to_owned());
-    }
+/// Whether a limit on processes holds for functions; else what to do. `uid` is theirs, if not bandog's own. Where they
+/// are exempt as who they are, a cgroup can hold them to it.
+pub fn may_limit_processes(uid: Option<u32>, limit: u64) -> Result<(), String> {
     let exempt = [CapabilitySet::SYS_ADMIN, CapabilitySet::SYS_RESOURCE];
-    if uid.is_none() && exempt.iter().any(|set| capability_is_in_ambient_set(*set).unwrap_or(false)) {
-        return Err(
-            "the kernel does not hold those to it who have CAP_SYS_ADMIN or CAP_SYS_RESOURCE; start bandog without, \
-                    or add --user"
-                .to_owned(),
-        );
+    let obstacle = if uid.unwrap_or_else(|| getuid().as_raw()) == 0 {
+        "the kernel does not hold root to it; add --user, or start bandog as another user"
+    } else if uid.is_none() && exempt.iter().any(|set| capability_is_in_ambient_set(*set).unwrap_or(false)) {
+        "the kernel does not hold those to it who have CAP_SYS_ADMIN or CAP_SYS_RESOURCE; start bandog without, or add \
+         --user"
+    } else {
+        return Ok(());
+    };
+    match Cgroups::find(Ceiling { processes: Some(limit), memory: None }) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(format!("{obstacle} (nor can a cgroup of its own do it: {reason})")),
     }
-    Ok(())
 }
 
 /// Whether the kernel can make the sandbox; else what to do.

@@ -11,7 +11,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{FromRawFd as _, OwnedFd},
     panic::resume_unwind,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     thread,
     time::Duration,
 };
@@ -128,8 +128,18 @@ fn next_signal(signals: &OwnedFd) -> Option<i32> {
     i32::try_from(u32::from_ne_bytes(number.try_into().ok()?)).ok()
 }
 
+/// Held while orphans are reaped; shared by those who look at them.
+static REAPING: RwLock<()> = RwLock::new(());
+
+/// Lets no orphan vanish as long as the guard lives: one that ends meanwhile is still there to be seen, and tells whose
+/// it was.
+pub(super) fn keep_the_dead() -> RwLockReadGuard<'static, ()> {
+    REAPING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Takes the status of every orphan that has ended.
 fn reap_orphans() {
+    let _alone = REAPING.write().unwrap_or_else(PoisonError::into_inner);
     loop {
         // SAFETY: no status is asked for, so nothing is written.
         let reaped = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WNOTHREAD) };

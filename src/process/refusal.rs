@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use rustix::{
+    fs::{Access, StatVfsMountFlags, access, statvfs},
+    io::Errno,
+};
 
 use super::confine::Step;
 
@@ -96,8 +99,25 @@ pub enum SpawnError {
 /// What the kernel said, and when.
 pub(super) struct Refused {
     pub(super) source: io::Error,
-    /// The step before exec that failed, if it was one.
-    pub(super) step: Option<Step>,
+    pub(super) at: At,
+}
+
+/// How far it had come.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At {
+    /// There is no process.
+    Clone,
+    /// There was one, but it could not take this step.
+    Step(Step),
+    /// It could not become the program.
+    Exec,
+}
+
+impl Refused {
+    pub(super) fn is(&self, at: At, errno: Errno) -> bool {
+        std::mem::discriminant(&self.at) == std::mem::discriminant(&at)
+            && Errno::from_io_error(&self.source) == Some(errno)
+    }
 }
 
 /// Finds out what stood in the way of `program`.
@@ -107,8 +127,8 @@ pub(super) fn explain<'a>(
     environment: impl Iterator<Item = &'a CStr>,
     refused: Refused,
 ) -> SpawnError {
-    let Refused { source, step } = refused;
-    if let Some(step) = step {
+    let Refused { source, at } = refused;
+    if let At::Step(step) = at {
         return SpawnError::Confine { what: step.to_string(), source };
     }
     let program = program.to_owned();

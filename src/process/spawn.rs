@@ -1,5 +1,6 @@
 //! Starting a process at the speed of vfork(2), without posix_spawn(3)'s walk over all signals and without ever
-//! copying page tables: clone(2) with `CLONE_VM | CLONE_VFORK`, as C libraries do it themselves.
+//! copying page tables: clone(2) with `CLONE_VM | CLONE_VFORK`, as C libraries do it themselves, or clone3(2), where
+//! there is a cgroup for the process.
 //!
 //! What happens between clone and exec is in [`in_child`]; it runs on borrowed memory and may only make system calls.
 
@@ -8,20 +9,29 @@ use std::{
     ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_void},
     io::{self, Read as _},
     mem::MaybeUninit,
+    ops::Range,
     os::{
-        fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+        fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd},
         unix::ffi::{OsStrExt as _, OsStringExt as _},
     },
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::{
+    fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create, openat},
+    io::Errno,
+};
 
 use super::{
-    Child, Confined, Group, SpawnError,
+    Child, Confined, Group, Leader, SpawnError, Ties,
+    cgroup::Cgroup,
+    clone3::clone3,
     confine::Step,
-    refusal::{self, Refused},
+    refusal::{self, At, Refused},
 };
 
 /// What to start, ready for exec: made once, used for every invocation.
@@ -78,7 +88,8 @@ pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
 
 /// Starts `program` in a process group of its own, with `variables` on top of its environment, `stdin` as standard
 /// input and `output` as both standard output and standard error. It has no other descriptor (all of ours are closed
-/// on exec), no signal blocked and none ignored, and is held to what `confined` says.
+/// on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed when the calling
+/// thread ends, and with it bandog.
 ///
 /// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
 pub fn spawn(
@@ -87,6 +98,7 @@ pub fn spawn(
     stdin: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
     confined: &Confined,
+    mut ties: Ties,
 ) -> Result<Child, SpawnError> {
     let inherited = || program.environment.iter().chain(variables);
     let failed =
@@ -95,15 +107,46 @@ pub fn spawn(
     arguments.push(std::ptr::null());
     let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
     environment.push(std::ptr::null());
-    let steps = &confined.steps;
-    match start(&program.path, &arguments, &environment, stdin, output, steps) {
-        Err(refused) if refused.source.raw_os_error() == Some(libc::ENOEXEC) && is_text(program.path()) => {
-            let shell = c"/bin/sh";
-            arguments.splice(..1, [shell.as_ptr(), program.path.as_ptr()]);
-            start(shell, &arguments, &environment, stdin, output, steps).map_err(failed)
+    let mut path = program.path.as_c_str();
+    loop {
+        let bonds =
+            Bonds { steps: &confined.steps, number: ties.mark.number(), cgroup: ties.cgroup.as_ref().map(Cgroup::dir) };
+        match start(path, &arguments, &environment, stdin, output, bonds) {
+            Ok(leader) => return Ok(Child { leader, ties }),
+            Err(refused) if refused.is(At::Exec, Errno::NOEXEC) && path != SHELL && is_text(program.path()) => {
+                arguments.splice(..1, [SHELL.as_ptr(), program.path.as_ptr()]);
+                path = SHELL;
+            }
+            Err(Refused { source, at: At::Clone }) if is_about_cgroups(&source) && ties.cgroup.is_some() => {
+                let cgroup = ties.cgroup.take();
+                let given_up = cgroup.map_or(Ok(()), |cgroup| cgroup.give_up(&source));
+                given_up.map_err(|source| failed(Refused { source, at: At::Clone }))?;
+            }
+            Err(refused) => return Err(failed(refused)),
         }
-        result => result.map_err(failed),
     }
+}
+
+/// Tries whether processes can be born in a cgroup, with one that does not become any program.
+///
+/// Linux since 6.14 has a fault by which it kills at once whatever is born in a cgroup that was killed before, or by
+/// somebody in one that was: it compares how often, for the wrong two (`cgroup_css_set_fork`).
+pub(super) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
+    let none = [std::ptr::null()];
+    match start(c"", &none, &none, cgroup, cgroup, Bonds { steps: &[], number: None, cgroup: Some(cgroup) }) {
+        Err(refused) if refused.is(At::Exec, Errno::NOENT) => Ok(()),
+        Err(refused) => Err(refused.source),
+        Ok(mut leader) => Err(io::Error::other(format!("a process in it ended with {} at once", leader.reap()?.0))),
+    }
+}
+
+/// Runs scripts without an interpreter line.
+const SHELL: &CStr = c"/bin/sh";
+
+/// Whether a process could be started outside of a cgroup: it was removed, or we may not move a process into it.
+fn is_about_cgroups(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::ACCESS | Errno::PERM | Errno::NODEV | Errno::NOENT | Errno::BUSY | Errno::OPNOTSUPP))
 }
 
 /// Whether a file that the kernel does not take for a program may be a script: no NUL in its first line's worth of
@@ -128,6 +171,12 @@ struct Order<'a> {
     steps: &'a [Step],
     /// Which of the steps is being taken; [`NO_STEP`] before and after.
     step: usize,
+    /// RLIMIT_LOCKS, see [`Mark`](super::Mark).
+    number: Option<u64>,
+    /// `cgroup.procs` of the cgroup that is still to be joined.
+    join: Option<c_int>,
+    /// bandog.
+    parent: c_int,
     /// `errno` of the call that failed; 0 while none has.
     error: c_int,
 }
@@ -139,14 +188,25 @@ const CHILD_STACK: usize = 16 * 1024;
 #[repr(align(16))]
 struct Stack(MaybeUninit<[u8; CHILD_STACK]>);
 
+/// What a process is bound by from its first moment.
+#[derive(Clone, Copy)]
+struct Bonds<'a> {
+    steps: &'a [Step],
+    /// See [`Mark`](super::Mark).
+    number: Option<u64>,
+    /// What it is born in.
+    cgroup: Option<BorrowedFd<'a>>,
+}
+
 fn start(
     path: &CStr,
     arguments: &[*const c_char],
     environment: &[*const c_char],
     stdin: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
-    steps: &[Step],
-) -> Result<Child, Refused> {
+    bonds: Bonds<'_>,
+) -> Result<Leader, Refused> {
+    static PARENT: OnceLock<c_int> = OnceLock::new();
     let mut order = Order {
         path,
         arguments: arguments.as_ptr(),
@@ -154,10 +214,53 @@ fn start(
         stdin: stdin.as_raw_fd(),
         output: output.as_raw_fd(),
         ignored: ignored_signals(),
-        steps,
+        steps: bonds.steps,
         step: NO_STEP,
+        number: bonds.number,
+        join: None,
+        parent: *PARENT.get_or_init(|| rustix::process::getpid().as_raw_nonzero().get()),
         error: 0,
     };
+    let leader = clone(&mut order, bonds.cgroup).map_err(|source| Refused { source, at: At::Clone })?;
+    // SAFETY: the child wrote through a pointer to `order`; a volatile read sees it whatever the compiler assumed.
+    let (errno, step) = unsafe { ((&raw const order.error).read_volatile(), (&raw const order.step).read_volatile()) };
+    if errno == 0 {
+        return Ok(leader);
+    }
+    // It has left already; dropping it reaps it.
+    drop(leader);
+    let at = bonds.steps.get(step).map_or(At::Exec, |step| At::Step(*step));
+    Err(Refused { source: io::Error::from_raw_os_error(errno), at })
+}
+
+/// Starts a process that obeys `order`.
+fn clone(order: &mut Order<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Leader> {
+    static WITHOUT_CLONE3: AtomicBool = AtomicBool::new(false);
+    if let Some(cgroup) = cgroup.filter(|_| !WITHOUT_CLONE3.load(Ordering::Relaxed)) {
+        match clone_by(order, |stack, order, pidfd| clone3(stack, in_child, order, pidfd, cgroup)) {
+            // A kernel that is too old, or a filter: Docker's says that there is no such call.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::E2BIG | libc::EINVAL)) => {
+                WITHOUT_CLONE3.store(true, Ordering::Relaxed);
+            }
+            result => return result,
+        }
+    }
+    let procs = cgroup.map(|dir| openat(dir, "cgroup.procs", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()));
+    let procs = procs.transpose()?;
+    order.join = procs.as_ref().map(AsRawFd::as_raw_fd);
+    clone_by(order, |stack, order, pidfd| {
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+        // SAFETY: `clone_by` sees to all that clone3 asks for as well. With CLONE_PIDFD the kernel stores a descriptor
+        // through the fifth argument.
+        let pid = unsafe { libc::clone(in_child, stack.end.cast(), flags, order, pidfd) };
+        if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
+    })
+}
+
+fn clone_by(
+    order: &mut Order<'_>,
+    clone: impl FnOnce(Range<*mut u8>, *mut c_void, *mut c_int) -> io::Result<c_int>,
+) -> io::Result<Leader> {
     let mut stack = Stack(MaybeUninit::uninit());
     let mut pidfd: c_int = -1;
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
@@ -166,37 +269,17 @@ fn start(
     // of ours can run in the child while it shares our memory. The child runs `in_child` on `stack`, whose top is
     // 16-byte aligned; CLONE_VFORK keeps this thread suspended until the child has called exec or _exit, so that
     // `order`, `stack` and what they point to outlive the child's use of them, and nothing else uses them meanwhile.
-    // With CLONE_PIDFD the kernel stores a descriptor through the fifth argument.
     let pid = unsafe {
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
-        let pid = libc::clone(
-            in_child,
-            stack.0.as_mut_ptr().cast::<u8>().add(CHILD_STACK).cast::<c_void>(),
-            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD,
-            (&raw mut order).cast::<c_void>(),
-            &raw mut pidfd,
-        );
-        let error = io::Error::last_os_error();
+        let low = stack.0.as_mut_ptr().cast::<u8>();
+        let pid = clone(low..low.add(CHILD_STACK), (&raw mut *order).cast(), &raw mut pidfd);
         libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
-        if pid < 0 {
-            return Err(Refused { source: error, step: None });
-        }
-        pid
+        pid?
     };
     // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which nobody else knows.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    let child = Child { group: Group::of_child(pid), pidfd, reaped: false };
-    // SAFETY: the child wrote through a pointer to `order`; a volatile read sees it whatever the compiler assumed.
-    let (errno, step) = unsafe { ((&raw const order.error).read_volatile(), (&raw const order.step).read_volatile()) };
-    match errno {
-        0 => Ok(child),
-        errno => {
-            // It has left already; dropping the child reaps it.
-            drop(child);
-            Err(Refused { source: io::Error::from_raw_os_error(errno), step: steps.get(step).copied() })
-        }
-    }
+    Ok(Leader { group: Group::of_child(pid), pidfd, reaped: false })
 }
 
 /// What happens between clone and exec. Shares the parent's memory: no allocation, no lock, no panic; system calls
@@ -213,7 +296,13 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
         }
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
-        let mut ready = libc::setpgid(0, 0) == 0
+        if let Some(number) = (*order).number {
+            // Where it cannot be set, the environment alone tells.
+            let limit = libc::rlimit { rlim_cur: number, rlim_max: number };
+            libc::prlimit(0, libc::RLIMIT_LOCKS, &raw const limit, std::ptr::null_mut());
+        }
+        let mut ready = (*order).join.is_none_or(|procs| libc::write(procs, c"0".as_ptr().cast(), 1) == 1)
+            && libc::setpgid(0, 0) == 0
             && libc::dup2((*order).stdin, 0) == 0
             && libc::dup2((*order).output, 1) == 1
             && libc::dup2((*order).output, 2) == 2;
@@ -226,8 +315,15 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
         if ready {
             (&raw mut (*order).step).write_volatile(NO_STEP);
         }
-        ready = ready && libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) == 0;
+        ready = ready
+            && libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) == 0
+            // Last but for exec, for a change of user undoes it (prctl(2)).
+            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0;
         if ready {
+            // Had bandog been killed before that, nobody would be told.
+            if libc::getppid() != (*order).parent {
+                libc::_exit(127);
+            }
             libc::execve((*order).path.as_ptr(), (*order).arguments, (*order).environment);
         }
         (&raw mut (*order).error).write_volatile(*libc::__errno_location());

@@ -1,12 +1,14 @@
-//! What left its process group (setsid(2), a daemon) and outlived its invocation: found by the mark that every
-//! process of an invocation inherits in its environment, and killed.
+//! What outlived its invocation out of its process group (setsid(2), a daemon): found, frozen, killed.
 //!
 //! bandog is the sub-reaper (prctl(2)) of everything it starts, so what a daemon's parent leaves behind becomes
-//! bandog's own child; one look at the list of its children tells whether there is anything to look for. A process
-//! that wiped its environment is not found here.
+//! bandog's own child; one look at the list of its children tells whether there is anything to look for. Those of one
+//! invocation are known by their [`Mark`], and their descendants by being theirs.
+//!
+//! A process that forks faster than it is found would always be one ahead. So nobody is killed before all stand still:
+//! each that is found is stopped, until a look finds no new one.
 
 use std::{
-    fs, io,
+    collections::{HashMap, HashSet},
     os::fd::{AsFd as _, OwnedFd},
     thread,
     time::{Duration, Instant},
@@ -14,97 +16,193 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal},
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
-use super::Group;
+use super::{
+    Group, family,
+    mark::{self, Mark, Sight},
+    reaper,
+};
 
 /// How long the dying may take. SIGKILL works at once but for a process that the kernel holds (a dead network disk, a
-/// core dump); that one is left to the reaper, and what it has started is not looked for any longer.
-const DYING: Duration = Duration::from_secs(1);
+/// core dump) and where more are started than are found; what is left then is named in the log.
+pub(super) const DYING: Duration = Duration::from_secs(10);
 
-/// How long to wait between two looks at a group that is dying: about what it takes to die.
-const PAUSE: Duration = Duration::from_micros(500);
+/// How long to wait between two looks at what is dying: about what it takes to die.
+pub(super) const PAUSE: Duration = Duration::from_micros(500);
 
-/// Waits until nobody is left in `group`, which was killed and whose leader has been reaped: only when a process is
-/// gone are its children our own, and can be found. The reaper takes the zombies, at most its rest later; here nobody
-/// may, for once the group is empty its number can become another function's.
-pub(super) fn wait_for_end_of(group: Group) {
+/// Waits until nobody is left in `group`, which was killed and whose leader has been reaped, and kills every adopted
+/// process that carries `mark`, with what descends from it. Returns what could not be killed.
+///
+/// Only when a process is gone are its children our own, and can be found; and once the group is empty its number can
+/// become another function's.
+pub(super) fn end(group: Group, mark: &Mark) -> Vec<Pid> {
     let deadline = Instant::now() + DYING;
-    while group.exists() && Instant::now() < deadline {
-        thread::sleep(PAUSE);
-    }
-}
-
-/// Kills every adopted process that carries `mark` (`NAME=value`) in its environment, and what that leaves behind.
-pub(super) fn kill_marked(mark: &[u8]) {
-    let deadline = Instant::now() + DYING;
-    let mut looked_twice = false;
-    loop {
-        let adopted = adopted();
-        if adopted.is_empty() {
-            return;
-        }
-        let killed: Vec<OwnedFd> = adopted.into_iter().filter_map(|pid| kill_if_marked(pid, mark)).collect();
-        if killed.is_empty() {
-            if looked_twice {
-                return;
-            }
-            // A process in the middle of exec(2) shows no environment at all.
-            looked_twice = true;
-            thread::sleep(PAUSE);
+    while group.exists() {
+        // Its orphans are ours, and nobody waits for them. The reaper would come too, but it rests now and then.
+        if group.reap_orphan() {
             continue;
         }
-        looked_twice = false;
-        // Each makes the children of what it killed our own, once it has died.
-        if !killed.iter().all(|process| ends_before(process, deadline)) {
-            return;
+        // A dead one can also have a parent that has left the group and does not wait for it.
+        let left = end_adopted(mark);
+        if Instant::now() >= deadline {
+            return [vec![group.0], left].concat();
+        }
+        thread::sleep(PAUSE);
+    }
+    end_adopted(mark)
+}
+
+fn end_adopted(mark: &Mark) -> Vec<Pid> {
+    Hunt { suspects: &family::adopted, judge: &|pid| mark::look(pid, std::slice::from_ref(mark)), spared: &[] }.run()
+}
+
+/// Kills every process of the machine that carries one of `marks`, those of dead predecessors, and what descends from
+/// it, but for this process and those that it descends from (a function may have started it). Returns what could not
+/// be killed.
+#[must_use]
+pub fn end_leftovers(marks: &[Mark]) -> Vec<Pid> {
+    if marks.is_empty() {
+        return Vec::new();
+    }
+    Hunt { suspects: &family::everybody, judge: &|pid| mark::look(pid, marks), spared: &family::ancestors() }.run()
+}
+
+/// Kills every process that `members` lists, and what descends from it. Returns what could not be killed.
+pub(super) fn end_members(members: &dyn Fn() -> Vec<Pid>) -> Vec<Pid> {
+    Hunt { suspects: members, judge: &|_| Sight::Carried, spared: &family::ancestors() }.run()
+}
+
+/// Whom to look at, and how to tell who is meant.
+struct Hunt<'a> {
+    suspects: &'a dyn Fn() -> Vec<Pid>,
+    judge: &'a dyn Fn(Pid) -> Sight,
+    spared: &'a [Pid],
+}
+
+/// One look at everybody, and at all that descends from who is meant.
+#[derive(Default)]
+struct Catch {
+    /// Stopped, and held by a descriptor, so that a signal reaches nobody who is given the same number later.
+    frozen: HashMap<Pid, OwnedFd>,
+    /// Meant, but out of reach: another user's, or no descriptor is free.
+    immune: Vec<Pid>,
+    /// Somebody may be meant.
+    unclear: bool,
+    /// Somebody was meant who has ended since the last look, and may have started another before.
+    missed: bool,
+}
+
+impl Hunt<'_> {
+    /// Freezes and kills until nobody is found any more. Returns who is left.
+    fn run(&self) -> Vec<Pid> {
+        let deadline = Instant::now() + DYING;
+        let mut looked_twice = false;
+        let mut dead = HashSet::new();
+        loop {
+            let catch = self.freeze(&mut dead, deadline);
+            if catch.frozen.is_empty() {
+                if catch.missed && Instant::now() < deadline {
+                    continue;
+                }
+                if !catch.unclear || looked_twice {
+                    return catch.immune;
+                }
+                looked_twice = true;
+                thread::sleep(PAUSE);
+                continue;
+            }
+            looked_twice = false;
+            for process in catch.frozen.values() {
+                let _ = pidfd_send_signal(process, Signal::KILL);
+            }
+            // Each makes the children of what it killed our own, once it has died.
+            let left: Vec<Pid> = catch
+                .frozen
+                .iter()
+                .filter(|(_, process)| !ends_before(process, deadline))
+                .map(|(pid, _)| *pid)
+                .collect();
+            if !left.is_empty() || Instant::now() >= deadline {
+                return [left, catch.immune].concat();
+            }
+        }
+    }
+
+    fn freeze(&self, dead: &mut HashSet<Pid>, deadline: Instant) -> Catch {
+        let mut catch = Catch::default();
+        loop {
+            let before = catch.frozen.len();
+            // One that has started its successor and ended is known by its zombie.
+            let kept = reaper::keep_the_dead();
+            for pid in (self.suspects)() {
+                self.seize(pid, &mut catch, dead, self.judge);
+            }
+            drop(kept);
+            let mut parents: Vec<Pid> = catch.frozen.keys().copied().collect();
+            while let Some(parent) = parents.pop() {
+                for child in family::children(parent) {
+                    if self.seize(child, &mut catch, dead, &|_| Sight::Carried) {
+                        parents.push(child);
+                    }
+                }
+            }
+            // Nobody new: who has been stopped starts nothing, and what slipped through in between is found next time.
+            if catch.frozen.len() == before || Instant::now() >= deadline {
+                return catch;
+            }
+        }
+    }
+
+    /// Stops it if it is meant, alive and new. Returns whether it did.
+    fn seize(&self, pid: Pid, catch: &mut Catch, dead: &mut HashSet<Pid>, judge: &dyn Fn(Pid) -> Sight) -> bool {
+        if catch.frozen.contains_key(&pid) || catch.immune.contains(&pid) || self.spared.contains(&pid) {
+            return false;
+        }
+        // The descriptor first, the look at it second: the pid cannot change hands in between.
+        let process = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) => Some(process),
+            Err(Errno::SRCH | Errno::INVAL) => {
+                catch.unclear = true;
+                return false;
+            }
+            Err(_) => None,
+        };
+        if process.as_ref().is_some_and(has_ended) {
+            // A zombie keeps its number until it is reaped, and whoever it started was there before it ended.
+            catch.missed |= dead.insert(pid) && judge(pid) == Sight::Carried;
+            return false;
+        }
+        match judge(pid) {
+            Sight::Carried => {}
+            Sight::Absent => return false,
+            Sight::Unclear => {
+                catch.unclear = true;
+                return false;
+            }
+        }
+        match process.map(|process| pidfd_send_signal(&process, Signal::STOP).map(|()| process)) {
+            Some(Ok(process)) => {
+                catch.frozen.insert(pid, process);
+                true
+            }
+            Some(Err(Errno::SRCH)) => false,
+            Some(Err(_)) | None => {
+                catch.immune.push(pid);
+                false
+            }
         }
     }
 }
 
-/// Kills it if it carries the mark and still lives.
-fn kill_if_marked(pid: Pid, mark: &[u8]) -> Option<OwnedFd> {
-    // The descriptor first, the look at its environment second: the pid cannot change hands in between.
-    let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    (carries(pid, mark) && pidfd_send_signal(&process, Signal::KILL).is_ok()).then_some(process)
+fn has_ended(process: &OwnedFd) -> bool {
+    ends_before(process, Instant::now())
 }
 
 fn ends_before(process: &OwnedFd, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     let left = Timespec::try_from(left).ok();
     poll(&mut [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)], left.as_ref()).is_ok_and(|ended| ended > 0)
-}
-
-/// The children of this process's first thread. Functions are never started from there, so all of them are adopted:
-/// the kernel hands orphans to the first thread of their sub-reaper.
-fn adopted() -> Vec<Pid> {
-    let me = getpid();
-    let children = fs::read_to_string(format!("/proc/self/task/{me}/children"));
-    match children {
-        Ok(list) => list.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect(),
-        // A kernel without CONFIG_PROC_CHILDREN: look at every process. No /proc at all: nothing can be found.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => children_by_scan(me),
-        Err(_) => Vec::new(),
-    }
-}
-
-fn children_by_scan(me: Pid) -> Vec<Pid> {
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    processes
-        .filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?))
-        .filter(|pid| parent(*pid) == Some(me))
-        .collect()
-}
-
-/// The fourth field of `/proc/PID/stat`; the second, the name in parentheses, may itself hold blanks and parentheses.
-fn parent(pid: Pid) -> Option<Pid> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let after_name = stat.rsplit_once(')')?.1;
-    Pid::from_raw(after_name.split_ascii_whitespace().nth(1)?.parse().ok()?)
-}
-
-fn carries(pid: Pid, mark: &[u8]) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|variable| variable == mark))
 }

@@ -13,7 +13,7 @@ use rustix::{
     process::Signal,
 };
 
-use super::{Bell, Cancel, Cause, Child, Exit, stragglers};
+use super::{Bell, Cancel, Cause, Cgroup, Child, Exit, Toll};
 
 /// Bytes read from the pipe at once: the capacity of a pipe, so that one read empties it.
 const READ_SIZE: usize = 64 * 1024;
@@ -51,6 +51,8 @@ pub struct Ended {
     pub end: End,
     /// What it has used, and those of its children that it has waited for.
     pub cpu_time: Duration,
+    /// What the limits of its cgroup have cost it.
+    pub toll: Toll,
 }
 
 /// Whether the observer of the output has seen all of it.
@@ -64,8 +66,8 @@ pub enum Pace {
     Until(Instant),
 }
 
-/// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group is
-/// killed, and so is what has left the group and still carries `mark` (`NAME=value`) in its environment.
+/// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group or its
+/// cgroup is killed, and so is what has left them and carries its mark.
 ///
 /// `output` is the read end, not blocking, of the pipe that the child writes to; the caller keeps the write end open
 /// too, so that a child which closes its end early (a daemon's habit) does not make poll(2) return over and over.
@@ -78,19 +80,18 @@ pub fn supervise(
     output: &OwnedFd,
     rules: Rules,
     cancel: &Cancel,
-    mark: &[u8],
     observe: &mut dyn FnMut(&[u8]) -> Pace,
 ) -> io::Result<Ended> {
     let bell = Bell::of_this_thread()?;
     cancel.attach(&bell);
     let end = follow(&child, output, rules, cancel, &bell, observe)?;
     // Before the leader is reaped: until then its group's number cannot belong to anybody else.
-    child.group.signal(Signal::KILL);
+    child.leader.group.signal(Signal::KILL);
     drain(output, observe)?;
-    let (exit, cpu_time) = child.reap()?;
-    stragglers::wait_for_end_of(child.group);
-    stragglers::kill_marked(mark);
-    Ok(Ended { exit, end, cpu_time })
+    let (exit, cpu_time) = child.leader.reap()?;
+    child.end_the_rest();
+    let toll = child.ties.cgroup.as_mut().map(Cgroup::toll).unwrap_or_default();
+    Ok(Ended { exit, end, cpu_time, toll })
 }
 
 /// How far the termination has got.
@@ -120,7 +121,7 @@ fn follow(
             Stage::Killed { .. } => None,
         };
         let mut events = [
-            PollFd::new(&child.pidfd, PollFlags::IN),
+            PollFd::new(&child.leader.pidfd, PollFlags::IN),
             PollFd::new(output, PollFlags::IN),
             PollFd::new(&**bell, PollFlags::IN),
         ];
@@ -164,16 +165,16 @@ fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage 
                 None if deadline.is_some_and(|deadline| deadline <= now) => End::TimedOut,
                 None => return Stage::Running { deadline },
             };
-            child.group.signal(Signal::TERM);
+            child.leader.group.signal(Signal::TERM);
             // A stopped process gets its SIGTERM only once it goes on.
-            child.group.signal(Signal::CONT);
+            child.leader.group.signal(Signal::CONT);
             Stage::Terminating { end, kill_at: now.checked_add(rules.grace).unwrap_or(now) }
         }
         other => other,
     };
     match stage {
         Stage::Terminating { end, kill_at } if kill_at <= now || cancel.is_now() => {
-            child.group.signal(Signal::KILL);
+            child.leader.group.signal(Signal::KILL);
             Stage::Killed { end }
         }
         other => other,

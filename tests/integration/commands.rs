@@ -425,7 +425,8 @@ fn install_makes_three_files_that_run() {
 
 #[test]
 fn every_fixture_says_what_it_does() {
-    for entry in fs::read_dir(fixture("functions")).expect("readable").flatten() {
+    let all = ["functions", "leave"].map(|dir| fs::read_dir(fixture(dir)).expect("readable"));
+    for entry in all.into_iter().flatten().flatten() {
         let text = fs::read_to_string(entry.path()).expect("text");
         let mut lines = text.lines();
         let shebang = lines.next().unwrap_or_default();

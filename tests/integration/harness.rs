@@ -147,17 +147,20 @@ pub(crate) fn listing(dir: &Path) -> Vec<String> {
     found
 }
 
-/// Ids of the living processes that carry `mark` in their environment.
+/// Ids of the living processes that carry `mark` in their environment or as an argument.
 ///
-/// A process that left its group or session keeps its environment, so that nothing can hide; only zombies have none
-/// any more, see [`children`].
+/// A process that left its group or session keeps its environment; one that is started without any has to be given the
+/// mark as an argument (`sleep "$HARNESS_MARK"`). Only zombies have neither, see [`children`].
 pub(crate) fn marked(mark: &str) -> Vec<i32> {
     let needle = format!("{}={mark}", server::MARK);
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environ.split(|byte| *byte == 0).any(|variable| variable == needle.as_bytes()) {
+        let holds = |file: &str, text: &str| {
+            let content = fs::read(entry.path().join(file)).unwrap_or_default();
+            content.split(|byte| *byte == 0).any(|part| part == text.as_bytes())
+        };
+        if holds("environ", &needle) || holds("cmdline", mark) {
             found.push(pid);
         }
     }

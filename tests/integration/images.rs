@@ -188,6 +188,28 @@ fn a_function_runs_as_another_user_with_what_a_container_has() {
 }
 
 #[test]
+fn as_process_1_it_leaves_nothing_of_a_function_behind_its_answer() {
+    let Some(images) = images() else { return };
+    // Without environment, without descriptors, and one of another user, into which bandog may not look here.
+    let script = r#"
+        (cd / && exec env -i setsid sh -c 'sleep 1000 & exec sleep 1000' <&- >&- 2>&- &)
+        env -i setsid setpriv --reuid 64001 --clear-groups sleep 1000 &
+        sh -c 'kill -STOP $$' &
+        until [ "$(grep -c '(sleep)' /proc/[0-9]*/stat | grep -c :1)" = 3 ]; do sleep 0.05; done
+    "#;
+    let options = ["--entrypoint", "bandog", "--user", "0"];
+    let container = Container::run("outlive", &options, &images.example.0, &["serve", "--", "sh", "-c", script]);
+    container.wait_until_ready("bandog");
+    for _ in 0..3 {
+        container.post("").expect(200);
+        // The dead may wait for the reaper a moment longer.
+        let living = |line: &String| !line.contains(") Z ");
+        assert_eq!(container.strangers().into_iter().filter(living).collect::<Vec<_>>(), [""; 0]);
+    }
+    eventually("no zombie", || container.strangers().is_empty().then_some(()));
+}
+
+#[test]
 fn a_binary_installed_into_a_volume_serves_another_image() {
     let Some(images) = images() else { return };
     let volume = Volume(name("volume"));

@@ -19,6 +19,7 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod memory;
+mod outlive;
 mod process;
 mod readme;
 mod sandbox;

@@ -16,7 +16,8 @@ use rustix::process::Signal;
 
 use super::{PATH, PATIENCE, Request, Wire, children, command::BINARY, eventually, listing, marked, shown};
 
-/// The variable that marks everything a server starts, so that it can be found again.
+/// The variable that marks everything a server starts, so that it can be found again. Its value is a number of seconds,
+/// so that sleep(1) can carry it as well.
 pub(crate) const MARK: &str = "HARNESS_MARK";
 
 /// A listener for a script.
@@ -42,8 +43,8 @@ pub(crate) struct Builder {
     own_workspace: bool,
     /// A shell that bandog replaces: what it was started with that bandog must not hand down.
     before: Option<String>,
-    /// Whether it is PID 1 of a process namespace of its own, as in a container.
-    init: bool,
+    /// A program and its arguments, which starts bandog.
+    under: Vec<&'static str>,
     home: tempfile::TempDir,
 }
 
@@ -54,7 +55,7 @@ impl Builder {
         let scratch = home.path().join("scratch");
         fs::create_dir(home.path().join("workspace")).expect("a workspace");
         fs::create_dir(&scratch).expect("a scratch directory");
-        let mark = uuid::Uuid::new_v4().to_string();
+        let mark = format!("1000.{:039}", uuid::Uuid::new_v4().as_u128());
         let environment = [(MARK, OsStr::new(&mark)), ("PATH", OsStr::new(PATH)), ("SCRATCH", scratch.as_os_str())];
         Self {
             arguments: Vec::new(),
@@ -63,7 +64,7 @@ impl Builder {
             stderr: None,
             own_workspace: true,
             before: None,
-            init: false,
+            under: Vec::new(),
             home,
         }
     }
@@ -117,8 +118,14 @@ impl Builder {
     }
 
     /// Makes it PID 1 of a process namespace of its own, with a `/proc` of its own; see [`super::can_be_init`].
-    pub(crate) fn init(mut self) -> Self {
-        self.init = true;
+    pub(crate) fn init(self) -> Self {
+        let unshare: Vec<&'static str> = ["unshare"].into_iter().chain(super::INIT).collect();
+        self.under(&unshare)
+    }
+
+    /// Has another program start it: as its child, or by becoming it.
+    pub(crate) fn under(mut self, program: &[&'static str]) -> Self {
+        self.under = program.to_vec();
         self
     }
 
@@ -139,14 +146,14 @@ impl Builder {
         let stderr = fs::File::create(self.home.path().join("stderr")).expect("a file for stderr");
         let stderr = self.stderr.take().unwrap_or_else(|| stderr.into());
         let stdout = fs::File::create(self.home.path().join("stdout")).expect("a file for stdout");
-        let mut command = match &self.before {
-            None if self.init => {
-                let mut unshare = std::process::Command::new("unshare");
-                unshare.args(super::INIT).arg(BINARY);
-                unshare
+        let mut command = match (self.under.split_first(), &self.before) {
+            (Some((program, arguments)), _) => {
+                let mut command = std::process::Command::new(program);
+                command.args(arguments).arg(BINARY);
+                command
             }
-            None => std::process::Command::new(BINARY),
-            Some(before) => {
+            (None, None) => std::process::Command::new(BINARY),
+            (None, Some(before)) => {
                 let mut shell = std::process::Command::new("/bin/sh");
                 shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), BINARY]);
                 shell
@@ -176,7 +183,7 @@ impl Builder {
         let (child, command) = self.spawn();
         let mark = self.environment[OsStr::new(MARK)].to_string_lossy().into_owned();
         let mut server = Server {
-            pid: child.id(),
+            own: child.id(),
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             command,
@@ -192,11 +199,10 @@ impl Builder {
             }
             fs::read_to_string(&file).ok()?.trim().parse().ok()
         });
-        if self.init {
-            // unshare(1) waits for it, and takes no signal for itself meanwhile.
-            let [init] = children(child_id(&server.child))[..] else { panic!("unshare has one child: {server}") };
-            server.pid = init.try_into().expect("a process id");
-        }
+        let started = child_id(&server.child);
+        let is_bandog = |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == Path::new(BINARY));
+        let own = [vec![started], children(started)].concat().into_iter().find(is_bandog);
+        server.own = own.and_then(|pid| pid.try_into().ok()).expect("bandog is it, or its child");
         server
     }
 }
@@ -210,10 +216,10 @@ fn child_id(child: &Child) -> i32 {
 /// Dropping it stops it with SIGTERM and checks that it exits with 0, that its workspace is empty and that no process
 /// it started is left.
 pub(crate) struct Server {
-    /// What was started: bandog, or who waits for it.
+    /// What was started: bandog, or what it runs under.
     child: Child,
-    /// bandog itself.
-    pid: u32,
+    /// The process id of bandog.
+    own: u32,
     /// Where it listens.
     pub(crate) address: SocketAddr,
     command: String,
@@ -223,6 +229,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// What all that it starts carries.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
     /// A request on a connection of its own.
     pub(crate) fn request(&self, method: &str, target: &str) -> Request {
         Request::new(self.address, method, target)
@@ -251,7 +262,7 @@ impl Server {
 
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
-        self.pid
+        self.own
     }
 
     /// Where workspaces are made.
@@ -296,11 +307,15 @@ impl Server {
 
     /// Processes that it has started and that still exist, zombies of it included.
     pub(crate) fn descendants(&self) -> Vec<i32> {
-        let own = i32::try_from(self.pid).expect("a process id");
-        let starter = child_id(&self.child);
-        let mut found: Vec<i32> = marked(&self.mark).into_iter().filter(|pid| ![own, starter].contains(pid)).collect();
-        found.extend(children(own));
+        let mut found = self.living();
+        found.extend(children(i32::try_from(self.own).expect("a process id")));
         found
+    }
+
+    /// The same without zombies.
+    pub(crate) fn living(&self) -> Vec<i32> {
+        let own = [self.own, self.child.id()].map(|pid| i32::try_from(pid).expect("a process id"));
+        marked(&self.mark).into_iter().filter(|pid| !own.contains(pid)).collect()
     }
 
     /// Everything of open invocations.
@@ -318,7 +333,7 @@ impl Server {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        super::signal(self.pid, signal);
+        super::signal(self.own, signal);
     }
 
     /// How it has ended, if it has.
@@ -373,11 +388,7 @@ impl Drop for Server {
             eprintln!("{self}");
             let _ = self.child.kill();
             let _ = self.child.wait();
-            for pid in marked(&self.mark) {
-                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                    let _ = rustix::process::kill_process(pid, Signal::KILL);
-                }
-            }
+            end_all(&self.mark);
         } else if self.ended.is_none() {
             self.stop_and_check();
         }
@@ -393,5 +404,20 @@ impl fmt::Display for Server {
         let log = self.log();
         let tail = log.len().saturating_sub(6000);
         write!(f, "  stderr: {}", shown(log.as_bytes().get(tail..).unwrap_or_default()))
+    }
+}
+
+/// Kills all that carries `mark`, after a failure. All stand still first, for some may start others faster than one
+/// can be killed.
+fn end_all(mark: &str) {
+    let mut last = 0;
+    for signal in [Signal::STOP; 20].into_iter().chain([Signal::KILL]) {
+        let pids = marked(mark);
+        // Nobody new.
+        let signal = if pids.len() == last { Signal::KILL } else { signal };
+        last = pids.len();
+        for pid in pids.into_iter().filter_map(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
     }
 }

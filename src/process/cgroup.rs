@@ -1,0 +1,392 @@
+//! A cgroup for each running function, where bandog may make some (cgroups(7), version 2): what is born in one cannot
+//! leave it, however it forks, and one write kills it all.
+//!
+//! ```text
+//! …/own cgroup/               where bandog was started
+//!     bandog-1a2b3c4d5e6f/    of this bandog, locked (flock(2)) as long as it runs
+//!         0/ 1/ 2/ …          of one invocation at a time; kept and used again when they are empty
+//!         bandog/             bandog itself, if limits are asked for: the kernel enforces them only in a cgroup
+//!                             beside which no process is (the "no internal processes" rule)
+//! ```
+//!
+//! Where there is no cgroup to be had, process group, sub-reaper and [`Mark`](super::Mark) do without.
+
+mod place;
+
+use std::{
+    fmt, fs, io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rustix::{
+    fs::{Access, AtFlags, FlockOperation, Mode, OFlags, accessat, flock, fstat, mkdirat, openat, unlinkat},
+    io::Errno,
+    process::Pid,
+};
+use uuid::Uuid;
+
+use super::spawn::try_cgroup;
+use place::Place;
+pub use place::Toll;
+
+/// Begins the name of every cgroup that a bandog makes for itself.
+const PREFIX: &str = "bandog-";
+
+/// The cgroup that bandog moves into to make room for limits.
+const LEAF: &str = "bandog";
+
+const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const MODE: Mode = Mode::from_raw_mode(0o755);
+
+/// What an invocation's cgroup may use at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Bytes of memory (`memory.max`), without swap.
+    pub memory: Option<u64>,
+    /// Processes and threads (`pids.max`).
+    pub processes: Option<u64>,
+}
+
+impl Ceiling {
+    /// The controllers they need, as `cgroup.subtree_control` takes them.
+    fn controllers(self) -> Vec<&'static str> {
+        [self.memory.map(|_| "memory"), self.processes.map(|_| "pids")].into_iter().flatten().collect()
+    }
+}
+
+/// Why cgroups are not used.
+#[derive(Debug)]
+pub struct Unusable(String);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The cgroups of this bandog's functions.
+#[derive(Debug)]
+pub struct Cgroups {
+    /// The cgroup that bandog was started in.
+    parent: OwnedFd,
+    path: PathBuf,
+    limits: Ceiling,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Made when it is first needed.
+    home: Option<Home>,
+    /// Empty ones, to be used again.
+    idle: Vec<Place>,
+    next: u64,
+    /// The kernel has refused; no more is tried.
+    given_up: bool,
+}
+
+/// The cgroup of this bandog, below its parent.
+#[derive(Debug)]
+struct Home {
+    name: String,
+    /// Locked.
+    dir: OwnedFd,
+    /// bandog has moved into it.
+    moved: bool,
+}
+
+impl Cgroups {
+    /// Makes a cgroup below bandog's own and tries whether processes can be born there. Removes those of dead
+    /// predecessors with all that still runs in them.
+    pub fn find(limits: Ceiling) -> Result<Arc<Self>, Unusable> {
+        let path = own_path().ok_or_else(|| Unusable("no cgroup of version 2 is in sight".to_owned()))?;
+        let cannot = |error: Errno| Unusable(format!("{}: {error}", path.display()));
+        let parent = rustix::fs::open(&path, OPEN_DIR, Mode::empty()).map_err(cannot)?;
+        // To move a process from here to below, one must be allowed to move it at all.
+        for name in [".", "cgroup.procs"] {
+            accessat(&parent, name, Access::WRITE_OK, AtFlags::EACCESS).map_err(cannot)?;
+        }
+        let cgroups = Self { parent, path, limits, state: Mutex::default() };
+        cgroups.remove_leftovers();
+        let cgroups = Arc::new(cgroups);
+        let cannot = |error: io::Error| Unusable(format!("{}: {error}", cgroups.path.display()));
+        let place = cgroups.place().map_err(cannot)?;
+        if let Some(place) = place {
+            let tried = try_cgroup(place.dir());
+            cgroups.put(place);
+            tried.map_err(cannot)?;
+        }
+        Ok(cgroups)
+    }
+
+    /// The cgroup that bandog was started in.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An empty cgroup. `None` if the kernel refuses, and did so before.
+    ///
+    /// # Errors
+    /// It refuses, and there are limits that only a cgroup enforces.
+    pub fn take(self: &Arc<Self>) -> io::Result<Option<Cgroup>> {
+        match self.place() {
+            Ok(place) => Ok(place.map(|place| Cgroup { place: Some(place), cgroups: Arc::clone(self) })),
+            Err(error) => self.give_up(&error).map(|()| None),
+        }
+    }
+
+    fn place(&self) -> io::Result<Option<Place>> {
+        let mut state = self.state();
+        if state.given_up {
+            return Ok(None);
+        }
+        if let Some(place) = state.idle.pop() {
+            return Ok(Some(place));
+        }
+        let number = state.next;
+        state.next += 1;
+        let home = match &mut state.home {
+            Some(home) => home,
+            none => none.insert(self.make_home()?),
+        };
+        Place::make(home.dir.as_fd(), &number.to_string(), self.limits).map(Some)
+    }
+
+    /// Goes on without cgroups.
+    fn give_up(&self, error: &io::Error) -> io::Result<()> {
+        if self.limits != Ceiling::default() {
+            let path = self.path.display();
+            return Err(io::Error::new(error.kind(), format!("cannot use a cgroup below {path}: {error}")));
+        }
+        tracing::debug!("cgroups are not used any more: {}: {error}", self.path.display());
+        self.state().given_up = true;
+        Ok(())
+    }
+
+    /// Takes a cgroup back: to be used again if it is empty and as it was, else away with it.
+    fn put(&self, place: Place) {
+        let mut state = self.state();
+        if place.is_reusable() {
+            state.idle.push(place);
+        } else if let Some(home) = &state.home {
+            place.remove(home.dir.as_fd());
+        }
+    }
+
+    fn make_home(&self) -> io::Result<Home> {
+        loop {
+            let name = format!("{PREFIX}{}", &Uuid::new_v4().simple().to_string()[..12]);
+            mkdirat(&self.parent, name.as_str(), MODE)?;
+            let dir = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())?;
+            // Whoever starts now may take it for a leftover until it is locked, and remove it.
+            let locked = flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok();
+            if !locked || !still_there(&self.parent, &name) {
+                continue;
+            }
+            let mut home = Home { name, dir, moved: false };
+            if let Err(error) = self.enable(&mut home) {
+                self.remove_home(&home);
+                return Err(error);
+            }
+            return Ok(home);
+        }
+    }
+
+    /// Hands the controllers that the limits need down to the functions' cgroups.
+    fn enable(&self, home: &mut Home) -> io::Result<()> {
+        let controllers = self.limits.controllers();
+        if controllers.is_empty() {
+            return Ok(());
+        }
+        let there = place::read(self.parent.as_fd(), "cgroup.controllers")?;
+        for controller in &controllers {
+            if !there.split_ascii_whitespace().any(|name| name == *controller) {
+                return Err(io::Error::other(format!("the {controller} controller is not available there")));
+            }
+        }
+        let wanted = controllers.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
+        match place::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted) {
+            Ok(()) => {}
+            // Processes are in it: we ourselves, and if we are lucky nobody else.
+            Err(Errno::BUSY) => {
+                mkdirat(&home.dir, LEAF, MODE)?;
+                let leaf = openat(&home.dir, LEAF, OPEN_DIR, Mode::empty())?;
+                place::write(leaf.as_fd(), "cgroup.procs", "0")?;
+                home.moved = true;
+                match place::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted) {
+                    Ok(()) => {}
+                    Err(Errno::BUSY) => {
+                        return Err(io::Error::other(
+                            "other processes than bandog are in it, so that nothing below it can be limited",
+                        ));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(place::write(home.dir.as_fd(), "cgroup.subtree_control", &wanted)?)
+    }
+
+    fn remove_home(&self, home: &Home) {
+        if home.moved {
+            // Nobody may be where controllers are handed down from.
+            for controller in self.limits.controllers() {
+                let _ = place::write(home.dir.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
+                let _ = place::write(self.parent.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
+            }
+            let _ = place::write(self.parent.as_fd(), "cgroup.procs", "0");
+        }
+        place::remove_below(home.dir.as_fd());
+        if let Err(error) = unlinkat(&self.parent, home.name.as_str(), AtFlags::REMOVEDIR) {
+            tracing::warn!("cannot remove the cgroup {}: {error}", self.path.join(&home.name).display());
+        }
+    }
+
+    /// Ends what dead predecessors of the same user left running, and removes their cgroups.
+    fn remove_leftovers(&self) {
+        let names = place::directories(self.parent.as_fd());
+        for name in names.iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes())) {
+            let Ok(dir) = openat(&self.parent, name, OPEN_DIR, Mode::empty()) else { continue };
+            let ours = fstat(&dir).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
+            if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
+                continue;
+            }
+            let left = place::end_all(dir.as_fd());
+            place::remove_below(dir.as_fd());
+            let path = self.path.join(name.to_string_lossy().as_ref());
+            match unlinkat(&self.parent, name, AtFlags::REMOVEDIR) {
+                Ok(()) => tracing::info!("removed the cgroup {} of a dead predecessor", path.display()),
+                Err(Errno::NOENT) => {}
+                Err(error) => tracing::warn!(
+                    "cannot remove the cgroup {} of a dead predecessor: {error} (processes left: {left:?})",
+                    path.display()
+                ),
+            }
+        }
+    }
+}
+
+fn still_there(parent: &OwnedFd, name: &str) -> bool {
+    accessat(parent, name, Access::EXISTS, AtFlags::empty()).is_ok()
+}
+
+impl Drop for Cgroups {
+    fn drop(&mut self) {
+        let state = std::mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if let Some(home) = state.home {
+            for place in state.idle {
+                place.remove(home.dir.as_fd());
+            }
+            self.remove_home(&home);
+        }
+    }
+}
+
+/// An empty cgroup that a function can be born in. Dropped, what is in it is killed, and it is there for the next.
+#[derive(Debug)]
+pub struct Cgroup {
+    /// `None` once it is dropped.
+    place: Option<Place>,
+    cgroups: Arc<Cgroups>,
+}
+
+impl Cgroup {
+    fn place(&mut self) -> &mut Place {
+        self.place.as_mut().expect("it is there until it is dropped")
+    }
+
+    /// The directory that stands for it.
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.place.as_ref().expect("it is there until it is dropped").dir()
+    }
+
+    /// Kills what is in it. Returns what could not be killed.
+    pub(super) fn end_all(&mut self) -> Vec<Pid> {
+        self.place().end_all()
+    }
+
+    /// What its limits have cost since it was taken.
+    pub(super) fn toll(&mut self) -> Toll {
+        self.place().toll()
+    }
+
+    /// Goes on without, because no process could be started in it.
+    ///
+    /// # Errors
+    /// There are limits that only a cgroup enforces.
+    pub(super) fn give_up(self, error: &io::Error) -> io::Result<()> {
+        self.cgroups.give_up(error)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        if let Some(mut place) = self.place.take() {
+            place.end_all();
+            self.cgroups.put(place);
+        }
+    }
+}
+
+/// Where bandog's own cgroup is in the file system; `None` if it cannot be seen from here.
+fn own_path() -> Option<PathBuf> {
+    let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    path_of(&membership, &mounts)
+}
+
+/// The same from what `/proc/self/cgroup` and `/proc/self/mountinfo` hold (cgroups(7), proc(5)).
+fn path_of(membership: &str, mounts: &str) -> Option<PathBuf> {
+    let own = membership.lines().find_map(|line| line.strip_prefix("0::"))?;
+    mounts.lines().find_map(|line| {
+        // "36 35 98:0 ROOT MOUNT-POINT options… - TYPE source options"
+        let (mount, kind) = line.split_once(" - ")?;
+        if kind.split(' ').next()? != "cgroup2" {
+            return None;
+        }
+        let mut fields = mount.split(' ').skip(3);
+        let (root, point) = (unescaped(fields.next()?), unescaped(fields.next()?));
+        let below = Path::new(own).strip_prefix(&root).ok()?;
+        // Outside of what the cgroup namespace shows.
+        (!below.components().any(|part| part == std::path::Component::ParentDir)).then(|| Path::new(&point).join(below))
+    })
+}
+
+/// Undoes `\040` for a blank and its like.
+fn unescaped(field: &str) -> String {
+    [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")]
+        .iter()
+        .fold(field.to_owned(), |text, (code, letter)| text.replace(code, letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "\
+31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+38 31 0:35 / /sys/fs/cgroup/blkio rw,relatime - cgroup cgroup rw,blkio
+41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
+";
+
+    #[test]
+    fn the_own_cgroup_is_found() {
+        let own = "8:pids:/a\n0::/\n";
+        assert_eq!(path_of(own, HYBRID), Some("/sys/fs/cgroup/unified/".into()));
+        assert_eq!(path_of("0::/x/y\n", HYBRID), Some("/sys/fs/cgroup/unified/x/y".into()));
+        let part = "41 31 0:38 /x /my\\040mount rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(path_of("0::/x/y\n", part), Some("/my mount/y".into()));
+        assert_eq!(path_of("0::/xx/y\n", part), None, "the mount shows another part of the tree");
+        assert_eq!(path_of("0::/../y\n", HYBRID), None, "out of the namespace");
+        assert_eq!(path_of("8:pids:/a\n", HYBRID), None, "version 1 only");
+        assert_eq!(path_of("0::/\n", ""), None, "not mounted");
+    }
+}

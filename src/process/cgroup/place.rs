@@ -1,0 +1,199 @@
+//! One cgroup of one invocation at a time, and the files that the kernel shows in it.
+
+use std::{
+    ffi::CString,
+    io,
+    mem::MaybeUninit,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    time::Instant,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{AtFlags, FileType, Mode, OFlags, RawDir, fstat, mkdirat, openat, unlinkat},
+    io::{Errno, pread},
+    process::Pid,
+};
+
+use super::{super::stragglers, Ceiling, MODE, OPEN_DIR};
+
+/// What `cgroup.events` says of a cgroup that is empty and goes on.
+const EMPTY: &str = "populated 0\nfrozen 0\n";
+
+/// What the limits of a cgroup have cost an invocation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Toll {
+    /// Processes that were killed because there was no memory left.
+    pub killed: u64,
+    /// Processes and threads that were not started because there were as many as may be.
+    pub not_started: u64,
+}
+
+/// A cgroup.
+#[derive(Debug)]
+pub(super) struct Place {
+    name: String,
+    dir: OwnedFd,
+    /// `cgroup.events`.
+    events: OwnedFd,
+    /// `memory.events` and `pids.events`, where the limit is set.
+    memory: Option<OwnedFd>,
+    processes: Option<OwnedFd>,
+    /// What they said last: the kernel counts on from one invocation to the next.
+    so_far: Toll,
+    /// Something in it was killed by the kernel's hand: see [`Place::is_reusable`].
+    killed: bool,
+}
+
+impl Place {
+    pub(super) fn make(home: BorrowedFd<'_>, name: &str, limits: Ceiling) -> io::Result<Self> {
+        mkdirat(home, name, MODE)?;
+        Self::open(home, name, limits).inspect_err(|_| {
+            let _ = unlinkat(home, name, AtFlags::REMOVEDIR);
+        })
+    }
+
+    fn open(home: BorrowedFd<'_>, name: &str, limits: Ceiling) -> io::Result<Self> {
+        let dir = openat(home, name, OPEN_DIR, Mode::empty())?;
+        let file = |name: &str| openat(&dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        if let Some(bytes) = limits.memory {
+            write(dir.as_fd(), "memory.max", &bytes.to_string())?;
+            // All or none: a function that lost one of its processes would go on half.
+            write(dir.as_fd(), "memory.oom.group", "1")?;
+            match write(dir.as_fd(), "memory.swap.max", "0") {
+                // A kernel that does not count swap.
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(number) = limits.processes {
+            write(dir.as_fd(), "pids.max", &number.to_string())?;
+        }
+        let memory = limits.memory.map(|_| file("memory.events")).transpose()?;
+        let processes = limits.processes.map(|_| file("pids.events")).transpose()?;
+        let events = file("cgroup.events")?;
+        Ok(Self { name: name.to_owned(), events, memory, processes, so_far: Toll::default(), killed: false, dir })
+    }
+
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// Kills what is in it. Returns what could not be killed.
+    pub(super) fn end_all(&mut self) -> Vec<Pid> {
+        if !is_populated(&self.events) {
+            return Vec::new();
+        }
+        self.killed = true;
+        end_populated(self.dir.as_fd(), &self.events)
+    }
+
+    pub(super) fn toll(&mut self) -> Toll {
+        let count = |file: &Option<OwnedFd>, key| {
+            let text = file.as_ref().map(contents).unwrap_or_default();
+            text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok()).unwrap_or(0)
+        };
+        let now = Toll { killed: count(&self.memory, "oom_kill "), not_started: count(&self.processes, "max ") };
+        let before = std::mem::replace(&mut self.so_far, now);
+        Toll {
+            killed: now.killed.saturating_sub(before.killed),
+            not_started: now.not_started.saturating_sub(before.not_started),
+        }
+    }
+
+    /// Whether it is empty, and no function has made cgroups of its own in it or stopped it. What was killed once is
+    /// not used again: see [`try_cgroup`](super::super::spawn::try_cgroup).
+    pub(super) fn is_reusable(&self) -> bool {
+        // A directory has a link for each that is in it, besides its own two.
+        !self.killed && contents(&self.events) == EMPTY && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 2)
+    }
+
+    pub(super) fn remove(self, home: BorrowedFd<'_>) {
+        remove_below(self.dir.as_fd());
+        if let Err(error) = unlinkat(home, self.name.as_str(), AtFlags::REMOVEDIR) {
+            tracing::warn!("cannot remove the cgroup {} of an invocation: {error}", self.name);
+        }
+    }
+}
+
+/// Kills all that is in a cgroup and below it. Returns what could not be killed.
+pub(super) fn end_all(dir: BorrowedFd<'_>) -> Vec<Pid> {
+    match openat(dir, "cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(events) if is_populated(&events) => end_populated(dir, &events),
+        _ => Vec::new(),
+    }
+}
+
+fn end_populated(dir: BorrowedFd<'_>, events: &OwnedFd) -> Vec<Pid> {
+    let deadline = Instant::now() + stragglers::DYING;
+    if write(dir, "cgroup.kill", "1").is_err() {
+        // Linux before 5.14.
+        stragglers::end_members(&|| members(dir));
+    }
+    while is_populated(events) {
+        if Instant::now() >= deadline {
+            return members(dir);
+        }
+        // The kernel tells of a change at most every 10 ms; it is over sooner.
+        let pause = Timespec::try_from(stragglers::PAUSE).ok();
+        let _ = poll(&mut [PollFd::new(events, PollFlags::PRI)], pause.as_ref());
+    }
+    Vec::new()
+}
+
+fn is_populated(events: &OwnedFd) -> bool {
+    contents(events).starts_with("populated 1")
+}
+
+/// The processes in it and below it that can be seen from here.
+fn members(dir: BorrowedFd<'_>) -> Vec<Pid> {
+    let own = read(dir, "cgroup.procs").unwrap_or_default();
+    // 0 stands for one that another process-id namespace does not show.
+    let own = own.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+    let below = directories(dir).into_iter().filter_map(|name| openat(dir, name, OPEN_DIR, Mode::empty()).ok());
+    own.chain(below.flat_map(|dir| members(dir.as_fd()))).collect()
+}
+
+/// Removes all cgroups below one; those that are not empty stay.
+pub(super) fn remove_below(dir: BorrowedFd<'_>) {
+    for name in directories(dir) {
+        if let Ok(below) = openat(dir, &name, OPEN_DIR, Mode::empty()) {
+            remove_below(below.as_fd());
+        }
+        let _ = unlinkat(dir, &name, AtFlags::REMOVEDIR);
+    }
+}
+
+/// The names of the directories in one.
+pub(super) fn directories(dir: BorrowedFd<'_>) -> Vec<CString> {
+    // Open anew: the offset belongs to the open directory.
+    let Ok(dir) = openat(dir, ".", OPEN_DIR, Mode::empty()) else { return Vec::new() };
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut reader = RawDir::new(&dir, &mut buffer);
+    let mut found = Vec::new();
+    while let Some(Ok(entry)) = reader.next() {
+        if entry.file_type() == FileType::Directory && !entry.file_name().to_bytes().starts_with(b".") {
+            found.push(entry.file_name().to_owned());
+        }
+    }
+    found
+}
+
+/// What is in one of the kernel's files.
+pub(super) fn read(dir: BorrowedFd<'_>, name: &str) -> io::Result<String> {
+    let file = openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    io::read_to_string(std::fs::File::from(file))
+}
+
+/// Writes to one of the kernel's files.
+pub(super) fn write(dir: BorrowedFd<'_>, name: &str, text: &str) -> Result<(), Errno> {
+    let file = openat(dir, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, text.as_bytes()).map(drop)
+}
+
+/// What is in one of the kernel's small files that stays open; nothing if it cannot be read (the cgroup was removed).
+fn contents(file: &OwnedFd) -> String {
+    let mut buffer = [0; 512];
+    let read = pread(file, &mut buffer, 0).unwrap_or(0);
+    String::from_utf8_lossy(&buffer[..read]).into_owned()
+}

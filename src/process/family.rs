@@ -1,0 +1,58 @@
+//! Who is whose child, as `/proc` tells it.
+
+use std::{fs, io};
+
+use rustix::process::{Pid, getpid, getppid};
+
+/// The children of this process's first thread. Functions are never started from there, so all of them are adopted:
+/// the kernel hands orphans to the first thread of their sub-reaper.
+pub(super) fn adopted() -> Vec<Pid> {
+    let me = getpid();
+    children_of_thread(me, me)
+}
+
+/// The children of all threads of `parent`; none if it is gone.
+pub(super) fn children(parent: Pid) -> Vec<Pid> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{parent}/task")) else { return Vec::new() };
+    threads.filter_map(id).flat_map(|thread| children_of_thread(parent, thread)).collect()
+}
+
+fn children_of_thread(process: Pid, thread: Pid) -> Vec<Pid> {
+    match fs::read_to_string(format!("/proc/{process}/task/{thread}/children")) {
+        Ok(list) => list.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect(),
+        // A kernel without CONFIG_PROC_CHILDREN: look at every process. No /proc at all: nothing can be found.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && process == thread => children_by_scan(process),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn children_by_scan(of: Pid) -> Vec<Pid> {
+    everybody().into_iter().filter(|pid| parent(*pid) == Some(of)).collect()
+}
+
+/// Every process that can be seen.
+pub(super) fn everybody() -> Vec<Pid> {
+    fs::read_dir("/proc").map(|processes| processes.filter_map(id).collect()).unwrap_or_default()
+}
+
+/// This process and those that it descends from.
+pub(super) fn ancestors() -> Vec<Pid> {
+    let mut line = vec![getpid()];
+    let mut next = getppid();
+    while let Some(pid) = next.filter(|pid| !line.contains(pid)) {
+        line.push(pid);
+        next = parent(pid);
+    }
+    line
+}
+
+fn id(entry: io::Result<fs::DirEntry>) -> Option<Pid> {
+    Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?)
+}
+
+/// The fourth field of `/proc/PID/stat`; the second, the name in parentheses, may itself hold blanks and parentheses.
+fn parent(pid: Pid) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.rsplit_once(')')?.1;
+    Pid::from_raw(after_name.split_ascii_whitespace().nth(1)?.parse().ok()?)
+}
