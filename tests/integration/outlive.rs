@@ -34,7 +34,7 @@ const ANYBODY: [&str; 8] =
 /// What takes root to set up. The bombs among them, for a limit counts all processes of a user.
 const ROOT: [&str; 4] = ["namespace.sh", "stranger.sh", "bomb.py", "swarm.py"];
 
-/// A process that is never the same can only be told by what it cannot leave, or by luck: see SECURITY.md.
+/// A process that is never the same: found because no orphan is reaped while its kin is looked for.
 const HOPPER: &str = "hopper.py";
 
 /// bandog in the cgroup that the tests run in.
