@@ -26,7 +26,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rustix::{
@@ -43,6 +43,9 @@ const PREFIX: &str = "bandog-";
 
 /// How long an empty, unlocked directory is left alone: its maker may be between making and locking it.
 const NEWBORN: Duration = Duration::from_secs(10);
+
+/// How long an invocation may take at its end to try again what could not be removed before.
+const UNDEAD: Duration = Duration::from_millis(50);
 
 /// How a directory is opened: never through a link, never handed down to a function.
 const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -155,10 +158,25 @@ impl Root {
         Ok(workspace)
     }
 
-    fn remove(&self, name: &str) {
-        if let Err(error) = removal::remove(self.dir.as_fd(), name) {
+    /// Removes a workspace; whether that could be done.
+    fn remove(&self, name: &str) -> bool {
+        let removed = removal::remove(self.dir.as_fd(), name);
+        if let Err(error) = &removed {
             tracing::warn!("cannot remove the workspace {}: {error}", self.path.join(name).display());
             self.undead().push_back(name.to_owned());
+        }
+        removed.is_ok()
+    }
+
+    /// Tries again what could not be removed before, for as long as that works and does not take long.
+    fn remove_undead(&self) {
+        let deadline = Instant::now() + UNDEAD;
+        let count = self.undead().len();
+        for _ in 0..count {
+            let Some(name) = self.undead().pop_front() else { return };
+            if !self.remove(&name) || Instant::now() > deadline {
+                return;
+            }
         }
     }
 
@@ -315,11 +333,12 @@ impl Workspace {
 
     /// Removes the directory that was made, whatever its name is now, and what has its name instead.
     fn remove(&self) {
-        let Some(dirs) = &self.dirs else { return self.root.remove(&self.name) };
-        let Ok(made) = fstat(&dirs.lock) else { return self.root.remove(&self.name) };
-        if is_at(self.root.dir.as_fd(), OsStr::new(&self.name), &made) {
-            return self.root.remove(&self.name);
-        }
+        let made = self.dirs.as_ref().and_then(|dirs| Some((dirs, fstat(&dirs.lock).ok()?)));
+        let in_place = |made: &Stat| is_at(self.root.dir.as_fd(), OsStr::new(&self.name), made);
+        let Some((dirs, made)) = made.filter(|(_, made)| !in_place(made)) else {
+            self.root.remove(&self.name);
+            return;
+        };
         // The function moved it away, or removed it itself.
         let removed =
             self.root.remove_impostor(&self.name, Uid::from_raw(made.st_uid)).and_then(|()| {
@@ -339,15 +358,13 @@ impl Workspace {
 }
 
 impl Drop for Workspace {
-    /// What cannot be removed is reported in the log, and tried again after a later invocation (one at a time, so that
-    /// none waits for long) and at the next start.
+    /// What cannot be removed is reported in the log, and tried again after a later invocation (for a moment, so
+    /// that none waits for long) and at the next start.
     fn drop(&mut self) {
         self.root.open.fetch_sub(1, Ordering::Relaxed);
-        let earlier = self.root.undead().pop_front();
+        // Before its own removal, which may fail too.
+        self.root.remove_undead();
         self.remove();
-        if let Some(name) = earlier {
-            self.root.remove(&name);
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     ffi::{CStr, CString, OsStr},
     mem::MaybeUninit,
     os::{
-        fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd},
         unix::ffi::OsStrExt as _,
     },
 };
@@ -27,8 +27,8 @@ const MAX_TRIES: usize = 100;
 /// Removes the directory `name` in `parent`, with all that is in it. That it does not exist is not an error.
 pub(super) fn remove(parent: BorrowedFd<'_>, name: impl AsRef<OsStr>) -> Result<()> {
     let name = CString::new(name.as_ref().as_bytes()).map_err(|_| Errno::INVAL)?;
-    let mut removal = Removal { top: None, prefix: Uuid::new_v4().simple().to_string(), moved: 0 };
-    match removal.directory(parent, &name, 0) {
+    let mut removal = Removal { prefix: Uuid::new_v4().simple().to_string(), moved: 0 };
+    match removal.directory(parent, &name, None, 0) {
         Err(Errno::NOENT) => Ok(()),
         other => other,
     }
@@ -54,18 +54,24 @@ fn entries(dir: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>> {
     Ok(entries)
 }
 
+/// Directories that lie too deep are moved to the top of the tree: whatever interrupts the removal, all that is left is
+/// still in the tree.
 struct Removal {
-    /// The top of the tree, where directories that lie too deep are moved: whatever interrupts the removal, all that is
-    /// left is still in the tree.
-    top: Option<OwnedFd>,
-    /// Begins their names. Nobody can have guessed it.
+    /// Begins the names of those that were moved. Nobody can have guessed it.
     prefix: String,
     moved: usize,
 }
 
 impl Removal {
-    /// Removes the directory `name` in `parent`, which is part of the tree unless `depth` is 0.
-    fn directory(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<()> {
+    /// Removes the directory `name` in `parent`, which is part of the tree below `top`; or it is the top itself, at depth
+    /// 0.
+    fn directory(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        top: Option<BorrowedFd<'_>>,
+        depth: usize,
+    ) -> Result<()> {
         if unlinkat(parent, name, AtFlags::REMOVEDIR) == Ok(()) {
             return Ok(());
         }
@@ -78,15 +84,14 @@ impl Removal {
             }
             other => other?,
         };
-        if depth == 0 {
-            self.top = Some(rustix::io::fcntl_dupfd_cloexec(&dir, 0)?);
-        }
+        let top = top.unwrap_or(dir.as_fd());
         let mut tries = 0;
         while tries < MAX_TRIES {
             let moved = self.moved;
             for (name, kind) in entries(dir.as_fd())? {
-                match self.entry(dir.as_fd(), &name, kind, depth + 1) {
-                    Ok(()) | Err(Errno::NOENT) => {}
+                match self.entry(dir.as_fd(), &name, kind, top, depth + 1) {
+                    // Gone meanwhile, or something else by now: the next listing tells.
+                    Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -101,7 +106,14 @@ impl Removal {
     }
 
     /// Removes what stands in `dir`, which is part of the tree, `depth` levels below its top.
-    fn entry(&mut self, dir: BorrowedFd<'_>, name: &CStr, kind: FileType, depth: usize) -> Result<()> {
+    fn entry(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        name: &CStr,
+        kind: FileType,
+        top: BorrowedFd<'_>,
+        depth: usize,
+    ) -> Result<()> {
         if kind != FileType::Directory {
             match repairing(dir, depth, || unlinkat(dir, name, AtFlags::empty())) {
                 // Some file systems do not tell the kind of an entry.
@@ -109,14 +121,12 @@ impl Removal {
                 other => return other,
             }
         }
-        match &self.top {
-            Some(top) if depth > MAX_DEPTH => {
-                move_up(dir, name, top.as_fd(), &format!("{}-{}", self.prefix, self.moved))?;
-                self.moved += 1;
-                Ok(())
-            }
-            _ => self.directory(dir, name, depth),
+        if depth <= MAX_DEPTH {
+            return self.directory(dir, name, Some(top), depth);
         }
+        move_up(dir, name, top, &format!("{}-{}", self.prefix, self.moved))?;
+        self.moved += 1;
+        Ok(())
     }
 }
 
@@ -185,6 +195,36 @@ pub(super) mod tests {
     /// A tree of directories in directories, deeper than is held open at once.
     fn deep(path: &Path) {
         fs::create_dir_all(path.join("d/".repeat(3 * MAX_DEPTH))).expect("mkdir");
+    }
+
+    #[test]
+    fn a_tree_in_which_somebody_swaps_directories_for_links_is_removed() {
+        let outside = tempfile::tempdir().expect("tempdir");
+        fs::write(outside.path().join("precious"), b"x").expect("write");
+        for _ in 0..100 {
+            let base = tempfile::tempdir().expect("tempdir");
+            let tree = base.path().join("w");
+            for name in 0..10 {
+                fs::create_dir_all(tree.join(format!("{name}/d"))).expect("mkdir");
+            }
+            let begun = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    begun.wait();
+                    for name in (0..10).rev() {
+                        let (dir, aside) = (tree.join(name.to_string()), base.path().join("aside"));
+                        // Both fail once it is removed.
+                        if fs::rename(&dir, &aside).is_ok() {
+                            let _ = std::os::unix::fs::symlink(outside.path(), &dir);
+                            let _ = fs::remove_dir_all(&aside);
+                        }
+                    }
+                });
+                begun.wait();
+                remove(open(base.path()).as_fd(), "w").expect("removed");
+            });
+            assert!(!tree.exists() && outside.path().join("precious").exists());
+        }
     }
 
     #[test]

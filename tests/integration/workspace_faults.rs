@@ -238,6 +238,7 @@ fn without_descriptors_requests_fail_clearly_or_wait_and_afterwards_all_is_as_be
     let mut last = last;
     server.post(&body).send_on(&mut last).expect(200);
     drop(last);
+    // What could not be removed for want of descriptors is removed after these, at the latest.
     server.post(&body).send().expect(200);
     eventually("as many descriptors as before", || (descriptors() <= before).then_some(()));
     eventually("nothing is left", || (server.open().is_empty() && server.descendants().is_empty()).then_some(()));
