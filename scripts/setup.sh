@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 everything='
     cowsay espeak-ng ffmpeg imagemagick jq tesseract-ocr tesseract-ocr-eng
     curl debootstrap fonts-dejavu-core file iproute2 procps python3 python3-venv unzip util-linux zip
+    busybox-static cpio qemu-system-x86
     ca-certificates gcc git libc6-dev make shellcheck
 '
 
@@ -32,6 +33,8 @@ missing_programs() {
             iproute2) program=ip ;;
             procps) program='ps' ;;
             util-linux) program=setsid ;;
+            busybox-static) program=busybox ;;
+            qemu-system-x86) program=qemu-system-x86_64 ;;
             # Data, libraries and what can be done without.
             *-eng | *-dev | *-venv | fonts-* | ca-certificates | debootstrap | shellcheck) continue ;;
             *) program=$package ;;

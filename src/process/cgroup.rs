@@ -211,28 +211,26 @@ impl Cgroups {
                 return Err(io::Error::other(format!("the {controller} controller is not available there")));
             }
         }
-        let wanted = controllers.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
-        match place::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted) {
-            Ok(()) => {}
-            // Processes are in it: we ourselves, and if we are lucky nobody else.
-            Err(Errno::BUSY) => {
-                mkdirat(&home.dir, LEAF, MODE)?;
-                let leaf = openat(&home.dir, LEAF, OPEN_DIR, Mode::empty())?;
-                place::write(leaf.as_fd(), "cgroup.procs", "0")?;
-                home.moved = true;
-                match place::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted) {
-                    Ok(()) => {}
-                    Err(Errno::BUSY) => {
-                        return Err(io::Error::other(
-                            "other processes than bandog are in it, so that nothing below it can be limited",
-                        ));
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Err(error) => return Err(error.into()),
+        // The root of all cgroups is the one that may have both processes and limits below it; it has no type.
+        if accessat(&self.parent, "cgroup.type", Access::EXISTS, AtFlags::empty()).is_ok() {
+            self.make_room(home)?;
         }
+        let wanted = controllers.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
+        place::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted)?;
         Ok(place::write(home.dir.as_fd(), "cgroup.subtree_control", &wanted)?)
+    }
+
+    /// Moves bandog itself out of the parent, where no process may be. The kernel does not always say so: beside one it
+    /// takes some controllers all the same, but makes every cgroup below useless (cgroups(7), "thread mode").
+    fn make_room(&self, home: &mut Home) -> io::Result<()> {
+        mkdirat(&home.dir, LEAF, MODE)?;
+        let leaf = openat(&home.dir, LEAF, OPEN_DIR, Mode::empty())?;
+        place::write(leaf.as_fd(), "cgroup.procs", "0")?;
+        home.moved = true;
+        if place::read(self.parent.as_fd(), "cgroup.procs")?.is_empty() {
+            return Ok(());
+        }
+        Err(io::Error::other("other processes than bandog are in it, so that nothing below it can be limited"))
     }
 
     fn remove_home(&self, home: &Home) {

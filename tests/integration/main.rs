@@ -18,6 +18,7 @@ mod images;
 mod lifecycle;
 mod limits;
 mod logs;
+mod machine;
 mod memory;
 mod outlive;
 mod process;

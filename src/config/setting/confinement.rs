@@ -8,7 +8,7 @@ const NONE: Setting = Setting { group: Group::Confinement, default: Fallback::Te
 pub static MAX_MEMORY: Setting = Setting {
     name: "max-memory",
     value: Some("SIZE"),
-    meaning: "how much private memory each process of the function may have; then its allocations fail; 0 for no limit",
+    meaning: "how much memory the function may use: all of its processes together where it has a cgroup, else each of them; 0 for no limit",
     ..NONE
 };
 
@@ -24,7 +24,7 @@ pub static MAX_CPU_TIME: Setting = Setting {
 pub static MAX_PROCESSES: Setting = Setting {
     name: "max-processes",
     value: Some("N"),
-    meaning: "how many processes and threads the function may have, itself included; then it can start no more; needs a user other than root; 0 for no limit",
+    meaning: "how many processes and threads the function may have, itself included; then it can start no more; needs a cgroup, or a user other than root; 0 for no limit",
     ..NONE
 };
 

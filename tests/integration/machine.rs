@@ -1,0 +1,76 @@
+//! What bandog promises where it has cgroup v2 to itself: in a virtual machine of its own (`scripts/machine.sh`), with
+//! an older kernel than most containers have. The checks are in `machine/script.sh`, one boot makes all of them.
+
+use std::{process::Command, sync::OnceLock};
+
+use crate::harness::{did_not_run, shown};
+
+/// What the machine wrote; `None` where none can be had.
+fn machine() -> Option<&'static str> {
+    static CONSOLE: OnceLock<Result<String, String>> = OnceLock::new();
+    let console = CONSOLE.get_or_init(|| {
+        let root = env!("CARGO_MANIFEST_DIR");
+        for script in ["scripts/build.sh", "scripts/machine.sh"] {
+            let mut command = Command::new(format!("{root}/{script}"));
+            let output = command.arg("tests/integration/machine/script.sh").current_dir(root).output();
+            let output = output.map_err(|error| format!("{script}: {error}"))?;
+            if !output.status.success() {
+                return Err(shown(&output.stderr));
+            }
+            if script.ends_with("machine.sh") {
+                return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            }
+        }
+        unreachable!("the last script is the machine")
+    });
+    match console {
+        Ok(console) => Some(console),
+        Err(reason) => {
+            did_not_run("machine tests", reason);
+            None
+        }
+    }
+}
+
+/// Looks for the line of a check. The name of a test is the name of its check.
+#[track_caller]
+fn holds(check: &str) {
+    let Some(console) = machine() else { return };
+    let wanted = format!("ok {check}");
+    assert!(console.lines().any(|line| line == wanted), "{check}:\n{console}");
+}
+
+#[test]
+fn memory_is_limited_for_all_processes_of_an_invocation_together() {
+    holds("memory_is_limited_for_all_processes_of_an_invocation_together");
+}
+
+#[test]
+fn processes_of_an_invocation_are_limited_for_root_too() {
+    holds("processes_of_an_invocation_are_limited_for_root_too");
+}
+
+#[test]
+fn a_bomb_that_leaves_its_group_each_time_is_gone_with_its_answer() {
+    holds("a_bomb_that_leaves_its_group_each_time_is_gone_with_its_answer");
+}
+
+#[test]
+fn daemons_are_gone_with_their_answer_with_and_without_cgroups() {
+    holds("daemons_are_gone_with_their_answer_with_and_without_cgroups");
+}
+
+#[test]
+fn a_killed_bandog_leaves_nothing_for_long() {
+    holds("a_killed_bandog_leaves_nothing_for_long");
+}
+
+#[test]
+fn limits_work_in_a_cgroup_of_a_container_engine() {
+    holds("limits_work_in_a_cgroup_of_a_container_engine");
+}
+
+#[test]
+fn a_sandbox_that_the_kernel_cannot_make_is_refused_at_start() {
+    holds("a_sandbox_that_the_kernel_cannot_make_is_refused_at_start");
+}
