@@ -34,8 +34,9 @@ lint: ## Formatting, clippy, and what is installed of shellcheck, cargo-deny and
 doc: ## Build the documentation; a warning is an error
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-bench: ## Requests per second beside a bare posix_spawn loop, in one run
+bench: ## Requests per second beside a bare posix_spawn loop, and what refusing costs
 	cargo bench --locked --bench requests
+	cargo bench --locked --bench refusals
 
 fuzz: ## Fuzz every parser for FUZZ_SECONDS each (60), or replay the corpus where cargo-fuzz is missing
 	@scripts/fuzz.sh

@@ -5,14 +5,15 @@
 //! printed with their ratio, and the slowest and fastest round, so that one can see what the medians are worth.
 //! `BENCH_ROUNDS` (9) and `BENCH_REQUESTS` (200 a round) make it shorter or longer.
 
+mod bench;
+
 use std::{
-    fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
+
+use bench::{Connection, Server};
 
 /// What every invocation runs: it ends at once, so that all that is measured is the way there and back.
 const PROGRAM: &str = "/bin/true";
@@ -20,13 +21,10 @@ const PROGRAM: &str = "/bin/true";
 /// How many ask at once in the second measurement.
 const CLIENTS: usize = 8;
 
-/// How long the listener may take to say where it listens.
-const START: Duration = Duration::from_secs(10);
-
 fn main() {
     let rounds = setting("BENCH_ROUNDS", 9);
     let requests = setting("BENCH_REQUESTS", 200);
-    let server = Server::start();
+    let server = Server::start(&[], &[PROGRAM]);
     println!("{rounds} rounds of {requests} × {PROGRAM}");
     for clients in [1, CLIENTS] {
         let mut bare = Vec::new();
@@ -36,7 +34,7 @@ fn main() {
             let spawned = rate(clients, requests, || spawn_and_wait);
             let answered = rate(clients, requests, || {
                 let mut connection = Connection::open(&server.address);
-                move || connection.ask()
+                move || assert_eq!(connection.status(), 200)
             });
             if round > 0 {
                 bare.push(spawned);
@@ -101,75 +99,5 @@ impl Summary {
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:7.0}/s  (rounds from {:.0} to {:.0})", self.median, self.slowest, self.fastest)
-    }
-}
-
-/// One connection that is kept open.
-struct Connection(BufReader<TcpStream>);
-
-impl Connection {
-    fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("a connection");
-        stream.set_nodelay(true).expect("a TCP option");
-        Self(BufReader::new(stream))
-    }
-
-    /// One request without a body, and the whole answer.
-    fn ask(&mut self) {
-        let request = b"POST / HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n\r\n";
-        self.0.get_mut().write_all(request).expect("a request sent");
-        let mut line = String::new();
-        self.0.read_line(&mut line).expect("a status line");
-        assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
-        let mut length = None;
-        loop {
-            line.clear();
-            self.0.read_line(&mut line).expect("a field");
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
-            if name.eq_ignore_ascii_case("content-length") {
-                length = Some(value.trim().parse().expect("a length"));
-            }
-        }
-        let mut body = vec![0; length.expect("captured logs have a known length")];
-        self.0.read_exact(&mut body).expect("a body");
-    }
-}
-
-/// The listener, told to stop at the end.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let home = tempfile::tempdir().expect("a temporary directory");
-        let file = home.path().join("address");
-        let process = Command::new(env!("CARGO_BIN_EXE_bandog"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--address-file"])
-            .arg(&file)
-            .args(["--", PROGRAM])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("bandog starts");
-        let mut server = Self { process, address: String::new() };
-        let began = Instant::now();
-        while server.address.is_empty() {
-            assert!(began.elapsed() < START, "no address after {START:?}");
-            thread::sleep(Duration::from_millis(5));
-            fs::read_to_string(&file).unwrap_or_default().trim().clone_into(&mut server.address);
-        }
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(id) = rustix::process::Pid::from_raw(self.process.id().cast_signed()) {
-            // It may have ended by itself, which the measurement has then said already.
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-        }
-        let _ = self.process.wait();
     }
 }
