@@ -5,14 +5,18 @@ use std::{
     ffi::{CStr, CString, OsStr},
     mem::MaybeUninit,
     os::{
-        fd::{AsFd as _, AsRawFd as _, BorrowedFd},
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt as _,
     },
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, chmodat, fchmod, openat, renameat, unlinkat},
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, chmodat, fchmod, openat, openat2, renameat,
+        unlinkat,
+    },
     io::{Errno, Result},
+    mount::UnmountFlags,
 };
 use uuid::Uuid;
 
@@ -75,8 +79,12 @@ impl Removal {
         if unlinkat(parent, name, AtFlags::REMOVEDIR) == Ok(()) {
             return Ok(());
         }
-        let open = || openat(parent, name, OPEN_DIR, Mode::empty());
+        let open = || open_within(parent, name, depth);
         let dir = match open() {
+            Err(Errno::XDEV) => {
+                unmount(parent, name)?;
+                open()?
+            }
             Err(Errno::ACCESS) => {
                 repair(parent, depth)?;
                 unlock(parent, name)?;
@@ -88,12 +96,17 @@ impl Removal {
         let mut tries = 0;
         while tries < MAX_TRIES {
             let moved = self.moved;
+            let mut resists = None;
             for (name, kind) in entries(dir.as_fd())? {
                 match self.entry(dir.as_fd(), &name, kind, top, depth + 1) {
                     // Gone meanwhile, or something else by now: the next listing tells.
                     Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                    Err(error) => return Err(error),
+                    // One that resists does not protect the others.
+                    Err(error) => resists = Some(error),
                 }
+            }
+            if let Some(error) = resists {
+                return Err(error);
             }
             match repairing(parent, depth, || unlinkat(parent, name, AtFlags::REMOVEDIR)) {
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {}
@@ -118,6 +131,11 @@ impl Removal {
             match repairing(dir, depth, || unlinkat(dir, name, AtFlags::empty())) {
                 // Some file systems do not tell the kind of an entry.
                 Err(Errno::ISDIR) => {}
+                // A file can be a mount as well.
+                Err(Errno::BUSY) => {
+                    unmount(dir, name)?;
+                    return unlinkat(dir, name, AtFlags::empty());
+                }
                 other => return other,
             }
         }
@@ -128,6 +146,25 @@ impl Removal {
         self.moved += 1;
         Ok(())
     }
+}
+
+/// Opens the directory `name` in `dir`, but not one that a function has mounted there: what is in that is not ours to
+/// remove, and lies somewhere else as well.
+fn open_within(dir: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<OwnedFd> {
+    if depth > 0 {
+        match openat2(dir, name, OPEN_DIR, Mode::empty(), ResolveFlags::NO_XDEV) {
+            // Linux before 5.6, or a filter.
+            Err(Errno::NOSYS | Errno::PERM) => {}
+            other => return other,
+        }
+    }
+    openat(dir, name, OPEN_DIR, Mode::empty())
+}
+
+/// Takes away what is mounted at `name` in `dir`. Only who may mount could have done that: root.
+fn unmount(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let path = [format!("/proc/self/fd/{}/", dir.as_raw_fd()).as_bytes(), name.to_bytes()].concat();
+    rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
 }
 
 /// Moves the directory `name` in `dir` to the top of the tree.

@@ -243,3 +243,22 @@ fn without_descriptors_requests_fail_clearly_or_wait_and_afterwards_all_is_as_be
     eventually("as many descriptors as before", || (descriptors() <= before).then_some(()));
     eventually("nothing is left", || (server.open().is_empty() && server.descendants().is_empty()).then_some(()));
 }
+
+#[test]
+fn what_a_function_mounts_in_its_workspace_is_taken_away_and_not_emptied() {
+    let command = r#"
+        mkdir -p "$SCRATCH/data" "$TMP_INPUT_DIR/data"
+        echo precious >"$SCRATCH/data/precious"
+        : >"$TMP_INPUT_DIR/file"
+        mount --bind "$SCRATCH/data" "$TMP_INPUT_DIR/data"
+        mount --bind "$SCRATCH/data/precious" "$TMP_INPUT_DIR/file"
+        mount -t tmpfs none "$TMP_OUTPUT_DIR"
+    "#;
+    let Some(builder) = on_tmpfs(serve_command(command), "size=8m") else { return };
+    let server = builder.quiet().start();
+    server.get("/").send().expect(200);
+    // Without `RESOLVE_NO_XDEV` in `removal::open_within` it is gone.
+    let precious = server.workspace().with_file_name("scratch").join("data/precious");
+    assert_eq!(fs::read_to_string(precious).expect("it is still there"), "precious\n");
+    assert_eq!(listing(&inside(&server)), [""; 0], "{server}");
+}
