@@ -12,6 +12,11 @@
 mod chunks;
 mod head;
 
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use tokio::io::ReadBuf;
 
 pub(super) use self::head::Refusal;
@@ -23,6 +28,15 @@ use self::{
 /// What hyper gets in the place of a refused head. The method and the target stand for those that nobody knows.
 const STAND_IN: &[u8] = b"- * HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n";
 
+/// Bytes of a head that a connection may hold while it is not whole, whatever the others do.
+const FREE: usize = 8 * 1024;
+
+/// Bytes of all heads beyond that which are not whole, of all connections together. A few large heads may come at once;
+/// thousands that are never finished must not fill the memory.
+const HELD_LIMIT: usize = 64 * 1024 * 1024;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
 /// The gate of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
@@ -33,6 +47,8 @@ pub(super) struct Gate {
     /// How many of them have been searched for an empty line.
     searched: usize,
     state: State,
+    /// Its part of what is held.
+    held: usize,
 }
 
 #[derive(Debug, Default)]
@@ -73,8 +89,21 @@ impl Gate {
     }
 
     /// Adds what has been read of a head.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    ///
+    /// # Errors
+    /// All connections together hold too much already.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.pending.extend_from_slice(bytes);
+        let more = self.pending.len().saturating_sub(FREE).saturating_sub(self.held);
+        self.held += more;
+        if more > 0 && HELD.fetch_add(more, Ordering::Relaxed) + more > HELD_LIMIT {
+            return Err(io::Error::other("too many unfinished heads are held for other clients"));
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        HELD.fetch_sub(std::mem::take(&mut self.held), Ordering::Relaxed);
     }
 
     /// Lets through what may pass of what has arrived; what is wrong if the head is refused. Nothing is let through
@@ -153,6 +182,7 @@ impl Gate {
 
     fn let_go(&mut self, count: usize) {
         (self.looked_at, self.searched) = (0, 0);
+        self.release();
         if count == self.pending.len() {
             // A connection that waits for its next request costs no memory.
             self.pending = Vec::new();
@@ -167,6 +197,12 @@ impl Gate {
             State::Passing { then, .. } => State::Body(then),
             other => other,
         };
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

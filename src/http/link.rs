@@ -5,19 +5,27 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use rustix::net::sockopt::set_socket_linger;
-use tokio::{io::Interest, net::TcpStream, sync::Notify, time::sleep};
+use tokio::{
+    io::Interest,
+    net::TcpStream,
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 use super::gate::Refusal;
 
 /// Between two looks at a client that hyper does not look at.
 const GLANCE: Duration = Duration::from_millis(250);
+
+/// Bytes of answers to SETTINGS and PING between two looks; who takes more than that takes an answer.
+const FRAMES: u64 = 1024;
 
 /// Tells everybody who waits on a client that it is time to look. One timer for all of them: each new one costs the
 /// network thread two system calls.
@@ -54,6 +62,8 @@ pub(super) struct Link {
     /// The last write found no room, and hyper waits with the rest. hyper lets go of an answer's body when it has the
     /// last piece in its own buffer: only here can be seen that a slow reader has yet to take it.
     blocked: AtomicBool,
+    /// Bytes that the socket has taken.
+    sent: AtomicU64,
     /// An answer is under way whose end is the end of the connection.
     endless: AtomicBool,
     /// Why the request that comes next is not one.
@@ -68,6 +78,7 @@ impl Link {
             socket: Mutex::new(socket),
             busy: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
             endless: AtomicBool::new(false),
             refusal: Mutex::new(None),
             send_timeout,
@@ -91,6 +102,23 @@ impl Link {
     /// Whether the client is owed something.
     pub(super) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0 || self.blocked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Ends when for `limit` no request was under way, and the client has taken no more than frames about frames.
+    pub(super) async fn idle(&self, limit: Duration) {
+        let (mut since, mut before) = (Instant::now(), 0);
+        while since.elapsed() < limit {
+            sleep(limit / 4).await;
+            let sent = self.sent.load(Ordering::Relaxed);
+            if self.busy.load(Ordering::Relaxed) > 0 || sent - before > FRAMES {
+                since = Instant::now();
+            }
+            before = sent;
+        }
     }
 
     pub(super) fn set_blocked(&self, blocked: bool) {

@@ -252,7 +252,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream) {
             // Who has vanished without a word does not answer: hyper has no other limit for a silent connection.
             .keep_alive_interval(HEAD_TIMEOUT)
             .serve_connection(TokioIo::new(Stream::http2(&link)), service);
-        follow(connection, http2::Connection::graceful_shutdown, is_busy, phase).await;
+        follow(connection, http2::Connection::graceful_shutdown, is_busy, link.idle(HEAD_TIMEOUT), phase).await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -260,7 +260,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream) {
             .max_buf_size(READ_BUFFER)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(Stream::http1(&link)), service);
-        follow(connection, http1::Connection::graceful_shutdown, is_busy, phase).await;
+        follow(connection, http1::Connection::graceful_shutdown, is_busy, std::future::pending(), phase).await;
     }
 }
 
@@ -290,6 +290,7 @@ async fn follow<C, E>(
     connection: C,
     graceful_shutdown: impl Fn(std::pin::Pin<&mut C>),
     is_busy: impl Fn() -> bool,
+    idle: impl Future<Output = ()>,
     mut phase: watch::Receiver<Phase>,
 ) where
     C: Future<Output = Result<(), E>>,
@@ -298,6 +299,13 @@ async fn follow<C, E>(
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,
+        () = idle => {
+            graceful_shutdown(connection.as_mut());
+            match timeout(IDLE_GOODBYE, connection).await {
+                Ok(result) => result,
+                Err(_) => return,
+            }
+        }
         () = told_to_drain(&mut phase) => {
             graceful_shutdown(connection.as_mut());
             if is_busy() {

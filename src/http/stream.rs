@@ -65,6 +65,9 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         self.link.set_blocked(written.is_pending());
         let Poll::Pending = written else {
+            if let Poll::Ready(Ok(count)) = written {
+                self.link.add_sent(count);
+            }
             self.patience = None;
             return written;
         };
@@ -113,7 +116,7 @@ impl AsyncRead for Stream {
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            gate.push(read.filled());
+            gate.push(read.filled())?;
         }
     }
 }

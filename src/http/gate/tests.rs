@@ -23,7 +23,7 @@ fn let_through(stream: &[u8], size: usize, room: usize) -> (Vec<u8>, Option<Refu
         }
         let Some(piece) = pieces.next() else { return (through, refused, Ok(())) };
         if gate.wants_head() {
-            gate.push(piece);
+            gate.push(piece).expect("room");
             continue;
         }
         let mut space = vec![MaybeUninit::uninit(); piece.len()];
@@ -110,7 +110,7 @@ fn a_head_that_comes_byte_by_byte_is_not_parsed_each_time() {
     let mut gate = Gate::default();
     let mut looks = 0;
     for byte in format!("GET / HTTP/1.1\r\nHost: {}", "x".repeat(60_000)).bytes() {
-        gate.push(&[byte]);
+        gate.push(&[byte]).expect("room");
         let before = gate.looked_at;
         gate.look();
         looks += usize::from(gate.looked_at > before);

@@ -47,3 +47,15 @@ async fn a_reader_that_takes_nothing_is_given_up() {
     };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_a_request_is_idle_and_one_that_takes_an_answer_is_not() {
+    let limit = Duration::from_secs(30);
+    let (link, _stream, _client) = pair(None).await;
+    link.enter();
+    assert!(tokio::time::timeout(limit * 10, link.idle(limit)).await.is_err(), "a request is under way");
+    link.leave();
+    let begun = tokio::time::Instant::now();
+    link.idle(limit).await;
+    assert!(begun.elapsed() < limit * 2);
+}
