@@ -37,7 +37,7 @@ pub fn call_id(headers: &HeaderMap) -> String {
     let usable = given
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=CALL_ID_LIMIT).contains(&id.len()))
-        .filter(|id| id.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
+        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]\"\\".contains(&byte)));
     usable.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 

@@ -152,10 +152,17 @@ pub fn escape_controls(text: &str, out: &mut String) {
     for char in text.chars() {
         if char.is_control() && char != '\t' {
             let _ = write!(out, "\\x{:02x}", u32::from(char));
+        } else if is_deceptive(char) {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(char));
         } else {
             out.push(char);
         }
     }
+}
+
+/// Line ends of Unicode's own, and marks that turn the direction of a text: they make a line look like another.
+fn is_deceptive(char: char) -> bool {
+    matches!(char, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The layer that writes tracing's events.

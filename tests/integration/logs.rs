@@ -150,7 +150,7 @@ fn an_answer_of_many_pieces_has_its_access_line_too() {
 #[test]
 fn the_container_log_can_be_json() {
     let server = serve_command("echo spoken").args(["--log-format", "json", "--forward-logs"]).start();
-    server.get("/").header("X-Call-Id", "call \"1\"").send().expect(200);
+    server.get("/").header("X-Call-Id", "call{1}").send().expect(200);
     server.log_line("the output", |line| line.contains("spoken"));
     server.log_line("the access line", |line| line.contains("200") && line.contains("GET"));
     let log = server.log();
@@ -159,7 +159,7 @@ fn the_container_log_can_be_json() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let object = line.as_object().expect("an object");
         assert!(object.values().any(|value| LEVELS.iter().any(|level| value == level)), "a level: {line}");
-        about += usize::from(object.get("call_id").is_some_and(|id| id == "call \"1\""));
+        about += usize::from(object.get("call_id").is_some_and(|id| id == "call{1}"));
     }
     assert!(about >= 5, "input, start, output, finish, access carry the call id: {log}");
 }
