@@ -31,6 +31,7 @@ use crate::{
 use bounds::Bounds;
 use journal::Journal;
 pub use process::{Cause, Pace};
+use verdict::Killed;
 
 /// What to run, and under which rules: the same for every invocation.
 #[derive(Debug)]
@@ -257,7 +258,15 @@ impl Run<'_> {
                 Exit::Code(0) => self.collect(exit),
                 Exit::Code(_) | Exit::Signal(_) => {
                     let limits = &self.function.bounds.limits;
-                    let killed = || toll.killed > 0 || self.function.bounds.count_killed() > killed_before;
+                    let killed = || {
+                        if toll.killed > 0 {
+                            Killed::Ours(limits.max_memory)
+                        } else if self.function.bounds.count_killed() > killed_before {
+                            Killed::Somebody
+                        } else {
+                            Killed::Nobody
+                        }
+                    };
                     let failure = verdict::failure(exit, cpu_time, limits, killed);
                     if let (Failure::Exit(_) | Failure::Signal { .. }, Some(limits)) =
                         (&failure, verdict::silent(limits))
@@ -434,9 +443,16 @@ pub enum Failure {
     },
     /// The kernel killed it, or a process of it, for want of memory.
     #[error(
-        "the function was killed by the kernel: out of memory; give the container more, or the function less to do"
+        "the function was killed by the kernel: out of memory; {}",
+        .limit.map_or_else(
+            || "give the container more, or the function less to do".to_owned(),
+            |limit| format!("--max-memory allows it {limit} bytes"),
+        )
     )]
-    OutOfMemory,
+    OutOfMemory {
+        /// `--max-memory`, if it was that; else the container's or the machine's memory was used up.
+        limit: Option<u64>,
+    },
     /// It used more than `--max-cpu-time`.
     #[error("the function used up its CPU time of {limit:?} and was killed; --max-cpu-time sets the limit")]
     CpuTime {

@@ -1,4 +1,4 @@
-//! Spawn · supervise · terminate · reap: the only place that starts, waits for and signals processes.
+//! Spawn · confine · supervise · terminate · reap: the only place that starts, waits for and signals processes.
 //!
 //! Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`).
 
@@ -18,7 +18,7 @@ mod supervise;
 
 use std::{fmt, io, os::fd::OwnedFd, time::Duration};
 
-use rustix::process::{Pid, Signal, WaitOptions, waitpgid};
+use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, waitpgid};
 
 pub use bell::{Bell, Cancel};
 pub use cgroup::{Ceiling, Cgroup, Cgroups, Toll, Unusable};
@@ -142,6 +142,12 @@ struct Leader {
 }
 
 impl Leader {
+    /// Signals its group, and itself by its own descriptor: it may have gone over to another group.
+    fn signal(&self, signal: Signal) {
+        self.group.signal(signal);
+        let _ = pidfd_send_signal(&self.pidfd, signal);
+    }
+
     /// Waits for it and takes its status, and the CPU time that it and its children have used.
     fn reap(&mut self) -> io::Result<(Exit, Duration)> {
         let pid = self.group.0.as_raw_nonzero().get();
@@ -153,7 +159,11 @@ impl Leader {
             if unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) } < 0 {
                 match io::Error::last_os_error() {
                     error if error.kind() == io::ErrorKind::Interrupted => continue,
-                    error => return Err(error),
+                    error => {
+                        // Somebody else has its status, and its pid may be another's by now.
+                        self.reaped = true;
+                        return Err(error);
+                    }
                 }
             }
             self.reaped = true;
@@ -177,7 +187,7 @@ fn duration(time: libc::timeval) -> Duration {
 impl Drop for Leader {
     fn drop(&mut self) {
         if !self.reaped {
-            self.group.signal(Signal::KILL);
+            self.signal(Signal::KILL);
             let _ = self.reap();
         }
     }
@@ -199,6 +209,7 @@ impl Child {
 
     /// Kills what it left running, once it is reaped. What resists is named in the log.
     fn end_the_rest(&mut self) {
+        stragglers::end_siblings();
         let mut left = self.ties.cgroup.as_mut().map(Cgroup::end_all).unwrap_or_default();
         left.extend(stragglers::end(self.leader.group, &self.ties.mark));
         if !left.is_empty() {
@@ -211,7 +222,7 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         if !self.leader.reaped {
-            self.leader.group.signal(Signal::KILL);
+            self.leader.signal(Signal::KILL);
             let _ = self.leader.reap();
             self.end_the_rest();
         }

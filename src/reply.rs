@@ -315,7 +315,7 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
             // wait(2) gives eight bits.
             Failure::Exit(_)
             | Failure::Signal { .. }
-            | Failure::OutOfMemory
+            | Failure::OutOfMemory { .. }
             | Failure::CpuTime { .. }
             | Failure::FileTooLarge { .. } => match report.exit {
                 Some(Exit::Code(code)) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),

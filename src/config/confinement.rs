@@ -24,7 +24,7 @@ const FEWEST_OPEN_FILES: u64 = 8;
 /// The limits of one function; `None` for no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Confinement {
-    /// `--max-memory`: bytes of private memory for each process.
+    /// `--max-memory`: bytes, for all processes together where there is a cgroup, else of private memory for each.
     pub max_memory: Option<u64>,
     /// `--max-cpu-time`: for each process.
     pub max_cpu_time: Option<Duration>,
@@ -132,7 +132,7 @@ impl Resolver<'_> {
         if count == 0 {
             return Some(None);
         }
-        match process::may_limit_processes(user.map(|user| user.uid), count) {
+        match process::may_limit_processes(user.map(|user| user.uid), Some(count)) {
             Ok(()) => Some(Some(count)),
             Err(advice) => {
                 let given = self.given(setting);

@@ -26,22 +26,26 @@ impl Bounds {
     /// together, or where there is none by each process itself.
     ///
     /// # Errors
-    /// A path to write to cannot be opened.
+    /// A path to write to cannot be opened, or nothing limits the processes.
     pub(super) fn new(limits: &Confinement) -> io::Result<Self> {
-        let ceiling = Ceiling { memory: limits.max_memory, processes: limits.max_processes };
-        let (cgroups, held) = find_cgroups(ceiling);
+        // Looked for before bandog moves to make room for limits: here the kills of all that is below are counted.
+        let out_of_memory = OutOfMemoryKills::of_own_cgroup();
+        let wanted = Ceiling { memory: limits.max_memory, processes: limits.max_processes };
+        let (cgroups, held) = find_cgroups(wanted);
+        if wanted.processes.is_some() && held.processes.is_none() {
+            process::may_limit_processes(limits.user.as_ref().map(|user| user.uid), None)
+                .map_err(|advice| io::Error::other(format!("--max-processes: {advice}")))?;
+        }
         let confinement = process::Confinement::new(&process::Limits {
-            max_memory: limits.max_memory.filter(|_| !held),
+            max_memory: limits.max_memory.filter(|_| held.memory.is_none()),
             max_cpu_time: limits.max_cpu_time,
-            max_processes: limits.max_processes.filter(|_| !held),
+            max_processes: limits.max_processes.filter(|_| held.processes.is_none()),
             max_open_files: limits.max_open_files,
             max_file: limits.max_output,
             nice: limits.nice,
             user: limits.user.as_ref().map(|user| (user.uid, user.gid)),
             sandbox: limits.sandbox.then(|| limits.allow_write.clone()),
         })?;
-        // A cgroup of its own counts better: there no other invocation's are among them.
-        let out_of_memory = if held && limits.max_memory.is_some() { None } else { OutOfMemoryKills::of_own_cgroup() };
         Ok(Self { limits: limits.clone(), confinement, cgroups, out_of_memory })
     }
 
@@ -61,24 +65,20 @@ impl Bounds {
     }
 }
 
-/// Cgroups to run functions in, and whether they enforce this ceiling.
-fn find_cgroups(ceiling: Ceiling) -> (Option<Arc<Cgroups>>, bool) {
-    let wanted = ceiling != Ceiling::default();
-    let found = Cgroups::find(ceiling).map(|cgroups| (cgroups, wanted)).or_else(|reason| {
-        if !wanted {
-            return Err(reason);
-        }
-        tracing::debug!("cgroups limit nothing here: {reason}");
-        Cgroups::find(Ceiling::default()).map(|cgroups| (cgroups, false))
-    });
-    match found {
-        Ok((cgroups, held)) => {
-            tracing::debug!("functions run in cgroups below {}", cgroups.path().display());
-            (Some(cgroups), held)
-        }
-        Err(reason) => {
-            tracing::debug!("functions run without cgroups: {reason}");
-            (None, false)
+/// Cgroups to run functions in, and what of this ceiling they enforce: all of it, or the number of processes, which the
+/// kernel holds not everybody to otherwise, or nothing.
+fn find_cgroups(wanted: Ceiling) -> (Option<Arc<Cgroups>>, Ceiling) {
+    let mut reasons = Vec::new();
+    for held in [wanted, Ceiling { memory: None, ..wanted }, Ceiling::default()] {
+        match Cgroups::find(held) {
+            Ok(cgroups) => {
+                tracing::debug!("functions run in cgroups below {}, which enforce {held:?}", cgroups.path().display());
+                return (Some(cgroups), held);
+            }
+            Err(reason) => reasons.push(reason.to_string()),
         }
     }
+    reasons.dedup();
+    tracing::debug!("functions run without cgroups: {}", reasons.join("; "));
+    (None, Ceiling::default())
 }

@@ -13,13 +13,23 @@ const SHELLS_OWN: i32 = 128;
 /// less where the machine is busy.
 const NEARLY: f64 = 0.5;
 
-/// Names what ended a run with `exit`, which is not a success. `out_of_memory` tells whether the kernel has killed
-/// somebody for want of memory meanwhile.
+/// Whom the kernel has killed for want of memory while a function ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Killed {
+    /// Nobody.
+    Nobody,
+    /// One of its own processes, in a cgroup with this limit.
+    Ours(Option<u64>),
+    /// Somebody of the container, as far as can be seen.
+    Somebody,
+}
+
+/// Names what ended a run with `exit`, which is not a success.
 pub(super) fn failure(
     exit: Exit,
     cpu_time: Duration,
     limits: &Confinement,
-    out_of_memory: impl FnOnce() -> bool,
+    killed: impl FnOnce() -> Killed,
 ) -> Failure {
     let signal = match exit {
         Exit::Signal(signal) => signal,
@@ -27,9 +37,22 @@ pub(super) fn failure(
     };
     // Nobody else sends that signal.
     let is_told = exit == Exit::Signal(libc::SIGXCPU);
-    let used_up = limits.max_cpu_time.filter(|limit| is_told || cpu_time.as_secs_f64() >= limit.as_secs_f64() * NEARLY);
+    let used_up = limits.max_cpu_time.filter(|limit| {
+        let least = match signal {
+            // The kernel's own comes a second after SIGXCPU, which was ignored.
+            libc::SIGKILL => limit.as_secs_f64().ceil() + NEARLY,
+            _ => limit.as_secs_f64() * NEARLY,
+        };
+        is_told || cpu_time.as_secs_f64() >= least
+    });
+    if signal == libc::SIGKILL {
+        match killed() {
+            Killed::Nobody => {}
+            Killed::Ours(limit) => return Failure::OutOfMemory { limit },
+            Killed::Somebody => return Failure::OutOfMemory { limit: None },
+        }
+    }
     match (signal, used_up, limits.max_output) {
-        (libc::SIGKILL, ..) if out_of_memory() => Failure::OutOfMemory,
         (libc::SIGXCPU | libc::SIGKILL, Some(limit), _) => Failure::CpuTime { limit },
         (libc::SIGXFSZ, _, Some(limit)) => Failure::FileTooLarge { limit },
         _ => match exit {
@@ -63,14 +86,17 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn name(exit: Exit, cpu_time: Duration, limits: &Confinement, out_of_memory: bool) -> String {
-        format!("{:?}", failure(exit, cpu_time, limits, || out_of_memory))
+        format!(
+            "{:?}",
+            failure(exit, cpu_time, limits, || if out_of_memory { Killed::Somebody } else { Killed::Nobody })
+        )
     }
 
     #[test]
     fn a_kill_is_put_down_to_memory_only_if_the_kernel_says_so() {
         let none = Confinement::default();
-        assert_eq!(name(Exit::Signal(9), SECOND, &none, true), "OutOfMemory");
-        assert_eq!(name(Exit::Code(137), SECOND, &none, true), "OutOfMemory");
+        assert_eq!(name(Exit::Signal(9), SECOND, &none, true), "OutOfMemory { limit: None }");
+        assert_eq!(name(Exit::Code(137), SECOND, &none, true), "OutOfMemory { limit: None }");
         assert_eq!(name(Exit::Signal(9), SECOND, &none, false), "Signal { signal: 9 }");
         assert_eq!(name(Exit::Code(137), SECOND, &none, false), "Exit(137)");
         for other in [Exit::Code(1), Exit::Code(9), Exit::Signal(15), Exit::Signal(11)] {
@@ -83,7 +109,7 @@ mod tests {
         let limits = Confinement { max_cpu_time: Some(SECOND), max_output: Some(7), ..Confinement::default() };
         assert_eq!(name(Exit::Signal(24), SECOND / 9, &limits, false), "CpuTime { limit: 1s }");
         for exit in [Exit::Signal(24), Exit::Signal(9), Exit::Code(152), Exit::Code(137)] {
-            assert_eq!(name(exit, SECOND, &limits, false), "CpuTime { limit: 1s }", "{exit:?}");
+            assert_eq!(name(exit, 2 * SECOND, &limits, false), "CpuTime { limit: 1s }", "{exit:?}");
             assert!(exit == Exit::Signal(24) || !name(exit, SECOND / 9, &limits, false).contains("Cpu"), "{exit:?}");
             assert!(!name(exit, SECOND, &Confinement::default(), false).contains("Cpu"), "{exit:?}");
         }

@@ -4,7 +4,7 @@
 //! ```text
 //! …/own cgroup/               where bandog was started
 //!     bandog-1a2b3c4d5e6f/    of this bandog, locked (flock(2)) as long as it runs
-//!         0/ 1/ 2/ …          of one invocation at a time; kept and used again when they are empty
+//!         0/ 1/ 2/ …          of one invocation at a time; without limits used again when they are empty
 //!         bandog/             bandog itself, if limits are asked for: the kernel enforces them only in a cgroup
 //!                             beside which no process is (the "no internal processes" rule)
 //! ```
@@ -80,8 +80,10 @@ pub struct Cgroups {
 struct State {
     /// Made when it is first needed.
     home: Option<Home>,
-    /// Empty ones, to be used again.
+    /// Empty ones, to be used again: never more than one beyond those in use, so that what a rush of requests needed
+    /// goes with it.
     idle: Vec<Place>,
+    in_use: usize,
     next: u64,
     /// The kernel has refused; no more is tried.
     given_up: bool,
@@ -138,6 +140,8 @@ impl Cgroups {
     pub fn take(self: &Arc<Self>) -> io::Result<Option<Cgroup>> {
         match self.place() {
             Ok(place) => Ok(place.map(|place| Cgroup { place: Some(place), cgroups: Arc::clone(self) })),
+            // A shortage that passes; without limits nothing depends on it.
+            Err(error) if self.limits == Ceiling::default() && is_shortage(&error) => Ok(None),
             Err(error) => self.give_up(&error).map(|()| None),
         }
     }
@@ -148,6 +152,7 @@ impl Cgroups {
             return Ok(None);
         }
         if let Some(place) = state.idle.pop() {
+            state.in_use += 1;
             return Ok(Some(place));
         }
         let number = state.next;
@@ -156,7 +161,9 @@ impl Cgroups {
             Some(home) => home,
             none => none.insert(self.make_home()?),
         };
-        Place::make(home.dir.as_fd(), &number.to_string(), self.limits).map(Some)
+        let place = Place::make(home.dir.as_fd(), &number.to_string(), self.limits)?;
+        state.in_use += 1;
+        Ok(Some(place))
     }
 
     /// Goes on without cgroups.
@@ -165,18 +172,28 @@ impl Cgroups {
             let path = self.path.display();
             return Err(io::Error::new(error.kind(), format!("cannot use a cgroup below {path}: {error}")));
         }
-        tracing::debug!("cgroups are not used any more: {}: {error}", self.path.display());
+        tracing::warn!("functions run without cgroups from here on: {}: {error}", self.path.display());
         self.state().given_up = true;
         Ok(())
     }
 
-    /// Takes a cgroup back: to be used again if it is empty and as it was, else away with it.
+    /// Takes a cgroup back: to be used again if it is empty and as it was, else away with it. One with limits is never
+    /// used again: its function may have changed them, and the memory of files that it left on a tmpfs still counts.
     fn put(&self, place: Place) {
         let mut state = self.state();
-        if place.is_reusable() {
+        state.in_use -= 1;
+        let mut superfluous = Vec::new();
+        if self.limits == Ceiling::default() && place.is_reusable() {
             state.idle.push(place);
-        } else if let Some(home) = &state.home {
-            place.remove(home.dir.as_fd());
+        } else {
+            superfluous.push(place);
+        }
+        let kept = state.idle.len().min(state.in_use + 1);
+        superfluous.extend(state.idle.split_off(kept));
+        if let Some(home) = &state.home {
+            for place in superfluous {
+                place.remove(home.dir.as_fd());
+            }
         }
     }
 
@@ -184,12 +201,17 @@ impl Cgroups {
         loop {
             let name = format!("{PREFIX}{}", &Uuid::new_v4().simple().to_string()[..12]);
             mkdirat(&self.parent, name.as_str(), MODE)?;
-            let dir = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())?;
-            // Whoever starts now may take it for a leftover until it is locked, and remove it.
-            let locked = flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok();
-            if !locked || !still_there(&self.parent, &name) {
-                continue;
-            }
+            let locked = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())
+                .and_then(|dir| flock(&dir, FlockOperation::NonBlockingLockExclusive).map(|()| dir));
+            let dir = match locked {
+                // Whoever started just now may have taken it for a leftover until it was locked, and removed it.
+                Ok(_) | Err(Errno::NOENT | Errno::WOULDBLOCK) if !still_there(&self.parent, &name) => continue,
+                Ok(dir) => dir,
+                Err(error) => {
+                    let _ = unlinkat(&self.parent, name.as_str(), AtFlags::REMOVEDIR);
+                    return Err(error.into());
+                }
+            };
             let mut home = Home { name, dir, moved: false };
             if let Err(error) = self.enable(&mut home) {
                 self.remove_home(&home);
@@ -272,6 +294,11 @@ impl Cgroups {
     }
 }
 
+/// Whether the kernel may say otherwise in a moment.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN))
+}
+
 fn still_there(parent: &OwnedFd, name: &str) -> bool {
     accessat(parent, name, Access::EXISTS, AtFlags::empty()).is_ok()
 }
@@ -312,8 +339,8 @@ impl Cgroup {
     }
 
     /// What its limits have cost since it was taken.
-    pub(super) fn toll(&mut self) -> Toll {
-        self.place().toll()
+    pub(super) fn toll(&self) -> Toll {
+        self.place.as_ref().map(Place::toll).unwrap_or_default()
     }
 
     /// Goes on without, because no process could be started in it.

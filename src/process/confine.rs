@@ -274,7 +274,7 @@ impl Sandbox {
     fn rules(&self, workspace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         let make = || {
             let mut rules = rule_set()?.create()?;
-            rules = rules.add_rule(PathBeneath::new(workspace, writing()))?;
+            rules = rules.add_rule(PathBeneath::new(workspace, writing_within()))?;
             for path in &self.writable {
                 rules = rules.add_rule(PathBeneath::new(path, writing_to(path.as_fd())))?;
             }
@@ -291,11 +291,16 @@ fn writing() -> landlock::BitFlags<AccessFs> {
     AccessFs::from_write(ABI::V3)
 }
 
+/// What of it is granted somewhere. A device of one's own making would lead to disks that are elsewhere.
+fn writing_within() -> landlock::BitFlags<AccessFs> {
+    writing() & !(AccessFs::MakeChar | AccessFs::MakeBlock)
+}
+
 /// What of it makes sense for this file or directory.
 fn writing_to(path: BorrowedFd<'_>) -> landlock::BitFlags<AccessFs> {
     let is_dir = rustix::fs::fstat(path)
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory);
-    if is_dir { writing() } else { AccessFs::WriteFile | AccessFs::Truncate }
+    if is_dir { writing_within() } else { AccessFs::WriteFile | AccessFs::Truncate }
 }
 
 /// Denies all writing for a start; where the kernel can (Linux 6.12), signals to processes outside the sandbox too.

@@ -2,13 +2,21 @@
 
 use std::{fs, io};
 
-use rustix::process::{Pid, getpid, getppid};
+use rustix::{
+    process::{Pid, getpid, getppid},
+    thread::gettid,
+};
 
 /// The children of this process's first thread. Functions are never started from there, so all of them are adopted:
 /// the kernel hands orphans to the first thread of their sub-reaper.
 pub(super) fn adopted() -> Vec<Pid> {
     let me = getpid();
     children_of_thread(me, me)
+}
+
+/// The children of the calling thread.
+pub(super) fn of_this_thread() -> Vec<Pid> {
+    children_of_thread(getpid(), gettid())
 }
 
 /// The children of all threads of `parent`; none if it is gone.

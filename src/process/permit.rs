@@ -56,8 +56,8 @@ pub fn may_set_nice(nice: i32) -> Result<(), String> {
 }
 
 /// Whether a limit on processes holds for functions; else what to do. `uid` is theirs, if not bandog's own. Where they
-/// are exempt as who they are, a cgroup can hold them to it.
-pub fn may_limit_processes(uid: Option<u32>, limit: u64) -> Result<(), String> {
+/// are exempt as who they are, a cgroup with this limit can hold them to it, if one is to be tried.
+pub fn may_limit_processes(uid: Option<u32>, limit: Option<u64>) -> Result<(), String> {
     let exempt = [CapabilitySet::SYS_ADMIN, CapabilitySet::SYS_RESOURCE];
     let obstacle = if uid.unwrap_or_else(|| getuid().as_raw()) == 0 {
         "the kernel does not hold root to it; add --user, or start bandog as another user"
@@ -67,9 +67,10 @@ pub fn may_limit_processes(uid: Option<u32>, limit: u64) -> Result<(), String> {
     } else {
         return Ok(());
     };
-    match Cgroups::find(Ceiling { processes: Some(limit), memory: None }) {
-        Ok(_) => Ok(()),
-        Err(reason) => Err(format!("{obstacle} (nor can a cgroup of its own do it: {reason})")),
+    match limit.map(|limit| Cgroups::find(Ceiling { processes: Some(limit), memory: None })) {
+        None => Err(obstacle.to_owned()),
+        Some(Ok(_)) => Ok(()),
+        Some(Err(reason)) => Err(format!("{obstacle} (nor can a cgroup of its own do it: {reason})")),
     }
 }
 

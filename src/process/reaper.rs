@@ -140,11 +140,19 @@ pub(super) fn keep_the_dead() -> RwLockReadGuard<'static, ()> {
 /// Takes the status of every orphan that has ended.
 fn reap_orphans() {
     let _alone = REAPING.write().unwrap_or_else(PoisonError::into_inner);
+    reap_children();
+}
+
+/// Takes the status of every child of the calling thread that has ended. Returns whether there are others.
+pub(super) fn reap_children() -> bool {
+    // Children that tell nobody of their end, as clone(2) can make them, among them.
+    let flags = libc::WNOHANG | libc::__WNOTHREAD | libc::__WALL;
     loop {
         // SAFETY: no status is asked for, so nothing is written.
-        let reaped = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WNOTHREAD) };
-        if reaped <= 0 {
-            return;
+        match unsafe { libc::waitpid(-1, std::ptr::null_mut(), flags) } {
+            0 => return true,
+            reaped if reaped > 0 => {}
+            _ => return false,
         }
     }
 }

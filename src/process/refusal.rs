@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{Access, StatVfsMountFlags, access, statvfs},
+    fs::{Access, Mode, OFlags, StatVfsMountFlags, access, statvfs},
     io::Errno,
 };
 
@@ -150,7 +150,12 @@ pub(super) fn explain<'a>(
 
 /// The program that runs this one: of a script's first line, or the loader that an ELF file asks for.
 fn interpreter(program: &Path) -> io::Result<Option<PathBuf>> {
-    let file = File::open(program)?;
+    // A FIFO would have to be opened by somebody else as well.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(program, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
     let mut start = Vec::with_capacity(FIRST_LINE);
     (&file).take(FIRST_LINE as u64).read_to_end(&mut start)?;
     if let Some(line) = start.strip_prefix(b"#!") {

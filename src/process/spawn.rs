@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_void},
+    ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_ulong, c_void},
     io::{self, Read as _},
     mem::MaybeUninit,
     ops::Range,
@@ -160,6 +160,9 @@ fn is_text(path: &Path) -> bool {
 /// No number of a step.
 const NO_STEP: usize = usize::MAX;
 
+/// Joining a cgroup, which is none of the steps either.
+const JOIN: usize = NO_STEP - 1;
+
 /// What the child needs, in the parent's memory. Read-only there but for `step` and `error`.
 struct Order<'a> {
     path: &'a CStr,
@@ -229,7 +232,12 @@ fn start(
     }
     // It has left already; dropping it reaps it.
     drop(leader);
-    let at = bonds.steps.get(step).map_or(At::Exec, |step| At::Step(*step));
+    let at = match bonds.steps.get(step) {
+        Some(step) => At::Step(*step),
+        // As if it had not been born there.
+        None if step == JOIN => At::Clone,
+        None => At::Exec,
+    };
     Err(Refused { source: io::Error::from_raw_os_error(errno), at })
 }
 
@@ -301,7 +309,15 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
             let limit = libc::rlimit { rlim_cur: number, rlim_max: number };
             libc::prlimit(0, libc::RLIMIT_LOCKS, &raw const limit, std::ptr::null_mut());
         }
-        let mut ready = (*order).join.is_none_or(|procs| libc::write(procs, c"0".as_ptr().cast(), 1) == 1)
+        let mut ready = true;
+        if let Some(procs) = (*order).join {
+            (&raw mut (*order).step).write_volatile(JOIN);
+            ready = libc::write(procs, c"0".as_ptr().cast(), 1) == 1;
+            if ready {
+                (&raw mut (*order).step).write_volatile(NO_STEP);
+            }
+        }
+        ready = ready
             && libc::setpgid(0, 0) == 0
             && libc::dup2((*order).stdin, 0) == 0
             && libc::dup2((*order).output, 1) == 1
@@ -318,7 +334,7 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
         ready = ready
             && libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) == 0
             // Last but for exec, for a change of user undoes it (prctl(2)).
-            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0;
+            && libc::prctl(libc::PR_SET_PDEATHSIG, c_ulong::from(libc::SIGKILL.cast_unsigned())) == 0;
         if ready {
             // Had bandog been killed before that, nobody would be told.
             if libc::getppid() != (*order).parent {

@@ -17,7 +17,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
 use super::{
@@ -32,6 +32,19 @@ pub(super) const DYING: Duration = Duration::from_secs(10);
 
 /// How long to wait between two looks at what is dying: about what it takes to die.
 pub(super) const PAUSE: Duration = Duration::from_micros(500);
+
+/// Kills what made itself a child of the calling thread, as the leader was one: by `CLONE_PARENT` (clone(2)). A thread
+/// supervises one invocation at a time, so that once the leader is reaped all of its children are such.
+pub(super) fn end_siblings() {
+    let deadline = Instant::now() + DYING;
+    while reaper::reap_children() && Instant::now() < deadline {
+        for sibling in family::of_this_thread() {
+            // Nobody else waits for it, so that the number is its own.
+            let _ = kill_process(sibling, Signal::KILL);
+        }
+        thread::sleep(PAUSE);
+    }
+}
 
 /// Waits until nobody is left in `group`, which was killed and whose leader has been reaped, and kills every adopted
 /// process that carries `mark`, with what descends from it. Returns what could not be killed.

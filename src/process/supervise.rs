@@ -86,11 +86,11 @@ pub fn supervise(
     cancel.attach(&bell);
     let end = follow(&child, output, rules, cancel, &bell, observe)?;
     // Before the leader is reaped: until then its group's number cannot belong to anybody else.
-    child.leader.group.signal(Signal::KILL);
+    child.leader.signal(Signal::KILL);
     drain(output, observe)?;
     let (exit, cpu_time) = child.leader.reap()?;
     child.end_the_rest();
-    let toll = child.ties.cgroup.as_mut().map(Cgroup::toll).unwrap_or_default();
+    let toll = child.ties.cgroup.as_ref().map(Cgroup::toll).unwrap_or_default();
     Ok(Ended { exit, end, cpu_time, toll })
 }
 
@@ -165,16 +165,16 @@ fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage 
                 None if deadline.is_some_and(|deadline| deadline <= now) => End::TimedOut,
                 None => return Stage::Running { deadline },
             };
-            child.leader.group.signal(Signal::TERM);
+            child.leader.signal(Signal::TERM);
             // A stopped process gets its SIGTERM only once it goes on.
-            child.leader.group.signal(Signal::CONT);
+            child.leader.signal(Signal::CONT);
             Stage::Terminating { end, kill_at: now.checked_add(rules.grace).unwrap_or(now) }
         }
         other => other,
     };
     match stage {
         Stage::Terminating { end, kill_at } if kill_at <= now || cancel.is_now() => {
-            child.leader.group.signal(Signal::KILL);
+            child.leader.signal(Signal::KILL);
             Stage::Killed { end }
         }
         other => other,

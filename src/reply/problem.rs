@@ -269,7 +269,7 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
         Outcome::Failed { failure, .. } => match failure {
             Failure::Exit(_) => Slug::FunctionFailed,
             Failure::Signal { .. } => Slug::FunctionKilled,
-            Failure::OutOfMemory => Slug::OutOfMemory,
+            Failure::OutOfMemory { .. } => Slug::OutOfMemory,
             Failure::CpuTime { .. } => Slug::CpuTimeExceeded,
             Failure::FileTooLarge { .. } => Slug::FileTooLarge,
             Failure::OutputTooLarge { .. } => Slug::OutputTooLarge,

@@ -74,3 +74,18 @@ fn limits_work_in_a_cgroup_of_a_container_engine() {
 fn a_sandbox_that_the_kernel_cannot_make_is_refused_at_start() {
     holds("a_sandbox_that_the_kernel_cannot_make_is_refused_at_start");
 }
+
+#[test]
+fn what_one_invocation_does_to_its_limits_is_not_the_next_ones() {
+    holds("what_one_invocation_does_to_its_limits_is_not_the_next_ones");
+}
+
+#[test]
+fn a_limit_that_one_controller_holds_does_not_wait_for_the_other() {
+    holds("a_limit_that_one_controller_holds_does_not_wait_for_the_other");
+}
+
+#[test]
+fn memory_of_the_container_is_told_apart_beside_other_limits() {
+    holds("memory_of_the_container_is_told_apart_beside_other_limits");
+}

@@ -373,3 +373,28 @@ fn cgroups_of(server: &Server) -> BTreeSet<PathBuf> {
     let paths = server.living().into_iter().filter_map(|pid| own(of(pid)));
     paths.filter(|path| path.contains("bandog-")).map(|path| Path::new(mount[1]).join(path)).collect()
 }
+
+#[test]
+fn a_function_that_goes_over_to_another_group_is_ended_like_any_other() {
+    let leave = fixture("leave/aside.py");
+    let server = serve_command(&format!("exec {}", leave.display()))
+        .quiet()
+        .args(["--exec-timeout", "2s", "--kill-grace", "200ms"])
+        .start();
+    // Without the signal to the leader itself in `Leader::signal` it runs for as long as it likes.
+    server.get("/").send().problem(504);
+    nobody_lives(&server, "aside.py");
+    server.is_clean();
+}
+
+#[test]
+fn a_function_that_makes_siblings_of_itself_leaves_none_living_or_dead() {
+    let leave = fixture("leave/sibling.py");
+    let server = serve_command(&format!("exec {}", leave.display())).quiet().start();
+    for _ in 0..3 {
+        server.get("/").send().expect(200);
+        // Without `stragglers::end_siblings` they are children of a thread that waits for nobody.
+        nobody_lives(&server, "sibling.py");
+        server.is_clean();
+    }
+}

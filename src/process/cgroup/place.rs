@@ -39,8 +39,6 @@ pub(super) struct Place {
     /// `memory.events` and `pids.events`, where the limit is set.
     memory: Option<OwnedFd>,
     processes: Option<OwnedFd>,
-    /// What they said last: the kernel counts on from one invocation to the next.
-    so_far: Toll,
     /// Something in it was killed by the kernel's hand: see [`Place::is_reusable`].
     killed: bool,
 }
@@ -72,7 +70,7 @@ impl Place {
         let memory = limits.memory.map(|_| file("memory.events")).transpose()?;
         let processes = limits.processes.map(|_| file("pids.events")).transpose()?;
         let events = file("cgroup.events")?;
-        Ok(Self { name: name.to_owned(), events, memory, processes, so_far: Toll::default(), killed: false, dir })
+        Ok(Self { name: name.to_owned(), events, memory, processes, killed: false, dir })
     }
 
     pub(super) fn dir(&self) -> BorrowedFd<'_> {
@@ -88,17 +86,13 @@ impl Place {
         end_populated(self.dir.as_fd(), &self.events)
     }
 
-    pub(super) fn toll(&mut self) -> Toll {
+    /// Counted from its beginning: no other invocation was in one that has limits.
+    pub(super) fn toll(&self) -> Toll {
         let count = |file: &Option<OwnedFd>, key| {
             let text = file.as_ref().map(contents).unwrap_or_default();
             text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok()).unwrap_or(0)
         };
-        let now = Toll { killed: count(&self.memory, "oom_kill "), not_started: count(&self.processes, "max ") };
-        let before = std::mem::replace(&mut self.so_far, now);
-        Toll {
-            killed: now.killed.saturating_sub(before.killed),
-            not_started: now.not_started.saturating_sub(before.not_started),
-        }
+        Toll { killed: count(&self.memory, "oom_kill "), not_started: count(&self.processes, "max ") }
     }
 
     /// Whether it is empty, and no function has made cgroups of its own in it or stopped it. What was killed once is

@@ -142,6 +142,42 @@ limits_work_in_a_cgroup_of_a_container_engine() {
     expect /tmp/answer 'max-processes'
 }
 
+what_one_invocation_does_to_its_limits_is_not_the_next_ones() {
+    serve --max-memory 64MiB --max-processes 20 -- sh -c 'sh "$INPUT_FILE_PATH"'
+    call 'own=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); echo max >$own/memory.max; echo 0 >$own/pids.max' ||
+        fail "$(cat /tmp/answer)"
+    call 'echo again; true | cat' || fail "the next has no processes: $(cat /tmp/answer)"
+    call "$HOG" && fail "the next has no limit: $(cat /tmp/answer)"
+    expect /tmp/answer 'max-memory'
+    # Files on a tmpfs count for who writes them, not for who comes later.
+    call 'dd if=/dev/zero of=/tmp/left bs=1M count=40 2>/dev/null' || fail "$(cat /tmp/answer)"
+    call 'dd if=/dev/zero of=/dev/null bs=40M count=1 2>/dev/null; echo enough' || fail "the next: $(cat /tmp/answer)"
+    expect /tmp/answer enough
+    rm /tmp/left
+    stop
+}
+
+a_limit_that_one_controller_holds_does_not_wait_for_the_other() {
+    echo '+pids' >"$cgroups/cgroup.subtree_control"
+    mkdir -p "$cgroups/few/own" && echo '+pids' >"$cgroups/few/cgroup.subtree_control"
+    echo 'echo $$ >/sys/fs/cgroup/few/own/cgroup.procs; exec bandog "$@"' >/tmp/in_few
+    sh /tmp/in_few run --max-memory 256MiB --max-processes 5 -- \
+        sh -c 'for i in $(seq 20); do sleep 1119 & done; echo twenty' </dev/null >/tmp/answer 2>&1 &&
+        fail "twenty: $(cat /tmp/answer)"
+    refuse /tmp/answer twenty
+    no_sleeper 1119
+}
+
+memory_of_the_container_is_told_apart_beside_other_limits() {
+    echo '+memory +pids' >"$cgroups/cgroup.subtree_control"
+    mkdir -p "$cgroups/small" && echo 100M >"$cgroups/small/memory.max"
+    echo 'echo $$ >/sys/fs/cgroup/small/cgroup.procs; exec bandog "$@"' >/tmp/in_small
+    sh /tmp/in_small run --max-processes 20 -- sh -c "exec ${HOG%%;*}" </dev/null >/tmp/answer 2>&1 &&
+        fail "$(cat /tmp/answer)"
+    expect /tmp/answer 'out.of.memory'
+    expect /tmp/answer 'give the container more'
+}
+
 a_sandbox_that_the_kernel_cannot_make_is_refused_at_start() {
     # This one is older than Linux 6.2 and lets a file be truncated.
     code=0
