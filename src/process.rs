@@ -18,7 +18,7 @@ mod supervise;
 
 use std::{fmt, io, os::fd::OwnedFd, time::Duration};
 
-use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, waitpgid};
+use rustix::process::{Pid, Signal, WaitOptions, getpgid, pidfd_send_signal, waitpgid};
 
 pub use bell::{Bell, Cancel};
 pub use cgroup::{Ceiling, Cgroup, Cgroups, Toll, Unusable};
@@ -142,10 +142,13 @@ struct Leader {
 }
 
 impl Leader {
-    /// Signals its group, and itself by its own descriptor: it may have gone over to another group.
+    /// Signals its group, and itself if it has gone over to another one. Nobody is told twice: to many programs a second
+    /// SIGTERM means more than the first.
     fn signal(&self, signal: Signal) {
         self.group.signal(signal);
-        let _ = pidfd_send_signal(&self.pidfd, signal);
+        if getpgid(Some(self.group.0)) != Ok(self.group.0) {
+            let _ = pidfd_send_signal(&self.pidfd, signal);
+        }
     }
 
     /// Waits for it and takes its status, and the CPU time that it and its children have used.

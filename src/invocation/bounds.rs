@@ -69,7 +69,9 @@ impl Bounds {
 /// kernel holds not everybody to otherwise, or nothing.
 fn find_cgroups(wanted: Ceiling) -> (Option<Arc<Cgroups>>, Ceiling) {
     let mut reasons = Vec::new();
-    for held in [wanted, Ceiling { memory: None, ..wanted }, Ceiling::default()] {
+    let mut ceilings = vec![wanted, Ceiling { memory: None, ..wanted }, Ceiling::default()];
+    ceilings.dedup();
+    for held in ceilings {
         match Cgroups::find(held) {
             Ok(cgroups) => {
                 tracing::debug!("functions run in cgroups below {}, which enforce {held:?}", cgroups.path().display());

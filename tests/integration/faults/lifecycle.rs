@@ -169,7 +169,7 @@ fn is_closed(wire: &mut TcpStream) -> bool {
 }
 
 /// Without `header_read_timeout` the head that drips was read for ever; without the limit on `speaks_http2` so was
-/// silence; without the one in `next_piece` so was the body.
+/// silence; without the one in `arrival` so was the body.
 #[test]
 fn f28_who_sends_nothing_or_drop_by_drop_is_given_up() {
     // The limit of a head is 30 seconds; the machine may be busy.
