@@ -4,7 +4,7 @@ use std::{
     io::{self, Write as _},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,6 +13,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 /// the reader goes on. A line that alone is longer is still taken when nothing waits.
 const BUFFER_LIMIT: usize = 1024 * 1024;
 
+/// How long the thread rests after it has written, unless many lines wait by then. The lines of an invocation come one
+/// by one, and each would wake it anew; no line waits longer than this.
+const REST: Duration = Duration::from_millis(5);
+
 /// A bounded queue of lines and the thread that empties it to standard error.
 #[derive(Debug, Clone)]
 pub(super) struct Writer(Arc<Shared>);
@@ -20,9 +24,9 @@ pub(super) struct Writer(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Told when the queue is no longer empty.
+    /// Told when there is a line for a thread that sleeps, or something pressing for one that rests.
     filled: Condvar,
-    /// Told when everything has been written.
+    /// Told when everything has been written and somebody waits for that.
     emptied: Condvar,
 }
 
@@ -32,6 +36,21 @@ struct Queue {
     dropped: u64,
     /// Lines have been taken and are not written yet.
     writing: bool,
+    /// The thread waits for a line.
+    asleep: bool,
+    /// How many wait for everything to be written.
+    waiting: usize,
+}
+
+impl Queue {
+    /// Whether what is queued must not wait for the thread's rest to be over.
+    fn is_pressing(&self) -> bool {
+        self.waiting > 0 || self.lines.len() > BUFFER_LIMIT / 2
+    }
+
+    fn is_done(&self) -> bool {
+        self.lines.is_empty() && !self.writing
+    }
 }
 
 impl Writer {
@@ -53,25 +72,24 @@ impl Writer {
             queue.dropped += 1;
             return;
         }
-        let was_empty = queue.lines.is_empty();
+        let was_pressing = queue.is_pressing();
         queue.lines.extend_from_slice(line);
+        let wakes = queue.asleep || queue.is_pressing() && !was_pressing;
+        // One call is enough.
+        queue.asleep = false;
         drop(queue);
-        if was_empty {
+        if wakes {
             self.0.filled.notify_one();
         }
     }
 
     /// Waits until everything is written, at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
         let mut queue = self.0.lock();
-        while !queue.lines.is_empty() || queue.writing {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            queue = self.0.emptied.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        queue.waiting += 1;
+        self.0.filled.notify_one();
+        let waited = self.0.emptied.wait_timeout_while(queue, limit, |queue| !queue.is_done());
+        waited.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
     }
 }
 
@@ -83,16 +101,7 @@ impl Shared {
     fn run(&self) {
         let mut lines = Vec::new();
         loop {
-            let mut queue = self.lock();
-            queue.writing = false;
-            while queue.lines.is_empty() {
-                self.emptied.notify_all();
-                queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            }
-            std::mem::swap(&mut lines, &mut queue.lines);
-            queue.writing = true;
-            let dropped = std::mem::take(&mut queue.dropped);
-            drop(queue);
+            let dropped = self.take(&mut lines);
             if dropped > 0 {
                 let notice = format!("[bandog: {dropped} lines of this log left out: its reader was too slow]\n");
                 lines.extend_from_slice(notice.as_bytes());
@@ -102,6 +111,26 @@ impl Shared {
             // A burst does not keep its memory.
             lines.shrink_to(64 * 1024);
         }
+    }
+
+    /// Rests, waits for lines, and puts them into `lines`, which is empty. Returns how many were dropped after them.
+    fn take(&self, lines: &mut Vec<u8>) -> u64 {
+        let mut queue = self.lock();
+        queue.writing = false;
+        if queue.waiting > 0 && queue.is_done() {
+            self.emptied.notify_all();
+        }
+        let rested =
+            self.filled.wait_timeout_while(queue, REST, |queue| queue.lines.is_empty() || !queue.is_pressing());
+        queue = rested.unwrap_or_else(PoisonError::into_inner).0;
+        while queue.lines.is_empty() {
+            queue.asleep = true;
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.asleep = false;
+        queue.writing = true;
+        std::mem::swap(lines, &mut queue.lines);
+        std::mem::take(&mut queue.dropped)
     }
 }
 
