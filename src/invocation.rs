@@ -169,7 +169,7 @@ pub fn run(
     watch: &mut dyn Watch,
 ) -> Finished {
     let started = Instant::now();
-    let workspace = match function.workspaces.workspace() {
+    let mut workspace = match function.workspaces.workspace() {
         Ok(workspace) => workspace,
         Err(error) => {
             let journal = Journal::new(function, call, None);
@@ -177,8 +177,8 @@ pub fn run(
             return Finished { outcome, workspace: None };
         }
     };
-    let journal = Journal::new(function, call, workspace.logs_place());
-    let outcome = Run { function, call, workspace: &workspace, cancel, journal, started }.go(source, watch);
+    let journal = Journal::new(function, call, Some(workspace.logs_place()));
+    let outcome = Run { function, call, workspace: &mut workspace, cancel, journal, started }.go(source, watch);
     Finished { outcome, workspace: Some(workspace) }
 }
 
@@ -186,7 +186,7 @@ pub fn run(
 struct Run<'a> {
     function: &'a Function,
     call: &'a Call,
-    workspace: &'a Workspace,
+    workspace: &'a mut Workspace,
     cancel: &'a Cancel,
     journal: Journal<'a>,
     started: Instant,
@@ -223,6 +223,7 @@ impl Run<'_> {
         let path = self.workspace.input_path();
         let dir = InputDir { fd: self.workspace.input(), path: &path };
         let input = intake::receive(&self.call.envelope, source, dir, self.function.max_body)?;
+        self.workspace.knows_input(&input.path);
         let (path, kind, bytes) = (input.path.display(), input.kind, input.bytes);
         self.journal.note(Level::Info, &format!("input ready: {path} ({kind}, {bytes} bytes)"));
         Ok(input)
@@ -304,9 +305,6 @@ impl Run<'_> {
         };
         let stdin = input_file.as_ref().unwrap_or(&function.empty_input);
         let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
-        // The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
-        // some.
-        rustix::io::ioctl_fionbio(&read_end, true).map_err(system)?;
         let (confined, ties) = function.bounds.of(self.workspace)?;
         let child = process::spawn(&function.program, &variables, stdin.as_fd(), write_end.as_fd(), &confined, ties)?;
         drop(confined);
@@ -361,6 +359,9 @@ impl Run<'_> {
                 // Where the logs are the answer, a part of them must not pass for the whole.
                 if let (Output::None, Some(error)) = (&output, self.journal.take_loss()) {
                     return self.journal.failed(Failure::Workspace(error), Some(exit), self.started);
+                }
+                if let Output::File(file) = &output {
+                    self.workspace.knows_output(file.path());
                 }
                 let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
                 if let Some(limit) = self.function.bounds.limits.max_output.filter(|limit| bytes > *limit) {

@@ -42,4 +42,5 @@ pub mod process;
 pub mod reply;
 pub mod request;
 pub mod telemetry;
+pub mod unique;
 pub mod workspace;

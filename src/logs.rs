@@ -13,11 +13,13 @@ use std::{
     io::{self, Write as _},
     os::{fd::OwnedFd, unix::fs::FileExt as _},
     str::FromStr,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
-use uuid::Uuid;
+
+use crate::unique;
 
 /// Bytes of logs kept in memory before they go to a file: most functions print less, and then no file is made.
 pub const MEMORY_LIMIT: usize = 256 * 1024;
@@ -90,7 +92,7 @@ pub struct Logs {
     max: u64,
     /// The directory in which the file is made when memory does not suffice; `None` once that has failed. Held open:
     /// the function may have put something else under its name.
-    spill_place: Option<OwnedFd>,
+    spill_place: Option<Arc<OwnedFd>>,
     /// The beginning of the logs, once it has left memory.
     spilled: Option<File>,
     /// Bytes in `spilled`.
@@ -113,7 +115,7 @@ impl Logs {
     /// Empty logs that keep own lines from `level` up and at most `max` bytes (0 for no limit); `spill_place` is
     /// the directory where a file may be made for what does not fit in memory (it has a name for an instant only).
     #[must_use]
-    pub fn new(level: Level, max: u64, spill_place: Option<OwnedFd>) -> Self {
+    pub fn new(level: Level, max: u64, spill_place: Option<Arc<OwnedFd>>) -> Self {
         Self {
             level,
             max: if max == 0 { u64::MAX } else { max },
@@ -184,7 +186,7 @@ impl Logs {
         if self.spilled.is_none() {
             let place = self.spill_place.take().ok_or(io::ErrorKind::StorageFull)?;
             // For the instant in which it has one, a name that no function can have taken.
-            let name = format!("logs-{}", Uuid::new_v4().simple());
+            let name = format!("logs-{}", unique::id().simple());
             let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             let file = openat(&place, &name, flags, Mode::RUSR | Mode::WUSR)?;
             unlinkat(&place, &name, AtFlags::empty())?;
@@ -225,6 +227,7 @@ impl Logs {
             return;
         }
         self.sealed = true;
+        self.spill_place = None;
         if self.cut > 0 {
             let excess = self.tail.len().saturating_sub(TAIL_LIMIT);
             self.tail.drain(..excess);
@@ -317,7 +320,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_in_memory_is_read_back_from_the_file_unchanged() {
         let dir = tempfile::tempdir().expect("tempdir");
-        let mut logs = Logs::new(Level::Critical, 0, Some(File::open(dir.path()).expect("a directory").into()));
+        let mut logs =
+            Logs::new(Level::Critical, 0, Some(Arc::new(File::open(dir.path()).expect("a directory").into())));
         let mut wanted = Vec::new();
         for number in 0..100_000 {
             let line = format!("line {number}\n");

@@ -12,11 +12,11 @@ use hyper::{
     },
     http::request::Parts,
 };
-use uuid::Uuid;
 
 use crate::{
     intake::Labels,
     reply::{CONTENT_TRANSFER_ENCODING, X_CALL_ID},
+    unique,
 };
 pub use variables::of as variables;
 
@@ -38,7 +38,7 @@ pub fn call_id(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=CALL_ID_LIMIT).contains(&id.len()))
         .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]\"\\".contains(&byte)));
-    usable.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+    usable.map_or_else(|| unique::id().to_string(), str::to_owned)
 }
 
 /// What the sender says about the body.

@@ -34,9 +34,10 @@ use rustix::{
         AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid, chmodat, chownat, fchmod, fchown, flock,
         fstat, mkdirat, openat, readlinkat, statat, unlinkat,
     },
-    io::{Errno, fcntl_dupfd_cloexec},
+    io::Errno,
 };
-use uuid::Uuid;
+
+use crate::unique;
 
 /// Begins the name of every workspace.
 const PREFIX: &str = "bandog-";
@@ -77,7 +78,7 @@ impl Root {
 
     /// The same for functions of another user, whom workspaces are handed over to.
     pub fn open_for(path: &Path, tenant: Option<u32>) -> io::Result<Self> {
-        let id = Uuid::new_v4().simple().to_string();
+        let id = unique::id().simple().to_string();
         Ok(Self {
             // A link here is the operator's choice.
             dir: rustix::fs::open(path, OPEN_DIR.difference(OFlags::NOFOLLOW), Mode::empty())?,
@@ -147,14 +148,20 @@ impl Root {
         mkdirat(&self.dir, name.as_str(), PRIVATE)?;
         self.open.fetch_add(1, Ordering::Relaxed);
         // From here on dropping it removes what there is.
-        let mut workspace = Workspace { path: self.path.join(&name), root: Arc::clone(self), name, dirs: None };
+        let mut workspace = Workspace {
+            path: self.path.join(&name),
+            root: Arc::clone(self),
+            name,
+            dirs: None,
+            known: Known::default(),
+        };
         let lock = openat(&self.dir, workspace.name.as_str(), OPEN_DIR, Mode::empty())?;
         flock(&lock, FlockOperation::LockExclusive)?;
         let make = |name: &str| {
             mkdirat(&lock, name, PRIVATE)?;
             openat(&lock, name, OPEN_DIR, Mode::empty())
         };
-        workspace.dirs = Some(Dirs { input: make(INPUT)?, output: make(OUTPUT)?, lock });
+        workspace.dirs = Some(Dirs { input: make(INPUT)?, output: make(OUTPUT)?, lock: Arc::new(lock) });
         Ok(workspace)
     }
 
@@ -222,6 +229,15 @@ pub struct Workspace {
     path: PathBuf,
     /// `None` while it is being made.
     dirs: Option<Dirs>,
+    /// What is known to be in it.
+    known: Known,
+}
+
+/// The names of files that are known to be there, so that they can be removed without a search.
+#[derive(Debug, Default)]
+struct Known {
+    input: Option<OsString>,
+    output: Option<OsString>,
 }
 
 /// Held open, so that what the function does to the names changes nothing for us.
@@ -230,7 +246,7 @@ struct Dirs {
     input: OwnedFd,
     output: OwnedFd,
     /// The workspace itself, locked.
-    lock: OwnedFd,
+    lock: Arc<OwnedFd>,
 }
 
 impl Workspace {
@@ -313,10 +329,10 @@ impl Workspace {
         self.dirs().lock.as_fd()
     }
 
-    /// The directory where logs that do not fit in memory may go; `None` if no descriptor is free.
+    /// The directory where logs that do not fit in memory may go.
     #[must_use]
-    pub fn logs_place(&self) -> Option<OwnedFd> {
-        fcntl_dupfd_cloexec(&self.dirs().lock, 0).ok()
+    pub fn logs_place(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.dirs().lock)
     }
 
     /// The open input directory.
@@ -331,8 +347,40 @@ impl Workspace {
         self.dirs().output.as_fd()
     }
 
+    /// Tells of a file that is in the input directory, if that is where it is.
+    pub fn knows_input(&mut self, path: &Path) {
+        if path.parent() == Some(&self.input_path()) {
+            self.known.input = path.file_name().map(OsStr::to_owned);
+        }
+    }
+
+    /// Tells of a file that is in the output directory, by its path below that.
+    pub fn knows_output(&mut self, path: &Path) {
+        if path.parent() == Some(Path::new("")) {
+            self.known.output = path.file_name().map(OsStr::to_owned);
+        }
+    }
+
+    /// Removes it as an ordinary function leaves it: with one call for each thing that is known to be there. Whatever
+    /// else there is, or has become of these, is an error, and left to the thorough way.
+    fn remove_known(&self) -> rustix::io::Result<()> {
+        let (Some(dirs), known) = (&self.dirs, &self.known) else { return Err(Errno::NOENT) };
+        for (parent, dir, file) in [(INPUT, &dirs.input, &known.input), (OUTPUT, &dirs.output, &known.output)] {
+            if let Some(file) = file {
+                unlinkat(dir, file, AtFlags::empty())?;
+            }
+            unlinkat(&dirs.lock, parent, AtFlags::REMOVEDIR)?;
+        }
+        unlinkat(&self.root.dir, self.name.as_str(), AtFlags::REMOVEDIR)?;
+        // An empty directory can have taken the name of one that was moved away; what is removed has no link left.
+        if fstat(&dirs.lock)?.st_nlink == 0 { Ok(()) } else { Err(Errno::NOTEMPTY) }
+    }
+
     /// Removes the directory that was made, whatever its name is now, and what has its name instead.
     fn remove(&self) {
+        if self.remove_known() == Ok(()) {
+            return;
+        }
         let made = self.dirs.as_ref().and_then(|dirs| Some((dirs, fstat(&dirs.lock).ok()?)));
         let in_place = |made: &Stat| is_at(self.root.dir.as_fd(), OsStr::new(&self.name), made);
         let Some((dirs, made)) = made.filter(|(_, made)| !in_place(made)) else {

@@ -32,6 +32,8 @@ struct Pool {
 struct State {
     idle: Vec<Arc<Desk>>,
     busy: usize,
+    /// Somebody waits for the last busy one.
+    awaited: bool,
 }
 
 /// Where a thread waits for its next job.
@@ -71,7 +73,8 @@ impl Workers {
 
     /// Waits until no job runs, at most `limit`; whether that is so.
     pub(super) fn wait_until_quiet(&self, limit: Duration) -> bool {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
+        state.awaited = true;
         let waited = self.0.quiet.wait_timeout_while(state, limit, |state| state.busy > 0);
         waited.unwrap_or_else(PoisonError::into_inner).0.busy == 0
     }
@@ -83,9 +86,13 @@ impl Pool {
     }
 
     fn finished(&self) {
-        let mut state = self.lock();
+        self.leave(&mut self.lock());
+    }
+
+    /// A thread has nothing to do any more.
+    fn leave(&self, state: &mut State) {
         state.busy -= 1;
-        if state.busy == 0 {
+        if state.busy == 0 && state.awaited {
             self.quiet.notify_all();
         }
     }
@@ -103,10 +110,7 @@ impl Pool {
             {
                 let mut state = self.lock();
                 state.idle.push(Arc::clone(&desk));
-                state.busy -= 1;
-                if state.busy == 0 {
-                    self.quiet.notify_all();
-                }
+                self.leave(&mut state);
             }
             match self.next(&desk) {
                 Some(next) => job = next,

@@ -2,6 +2,7 @@
 
 use std::{
     os::fd::OwnedFd,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -27,7 +28,7 @@ pub(super) struct Journal<'a> {
 }
 
 impl<'a> Journal<'a> {
-    pub(super) fn new(function: &Function, call: &'a Call, spill_place: Option<OwnedFd>) -> Self {
+    pub(super) fn new(function: &Function, call: &'a Call, spill_place: Option<Arc<OwnedFd>>) -> Self {
         let forwards = function.forward_logs || telemetry::shows(Level::Debug);
         Self {
             call_id: &call.id,

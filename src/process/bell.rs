@@ -66,6 +66,8 @@ struct Order {
     now: AtomicBool,
     /// Rung when the order changes; set once a thread supervises.
     bell: OnceLock<Arc<Bell>>,
+    /// The process has ended: by now the bell may be another one's.
+    over: AtomicBool,
 }
 
 impl Cancel {
@@ -107,8 +109,16 @@ impl Cancel {
         fence(Ordering::SeqCst);
     }
 
+    /// From here on an order rings nobody: it would only wake the thread's next process for nothing.
+    pub(super) fn detach(&self) {
+        self.0.over.store(true, Ordering::SeqCst);
+    }
+
     fn ring(&self) {
         fence(Ordering::SeqCst);
+        if self.0.over.load(Ordering::SeqCst) {
+            return;
+        }
         if let Some(bell) = self.0.bell.get() {
             bell.ring();
         }

@@ -25,9 +25,9 @@ use rustix::{
     io::Errno,
     process::Pid,
 };
-use uuid::Uuid;
 
 use super::spawn::try_cgroup;
+use crate::unique;
 use place::Place;
 pub use place::Toll;
 
@@ -139,7 +139,10 @@ impl Cgroups {
     /// It refuses, and there are limits that only a cgroup enforces.
     pub fn take(self: &Arc<Self>) -> io::Result<Option<Cgroup>> {
         match self.place() {
-            Ok(place) => Ok(place.map(|place| Cgroup { place: Some(place), cgroups: Arc::clone(self) })),
+            Ok(place) => Ok(place.map(|mut place| {
+                place.begin();
+                Cgroup { place: Some(place), cgroups: Arc::clone(self) }
+            })),
             // A shortage that passes; without limits nothing depends on it.
             Err(error) if self.limits == Ceiling::default() && is_shortage(&error) => Ok(None),
             Err(error) => self.give_up(&error).map(|()| None),
@@ -199,7 +202,7 @@ impl Cgroups {
 
     fn make_home(&self) -> io::Result<Home> {
         loop {
-            let name = format!("{PREFIX}{}", &Uuid::new_v4().simple().to_string()[..12]);
+            let name = format!("{PREFIX}{}", &unique::id().simple().to_string()[..12]);
             mkdirat(&self.parent, name.as_str(), MODE)?;
             let locked = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())
                 .and_then(|dir| flock(&dir, FlockOperation::NonBlockingLockExclusive).map(|()| dir));

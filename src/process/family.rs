@@ -1,6 +1,11 @@
 //! Who is whose child, as `/proc` tells it.
 
-use std::{fs, io};
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt as _,
+    sync::OnceLock,
+};
 
 use rustix::{
     process::{Pid, getpid, getppid},
@@ -10,8 +15,41 @@ use rustix::{
 /// The children of this process's first thread. Functions are never started from there, so all of them are adopted:
 /// the kernel hands orphans to the first thread of their sub-reaper.
 pub(super) fn adopted() -> Vec<Pid> {
+    /// Kept open, because every invocation asks: this way it costs one system call if there are none.
+    static CHILDREN: OnceLock<Option<File>> = OnceLock::new();
     let me = getpid();
-    children_of_thread(me, me)
+    let file = CHILDREN.get_or_init(|| File::open(children_file(me, me)).ok());
+    match file.as_ref().map(whole) {
+        Some(Ok(list)) => pids(&list),
+        _ => children_of_thread(me, me),
+    }
+}
+
+fn children_file(process: Pid, thread: Pid) -> String {
+    format!("/proc/{process}/task/{thread}/children")
+}
+
+/// What one of the kernel's files holds now.
+fn whole(file: &File) -> io::Result<String> {
+    let mut bytes = vec![0; 4096];
+    let mut length = 0;
+    loop {
+        match file.read_at(&mut bytes[length..], length as u64) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if length == bytes.len() {
+            bytes.resize(2 * length, 0);
+        }
+    }
+    bytes.truncate(length);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn pids(list: &str) -> Vec<Pid> {
+    list.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
 /// The children of the calling thread.
@@ -26,8 +64,8 @@ pub(super) fn children(parent: Pid) -> Vec<Pid> {
 }
 
 fn children_of_thread(process: Pid, thread: Pid) -> Vec<Pid> {
-    match fs::read_to_string(format!("/proc/{process}/task/{thread}/children")) {
-        Ok(list) => list.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect(),
+    match fs::read_to_string(children_file(process, thread)) {
+        Ok(list) => pids(&list),
         // A kernel without CONFIG_PROC_CHILDREN: look at every process. No /proc at all: nothing can be found.
         Err(error) if error.kind() == io::ErrorKind::NotFound && process == thread => children_by_scan(process),
         Err(_) => Vec::new(),

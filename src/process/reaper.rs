@@ -18,7 +18,10 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Bell, confine, spawn::ignored_signals};
+use super::{
+    Bell, confine,
+    spawn::{hear_broken_pipes, ignored_signals},
+};
 
 /// How long the reaper rests after it has reaped. Every function's end is a SIGCHLD too; under load this makes a
 /// hundred wake-ups a second of what would be thousands, and orphans wait no longer than this.
@@ -37,6 +40,7 @@ pub fn attend<T: Send + 'static>(
     mut stop: impl FnMut(i32),
 ) -> io::Result<T> {
     close_on_exec();
+    hear_broken_pipes();
     confine::raise_open_files();
     let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD];
     // A blocked signal comes even if it is ignored (signal(7)).

@@ -6,6 +6,7 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_ulong, c_void},
     io::{self, Read as _},
     mem::MaybeUninit,
@@ -89,7 +90,8 @@ pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
 /// Starts `program` in a process group of its own, with `variables` on top of its environment, `stdin` as standard
 /// input and `output` as both standard output and standard error. It has no other descriptor (all of ours are closed
 /// on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed when the calling
-/// thread ends, and with it bandog.
+/// thread ends, and with it bandog. The calling thread takes no signals any more: see [`attend`](super::attend) for who
+/// does.
 ///
 /// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
 pub fn spawn(
@@ -108,6 +110,7 @@ pub fn spawn(
     let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
     environment.push(std::ptr::null());
     let mut path = program.path.as_c_str();
+    refuse_signals();
     loop {
         let bonds =
             Bonds { steps: &confined.steps, number: ties.mark.number(), cgroup: ties.cgroup.as_ref().map(Cgroup::dir) };
@@ -271,24 +274,54 @@ fn clone_by(
 ) -> io::Result<Leader> {
     let mut stack = Stack(MaybeUninit::uninit());
     let mut pidfd: c_int = -1;
-    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: `all` is initialised by sigfillset, `before` by pthread_sigmask. With every signal blocked no handler
-    // of ours can run in the child while it shares our memory. The child runs `in_child` on `stack`, whose top is
-    // 16-byte aligned; CLONE_VFORK keeps this thread suspended until the child has called exec or _exit, so that
-    // `order`, `stack` and what they point to outlive the child's use of them, and nothing else uses them meanwhile.
+    let mask = (!REFUSES_SIGNALS.get()).then(block_signals);
+    // SAFETY: with every signal blocked no handler of ours can run in the child while it shares our memory. The child
+    // runs `in_child` on `stack`, whose top is 16-byte aligned; CLONE_VFORK keeps this thread suspended until the child
+    // has called exec or _exit, so that `order`, `stack` and what they point to outlive the child's use of them, and
+    // nothing else uses them meanwhile. The mask is one that pthread_sigmask has filled in.
     let pid = unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
         let low = stack.0.as_mut_ptr().cast::<u8>();
         let pid = clone(low..low.add(CHILD_STACK), (&raw mut *order).cast(), &raw mut pidfd);
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+        if let Some(mask) = mask {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+        }
         pid?
     };
     // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which nobody else knows.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Leader { group: Group::of_child(pid), pidfd, reaped: false })
 }
+
+thread_local! {
+    /// All signals are blocked in this thread for good.
+    static REFUSES_SIGNALS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Blocks all signals in this thread for good, so that they need not be blocked for each process that it starts.
+fn refuse_signals() {
+    if !REFUSES_SIGNALS.replace(true) {
+        block_signals();
+    }
+}
+
+/// Blocks all signals in this thread but those that a fault of its own raises. Returns the mask before.
+fn block_signals() -> libc::sigset_t {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: `all` is initialised by sigfillset, `before` by zeros and pthread_sigmask.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        for fault in FAULTS {
+            libc::sigdelset(all.as_mut_ptr(), fault);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
+        before.assume_init()
+    }
+}
+
+/// What a thread's own fault raises: blocked they would end bandog without a word (sigprocmask(2)). Sent by somebody
+/// else in the instant between clone and exec they find handlers that only look where the fault was.
+const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
 
 /// What happens between clone and exec. Shares the parent's memory: no allocation, no lock, no panic; system calls
 /// only.
@@ -357,8 +390,22 @@ const KERNEL_MASK: usize = 8;
 /// Signals that the kernel knows. Two of them the C library keeps for itself and hides, but hands down all the same.
 const SIGNALS: std::ops::RangeInclusive<c_int> = 1..=64;
 
-/// The signals this process ignores, which exec would hand down: SIGPIPE (Rust's start-up ignores it) and what the
-/// parent of bandog left ignored (nohup, some CI systems). Looked up once: nothing here changes a disposition later.
+/// Has this process hear SIGPIPE, which Rust's start-up has it ignore, and do nothing: a handler is not handed down by
+/// exec (execve(2)), so that no started process has to be given the default back.
+pub(super) fn hear_broken_pipes() {
+    extern "C" fn nothing(_: c_int) {}
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: all zero is a value of it; the handler does nothing, and so may run at any moment.
+    unsafe {
+        let action = action.assume_init_mut();
+        action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGPIPE, action, std::ptr::null_mut());
+    }
+}
+
+/// The signals this process ignores, which exec would hand down: what the parent of bandog left ignored (nohup, some CI
+/// systems), and without [`hear_broken_pipes`] SIGPIPE. Looked up once: nothing here changes a disposition later.
 pub(super) fn ignored_signals() -> &'static [c_int] {
     static IGNORED: OnceLock<Vec<c_int>> = OnceLock::new();
     IGNORED.get_or_init(|| {

@@ -69,8 +69,8 @@ pub enum Pace {
 /// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group or its
 /// cgroup is killed, and so is what has left them and carries its mark.
 ///
-/// `output` is the read end, not blocking, of the pipe that the child writes to; the caller keeps the write end open
-/// too, so that a child which closes its end early (a daemon's habit) does not make poll(2) return over and over.
+/// `output` is the read end of the pipe that the child writes to; the caller keeps the write end open too, so that a
+/// child which closes its end early (a daemon's habit) does not make poll(2) return over and over.
 /// `observe` is given what was written, in order, and nothing (an empty slice) when it asked to be called again.
 ///
 /// # Errors
@@ -84,10 +84,12 @@ pub fn supervise(
 ) -> io::Result<Ended> {
     let bell = Bell::of_this_thread()?;
     cancel.attach(&bell);
-    let end = follow(&child, output, rules, cancel, &bell, observe)?;
+    let mut output = Output { pipe: output, nonblocking: false };
+    let end = follow(&child, &mut output, rules, cancel, &bell, observe)?;
+    cancel.detach();
     // Before the leader is reaped: until then its group's number cannot belong to anybody else.
-    child.leader.signal(Signal::KILL);
-    drain(output, observe)?;
+    child.leader.group.signal(Signal::KILL);
+    output.drain(observe)?;
     let (exit, cpu_time) = child.leader.reap()?;
     child.end_the_rest();
     let toll = child.ties.cgroup.as_ref().map(Cgroup::toll).unwrap_or_default();
@@ -104,14 +106,15 @@ enum Stage {
 /// Returns when the process has exited (and not been reaped yet).
 fn follow(
     child: &Child,
-    output: &OwnedFd,
+    output: &mut Output<'_>,
     rules: Rules,
     cancel: &Cancel,
     bell: &Arc<Bell>,
     observe: &mut dyn FnMut(&[u8]) -> Pace,
 ) -> io::Result<End> {
     let mut stage = Stage::Running { deadline: rules.timeout.and_then(|limit| Instant::now().checked_add(limit)) };
-    let mut buffer = vec![0; READ_SIZE];
+    // Most functions write nothing, and then it is not made.
+    let mut buffer = Vec::new();
     let mut look_again = None;
     loop {
         stage = advance(stage, child, rules, cancel);
@@ -122,7 +125,7 @@ fn follow(
         };
         let mut events = [
             PollFd::new(&child.leader.pidfd, PollFlags::IN),
-            PollFd::new(output, PollFlags::IN),
+            PollFd::new(output.pipe, PollFlags::IN),
             PollFd::new(&**bell, PollFlags::IN),
         ];
         let wait = alarm.into_iter().chain(look_again).min().map(until);
@@ -137,7 +140,8 @@ fn follow(
         }
         let mut news = false;
         if written {
-            let read = read(output, &mut buffer)?;
+            buffer.resize(READ_SIZE, 0);
+            let read = output.read(&mut buffer)?;
             if read > 0 {
                 look_again = next_look(observe(&buffer[..read]));
                 news = true;
@@ -195,29 +199,42 @@ fn until(moment: Instant) -> Timespec {
     Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 24 * 60 * 60, tv_nsec: 0 })
 }
 
-/// Takes what the process left in the pipe. No more than is there at this moment: a process that left the group and
-/// goes on writing does not hold up the answer.
-fn drain(output: &OwnedFd, observe: &mut dyn FnMut(&[u8]) -> Pace) -> io::Result<()> {
-    let mut left = usize::try_from(rustix::io::ioctl_fionread(output)?).unwrap_or(usize::MAX);
-    let mut buffer = vec![0; left.min(READ_SIZE)];
-    while left > 0 {
-        let size = left.min(buffer.len());
-        match read(output, &mut buffer[..size])? {
-            0 => return Ok(()),
-            read => {
-                observe(&buffer[..read]);
-                left -= read;
-            }
-        }
-    }
-    Ok(())
+/// What the process writes to.
+struct Output<'a> {
+    pipe: &'a OwnedFd,
+    /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw some.
+    nonblocking: bool,
 }
 
-/// Reads what is there; 0 if nothing is.
-fn read(output: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
-    match rustix::io::read(output.as_fd(), buffer) {
-        Ok(read) => Ok(read),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
-        Err(error) => Err(error.into()),
+impl Output<'_> {
+    /// Takes what the process left in the pipe. No more than is there at this moment: a process that left the group and
+    /// goes on writing does not hold up the answer.
+    fn drain(&mut self, observe: &mut dyn FnMut(&[u8]) -> Pace) -> io::Result<()> {
+        let mut left = usize::try_from(rustix::io::ioctl_fionread(self.pipe)?).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; left.min(READ_SIZE)];
+        while left > 0 {
+            let size = buffer.len().min(left);
+            match self.read(&mut buffer[..size])? {
+                0 => return Ok(()),
+                read => {
+                    observe(&buffer[..read]);
+                    left -= read;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there; 0 if nothing is.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.nonblocking {
+            rustix::io::ioctl_fionbio(self.pipe, true)?;
+            self.nonblocking = true;
+        }
+        match rustix::io::read(self.pipe.as_fd(), buffer) {
+            Ok(read) => Ok(read),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -14,7 +14,11 @@ pub(super) const CALL: CallFacts<'static> = CallFacts { call_id: "call-1", servi
 
 pub(super) fn logs(text: impl AsRef<[u8]>) -> Logs {
     let dir = tempfile::tempdir().expect("tempdir");
-    let mut logs = Logs::new(Level::Critical, 0, Some(std::fs::File::open(dir.path()).expect("a directory").into()));
+    let mut logs = Logs::new(
+        Level::Critical,
+        0,
+        Some(std::sync::Arc::new(std::fs::File::open(dir.path()).expect("a directory").into())),
+    );
     logs.output(text.as_ref());
     logs.seal();
     logs

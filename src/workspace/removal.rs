@@ -21,6 +21,7 @@ use rustix::{
 use uuid::Uuid;
 
 use super::{OPEN_DIR, PRIVATE};
+use crate::unique;
 
 /// Levels of directories held open at once. What lies deeper is moved to the top of the tree first.
 const MAX_DEPTH: usize = 32;
@@ -31,7 +32,7 @@ const MAX_TRIES: usize = 100;
 /// Removes the directory `name` in `parent`, with all that is in it. That it does not exist is not an error.
 pub(super) fn remove(parent: BorrowedFd<'_>, name: impl AsRef<OsStr>) -> Result<()> {
     let name = CString::new(name.as_ref().as_bytes()).map_err(|_| Errno::INVAL)?;
-    let mut removal = Removal { prefix: Uuid::new_v4().simple().to_string(), moved: 0 };
+    let mut removal = Removal { prefix: None, moved: 0 };
     match removal.directory(parent, &name, None, 0) {
         Err(Errno::NOENT) => Ok(()),
         other => other,
@@ -62,7 +63,7 @@ fn entries(dir: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>> {
 /// still in the tree.
 struct Removal {
     /// Begins the names of those that were moved. Nobody can have guessed it.
-    prefix: String,
+    prefix: Option<Uuid>,
     moved: usize,
 }
 
@@ -142,7 +143,8 @@ impl Removal {
         if depth <= MAX_DEPTH {
             return self.directory(dir, name, Some(top), depth);
         }
-        move_up(dir, name, top, &format!("{}-{}", self.prefix, self.moved))?;
+        let prefix = self.prefix.get_or_insert_with(unique::id).simple();
+        move_up(dir, name, top, &format!("{prefix}-{}", self.moved))?;
         self.moved += 1;
         Ok(())
     }

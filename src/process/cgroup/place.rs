@@ -41,6 +41,8 @@ pub(super) struct Place {
     processes: Option<OwnedFd>,
     /// Something in it was killed by the kernel's hand: see [`Place::is_reusable`].
     killed: bool,
+    /// The last look told that nobody is in it and that it goes on, and nothing was started in it since.
+    idle: bool,
 }
 
 impl Place {
@@ -70,16 +72,26 @@ impl Place {
         let memory = limits.memory.map(|_| file("memory.events")).transpose()?;
         let processes = limits.processes.map(|_| file("pids.events")).transpose()?;
         let events = file("cgroup.events")?;
-        Ok(Self { name: name.to_owned(), events, memory, processes, killed: false, dir })
+        Ok(Self { name: name.to_owned(), events, memory, processes, killed: false, idle: true, dir })
     }
 
     pub(super) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
 
+    /// Something is about to be started in it.
+    pub(super) fn begin(&mut self) {
+        self.idle = false;
+    }
+
     /// Kills what is in it. Returns what could not be killed.
     pub(super) fn end_all(&mut self) -> Vec<Pid> {
-        if !is_populated(&self.events) {
+        if self.idle {
+            return Vec::new();
+        }
+        let told = contents(&self.events);
+        self.idle = told == EMPTY;
+        if !tells_of_some(&told) {
             return Vec::new();
         }
         self.killed = true;
@@ -99,7 +111,7 @@ impl Place {
     /// not used again: see [`try_cgroup`](super::super::spawn::try_cgroup).
     pub(super) fn is_reusable(&self) -> bool {
         // A directory has a link for each that is in it, besides its own two.
-        !self.killed && contents(&self.events) == EMPTY && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 2)
+        !self.killed && self.idle && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 2)
     }
 
     pub(super) fn remove(self, home: BorrowedFd<'_>) {
@@ -136,7 +148,12 @@ fn end_populated(dir: BorrowedFd<'_>, events: &OwnedFd) -> Vec<Pid> {
 }
 
 fn is_populated(events: &OwnedFd) -> bool {
-    contents(events).starts_with("populated 1")
+    tells_of_some(&contents(events))
+}
+
+/// Whether a cgroup of which `cgroup.events` says this is one that processes are in.
+fn tells_of_some(events: &str) -> bool {
+    events.starts_with("populated 1")
 }
 
 /// The processes in it and below it that can be seen from here.
