@@ -210,11 +210,22 @@ impl Child {
         self.leader.group.0.as_raw_nonzero().get()
     }
 
-    /// Kills what it left running, once it is reaped. What resists is named in the log.
-    fn end_the_rest(&mut self) {
+    /// Whether it has ended and left nobody in its cgroup. Its group can have no other members then, but for one that
+    /// went where it had to be allowed to, and is known by its mark.
+    fn is_alone(&mut self) -> bool {
+        self.ties.cgroup.as_mut().is_some_and(Cgroup::is_empty)
+    }
+
+    /// Kills what it left running, once it is reaped; `was_alone` as [`Child::is_alone`] said when it had ended. What
+    /// resists is named in the log.
+    fn end_the_rest(&mut self, was_alone: bool) {
         stragglers::end_siblings();
-        let mut left = self.ties.cgroup.as_mut().map(Cgroup::end_all).unwrap_or_default();
-        left.extend(stragglers::end(self.leader.group, &self.ties.mark));
+        let left = if was_alone {
+            stragglers::end_adopted(&self.ties.mark)
+        } else {
+            let left = self.ties.cgroup.as_mut().map(Cgroup::end_all).unwrap_or_default();
+            [left, stragglers::end(self.leader.group, &self.ties.mark)].concat()
+        };
         if !left.is_empty() {
             let left: Vec<_> = left.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
             tracing::error!("the function left processes that cannot be killed; see ps -o stat,wchan,user -p {left:?}");
@@ -227,7 +238,7 @@ impl Drop for Child {
         if !self.leader.reaped {
             self.leader.signal(Signal::KILL);
             let _ = self.leader.reap();
-            self.end_the_rest();
+            self.end_the_rest(false);
         }
     }
 }

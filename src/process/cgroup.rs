@@ -336,6 +336,11 @@ impl Cgroup {
         self.place.as_ref().expect("it is there until it is dropped").dir()
     }
 
+    /// Whether nobody is in it, and it goes on.
+    pub(super) fn is_empty(&mut self) -> bool {
+        self.place().is_idle()
+    }
+
     /// Kills what is in it. Returns what could not be killed.
     pub(super) fn end_all(&mut self) -> Vec<Pid> {
         self.place().end_all()

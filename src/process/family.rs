@@ -17,11 +17,10 @@ use rustix::{
 pub(super) fn adopted() -> Vec<Pid> {
     /// Kept open, because every invocation asks: this way it costs one system call if there are none.
     static CHILDREN: OnceLock<Option<File>> = OnceLock::new();
-    let me = getpid();
-    let file = CHILDREN.get_or_init(|| File::open(children_file(me, me)).ok());
+    let file = CHILDREN.get_or_init(|| File::open(children_file(getpid(), getpid())).ok());
     match file.as_ref().map(whole) {
         Some(Ok(list)) => pids(&list),
-        _ => children_of_thread(me, me),
+        _ => children_of_thread(getpid(), getpid()),
     }
 }
 

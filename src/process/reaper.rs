@@ -23,9 +23,11 @@ use super::{
     spawn::{hear_broken_pipes, ignored_signals},
 };
 
-/// How long the reaper rests after it has reaped. Every function's end is a SIGCHLD too; under load this makes a
-/// hundred wake-ups a second of what would be thousands, and orphans wait no longer than this.
+/// How long the reaper rests after a look that found an orphan, and after one that found none. Every function's end is
+/// a SIGCHLD too; under load this makes ten or a hundred wake-ups a second of what would be thousands. Orphans wait no
+/// longer than this, and those of an invocation are reaped at its end in any case.
 const REST: Duration = Duration::from_millis(10);
+const LONG_REST: Duration = Duration::from_millis(100);
 
 /// Runs `work` on a thread of its own named `name`, and until it ends: calls `stop` on each SIGTERM, SIGINT and
 /// SIGHUP (a closed terminal; not if it was ignored at start, as under nohup), with the signal's number, and reaps
@@ -42,10 +44,10 @@ pub fn attend<T: Send + 'static>(
     close_on_exec();
     hear_broken_pipes();
     confine::raise_open_files();
-    let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD];
+    let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     // A blocked signal comes even if it is ignored (signal(7)).
     taken.retain(|signal| *signal != libc::SIGHUP || !ignored_signals().contains(signal));
-    let signals = take_signals(&taken)?;
+    let (stops, deaths) = (take_signals(&taken)?, take_signals(&[libc::SIGCHLD])?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let done = Arc::new(Bell::new()?);
     let ring = RingOnDrop(Arc::clone(&done));
@@ -53,23 +55,25 @@ pub fn attend<T: Send + 'static>(
         let _ring = ring;
         work()
     })?;
+    let mut rest: Option<Timespec> = None;
     loop {
-        let mut events = [PollFd::new(&*done, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
-        // An interrupted poll only means one more look at everything.
-        let _ = poll(&mut events, None);
+        let mut events = [
+            PollFd::new(&*done, PollFlags::IN),
+            PollFd::new(&stops, PollFlags::IN),
+            PollFd::new(&deaths, PollFlags::IN),
+        ];
+        // At rest it hears of no deaths. An interrupted poll only means one more look at everything.
+        let heard = if rest.is_some() { &mut events[..2] } else { &mut events[..] };
+        let is_rested = poll(heard, rest.as_ref()) == Ok(0);
         if !events[0].revents().is_empty() {
             break;
         }
-        let mut orphans = false;
-        while let Some(signal) = next_signal(&signals) {
-            match signal {
-                libc::SIGCHLD => orphans = true,
-                other => stop(other),
-            }
-        }
-        if orphans {
-            reap_orphans();
-            let _ = poll(&mut [PollFd::new(&*done, PollFlags::IN)], Timespec::try_from(REST).ok().as_ref());
+        if let Some(signal) = next_signal(&stops) {
+            stop(signal);
+        } else if is_rested {
+            rest = None;
+        } else if next_signal(&deaths).is_some() {
+            rest = Timespec::try_from(if reap_orphans() { REST } else { LONG_REST }).ok();
         }
     }
     let result = worker.join();
@@ -141,22 +145,25 @@ pub(super) fn keep_the_dead() -> RwLockReadGuard<'static, ()> {
     REAPING.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the status of every orphan that has ended.
-fn reap_orphans() {
+/// Takes the status of every orphan that has ended. Returns whether there are any, ended or not.
+fn reap_orphans() -> bool {
     let _alone = REAPING.write().unwrap_or_else(PoisonError::into_inner);
-    reap_children();
+    let (reaped, others) = reap_children();
+    reaped || others
 }
 
-/// Takes the status of every child of the calling thread that has ended. Returns whether there are others.
-pub(super) fn reap_children() -> bool {
+/// Takes the status of every child of the calling thread that has ended. Returns whether there were any, and whether
+/// there are others.
+pub(super) fn reap_children() -> (bool, bool) {
     // Children that tell nobody of their end, as clone(2) can make them, among them.
     let flags = libc::WNOHANG | libc::__WNOTHREAD | libc::__WALL;
+    let mut reaped = false;
     loop {
         // SAFETY: no status is asked for, so nothing is written.
         match unsafe { libc::waitpid(-1, std::ptr::null_mut(), flags) } {
-            0 => return true,
-            reaped if reaped > 0 => {}
-            _ => return false,
+            0 => return (reaped, true),
+            pid if pid > 0 => reaped = true,
+            _ => return (reaped, false),
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) const PAUSE: Duration = Duration::from_micros(500);
 /// supervises one invocation at a time, so that once the leader is reaped all of its children are such.
 pub(super) fn end_siblings() {
     let deadline = Instant::now() + DYING;
-    while reaper::reap_children() && Instant::now() < deadline {
+    while reaper::reap_children().1 && Instant::now() < deadline {
         for sibling in family::of_this_thread() {
             // Nobody else waits for it, so that the number is its own.
             let _ = kill_process(sibling, Signal::KILL);
@@ -68,7 +68,8 @@ pub(super) fn end(group: Group, mark: &Mark) -> Vec<Pid> {
     end_adopted(mark)
 }
 
-fn end_adopted(mark: &Mark) -> Vec<Pid> {
+/// Kills every adopted process that carries `mark`, with what descends from it. Returns what could not be killed.
+pub(super) fn end_adopted(mark: &Mark) -> Vec<Pid> {
     Hunt { suspects: &family::adopted, judge: &|pid| mark::look(pid, std::slice::from_ref(mark)), spared: &[] }.run()
 }
 

@@ -87,11 +87,14 @@ pub fn supervise(
     let mut output = Output { pipe: output, nonblocking: false };
     let end = follow(&child, &mut output, rules, cancel, &bell, observe)?;
     cancel.detach();
-    // Before the leader is reaped: until then its group's number cannot belong to anybody else.
-    child.leader.group.signal(Signal::KILL);
+    let was_alone = child.is_alone();
+    if !was_alone {
+        // Before the leader is reaped: until then its group's number cannot belong to anybody else.
+        child.leader.group.signal(Signal::KILL);
+    }
     output.drain(observe)?;
     let (exit, cpu_time) = child.leader.reap()?;
-    child.end_the_rest();
+    child.end_the_rest(was_alone);
     let toll = child.ties.cgroup.as_ref().map(Cgroup::toll).unwrap_or_default();
     Ok(Ended { exit, end, cpu_time, toll })
 }

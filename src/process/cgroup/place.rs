@@ -84,14 +84,15 @@ impl Place {
         self.idle = false;
     }
 
+    /// Whether nobody is in it, and it goes on.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.idle = self.idle || contents(&self.events) == EMPTY;
+        self.idle
+    }
+
     /// Kills what is in it. Returns what could not be killed.
     pub(super) fn end_all(&mut self) -> Vec<Pid> {
-        if self.idle {
-            return Vec::new();
-        }
-        let told = contents(&self.events);
-        self.idle = told == EMPTY;
-        if !tells_of_some(&told) {
+        if self.is_idle() || !is_populated(&self.events) {
             return Vec::new();
         }
         self.killed = true;
@@ -148,12 +149,7 @@ fn end_populated(dir: BorrowedFd<'_>, events: &OwnedFd) -> Vec<Pid> {
 }
 
 fn is_populated(events: &OwnedFd) -> bool {
-    tells_of_some(&contents(events))
-}
-
-/// Whether a cgroup of which `cgroup.events` says this is one that processes are in.
-fn tells_of_some(events: &str) -> bool {
-    events.starts_with("populated 1")
+    contents(events).starts_with("populated 1")
 }
 
 /// The processes in it and below it that can be seen from here.
