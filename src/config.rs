@@ -26,6 +26,7 @@ pub mod setting;
 #[cfg(test)]
 mod tests;
 mod user;
+mod yaml;
 
 pub use confinement::Confinement;
 pub use environment::Environment;

@@ -2,19 +2,17 @@
 //!
 //! The file also holds passwords and keys of storage providers, so no message of this module quotes it.
 
-use serde::Deserialize;
+use super::yaml::{Node, Place};
 
 /// Bytes of a configuration file. One that is larger is some other file, and is refused unread.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The keys that are used; all others may be there.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Document {
     /// `name`: the service.
-    #[serde(default)]
     pub name: Option<String>,
     /// `log_level`.
-    #[serde(default)]
     pub log_level: Option<String>,
 }
 
@@ -37,6 +35,12 @@ pub enum Error {
     },
 }
 
+impl From<Place> for Error {
+    fn from(Place { line, column }: Place) -> Self {
+        Self::Yaml { line, column }
+    }
+}
+
 impl Document {
     /// Reads the text of a configuration file. An empty one has no keys.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
@@ -44,16 +48,14 @@ impl Document {
             return Err(Error::TooLarge);
         }
         let text = str::from_utf8(bytes).map_err(|error| Error::Encoding(error.valid_up_to()))?;
-        // Snippets would quote the file.
-        let options = serde_saphyr::options! { with_snippet: false };
-        let document: Option<Self> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-            let location = error.location();
-            Error::Yaml {
-                line: location.map_or(1, |location| location.line()),
-                column: location.map_or(1, |location| location.column()),
-            }
-        })?;
-        Ok(document.unwrap_or_default())
+        Ok(Self::read(text)?)
+    }
+
+    fn read(text: &str) -> Result<Self, Place> {
+        let root = Node::parse(text)?;
+        let text =
+            |key| -> Result<_, Place> { Ok(root.get(key)?.map(Node::text).transpose()?.flatten().map(str::to_owned)) };
+        Ok(Self { name: text("name")?, log_level: text("log_level")? })
     }
 }
 
@@ -105,6 +107,74 @@ mod tests {
         assert_eq!(Document::parse(&vec![b' '; 1024 * 1024 + 1]), Err(Error::TooLarge));
     }
 
+    /// A crate that fills types from YAML, with far more code than this needs.
+    #[test]
+    fn what_is_read_is_what_serde_saphyr_reads() {
+        #[derive(serde::Deserialize)]
+        struct Reference {
+            #[serde(default)]
+            name: Option<String>,
+            #[serde(default)]
+            log_level: Option<String>,
+        }
+        let deep = format!("name: a\nx: {}{}\n", "[".repeat(40), "]".repeat(40));
+        let too_deep = format!("name: a\nx: {}{}\n", "[".repeat(400), "]".repeat(400));
+        for text in [
+            "",
+            "{}",
+            "null",
+            "~",
+            "--- # nothing\n...\n",
+            "%YAML 1.2\n---\nname: ocr\n",
+            "name: ocr\n---\nname: other\n",
+            "\u{feff}name: ocr\n",
+            "name: 010\nlog_level: 1.50\n",
+            "name: true\nlog_level: 2026-11-20\n",
+            "name: 'null'\nlog_level: \"~\"\n",
+            "name: Null\nlog_level: NULL\n",
+            "name: !!str null\nlog_level: !!str 12\n",
+            "name: \"a\\u00e9\\tb\"\nlog_level: 'it''s'\n",
+            "name: |\n  two\n  lines\nlog_level: >-\n  folded\n  text\n",
+            "name: several words # and a comment\n",
+            "{name: ocr, log_level: INFO, input: [{path: /x}]}",
+            "{\"name\": \"ocr\", \"log_level\": \"INFO\"}",
+            "name: ocr\r\nlog_level: INFO\r\n",
+            "\"name\": ocr\n? log_level\n: INFO\n",
+            "name: a\nname: b\n",
+            "input:\n- storage_provider: minio.default\n  path: in\n  suffix: ['*.png']\nname: ocr\n",
+            "a: &a {name: x, log_level: INFO}\nb: &b {name: y}\n<<: [*b, *a]\n",
+            "a: &a {name: x}\nb: &b {<<: *a, log_level: INFO}\n<<: *b\n",
+            "a: &a {name: x}\n<<: *a\nname: own\n",
+            "a: &a {name: x}\nname: own\n<<: *a\n",
+            "a: &a x\n<<: *a\n",
+            "<<: {name: inline}\n",
+            "a: &a {b: *a}\n",
+            "a: &a x\nb: &a y\nname: *a\n",
+            "name: *nowhere\n",
+            "name:\n  nested: 1\n",
+            "- name\n",
+            "name",
+            "name: [\n",
+            "name: \"open\n",
+            "name: @at\n",
+            "\tname: tab\n",
+            "name: x\n  y: z\n",
+            &deep,
+            &too_deep,
+        ] {
+            let options = serde_saphyr::options! { with_snippet: false };
+            let reference = serde_saphyr::from_str_with_options::<Option<Reference>>(text, options).map(|found| {
+                found.map_or_else(Document::default, |Reference { name, log_level }| Document { name, log_level })
+            });
+            let found = Document::parse(text.as_bytes());
+            match (&found, &reference) {
+                (Ok(found), Ok(reference)) => assert_eq!(found, reference, "{text:?}"),
+                (Err(_), Err(_)) => {}
+                _ => panic!("{text:?}: {found:?}, {reference:?}"),
+            }
+        }
+    }
+
     #[test]
     fn a_bomb_of_anchors_ends_in_an_error_not_in_memory() {
         use std::fmt::Write as _;
@@ -114,5 +184,15 @@ mod tests {
             let _ = writeln!(text, "a{number}: &a{number} [{before}]");
         }
         assert!(matches!(Document::parse(text.as_bytes()), Err(Error::Yaml { .. })));
+
+        // A chain is as deep as it is long.
+        let mut text = "a0: &a0 x\n".to_owned();
+        for number in 1..100_000 {
+            let _ = writeln!(text, "a{number}: &a{number} [*a{}]", number - 1);
+        }
+        text.truncate(text[..1024 * 1024].rfind('\n').expect("lines are shorter") + 1);
+        assert!(matches!(Document::parse(text.as_bytes()), Err(Error::Yaml { .. })));
+        let nested = "[".repeat(1024 * 1024);
+        assert!(matches!(Document::parse(nested.as_bytes()), Err(Error::Yaml { .. })));
     }
 }
