@@ -280,10 +280,10 @@ fn plain_run(bytes: &[u8]) -> usize {
     // Bytes below 128 for which `byte - n` borrows, in eight lanes at once. A lane above a hit may report a false one,
     // so only the lowest counts.
     let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGH;
-    let mut words = bytes.chunks_exact(8);
+    let (words, rest) = bytes.as_chunks();
     let mut run = 0;
-    for chunk in &mut words {
-        let word = chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    for word in words {
+        let word = u64::from_le_bytes(*word);
         let special =
             below(word, 0x20) | below(word ^ (ONES * u64::from(b'"')), 1) | below(word ^ (ONES * u64::from(b'\\')), 1);
         if special != 0 {
@@ -291,7 +291,7 @@ fn plain_run(bytes: &[u8]) -> usize {
         }
         run += 8;
     }
-    run + words.remainder().iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count()
+    run + rest.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count()
 }
 
 #[cfg(test)]
