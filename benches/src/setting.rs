@@ -1,0 +1,133 @@
+//! What is measured, where, and how often.
+
+use std::{
+    env, fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, ensure};
+use signal_hook::{consts, iterator::Signals};
+use tempfile::TempDir;
+
+use crate::load::Window;
+
+/// The same for every kind of work.
+pub struct Setting {
+    /// The release binary, `BANDOG`.
+    pub bandog: PathBuf,
+    /// Counted rounds of each contender, `BENCH_ROUNDS` (9); the first one of each is not counted.
+    pub rounds: usize,
+    /// Only those kinds of work whose name is in this list, `BENCH_ONLY` (comma-separated; all of them if empty).
+    pub only: Vec<String>,
+    /// A directory on tmpfs, in `BENCH_TMPFS` (`/dev/shm`), gone at the end.
+    pub tmpfs: PathBuf,
+    /// A directory that should be on a disk, in `BENCH_DISK` (`target/bench`), gone at the end.
+    pub disk: PathBuf,
+    /// Where the report goes, `BENCH_OUTPUT` (`target/bench`).
+    pub output: PathBuf,
+    /// Whether all that is asked is that everything works, `BENCH_SHORT=1`: one round of little, whose figures mean
+    /// nothing, and which fails only if something breaks.
+    pub short: bool,
+    /// Processors this program may use.
+    pub cores: usize,
+    stopped: Arc<AtomicBool>,
+    _homes: [TempDir; 2],
+}
+
+/// How long those that run may take to clear up after a signal; then it is done for them.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What `f_type` of statfs(2) says of tmpfs.
+const TMPFS_MAGIC: i64 = 0x0102_1994;
+
+impl Setting {
+    pub fn from_environment() -> anyhow::Result<Self> {
+        let bandog = PathBuf::from(env::var_os("BANDOG").context("BANDOG must name the release binary")?);
+        ensure!(bandog.is_file(), "BANDOG={} is not a file", bandog.display());
+        let bandog = fs::canonicalize(bandog)?;
+        let short = env::var_os("BENCH_SHORT").is_some_and(|text| !text.is_empty() && text != "0");
+        let rounds = match env::var("BENCH_ROUNDS") {
+            Ok(text) => text.parse().with_context(|| format!("BENCH_ROUNDS={text} is not a number"))?,
+            Err(_) if short => 1,
+            Err(_) => 9,
+        };
+        ensure!(rounds > 0, "BENCH_ROUNDS must be at least 1");
+        let only = env::var("BENCH_ONLY").unwrap_or_default();
+        let only = only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let directory = |name: &str, default: &str| {
+            let path = env::var_os(name).map_or_else(|| PathBuf::from(default), PathBuf::from);
+            fs::create_dir_all(&path).with_context(|| format!("{name}={} is not a directory", path.display()))?;
+            anyhow::Ok(fs::canonicalize(path)?)
+        };
+        let output = directory("BENCH_OUTPUT", "target/bench")?;
+        let tmpfs = directory("BENCH_TMPFS", "/dev/shm")?;
+        let is_tmpfs = rustix::fs::statfs(&tmpfs)?.f_type == TMPFS_MAGIC;
+        ensure!(is_tmpfs, "BENCH_TMPFS={} is not on tmpfs", tmpfs.display());
+        let disk = directory("BENCH_DISK", "target/bench")?;
+        let home = |path| tempfile::Builder::new().prefix("bench-").tempdir_in(path);
+        let homes = [home(tmpfs)?, home(disk)?];
+        let [tmpfs, disk] = [0, 1].map(|index: usize| homes[index].path().to_owned());
+        let stopped = watch_signals(vec![tmpfs.clone(), disk.clone()])?;
+        let cores = thread::available_parallelism()?.get();
+        Ok(Self { bandog, rounds, only, tmpfs, disk, output, short, cores, stopped, _homes: homes })
+    }
+
+    /// Whether this kind of work was asked for.
+    pub fn wants(&self, work: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == work)
+    }
+
+    /// How long one contender has its turn.
+    pub fn window(&self) -> Window {
+        let [warm, span] = if self.short { [50, 150] } else { [100, 500] }.map(Duration::from_millis);
+        Window { warm, span }
+    }
+
+    /// Whether [`Setting::disk`] is not on tmpfs, too.
+    pub fn is_on_disk(&self) -> anyhow::Result<bool> {
+        Ok(rustix::fs::statfs(&self.disk)?.f_type != TMPFS_MAGIC)
+    }
+
+    /// Fails once a signal asked for the end, so that whoever asks this between two turns clears up in time.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.stopped.load(Ordering::Relaxed), "ended by a signal");
+        Ok(())
+    }
+}
+
+/// Notes that a signal asked for the end, and brings it about if nobody does; then the kernel ends the contenders.
+fn watch_signals(homes: Vec<PathBuf>) -> anyhow::Result<Arc<AtomicBool>> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let mut signals = Signals::new([consts::SIGINT, consts::SIGTERM, consts::SIGHUP])?;
+    let noted = Arc::clone(&stopped);
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            // The second one is from somebody in a hurry.
+            if !noted.swap(true, Ordering::Relaxed) {
+                let homes = homes.clone();
+                thread::spawn(move || {
+                    thread::sleep(GRACE);
+                    end(signal, &homes);
+                });
+                continue;
+            }
+            end(signal, &homes);
+        }
+    });
+    Ok(stopped)
+}
+
+/// Ends this program as a signal would, with its directories removed.
+fn end(signal: i32, homes: &[PathBuf]) -> ! {
+    for home in homes {
+        // Those that run may be writing there still; what is left then is named by its prefix.
+        let _ = fs::remove_dir_all(home);
+    }
+    std::process::exit(128 + signal);
+}
