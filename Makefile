@@ -34,9 +34,8 @@ lint: ## Formatting, clippy, and what is installed of shellcheck, cargo-deny and
 doc: ## Build the documentation; a warning is an error
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-bench: ## Requests per second beside a bare posix_spawn loop, and what refusing costs
-	cargo bench --locked --bench requests
-	cargo bench --locked --bench refusals
+bench: ## Measure beside bare posix_spawn loops and what else a user could pick; table and plots in target/bench/
+	@scripts/bench.sh
 
 fuzz: ## Fuzz every parser for FUZZ_SECONDS each (60), or replay the corpus where cargo-fuzz is missing
 	@scripts/fuzz.sh

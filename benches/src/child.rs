@@ -35,10 +35,6 @@ impl Child {
         Ok(Self { process, name })
     }
 
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// The process, for its pipes.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

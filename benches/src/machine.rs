@@ -3,11 +3,11 @@
 use std::{fmt, fs, process::Command};
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::setting::Setting;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Machine {
     processor: String,
@@ -16,8 +16,9 @@ pub struct Machine {
     memory_bytes: u64,
     /// Of the beginning of the run, in UTC.
     date: String,
+    /// What it says its version is.
     bandog: String,
-    bandog_bytes: u64,
+    pub bandog_bytes: u64,
 }
 
 impl Machine {
@@ -40,6 +41,14 @@ impl Machine {
             bandog: said(Command::new(&setting.bandog).arg("--version"))?,
             bandog_bytes: fs::metadata(&setting.bandog)?.len(),
         })
+    }
+}
+
+impl Machine {
+    /// What a picture has room for.
+    pub fn short(&self) -> String {
+        let Self { processor, cores, kernel, date, bandog, .. } = self;
+        format!("{bandog} · {processor}, {cores} processors · {kernel} · {date}")
     }
 }
 

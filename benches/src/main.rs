@@ -3,13 +3,16 @@
 //! Contenders take turns (A B A B …) in rounds, so that a busy machine slows all of them; what counts is the ratio of
 //! the medians. Everything is on loopback and in temporary directories, bounded in count and time, and gone at the end.
 
-use std::fs;
+use std::{fs, time::Instant};
 
 mod answer;
 mod child;
 mod limit;
 mod load;
 mod machine;
+mod peers;
+mod plot;
+mod refusals;
 mod report;
 mod responder;
 mod server;
@@ -17,6 +20,7 @@ mod setting;
 mod small;
 mod table;
 
+use anyhow::Context as _;
 use machine::Machine;
 use report::Report;
 use setting::Setting;
@@ -25,22 +29,36 @@ use setting::Setting;
 type Work = (&'static str, fn(&Setting, &mut Report) -> anyhow::Result<()>);
 
 /// All of them, in the order of the table.
-const WORK: [Work; 1] = [("small", small::measure)];
+const WORK: [Work; 3] = [("small", small::measure), ("peers", peers::measure), ("refusals", refusals::measure)];
 
 fn main() -> anyhow::Result<()> {
     let setting = Setting::from_environment()?;
-    let machine = Machine::of(&setting)?;
-    let mut report = Report::default();
+    let report = match &setting.from {
+        Some(path) => serde_json::from_slice(&fs::read(path)?)?,
+        None => measure(&setting)?,
+    };
+    let text = table::markdown(&report);
+    print!("{text}");
+    fs::write(setting.output.join("report.md"), text)?;
+    fs::write(setting.output.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
+    // The figures are there without a picture of them, so what hinders that is only told.
+    if let Err(error) = plot::write(&report, &setting.output) {
+        eprintln!("bench: no plots: {error:#}");
+    }
+    eprintln!("bench: the report is in {}", setting.output.display());
+    Ok(())
+}
+
+fn measure(setting: &Setting) -> anyhow::Result<Report> {
+    let (rounds, short) = (setting.rounds, setting.short);
+    let mut report = Report { machine: Machine::of(setting)?, rounds, short, ..Report::default() };
     for (name, measure) in WORK {
         if setting.wants(name) {
             setting.check()?;
-            measure(&setting, &mut report)?;
+            let began = Instant::now();
+            measure(setting, &mut report).with_context(|| format!("{name} could not be measured"))?;
+            eprintln!("bench: {name} measured in {:.0?}", began.elapsed());
         }
     }
-    let text = table::markdown(&report, &machine, setting.rounds);
-    print!("{text}");
-    fs::write(setting.output.join("report.md"), text)?;
-    let everything = serde_json::json!({ "machine": machine, "lines": report.lines, "throughput": report.throughput });
-    fs::write(setting.output.join("report.json"), serde_json::to_vec_pretty(&everything)?)?;
-    Ok(())
+    Ok(report)
 }

@@ -1,9 +1,11 @@
 //! What was measured: lines of one table.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
 
 /// What a figure counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     PerSecond,
@@ -17,7 +19,7 @@ pub enum Unit {
 }
 
 /// What the ratio of a [`Line::Comparison`], or the median of a [`Line::Figure`], should be.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Goal {
     AtLeast(f64),
@@ -34,7 +36,7 @@ impl Goal {
 }
 
 /// One line of the table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Line {
     /// bandog and one other at the same work, round by round. The ratio is that of the medians, ours by theirs.
@@ -69,7 +71,7 @@ impl Line {
 }
 
 /// What one contender did with so many clients (or loops) at once, for the plot.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Throughput {
     pub contender: String,
@@ -78,10 +80,15 @@ pub struct Throughput {
     pub rounds: Vec<f64>,
 }
 
-/// All of them, in the order they were measured.
-#[derive(Debug, Default, Serialize)]
+/// All of them, in the order they were measured, and what they were measured on.
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
+    pub machine: Machine,
+    /// Counted rounds of those that have no number of their own.
+    pub rounds: usize,
+    /// Whether it was a short run, whose figures mean nothing.
+    pub short: bool,
     pub lines: Vec<Line>,
     pub throughput: Vec<Throughput>,
 }

@@ -29,6 +29,8 @@ pub struct Setting {
     pub tmpfs: PathBuf,
     /// A directory that should be on a disk, in `BENCH_DISK` (`target/bench`), gone at the end.
     pub disk: PathBuf,
+    /// A report made before, to be written as table and plots again and not measured: `BENCH_FROM`.
+    pub from: Option<PathBuf>,
     /// Where the report goes, `BENCH_OUTPUT` (`target/bench`).
     pub output: PathBuf,
     /// Whether all that is asked is that everything works, `BENCH_SHORT=1`: one round of little, whose figures mean
@@ -75,7 +77,8 @@ impl Setting {
         let [tmpfs, disk] = [0, 1].map(|index: usize| homes[index].path().to_owned());
         let stopped = watch_signals(vec![tmpfs.clone(), disk.clone()])?;
         let cores = thread::available_parallelism()?.get();
-        Ok(Self { bandog, rounds, only, tmpfs, disk, output, short, cores, stopped, _homes: homes })
+        let from = env::var_os("BENCH_FROM").map(PathBuf::from);
+        Ok(Self { bandog, rounds, only, tmpfs, disk, from, output, short, cores, stopped, _homes: homes })
     }
 
     /// Whether this kind of work was asked for.
@@ -83,10 +86,11 @@ impl Setting {
         self.only.is_empty() || self.only.iter().any(|name| name == work)
     }
 
-    /// How long one contender has its turn.
-    pub fn window(&self) -> Window {
-        let [warm, span] = if self.short { [50, 150] } else { [100, 500] }.map(Duration::from_millis);
-        Window { warm, span }
+    /// How long one contender has its turn, with so many clients at once: until each of them has had an answer or more,
+    /// nothing is steady.
+    pub fn window(&self, clients: usize) -> Window {
+        let [warm, each, span] = if self.short { [20, 1, 200] } else { [80, 4, 500] }.map(Duration::from_millis);
+        Window { warm: warm + each * u32::try_from(clients).unwrap_or(u32::MAX), span }
     }
 
     /// Whether [`Setting::disk`] is not on tmpfs, too.

@@ -72,12 +72,12 @@ pub fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
         // Those that are compared with each other stand side by side.
         for place in 0..CLIENTS.len().max(at_once.len()) {
             if let Some(count) = at_once.get(place) {
-                let outcome = limit::run(&bare[..*count], setting.window())?;
+                let outcome = limit::run(&bare[..*count], setting.window(*count))?;
                 seen.limit[place].push(outcome.rate);
                 alone = alone.or(Some(outcome));
             }
             if let Some(clients) = CLIENTS.get(place) {
-                let outcome = load.run(*clients, setting.window())?;
+                let outcome = load.run(*clients, setting.window(*clients))?;
                 seen.bandog[place].push(outcome.rate);
                 if let (1, Some(alone)) = (*clients, &alone) {
                     seen.added.push(outcome.quantile(0.5) - alone.quantile(0.5));
@@ -85,12 +85,13 @@ pub fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
                 }
                 if let (8, Some(on_disk)) = (*clients, &on_disk) {
                     seen.busy.push(outcome.busy);
-                    seen.disk
-                        .push(Load { address: on_disk.address, ..load.clone() }.run(*clients, setting.window())?.rate);
+                    seen.disk.push(
+                        Load { address: on_disk.address, ..load.clone() }.run(*clients, setting.window(*clients))?.rate,
+                    );
                 }
             }
         }
-        seen.generator.push(responder.load().run(8, setting.window())?.rate);
+        seen.generator.push(responder.load().run(8, setting.window(8))?.rate);
         // The first round warms caches and does not count.
         if round > 0 {
             rounds.extend(seen);

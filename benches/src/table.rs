@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 
-use crate::{
-    machine::Machine,
-    report::{Goal, Line, Report, Unit, median, quartile},
-};
+use crate::report::{Goal, Line, Report, Unit, median, quartile};
 
 /// The machine, then the table.
-pub fn markdown(report: &Report, machine: &Machine, rounds: usize) -> String {
-    let mut text = format!(
-        "{machine}; medians of {rounds} rounds in turns, in brackets the middle half of the rounds.\n\n\
-         | work | bandog | beside | | ratio | goal | |\n|---|---:|---|---:|---:|---:|---|\n"
-    );
+pub fn markdown(report: &Report) -> String {
+    let Report { machine, rounds, short, .. } = report;
+    let mut text =
+        format!("{machine}. Medians of {rounds} rounds in turns, in brackets the middle half of the rounds.\n\n");
+    if *short {
+        text.push_str("**This was a short run, to see that everything works: its figures mean nothing.**\n\n");
+    }
+    text.push_str("| work | bandog | beside | | ratio | goal | |\n|---|---:|---|---:|---:|---:|---|\n");
     for line in &report.lines {
         let goal = line.goal().map(|goal| goal_text(line, goal)).unwrap_or_default();
         let met = match line.met() {
@@ -44,14 +44,18 @@ fn spread(rounds: &[f64], unit: Unit) -> String {
     if low == high { middle } else { format!("{middle} ({low} … {high})") }
 }
 
-fn goal_text(line: &Line, goal: Goal) -> String {
-    let amount = |value| match line {
+/// A ratio or a figure of this line.
+pub fn value_text(line: &Line, value: f64) -> String {
+    match line {
         Line::Figure { unit, .. } => amount(value, *unit),
         _ => ratio(value),
-    };
+    }
+}
+
+pub fn goal_text(line: &Line, goal: Goal) -> String {
     match goal {
-        Goal::AtLeast(value) => format!("≥ {}", amount(value)),
-        Goal::AtMost(value) => format!("≤ {}", amount(value)),
+        Goal::AtLeast(value) => format!("≥ {}", value_text(line, value)),
+        Goal::AtMost(value) => format!("≤ {}", value_text(line, value)),
     }
 }
 
