@@ -12,6 +12,15 @@ have() {
 
 cargo fmt --all -- --check
 cargo clippy --locked --all-targets -- -D warnings
+# The benchmark is a crate of its own; its tests are few and quick.
+benches="--manifest-path benches/Cargo.toml"
+target=${CARGO_TARGET_DIR:-target}/bench-build
+# shellcheck disable=SC2086 # two words
+{
+    cargo fmt $benches -- --check
+    cargo clippy --locked $benches --target-dir "$target" --all-targets -- -D warnings
+    cargo test --quiet --locked $benches --target-dir "$target"
+}
 if have shellcheck; then
     shellcheck scripts/*.sh .ci/run
 fi

@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod peers;
 mod plot;
+mod readme;
 mod refusals;
 mod report;
 mod responder;
@@ -39,11 +40,14 @@ fn main() -> anyhow::Result<()> {
     };
     let text = table::markdown(&report);
     print!("{text}");
-    fs::write(setting.output.join("report.md"), text)?;
+    fs::write(setting.output.join("report.md"), &text)?;
     fs::write(setting.output.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
     // The figures are there without a picture of them, so what hinders that is only told.
     if let Err(error) = plot::write(&report, &setting.output) {
         eprintln!("bench: no plots: {error:#}");
+    }
+    if setting.readme {
+        readme::refresh(&setting, &text)?;
     }
     eprintln!("bench: the report is in {}", setting.output.display());
     Ok(())

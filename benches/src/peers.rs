@@ -30,7 +30,10 @@ use crate::{
 };
 
 /// Clients at once.
-const CLIENTS: [usize; 3] = [1, 8, 64];
+const CLIENTS: [usize; 4] = [1, 2, 8, 64];
+
+/// One of those is there for the plot alone.
+const DRAWN: usize = 2;
 
 /// At how many clients the servers' "no file" scripts are measured.
 const LEAN: usize = 8;
@@ -154,6 +157,9 @@ fn tell(seen: Seen, goal: f64, report: &mut Report) {
             clients: clients_at_once,
             rounds: theirs.clone(),
         });
+        if clients_at_once == DRAWN {
+            continue;
+        }
         report.add(Line::Comparison {
             work: format!("script with one output file, {}", clients(clients_at_once)),
             against: name.clone(),

@@ -36,6 +36,8 @@ pub struct Setting {
     /// Whether all that is asked is that everything works, `BENCH_SHORT=1`: one round of little, whose figures mean
     /// nothing, and which fails only if something breaks.
     pub short: bool,
+    /// Whether the README is to show this run, `BENCH_README=1`.
+    pub readme: bool,
     /// Processors this program may use.
     pub cores: usize,
     stopped: Arc<AtomicBool>,
@@ -53,7 +55,8 @@ impl Setting {
         let bandog = PathBuf::from(env::var_os("BANDOG").context("BANDOG must name the release binary")?);
         ensure!(bandog.is_file(), "BANDOG={} is not a file", bandog.display());
         let bandog = fs::canonicalize(bandog)?;
-        let short = env::var_os("BENCH_SHORT").is_some_and(|text| !text.is_empty() && text != "0");
+        let is_set = |name: &str| env::var_os(name).is_some_and(|text| !text.is_empty() && text != "0");
+        let (short, readme) = (is_set("BENCH_SHORT"), is_set("BENCH_README"));
         let rounds = match env::var("BENCH_ROUNDS") {
             Ok(text) => text.parse().with_context(|| format!("BENCH_ROUNDS={text} is not a number"))?,
             Err(_) if short => 1,
@@ -78,7 +81,7 @@ impl Setting {
         let stopped = watch_signals(vec![tmpfs.clone(), disk.clone()])?;
         let cores = thread::available_parallelism()?.get();
         let from = env::var_os("BENCH_FROM").map(PathBuf::from);
-        Ok(Self { bandog, rounds, only, tmpfs, disk, from, output, short, cores, stopped, _homes: homes })
+        Ok(Self { bandog, rounds, only, tmpfs, disk, from, output, short, readme, cores, stopped, _homes: homes })
     }
 
     /// Whether this kind of work was asked for.

@@ -59,7 +59,7 @@ impl Row {
             Goal::AtMost(most) => most / value.max(most / 1000.0),
         };
         let text = match line {
-            Line::Comparison { work, against, .. } => format!("{work} / {against}"),
+            Line::Comparison { work, against, .. } => format!("{work}, beside {against}"),
             Line::Figure { work, .. } => work.clone(),
             Line::Absent { .. } => return None,
         };
