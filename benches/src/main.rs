@@ -6,6 +6,8 @@
 use std::{fs, time::Instant};
 
 mod answer;
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sizes of files, on 64 bits")]
+mod bytes;
 mod child;
 mod limit;
 mod load;
@@ -30,7 +32,17 @@ use setting::Setting;
 type Work = (&'static str, fn(&Setting, &mut Report) -> anyhow::Result<()>);
 
 /// All of them, in the order of the table.
-const WORK: [Work; 3] = [("small", small::measure), ("peers", peers::measure), ("refusals", refusals::measure)];
+const WORK: [Work; 9] = [
+    ("small", small::measure),
+    ("peers", peers::measure),
+    ("refusals", refusals::measure),
+    ("base64", bytes::base64),
+    ("raw", bytes::raw),
+    ("peak", bytes::peak),
+    ("logs", bytes::logs),
+    ("zip", bytes::zip),
+    ("linear", bytes::linear),
+];
 
 fn main() -> anyhow::Result<()> {
     let setting = Setting::from_environment()?;
