@@ -13,6 +13,7 @@ use std::{
 use rustix::{
     fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Stat, fstat, openat, readlinkat, seek, statat},
     io::{Errno, fcntl_dupfd_cloexec},
+    process::geteuid,
 };
 
 use super::{
@@ -52,6 +53,7 @@ pub fn collect(
         prefix: Vec::new(),
         listing: Vec::with_capacity(LISTING),
         real_root: None,
+        user: None,
     };
     seek(dir, SeekFrom::Start(0)).map_err(|errno| walk.error(b"", errno))?;
     walk.run()?;
@@ -80,6 +82,8 @@ struct Walk<'a> {
     listing: Vec<u8>,
     /// The real path of the root as /proc shows it, once it was needed; empty if /proc is not there.
     real_root: Option<Vec<u8>>,
+    /// Who we are, once it was needed.
+    user: Option<u32>,
 }
 
 /// A directory on the way down to the one being walked.
@@ -168,6 +172,15 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> Result<(), Error> {
+        // Among many, the look that tells whether it can be read costs half of opening it. The first may be the only one,
+        // which is kept open.
+        if self.found.len() > 0
+            && let Ok(stat) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+            && is_regular(&stat)
+            && self.may_read(&stat)
+        {
+            return self.add(name, b"", None, &stat);
+        }
         let file = match open_file(dir, name) {
             Ok(file) => file,
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => {
@@ -178,19 +191,28 @@ impl Walk<'_> {
         };
         let stat = fstat(&file).map_err(|errno| self.error(name.to_bytes(), errno))?;
         if is_regular(&stat) {
-            return self.add(name, b"", file, &stat);
+            return self.add(name, b"", Some(file), &stat);
         }
         self.skip(name, "it is no regular file any more");
         Ok(())
     }
 
-    fn add(&mut self, name: &CStr, target: &[u8], file: OwnedFd, stat: &Stat) -> Result<(), Error> {
+    /// Whether its mode lets us read it for sure. Who is neither the owner of a file nor among everybody may have other
+    /// ways (capabilities, groups), which only opening it shows.
+    fn may_read(&mut self, stat: &Stat) -> bool {
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        let is_own = |user: &mut Option<u32>| *user.get_or_insert_with(|| geteuid().as_raw()) == stat.st_uid;
+        mode.contains(Mode::RUSR | Mode::RGRP | Mode::ROTH) || mode.contains(Mode::RUSR) && is_own(&mut self.user)
+    }
+
+    /// `file` is kept if it is the only one.
+    fn add(&mut self, name: &CStr, target: &[u8], file: Option<OwnedFd>, stat: &Stat) -> Result<(), Error> {
         Reader::check(self.reader, stat).map_err(|errno| self.error(name.to_bytes(), errno))?;
         if self.prefix.len() + name.count_bytes() > PATH_LIMIT {
             return Err(Error::PathTooLong { path: owned_path(&[&self.prefix, name.to_bytes()].concat()) });
         }
         self.found.add(&self.prefix, name.to_bytes(), target, stat);
-        self.first = (self.found.len() == 1).then_some(file);
+        self.first = file.filter(|_| self.found.len() == 1);
         Ok(())
     }
 
@@ -234,7 +256,7 @@ impl Walk<'_> {
             self.skip(name, "a symbolic link that leaves the output directory");
             return Ok(());
         }
-        self.add(name, inside, file, &found)
+        self.add(name, inside, Some(file), &found)
     }
 
     fn real_root(&mut self) -> &[u8] {
