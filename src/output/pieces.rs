@@ -1,5 +1,7 @@
 //! Bytes on their way out, gathered into pieces of a size worth handing to another thread.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use super::{Gone, Sink, base64};
@@ -7,6 +9,9 @@ use super::{Gone, Sink, base64};
 /// Bytes in a full piece: large enough that the hand-over to the network thread costs nothing, small enough that a
 /// few of them in flight keep memory flat. Three quarters of it is a whole number of base64 groups.
 pub const PIECE: usize = 128 * 1024;
+
+/// Pieces that are remembered to be used again: more than are under way between two threads at once.
+const REMEMBERED: usize = 12;
 
 /// Something with a buffer that moves on when it is full.
 ///
@@ -31,6 +36,9 @@ pub(crate) trait Gather {
 pub(crate) struct Outlet<'s> {
     sink: &'s mut dyn Sink,
     buffer: Vec<u8>,
+    /// Full pieces that were sent, the oldest first. Their memory is used again once nobody else has them: memory that the
+    /// allocator has taken back from another thread has to be mapped and cleared anew, page by page.
+    under_way: VecDeque<Bytes>,
     /// Bytes handed to the sink.
     sent: u64,
     /// Bytes expected in all, so that a small answer gets a small buffer.
@@ -40,7 +48,7 @@ pub(crate) struct Outlet<'s> {
 impl<'s> Outlet<'s> {
     /// An outlet that expects to pass on `expected` bytes (an estimate will do).
     pub(crate) fn new(sink: &'s mut dyn Sink, expected: u64) -> Self {
-        Self { sink, buffer: Vec::new(), sent: 0, expected }
+        Self { sink, buffer: Vec::new(), under_way: VecDeque::new(), sent: 0, expected }
     }
 
     /// Adds the base64 form of `bytes`; its length must be a multiple of 3 unless it is the end of what is encoded.
@@ -58,27 +66,45 @@ impl<'s> Outlet<'s> {
         Ok(())
     }
 
-    /// Sends what has gathered, and makes a new buffer.
+    /// Sends what has gathered, and goes on with another buffer.
     fn flush(&mut self) -> Result<(), Gone> {
         // One byte more than is expected, so that a reader sees the end of a file in the same read.
         let remaining = self.expected.saturating_sub(self.sent + self.buffer.len() as u64).max(1023);
         let capacity = usize::try_from(remaining).map_or(PIECE, |remaining| remaining.saturating_add(1).min(PIECE));
-        let full = std::mem::replace(&mut self.buffer, Vec::with_capacity(capacity));
+        let next = self.used(capacity).unwrap_or_else(|| Vec::with_capacity(capacity));
+        let full = Bytes::from(std::mem::replace(&mut self.buffer, next));
+        if full.len() == PIECE {
+            if self.under_way.len() == REMEMBERED {
+                self.under_way.pop_front();
+            }
+            self.under_way.push_back(full.clone());
+        }
         self.send(full)
     }
 
-    fn send(&mut self, full: Vec<u8>) -> Result<(), Gone> {
-        if full.is_empty() {
+    /// A buffer of exactly this capacity that has come back, empty again.
+    fn used(&mut self, capacity: usize) -> Option<Vec<u8>> {
+        if capacity != PIECE || !self.under_way.front()?.is_unique() {
+            return None;
+        }
+        // Nobody else has it: this copies nothing.
+        let mut buffer = Vec::from(self.under_way.pop_front()?);
+        buffer.clear();
+        Some(buffer)
+    }
+
+    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+        if piece.is_empty() {
             return Ok(());
         }
-        self.sent += full.len() as u64;
-        self.sink.send(Bytes::from(full))
+        self.sent += piece.len() as u64;
+        self.sink.send(piece)
     }
 
     /// Sends the rest; returns how many bytes were sent in all.
     pub(crate) fn finish(mut self) -> Result<u64, Gone> {
         let rest = std::mem::take(&mut self.buffer);
-        self.send(rest)?;
+        self.send(Bytes::from(rest))?;
         Ok(self.sent)
     }
 }
@@ -112,5 +138,45 @@ impl Gather for Passing<'_> {
     fn room(&mut self) -> Result<&mut Vec<u8>, Gone> {
         self.0.clear();
         Ok(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Keeps the newest pieces, as a channel does, and all that was sent.
+    #[derive(Default)]
+    struct Slow {
+        kept: VecDeque<Bytes>,
+        places: HashSet<*const u8>,
+        all: Vec<u8>,
+    }
+
+    impl Sink for Slow {
+        fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+            self.places.insert(piece.as_ptr());
+            self.kept.push_back(piece);
+            if self.kept.len() > 5 {
+                let oldest = self.kept.pop_front().expect("there are several");
+                self.all.extend_from_slice(&oldest);
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_when_its_reader_is_done_with_it_and_not_before() {
+        let wanted: Vec<u8> = (0..=250).cycle().take(50 * PIECE + 5).collect();
+        let mut sink = Slow::default();
+        let mut outlet = Outlet::new(&mut sink, wanted.len() as u64);
+        outlet.write(&wanted).expect("sent");
+        assert_eq!(outlet.finish().expect("sent"), wanted.len() as u64);
+        let rest: Vec<u8> = sink.kept.iter().flatten().copied().collect();
+        sink.all.extend_from_slice(&rest);
+        assert!(sink.all == wanted, "nothing was overwritten");
+        assert!(sink.places.len() < 10, "{} buffers for 50 pieces", sink.places.len());
     }
 }
