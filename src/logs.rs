@@ -24,6 +24,9 @@ use crate::unique;
 /// Bytes of logs kept in memory before they go to a file: most functions print less, and then no file is made.
 pub const MEMORY_LIMIT: usize = 256 * 1024;
 
+/// Bytes of output that go to the file as they are, once there is one: copying them would cost more than the call.
+const LARGE: usize = 32 * 1024;
+
 /// Bytes kept of the end when the middle is left out; also what a failed run's answer quotes.
 pub const TAIL_LIMIT: usize = 64 * 1024;
 
@@ -167,7 +170,8 @@ impl Logs {
 
     /// Adds to the beginning; returns how many bytes found a place (fewer only if the workspace is full).
     fn append_head(&mut self, bytes: &[u8]) -> usize {
-        if self.recent.len() + bytes.len() <= MEMORY_LIMIT {
+        let is_large = self.spilled.is_some() && bytes.len() >= LARGE;
+        if !is_large && self.recent.len() + bytes.len() <= MEMORY_LIMIT {
             self.recent.extend_from_slice(bytes);
             return bytes.len();
         }
@@ -334,6 +338,22 @@ mod tests {
         logs.seal();
         assert!(content(&logs) == wanted);
         assert_eq!(logs.len(), wanted.len() as u64);
+    }
+
+    #[test]
+    fn large_pieces_and_small_ones_are_kept_in_the_order_written() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut logs =
+            Logs::new(Level::Critical, 0, Some(Arc::new(File::open(dir.path()).expect("a directory").into())));
+        let mut wanted = Vec::new();
+        for (number, length) in [65_536, 10, 65_536, 65_536, 65_536, 1, 65_536, 300, 32_768, 32_767].iter().enumerate()
+        {
+            let piece: Vec<u8> = (0..=250).cycle().skip(number).take(*length).collect();
+            logs.output(&piece);
+            wanted.extend_from_slice(&piece);
+            assert!(content(&logs) == wanted, "after {number} pieces");
+        }
+        assert!(logs.spilled.is_some(), "all of that is more than memory holds");
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::{Error, InputDir, base64};
 /// body that is looked at for a storage event (see [`super::event`]), because up to here it is still in memory.
 pub(super) const BUFFER: usize = 128 * 1024;
 
+/// Bytes of a piece that is written as it is, without being gathered first: copying it would cost more than the call.
+const LARGE: usize = 32 * 1024;
+
 /// Bytes of base64 decoded, or of a file read back, in one go.
 const BLOCK: usize = 64 * 1024;
 
@@ -81,9 +84,11 @@ impl<'a> Store<'a> {
 
     /// Adds bytes as they are.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.buffer.len() + bytes.len() > BUFFER {
+        let fits = self.buffer.len() + bytes.len() <= BUFFER;
+        // A small body stays in memory to be looked at; of a larger one only small pieces are gathered.
+        if !fits || self.written > 0 && bytes.len() >= LARGE {
             self.flush()?;
-            if bytes.len() > BUFFER {
+            if bytes.len() >= LARGE {
                 return self.write_through(bytes);
             }
         }

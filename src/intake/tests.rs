@@ -524,7 +524,10 @@ fn bodies_longer_than_every_buffer_come_out_whole() {
     let digits_plain = [b"\xd7\x6d\xf8".repeat(100_000), b"ABC".to_vec()].concat();
     let blanks = [b" ".repeat(300_000), b"QUJD".to_vec()].concat();
     let cuts: Vec<usize> = (7..line.len()).step_by(16_384).collect();
-    for cuts in [&cuts[..], &[]] {
+    // Large pieces with small ones between them, some as long as a buffer.
+    let lengths = [131_072, 100, 40_000, 3, 131_072, 131_072, 32_768, 32_767, 131_073, 1];
+    let mixed: Vec<usize> = lengths.iter().scan(0, |at, length| Some(std::mem::replace(at, *at + length))).collect();
+    for cuts in [&cuts[..], &mixed[1..], &[]] {
         let cuts = |body: &[u8]| cuts.iter().copied().filter(|at| *at < body.len()).collect::<Vec<_>>();
         let content = |content_type: &str, body: &[u8]| {
             let found = received(&typed(content_type), body, &cuts(body)).expect("a body");
