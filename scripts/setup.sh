@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 everything='
     cowsay espeak-ng ffmpeg imagemagick jq tesseract-ocr tesseract-ocr-eng
     curl debootstrap fonts-dejavu-core file iproute2 procps python3 python3-venv unzip util-linux zip
+    strace
     busybox-static cpio qemu-system-x86
     ca-certificates gcc git libc6-dev make shellcheck
 '

@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod clients;
 mod commands;
+mod cost;
 mod decode;
 mod faults;
 mod flow;
