@@ -9,6 +9,7 @@ mod answer;
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sizes of files, on 64 bits")]
 mod bytes;
 mod child;
+mod growth;
 mod limit;
 mod load;
 mod machine;
@@ -32,7 +33,7 @@ use setting::Setting;
 type Work = (&'static str, fn(&Setting, &mut Report) -> anyhow::Result<()>);
 
 /// All of them, in the order of the table.
-const WORK: [Work; 9] = [
+const WORK: [Work; 10] = [
     ("small", small::measure),
     ("peers", peers::measure),
     ("refusals", refusals::measure),
@@ -42,6 +43,7 @@ const WORK: [Work; 9] = [
     ("logs", bytes::logs),
     ("zip", bytes::zip),
     ("linear", bytes::linear),
+    ("growth", growth::measure),
 ];
 
 fn main() -> anyhow::Result<()> {
