@@ -7,6 +7,7 @@
 mod admission;
 mod arrival;
 mod bridge;
+mod connection;
 mod exchange;
 mod gate;
 mod handler;

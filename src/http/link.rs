@@ -1,6 +1,7 @@
 //! One connection, as its requests see it: whether the client is still there, and what becomes of the socket.
 
 use std::{
+    future::poll_fn,
     io,
     pin::{Pin, pin},
     sync::{
@@ -62,6 +63,8 @@ pub(super) struct Link {
     /// The last write found no room, and hyper waits with the rest. hyper lets go of an answer's body when it has the
     /// last piece in its own buffer: only here can be seen that a slow reader has yet to take it.
     blocked: AtomicBool,
+    /// All that has come was taken and let through, and more was asked for since the last write.
+    listening: AtomicBool,
     /// Bytes that the socket has taken.
     sent: AtomicU64,
     /// An answer is under way whose end is the end of the connection.
@@ -78,6 +81,7 @@ impl Link {
             socket: Mutex::new(socket),
             busy: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
+            listening: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             endless: AtomicBool::new(false),
             refusal: Mutex::new(None),
@@ -102,6 +106,23 @@ impl Link {
     /// Whether the client is owed something.
     pub(super) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0 || self.blocked.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is owed to anybody: every request has its whole answer, of the next one nothing has come, and
+    /// hyper, which has seen to all of that, waits for it. To be asked when hyper has nothing more to do.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.listening.load(Ordering::Relaxed) && !self.is_busy()
+    }
+
+    /// hyper asks for a head and there is nothing of one; or it reads, writes or ends the connection.
+    pub(super) fn set_listening(&self, listening: bool) {
+        self.listening.store(listening, Ordering::Relaxed);
+    }
+
+    /// Ends when there is something to read, or the client has hung up.
+    pub(super) async fn readable(&self) {
+        // An error is found by who reads.
+        let _ = poll_fn(|context| self.with(|socket| socket.poll_read_ready(context))).await;
     }
 
     pub(super) fn add_sent(&self, bytes: usize) {

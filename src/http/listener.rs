@@ -1,30 +1,21 @@
 //! Accepts connections, serves each on a task of its own, and ends them all in order.
 
-use std::{
-    convert::Infallible,
-    future::{Future, ready},
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, future::ready, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{Request, body::Incoming, server::conn::http1, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
 use tokio::{
-    io::Interest,
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
-use super::{Phase, Server, handler, link::Link, stream::Stream};
+use super::{Phase, Server, connection, handler};
 
 /// How long a client may take for a request's head, and how long a connection without a request is kept.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a connection may be silent before the kernel asks whether the other side is still there, how long that
 /// may take to answer, and how often it is asked. Who vanished without a word (power cut, lost route) is found after
@@ -32,22 +23,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
-
-/// Bytes read ahead of a connection; more than the largest head that is let through.
-const READ_BUFFER: usize = 128 * 1024;
-
-/// Header fields of a request. More are not let through.
-const MAX_HEADERS: usize = 256;
-
-/// Bytes of a head over HTTP/2 beyond which the whole connection is ended, since its fields cannot be read any more.
-/// Well above what is answered with 431.
-const MAX_HEADER_LIST: u32 = 4 * handler::HEADERS_LIMIT;
-
-/// Requests at once on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 256;
-
-/// How long to leave a connection alone that has no request when bandog ends: time for what hyper still has to write.
-const IDLE_GOODBYE: Duration = Duration::from_millis(50);
 
 /// How long to wait when the kernel has no descriptor or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -137,7 +112,7 @@ async fn accept(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(Arc::clone(server), stream));
+                    connections.spawn(connection::serve(Arc::clone(server), stream));
                 }
                 Err(error) => accept_failed(&error).await,
             },
@@ -188,7 +163,7 @@ async fn told_to_stop_now(stop: &mut watch::Receiver<Stop>) {
     }
 }
 
-async fn told_to_drain(phase: &mut watch::Receiver<Phase>) {
+pub(super) async fn told_to_drain(phase: &mut watch::Receiver<Phase>) {
     // The sender outlives every connection. The value itself, behind a lock, is not held across an await.
     let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
 }
@@ -220,107 +195,6 @@ async fn accept_failed(error: &io::Error) {
     if !of_the_client.contains(&error.kind()) {
         tracing::warn!("cannot accept a connection: {error}; trying again (see ulimit -n)");
         sleep(ACCEPT_PAUSE).await;
-    }
-}
-
-/// Serves one connection to its end.
-async fn connection(server: Arc<Server>, stream: TcpStream) {
-    let mut phase = server.phase.subscribe();
-    let is_http2 = tokio::select! {
-        is_http2 = timeout(HEAD_TIMEOUT, speaks_http2(&stream)) => match is_http2 {
-            Ok(Some(is_http2)) => is_http2,
-            // Gone, or silent.
-            Ok(None) | Err(_) => return,
-        },
-        () = told_to_drain(&mut phase) => return,
-    };
-    let link = Arc::new(Link::new(stream, server.send_timeout));
-    let service = {
-        let link = Arc::clone(&link);
-        service_fn(move |request: Request<Incoming>| {
-            // At once, not when the future is looked at: the gate may have let the next request through by then.
-            let refusal = link.take_refusal();
-            handler::handle(Arc::clone(&server), Arc::clone(&link), refusal, request)
-        })
-    };
-    let is_busy = || link.is_busy();
-    if is_http2 {
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEADER_LIST)
-            // Who has vanished without a word does not answer: hyper has no other limit for a silent connection.
-            .keep_alive_interval(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(Stream::http2(&link)), service);
-        follow(connection, http2::Connection::graceful_shutdown, is_busy, link.idle(HEAD_TIMEOUT), phase).await;
-    } else {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(READ_BUFFER)
-            .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(Stream::http1(&link)), service);
-        follow(connection, http1::Connection::graceful_shutdown, is_busy, std::future::pending(), phase).await;
-    }
-}
-
-/// Whether the client begins with the preface of HTTP/2 (RFC 9113 §3.4), which begins like no HTTP/1 method; `None` if
-/// it leaves before that can be told. Nothing is taken from the stream.
-async fn speaks_http2(stream: &TcpStream) -> Option<bool> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0";
-    let mut start = [0; PREFACE.len()];
-    let mut pause = Duration::from_millis(1);
-    loop {
-        let peeked = stream.peek(&mut start).await.ok().filter(|peeked| *peeked > 0)?;
-        if peeked == PREFACE.len() || !PREFACE.starts_with(&start[..peeked]) {
-            return Some(start[..peeked] == *PREFACE);
-        }
-        // "P" may be POST: a look at the same byte comes back at once, so wait for the next one. Longer each time, so
-        // that who sends no more costs nothing; and not for who has hung up.
-        if stream.ready(Interest::READABLE).await.ok()?.is_read_closed() {
-            return None;
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(100));
-    }
-}
-
-/// Follows a connection to its end; when bandog ends, lets it finish the requests it has and no more.
-async fn follow<C, E>(
-    connection: C,
-    graceful_shutdown: impl Fn(std::pin::Pin<&mut C>),
-    is_busy: impl Fn() -> bool,
-    idle: impl Future<Output = ()>,
-    mut phase: watch::Receiver<Phase>,
-) where
-    C: Future<Output = Result<(), E>>,
-    E: std::fmt::Display,
-{
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = &mut connection => result,
-        () = idle => {
-            graceful_shutdown(connection.as_mut());
-            match timeout(IDLE_GOODBYE, connection).await {
-                Ok(result) => result,
-                Err(_) => return,
-            }
-        }
-        () = told_to_drain(&mut phase) => {
-            graceful_shutdown(connection.as_mut());
-            if is_busy() {
-                connection.await
-            } else {
-                // Idle, or in the middle of a head: hyper would wait for the rest of that.
-                match timeout(IDLE_GOODBYE, connection).await {
-                    Ok(result) => result,
-                    Err(_) => return,
-                }
-            }
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!("connection ended: {error}");
     }
 }
 

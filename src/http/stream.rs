@@ -64,6 +64,7 @@ impl Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.link.set_blocked(written.is_pending());
+        self.link.set_listening(false);
         let Poll::Pending = written else {
             if let Poll::Ready(Ok(count)) = written {
                 self.link.add_sent(count);
@@ -95,6 +96,7 @@ impl AsyncRead for Stream {
         let Self { link, gate, .. } = self.get_mut();
         let Some(gate) = gate else { return link.with(|socket| socket.poll_read(context, into)) };
         let before = into.filled().len();
+        link.set_listening(false);
         loop {
             if let Some(refusal) = gate.pass(into).map_err(io::Error::other)? {
                 link.refuse(refusal);
@@ -112,7 +114,11 @@ impl AsyncRead for Stream {
             }
             let mut space = [const { MaybeUninit::uninit() }; LOOK];
             let mut read = ReadBuf::uninit(&mut space);
-            ready!(link.with(|socket| socket.poll_read(context, &mut read)))?;
+            let Poll::Ready(result) = link.with(|socket| socket.poll_read(context, &mut read)) else {
+                link.set_listening(!gate.is_unfinished());
+                return Poll::Pending;
+            };
+            result?;
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -148,6 +154,7 @@ impl AsyncWrite for Stream {
     /// After everything is written. Waits for a client that is still sending, a little.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { link, gate, linger, .. } = self.get_mut();
+        link.set_listening(false);
         let lingering = if let Some(lingering) = linger {
             lingering
         } else {

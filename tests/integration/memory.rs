@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::FileExt as _, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::harness::{Server, bandog, encode, function, proc_status, serve, serve_command};
+use crate::harness::{Server, Wire, bandog, encode, function, proc_status, serve, serve_command};
 
 /// What a listener may hold at most, whatever passes through it.
 const PEAK_KIB: u64 = 24 * 1024;
@@ -31,6 +31,11 @@ impl Pattern {
 /// The most the listener has held so far, in KiB.
 fn peak(server: &Server) -> u64 {
     proc_status(server.pid(), "VmHWM").expect("it runs")
+}
+
+/// What the listener holds now but for its binary, in KiB.
+fn own(server: &Server) -> u64 {
+    proc_status(server.pid(), "RssAnon").expect("it runs")
 }
 
 /// Prints a figure past the test runner, which keeps what a passing test prints to itself.
@@ -164,16 +169,38 @@ fn logs_cost_no_memory() {
 fn many_requests_cost_no_memory() {
     let server = serve_command("echo x").start();
     let mut wire = server.connect();
-    for _ in 0..50 {
-        server.get("/").send_on(&mut wire).expect(200);
-    }
-    let early = peak(&server);
-    for _ in 0..500 {
-        server.get("/").send_on(&mut wire).expect(200);
-    }
-    let late = peak(&server);
-    say(&format!("550 requests: peak resident memory {early} KiB after 50, {late} KiB after 550"));
+    let mut request = |count: usize| {
+        for _ in 0..count {
+            server.get("/").send_on(&mut wire).expect(200);
+        }
+        peak(&server)
+    };
+    let (early, late) = (request(50), request(2000));
+    say(&format!("2050 requests: peak resident memory {early} KiB after 50, {late} KiB after all"));
     assert!(late <= early + 512, "{early} KiB grew to {late} KiB");
+}
+
+#[test]
+fn an_idle_connection_costs_no_more_than_8_kib() {
+    const CONNECTIONS: usize = 600;
+    let server = serve_command("echo x").start();
+    let visit = |wire: &mut Wire| drop(server.get("/_/ready").send_on(wire).expect(200));
+    visit(&mut server.connect());
+    let before = own(&server);
+    let mut wires: Vec<Wire> = (0..CONNECTIONS).map(|_| server.connect()).collect();
+    // Twice, so that there is no difference between the first request and those that follow.
+    for _ in 0..2 {
+        for wire in &mut wires {
+            visit(wire);
+        }
+    }
+    let each = (own(&server).saturating_sub(before)) * 1024 / CONNECTIONS as u64;
+    say(&format!("{CONNECTIONS} idle connections: {each} bytes each"));
+    assert!(each <= 8 * 1024, "{each} bytes each");
+    // They are all still good for another request.
+    for wire in &mut wires {
+        visit(wire);
+    }
 }
 
 #[test]
