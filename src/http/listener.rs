@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{Phase, Server, connection, handler};
+use crate::process::give_back_heap;
 
 /// How long a client may take for a request's head, and how long a connection without a request is kept.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,6 +24,10 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
+
+/// So many connections leave memory behind that is worth giving back, once most of them have gone. Each time three of
+/// four have gone since the last time, so that it costs little for each.
+const CROWD: usize = 256;
 
 /// How long to wait when the kernel has no descriptor or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -108,16 +113,24 @@ async fn accept(
     stop: watch::Receiver<Stop>,
 ) {
     let mut delay = pin!(until_stopped(server, stop));
+    // The most connections since memory was given back.
+    let mut most = 0;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(connection::serve(Arc::clone(server), stream));
+                    most = most.max(connections.len());
                 }
                 Err(error) => accept_failed(&error).await,
             },
             // Ended connections are forgotten as they end.
-            Some(_) = connections.join_next() => {}
+            Some(_) = connections.join_next() => {
+                if most >= CROWD && connections.len() <= most / 4 {
+                    give_back_heap();
+                    most = connections.len();
+                }
+            }
             () = &mut delay => return,
         }
     }

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::process::give_back_all;
+
 /// How long a thread without work is kept.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -114,9 +116,19 @@ impl Pool {
             }
             match self.next(&desk) {
                 Some(next) => job = next,
-                None => return,
+                None => break,
             }
         }
+        drop(desk);
+        if self.is_deserted() {
+            give_back_all();
+        }
+    }
+
+    /// Whether the rush is over: there is no thread left but the one that asks.
+    fn is_deserted(&self) -> bool {
+        let state = self.lock();
+        state.busy == 0 && state.idle.is_empty()
     }
 
     /// The next job; `None` if none came in time and the thread may go.

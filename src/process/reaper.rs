@@ -19,7 +19,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
-    Bell, confine,
+    Bell, confine, rest,
     spawn::{hear_broken_pipes, ignored_signals},
 };
 
@@ -41,6 +41,7 @@ pub fn attend<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     mut stop: impl FnMut(i32),
 ) -> io::Result<T> {
+    rest::share_heap();
     close_on_exec();
     hear_broken_pipes();
     confine::raise_open_files();

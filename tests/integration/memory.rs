@@ -1,10 +1,10 @@
 //! Memory does not grow with what passes through. The figures are printed, also when the test passes.
 
-use std::{fs, os::unix::fs::FileExt as _, path::Path};
+use std::{fs, os::unix::fs::FileExt as _, path::Path, thread, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::harness::{Server, Wire, bandog, encode, function, proc_status, serve, serve_command};
+use crate::harness::{Server, Wire, bandog, encode, eventually, function, proc_status, serve, serve_command};
 
 /// What a listener may hold at most, whatever passes through it.
 const PEAK_KIB: u64 = 24 * 1024;
@@ -36,6 +36,19 @@ fn peak(server: &Server) -> u64 {
 /// What the listener holds now but for its binary, in KiB.
 fn own(server: &Server) -> u64 {
     proc_status(server.pid(), "RssAnon").expect("it runs")
+}
+
+/// The pages of its binary, and of libraries, that it has at hand, in KiB.
+fn binary(server: &Server) -> u64 {
+    proc_status(server.pid(), "RssFile").expect("it runs")
+}
+
+/// How often its threads were switched to or from.
+fn switches(server: &Server) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs");
+    let ids = tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok());
+    let of = |id: u32, kind: &str| proc_status(id, &format!("{kind}_ctxt_switches")).unwrap_or_default();
+    ids.map(|id| of(id, "voluntary") + of(id, "nonvoluntary")).sum()
 }
 
 /// Prints a figure past the test runner, which keeps what a passing test prints to itself.
@@ -181,7 +194,7 @@ fn many_requests_cost_no_memory() {
 }
 
 #[test]
-fn an_idle_connection_costs_no_more_than_8_kib() {
+fn an_idle_connection_costs_no_more_than_8_kib_and_leaves_nothing_behind() {
     const CONNECTIONS: usize = 600;
     let server = serve_command("echo x").start();
     let visit = |wire: &mut Wire| drop(server.get("/_/ready").send_on(wire).expect(200));
@@ -201,6 +214,44 @@ fn an_idle_connection_costs_no_more_than_8_kib() {
     for wire in &mut wires {
         visit(wire);
     }
+    drop(wires);
+    eventually("the memory of the connections is given back", || (own(&server) < before + 512).then_some(()));
+}
+
+#[test]
+fn after_a_rush_the_memory_is_given_back_and_nothing_stirs() {
+    const RUSH: usize = 48;
+    // Without requests: the first thread, the network's and the log's.
+    const THREADS: u64 = 3;
+    let server = serve_command("cat $INPUT_FILE_PATH; sleep 0.1").quiet().start();
+    let (mut idle, _silent) = (server.connect(), server.connect());
+    server.get("/_/ready").send_on(&mut idle).expect(200);
+    let (before, early) = (own(&server), binary(&server));
+    let body = vec![b'x'; 200_000];
+    thread::scope(|scope| {
+        for _ in 0..RUSH {
+            scope.spawn(|| server.post(&body).media("text/plain").send().expect(200));
+        }
+    });
+    let during = own(&server);
+    eventually("the threads go", || (proc_status(server.pid(), "Threads") == Some(THREADS)).then_some(()));
+    // What is left is the C library's: the stacks of threads, of which it keeps 24 KiB each for those that come.
+    let after = eventually("the memory is given back", || Some(own(&server)).filter(|kib| *kib < before + 4096));
+    say(&format!(
+        "{RUSH} at once: own memory {before} KiB before, {during} KiB after, {after} KiB when the threads went"
+    ));
+    let late = binary(&server);
+    say(&format!("the binary's pages: {early} KiB before, {late} KiB when the threads went"));
+    assert!(late + 2048 < early, "{early} KiB before, {late} KiB after");
+    // It still has them when it needs them.
+    server.post(&body).media("text/plain").send().expect(200);
+    // That nothing happens can only be seen by waiting. A connection that has been silent for half a minute is ended, so
+    // that one look may see that; not two.
+    eventually("no thread runs", || {
+        let switches = switches(&server);
+        thread::sleep(Duration::from_secs(2));
+        (switches == self::switches(&server)).then_some(())
+    });
 }
 
 #[test]
