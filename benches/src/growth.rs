@@ -56,9 +56,9 @@ struct Extent {
 }
 
 impl Extent {
-    /// Under fifteen seconds for a quick look (`BENCH_ROUNDS` of at most 3), under three minutes else.
+    /// Under fifteen seconds for a quick look (`BENCH_SHORT`), under three minutes else.
     fn of(setting: &Setting) -> Self {
-        if setting.rounds <= 3 {
+        if setting.short {
             return Self {
                 starts: 5,
                 before_rest: 1000,
@@ -66,7 +66,7 @@ impl Extent {
                 rest: Duration::from_secs(2),
                 run: 4000,
                 connections: 1000,
-                rounds: setting.rounds,
+                rounds: 3,
                 beside: 400,
             };
         }
