@@ -8,6 +8,7 @@
 //! This is what the *caller* may see. The container's own log is [`crate::telemetry`].
 
 use std::{
+    cell::RefCell,
     fmt,
     fs::File,
     io::{self, Write as _},
@@ -84,7 +85,17 @@ impl FromStr for Level {
 /// A moment as the log lines write it, in UTC: `2026-11-20 14:49:56,867`.
 #[must_use]
 pub fn stamp(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%d %H:%M:%S,%3f").to_string()
+    thread_local! {
+        /// The second of the last stamp, and how that is written: most lines of a request are of one second.
+        static LAST: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    LAST.with_borrow_mut(|(second, text)| {
+        if *second != moment.as_second() {
+            *second = moment.as_second();
+            *text = moment.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        }
+        format!("{text},{:03}", moment.subsec_millisecond())
+    })
 }
 
 /// The captured logs of one invocation.

@@ -33,6 +33,9 @@ use crate::{
 };
 use writer::Writer;
 
+/// Bytes of a line beside its message, seldom more.
+const TYPICAL: usize = 160;
+
 /// The field of an event that names the invocation.
 const CALL_ID: &str = "call_id";
 
@@ -111,9 +114,14 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn text(&self) -> String {
-        let mut line = format!("{} - {} - {} - ", stamp(self.moment), self.logger, self.level);
+        let mut line = String::with_capacity(TYPICAL + self.message.len());
+        for part in [&stamp(self.moment), " - ", self.logger, " - ", self.level.name(), " - "] {
+            line.push_str(part);
+        }
         if !self.call_id.is_empty() {
-            let _ = write!(line, "[{}] ", self.call_id);
+            for part in ["[", self.call_id, "] "] {
+                line.push_str(part);
+            }
         }
         escape_controls(self.message, &mut line);
         for (name, value) in self.fields {
@@ -149,6 +157,10 @@ fn is_plain(text: &str) -> bool {
 /// Control characters other than a tab, written as `\xNN`, so that what a client or a function chose (a path, a file
 /// name) cannot forge a line.
 pub fn escape_controls(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        out.push_str(text);
+        return;
+    }
     for char in text.chars() {
         if char.is_control() && char != '\t' {
             let _ = write!(out, "\\x{:02x}", u32::from(char));

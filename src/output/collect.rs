@@ -6,6 +6,7 @@
 use std::{
     ffi::{CStr, CString},
     io,
+    mem::MaybeUninit,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -51,7 +52,6 @@ pub fn collect(
         found: Gathering::default(),
         first: None,
         prefix: Vec::new(),
-        listing: Vec::with_capacity(LISTING),
         real_root: None,
         user: None,
     };
@@ -78,8 +78,6 @@ struct Walk<'a> {
     first: Option<OwnedFd>,
     /// The directory being walked, below the root: empty or ending in a slash.
     prefix: Vec<u8>,
-    /// The buffer for listings.
-    listing: Vec<u8>,
     /// The real path of the root as /proc shows it, once it was needed; empty if /proc is not there.
     real_root: Option<Vec<u8>>,
     /// Who we are, once it was needed.
@@ -123,8 +121,8 @@ impl Walk<'_> {
     /// Takes the files of one directory; gives the names of the directories in it.
     fn list(&mut self, dir: BorrowedFd<'_>) -> Result<Vec<CString>, Error> {
         let mut directories = Vec::new();
-        let mut listing = std::mem::take(&mut self.listing);
-        let mut entries = RawDir::new(dir, listing.spare_capacity_mut());
+        let mut listing = [const { MaybeUninit::uninit() }; LISTING];
+        let mut entries = RawDir::new(dir, &mut listing);
         while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -142,7 +140,6 @@ impl Walk<'_> {
                 Some(other) => self.skip(name, what(other)),
             }
         }
-        self.listing = listing;
         Ok(directories)
     }
 

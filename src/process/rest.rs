@@ -14,10 +14,12 @@ const ARENAS: c_int = 4;
 
 /// Has the threads share a few arenas. To be called before there is a second thread.
 pub(super) fn share_heap() {
-    // SAFETY: sets a number in the C library; no other thread runs yet.
+    // SAFETY: sets numbers in the C library; no other thread runs yet.
     #[cfg(target_env = "gnu")]
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, ARENAS)
+        libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+        // No chunks that wait to be joined: whenever a large one is freed, glibc would look through all of those.
+        libc::mallopt(libc::M_MXFAST, 0)
     };
 }
 
