@@ -142,7 +142,7 @@ fn loaded(setting: &Setting, report: &mut Report, extent: &Extent) -> anyhow::Re
     Client::connect(Ipv4Addr::LOCALHOST, server.address)?.exchange(&head, &piece, extent.body >> 20)?;
     thread::sleep(Duration::from_millis(100));
     let at_once = server.resident()?;
-    figure(report, "resident memory right after load", Unit::Bytes, vec![at_once.whole as f64], Some(AT_REST));
+    figure(report, "resident memory right after load", Unit::Bytes, vec![at_once.whole as f64], None);
     figure(report, "of it not the binary's", Unit::Bytes, vec![at_once.own as f64], None);
     Ok(server)
 }
@@ -234,7 +234,7 @@ fn many_connections(setting: &Setting, report: &mut Report, extent: &Extent, fil
     if !kernel.is_empty() {
         figure(report, work("both ends in the kernel"), Unit::Bytes, kernel, None);
     }
-    figure(report, format!("resident memory after {count} connections"), Unit::Bytes, closed, Some(AT_REST));
+    figure(report, format!("resident memory after {count} connections"), Unit::Bytes, closed, None);
     let ratio = median(&beside) / median(&alone);
     report.add(Line::Comparison {
         work: format!("requests a second of 8 clients beside {count} idle connections"),
