@@ -212,8 +212,8 @@ impl Child {
         self.leader.group.0.as_raw_nonzero().get()
     }
 
-    /// Whether it has ended and left nobody in its cgroup. Its group can have no other members then, but for one that
-    /// went where it had to be allowed to, and is known by its mark.
+    /// Whether it has ended and left nobody in its cgroup. Its group can have no other members then but the dead, and who
+    /// was allowed to move to another cgroup: nobody who has to be waited for once the group has been killed.
     fn is_alone(&mut self) -> bool {
         self.ties.cgroup.as_mut().is_some_and(Cgroup::is_empty)
     }

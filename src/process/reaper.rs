@@ -24,8 +24,8 @@ use super::{
 };
 
 /// How long the reaper rests after a look that found an orphan, and after one that found none. Every function's end is
-/// a SIGCHLD too; under load this makes ten or a hundred wake-ups a second of what would be thousands. Orphans wait no
-/// longer than this, and those of an invocation are reaped at its end in any case.
+/// a SIGCHLD too; under load this makes ten or a hundred wake-ups a second of what would be thousands. Dead orphans wait
+/// no longer than this.
 const REST: Duration = Duration::from_millis(10);
 const LONG_REST: Duration = Duration::from_millis(100);
 

@@ -88,10 +88,9 @@ pub fn supervise(
     let end = follow(&child, &mut output, rules, cancel, &bell, observe)?;
     cancel.detach();
     let was_alone = child.is_alone();
-    if !was_alone {
-        // Before the leader is reaped: until then its group's number cannot belong to anybody else.
-        child.leader.group.signal(Signal::KILL);
-    }
+    // Before the leader is reaped: until then its group's number cannot belong to anybody else. Also if it was alone: who
+    // was allowed to leave the cgroup may have stayed in the group.
+    child.leader.group.signal(Signal::KILL);
     output.drain(observe)?;
     let (exit, cpu_time) = child.leader.reap()?;
     child.end_the_rest(was_alone);

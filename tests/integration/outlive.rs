@@ -361,6 +361,23 @@ fn what_drops_every_mark_still_ends_with_its_cgroup() {
     }
 }
 
+#[test]
+fn what_leaves_the_cgroup_but_not_the_group_is_killed_whatever_it_drops() {
+    let server = serve_command(FUNCTION).env("LEAVE", fixture("leave")).args(["--log-level", "DEBUG"]).start();
+    server.log_line("whether cgroups are used", |line| line.contains("functions run ") && line.contains("cgroups"));
+    if !server.log().contains("functions run in cgroups below") {
+        did_not_run("what leaves its cgroup", "none can be made here");
+        return;
+    }
+    for _ in 0..5 {
+        leaves(&server, "mover.sh", "exit").send().expect(200);
+        // Nobody can wait for what is known by its group alone, which has no number any more.
+        eventually("the end of mover.sh's child", || server.living().is_empty().then_some(()));
+        fs::remove_file(server.scratch().join("moved")).expect("it was there");
+    }
+    server.is_clean();
+}
+
 /// The cgroups in which it has functions running.
 fn cgroups_of(server: &Server) -> BTreeSet<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").expect("readable");
