@@ -18,7 +18,7 @@ const COPY: &str = "cat \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/out.bin\"";
 
 /// System calls of bandog, and of the children it started before they became programs, for so many requests on one
 /// connection, start and end of bandog included.
-fn calls(requests: usize) -> (f64, f64) {
+fn calls(requests: u32) -> (f64, f64) {
     let mut server = serve_command(COPY).under(&["strace", "-f", "-qq", "-o", "trace"]).start();
     let mut wire = server.connect();
     for _ in 0..requests {
@@ -62,10 +62,10 @@ fn count(trace: &str) -> (f64, f64) {
 
 #[test]
 fn a_small_request_costs_no_more_system_calls_than_are_accounted_for() {
-    const REQUESTS: usize = 200;
+    const REQUESTS: u32 = 200;
     // What both have in common, the start and the end, falls out of the difference.
     let ((few, few_of_children), (many, many_of_children)) = (calls(20), calls(20 + REQUESTS));
-    let each = |calls: f64| calls / REQUESTS as f64;
+    let each = |calls: f64| calls / f64::from(REQUESTS);
     let (own, of_child) = (each(many - few), each(many_of_children - few_of_children));
     let line = format!("cost: {own:.1} system calls for a small request, and {of_child:.1} in its child before exec\n");
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).expect("stderr");
