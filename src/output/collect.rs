@@ -29,8 +29,8 @@ pub const DEPTH_LIMIT: usize = 256;
 /// Bytes of a path below the output directory: PATH_MAX of limits.h without its NUL.
 pub const PATH_LIMIT: usize = 4095;
 
-/// Bytes read of a directory at a time: glibc's own choice.
-const LISTING: usize = 32 * 1024;
+/// Bytes read of a directory at a time: some hundred names, and no more than may be on the stack of a worker.
+const LISTING: usize = 16 * 1024;
 
 /// Finds the regular files below `dir`, hidden ones too.
 ///
