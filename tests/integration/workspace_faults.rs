@@ -218,7 +218,7 @@ fn without_descriptors_requests_fail_clearly_or_wait_and_afterwards_all_is_as_be
     let server = serve(function("copy.sh")).after_command("ulimit -n 40").start();
     let descriptors = || fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
     server.post(encode("x")).send().expect(200);
-    let before = eventually("the first connection is gone", || Some(descriptors()).filter(|count| *count < 20));
+    let before = eventually("the first connection is gone", || Some(descriptors()).filter(|count| *count < 24));
     let mut wires: Vec<Wire> = (0..60).map(|_| server.connect()).collect();
     server.log_line("accepting pauses", |line| line.contains("cannot accept a connection"));
     // Those that were accepted have left no descriptor for a workspace, or few.
