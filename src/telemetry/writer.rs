@@ -17,6 +17,10 @@ const BUFFER_LIMIT: usize = 1024 * 1024;
 /// by one, and each would wake it anew; no line waits longer than this.
 const REST: Duration = Duration::from_millis(5);
 
+/// Bytes of lines that do not wait for the rest to be over. Few of what may be queued: what comes until the thread has been
+/// woken must find room, or it is lost.
+const PRESSING: usize = BUFFER_LIMIT / 16;
+
 /// A bounded queue of lines and the thread that empties it to standard error.
 #[derive(Debug, Clone)]
 pub(super) struct Writer(Arc<Shared>);
@@ -45,7 +49,7 @@ struct Queue {
 impl Queue {
     /// Whether what is queued must not wait for the thread's rest to be over.
     fn is_pressing(&self) -> bool {
-        self.waiting > 0 || self.lines.len() > BUFFER_LIMIT / 2
+        self.waiting > 0 || self.lines.len() > PRESSING
     }
 
     fn is_done(&self) -> bool {
