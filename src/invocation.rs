@@ -232,7 +232,7 @@ impl Run<'_> {
     /// From the input that is ready to the output that is collected.
     fn execute(mut self, input: &Input, watch: &mut dyn Watch) -> Outcome {
         // Before the start, so that what happens in between is not missed.
-        let killed_before = self.function.bounds.count_killed_before();
+        let killed_before = self.function.bounds.count_killed();
         let Ended { exit, end, cpu_time, toll } = match self.supervise(input, watch) {
             Ok(ended) => ended,
             Err(failure) => return self.journal.failed(failure, None, self.started),

@@ -54,11 +54,16 @@ pub fn init(level: Level, format: LogFormat) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Waits until what was logged so far has been written, at most `limit`: a reader that has stopped reading does not
-/// hold up the end.
-pub fn flush(limit: Duration) {
-    if let Some(sink) = SINK.get() {
-        sink.writer.flush(limit);
+/// Dropped, also by a panic, it waits until what was logged so far has been written, at most for as long as it says: a
+/// reader that has stopped reading does not hold up the end.
+#[derive(Debug)]
+pub struct FlushOnDrop(pub Duration);
+
+impl Drop for FlushOnDrop {
+    fn drop(&mut self) {
+        if let Some(sink) = SINK.get() {
+            sink.writer.flush(self.0);
+        }
     }
 }
 

@@ -37,8 +37,9 @@ pub fn serve(config: Config) -> ExitCode {
         tracing::info!("{} received", process::signal_name(signal));
         tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
     };
+    let last_words = telemetry::FlushOnDrop(LAST_WORDS);
     let ended = process::attend("network", move || listen(&config, told), stop);
-    telemetry::flush(LAST_WORDS);
+    drop(last_words);
     match ended.and_then(|result| result) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(INTERNAL, &error),

@@ -59,12 +59,7 @@ impl Bounds {
         Ok((confined, Ties { mark: Mark::of(workspace.name()), cgroup }))
     }
 
-    /// How many processes the kernel had killed for want of memory a moment ago, as far as can be seen.
-    pub(super) fn count_killed_before(&self) -> Option<u64> {
-        self.out_of_memory.as_ref().and_then(OutOfMemoryKills::recent_count)
-    }
-
-    /// How many it has killed by now.
+    /// How many processes the kernel has killed for want of memory, as far as can be seen.
     pub(super) fn count_killed(&self) -> Option<u64> {
         self.out_of_memory.as_ref().and_then(OutOfMemoryKills::count)
     }

@@ -115,8 +115,10 @@ impl Cgroups {
         let cgroups = Arc::new(cgroups);
         let cannot = |error: io::Error| Unusable(format!("{}: {error}", cgroups.path.display()));
         let place = cgroups.place().map_err(cannot)?;
-        if let Some(place) = place {
+        if let Some(mut place) = place {
+            place.begin();
             let tried = try_cgroup(place.dir());
+            place.end_all();
             cgroups.put(place);
             tried.map_err(cannot)?;
         }

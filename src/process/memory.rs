@@ -8,23 +8,14 @@ use std::{
     io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
 /// Bytes of the file; it has some eighty.
 const SIZE: usize = 1024;
 
-/// How old a count may be that is taken for one of now: kills are rare, and invocations begin all the time.
-const FRESH: Duration = Duration::from_millis(100);
-
 /// The count of our own cgroup.
 #[derive(Debug)]
-pub struct OutOfMemoryKills {
-    file: File,
-    /// The last count, and when it was made.
-    last: Mutex<Option<(u64, Instant)>>,
-}
+pub struct OutOfMemoryKills(File);
 
 impl OutOfMemoryKills {
     /// `None` where nobody counts: no cgroup for memory, the topmost one, or no /proc.
@@ -33,31 +24,21 @@ impl OutOfMemoryKills {
         let read = |name: &str| fs::read_to_string(Path::new("/proc/self").join(name));
         let (cgroups, mounts) = (read("cgroup").ok()?, read("mountinfo").ok()?);
         let file = files(&cgroups, &mounts).into_iter().find_map(|path| File::open(path).ok())?;
-        let kills = Self { file, last: Mutex::default() };
+        let kills = Self(file);
         kills.count().map(|_| kills)
     }
 
     /// How many have been killed so far.
     #[must_use]
     pub fn count(&self) -> Option<u64> {
-        let now = Instant::now();
         let mut text = [0; SIZE];
         let read = loop {
-            match self.file.read_at(&mut text, 0) {
+            match self.0.read_at(&mut text, 0) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other.ok()?,
             }
         };
-        let count = kills(str::from_utf8(&text[..read]).ok()?)?;
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((count, now));
-        Some(count)
-    }
-
-    /// How many had been killed at most a tenth of a second ago.
-    #[must_use]
-    pub fn recent_count(&self) -> Option<u64> {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.filter(|(_, then)| then.elapsed() < FRESH).map_or_else(|| self.count(), |(count, _)| Some(count))
+        kills(str::from_utf8(&text[..read]).ok()?)
     }
 }
 

@@ -24,10 +24,10 @@ use super::{
 };
 
 /// How long the reaper rests after a look that found an orphan, and after one that found none. Every function's end is
-/// a SIGCHLD too; under load this makes ten or a hundred wake-ups a second of what would be thousands. Dead orphans wait
+/// a SIGCHLD too; under load this makes thirty or a hundred wake-ups a second of what would be thousands. Dead orphans wait
 /// no longer than this.
 const REST: Duration = Duration::from_millis(10);
-const LONG_REST: Duration = Duration::from_millis(100);
+const LONG_REST: Duration = Duration::from_millis(30);
 
 /// Runs `work` on a thread of its own named `name`, and until it ends: calls `stop` on each SIGTERM, SIGINT and
 /// SIGHUP (a closed terminal; not if it was ignored at start, as under nohup), with the signal's number, and reaps

@@ -10,14 +10,19 @@ use std::{
 /// each of them what was freed there (mallopt(3)): what a rush of requests needed would stay for good. With one, threads
 /// wait for each other: a switch more in each request (7 instead of 6, of 8 clients on two processors).
 #[cfg(target_env = "gnu")]
-const ARENAS: c_int = 4;
+const ARENAS_OF_A_PROCESSOR: usize = 2;
 
 /// Has the threads share a few arenas. To be called before there is a second thread.
 pub(super) fn share_heap() {
+    #[cfg(target_env = "gnu")]
+    let arenas = {
+        let processors = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);
+        c_int::try_from(processors.max(2) * ARENAS_OF_A_PROCESSOR).unwrap_or(c_int::MAX)
+    };
     // SAFETY: sets numbers in the C library; no other thread runs yet.
     #[cfg(target_env = "gnu")]
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+        libc::mallopt(libc::M_ARENA_MAX, arenas);
         // No chunks that wait to be joined: whenever a large one is freed, glibc would look through all of those.
         libc::mallopt(libc::M_MXFAST, 0)
     };
@@ -35,7 +40,8 @@ pub fn give_back_heap() {
 
 /// Gives back the heap, and lets go of the pages of the binary: what the start and the rush needed of it, and fifteen
 /// pages around each of those that the kernel mapped with it. What is needed again comes back from the page cache, some
-/// 50 faults for the next request, which take less than 0.1 ms: for when nothing has been asked for a while.
+/// 50 faults for the next request: for when nothing has been asked for a while. It is the resident memory of this process
+/// that gets smaller; the page cache keeps what is in it until the kernel needs the room.
 pub fn give_back_all() {
     give_back_heap();
     // SAFETY: the function below reads what it is given and nothing else.

@@ -44,8 +44,9 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
             if cancel.cause().is_some() { cancel.cancel_now(Cause::Shutdown) } else { cancel.cancel(Cause::Shutdown) }
         }
     };
+    let last_words = telemetry::FlushOnDrop(serve::LAST_WORDS);
     let ended = process::attend("invocation", move || once(&config, &io, &bell, &cancel), stop);
-    telemetry::flush(serve::LAST_WORDS);
+    drop(last_words);
     match ended {
         Ok(code) => code,
         Err(error) => complain(INTERNAL, &error),

@@ -5,6 +5,7 @@ use std::{
     io,
     mem::MaybeUninit,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    thread,
     time::Instant,
 };
 
@@ -19,6 +20,9 @@ use super::{super::stragglers, Ceiling, MODE, OPEN_DIR};
 
 /// What `cgroup.events` says of a cgroup that is empty and goes on.
 const EMPTY: &str = "populated 0\nfrozen 0\n";
+
+/// How often to look whether somebody is in a cgroup before it is killed.
+const LOOKS: usize = 4;
 
 /// What the limits of a cgroup have cost an invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,8 +96,15 @@ impl Place {
 
     /// Kills what is in it. Returns what could not be killed.
     pub(super) fn end_all(&mut self) -> Vec<Pid> {
-        if self.is_idle() || !is_populated(&self.events) {
-            return Vec::new();
+        // Who was just waited for may not have left it yet: newer kernels take a process out of its cgroup only when it is
+        // switched out for the last time. One look more costs less than the kill, after which it is not used again.
+        for look in 0..LOOKS {
+            if look > 0 {
+                thread::yield_now();
+            }
+            if self.is_idle() || !is_populated(&self.events) {
+                return Vec::new();
+            }
         }
         self.killed = true;
         end_populated(self.dir.as_fd(), &self.events)
