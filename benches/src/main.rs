@@ -9,6 +9,7 @@ mod answer;
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sizes of files, on 64 bits")]
 mod bytes;
 mod child;
+#[expect(clippy::cast_precision_loss, reason = "bytes and counts far below 2^52")]
 mod growth;
 mod limit;
 mod load;
