@@ -2,6 +2,7 @@
 //!
 //! Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`).
 
+mod aside;
 mod bell;
 mod cgroup;
 mod clone3;
@@ -21,6 +22,7 @@ use std::{fmt, io, os::fd::OwnedFd, time::Duration};
 
 use rustix::process::{Pid, Signal, WaitOptions, getpgid, pidfd_send_signal, waitpgid};
 
+pub use aside::{is_in_the_way, put_aside};
 pub use bell::{Bell, Cancel};
 pub use cgroup::{Ceiling, Cgroup, Cgroups, Toll, Unusable};
 pub use confine::{Confined, Confinement, Limits};

@@ -1,19 +1,21 @@
 //! Accepts connections, serves each on a task of its own, and ends them all in order.
 
-use std::{convert::Infallible, future::ready, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, future::ready, io, net::SocketAddr, os::fd::AsFd as _, pin::pin, sync::Arc, time::Duration,
+};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
 
 use super::{Phase, Server, connection, handler};
-use crate::process::give_back_heap;
+use crate::process::{self, give_back_heap};
 
 /// How long a client may take for a request's head, and how long a connection without a request is kept.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -105,6 +107,15 @@ pub async fn serve(
     metrics.abort();
 }
 
+/// The same connection where it does not hold up the start of functions.
+fn out_of_the_way(stream: TcpStream) -> io::Result<TcpStream> {
+    if !process::is_in_the_way(stream.as_fd()) {
+        return Ok(stream);
+    }
+    let socket = process::put_aside(stream.into_std()?.into());
+    TcpStream::from_std(socket.into())
+}
+
 /// Takes connections until told to stop.
 async fn accept(
     server: &Arc<Server>,
@@ -118,10 +129,13 @@ async fn accept(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection::serve(Arc::clone(server), stream));
-                    most = most.max(connections.len());
-                }
+                Ok((stream, _)) => match out_of_the_way(stream) {
+                    Ok(stream) => {
+                        connections.spawn(connection::serve(Arc::clone(server), stream));
+                        most = most.max(connections.len());
+                    }
+                    Err(error) => accept_failed(&error).await,
+                },
                 Err(error) => accept_failed(&error).await,
             },
             // Ended connections are forgotten as they end.

@@ -35,7 +35,7 @@ struct Arguments {
 type Entry = extern "C" fn(*mut c_void) -> c_int;
 
 /// Starts `entry(argument)` as a process in `cgroup` and on `stack`, in our memory, and returns its id when it has called exec or
-/// _exit. A descriptor of it is stored through `pidfd`.
+/// _exit. A descriptor of it is stored through `pidfd`. `flags` are those of clone(2), without a signal.
 ///
 /// What the caller must see to is what vfork(2) asks for: see `clone_by`, the only one.
 pub(super) fn clone3(
@@ -44,10 +44,11 @@ pub(super) fn clone3(
     argument: *mut c_void,
     pidfd: *mut c_int,
     cgroup: BorrowedFd<'_>,
+    flags: c_int,
 ) -> io::Result<c_int> {
     #[expect(clippy::cast_sign_loss, reason = "flags, and a descriptor that is open")]
     let arguments = Arguments {
-        flags: (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64 | CLONE_INTO_CGROUP,
+        flags: flags as u64 | CLONE_INTO_CGROUP,
         pidfd: pidfd as u64,
         exit_signal: libc::SIGCHLD as u64,
         stack: stack.start as u64,

@@ -7,7 +7,7 @@
 use std::{
     borrow::Cow,
     cell::Cell,
-    ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_ulong, c_void},
+    ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint, c_ulong, c_void},
     io::{self, Read as _},
     mem::MaybeUninit,
     ops::Range,
@@ -28,7 +28,7 @@ use rustix::{
 };
 
 use super::{
-    Child, Confined, Group, Leader, SpawnError, Ties,
+    Child, Confined, Group, Leader, SpawnError, Ties, aside,
     cgroup::Cgroup,
     clone3::clone3,
     confine::Step,
@@ -166,6 +166,9 @@ const NO_STEP: usize = usize::MAX;
 /// Joining a cgroup, which is none of the steps either.
 const JOIN: usize = NO_STEP - 1;
 
+/// Leaving descriptors behind, nor this.
+const LEAVE: usize = NO_STEP - 2;
+
 /// What the child needs, in the parent's memory. Read-only there but for `step` and `error`.
 struct Order<'a> {
     path: &'a CStr,
@@ -181,6 +184,8 @@ struct Order<'a> {
     number: Option<u64>,
     /// `cgroup.procs` of the cgroup that is still to be joined.
     join: Option<c_int>,
+    /// From here on all descriptors are left behind. Until then they are shared with bandog.
+    far_from: Option<c_int>,
     /// bandog.
     parent: c_int,
     /// `errno` of the call that failed; 0 while none has.
@@ -224,6 +229,8 @@ fn start(
         step: NO_STEP,
         number: bonds.number,
         join: None,
+        // What a step needs may be anywhere.
+        far_from: aside::far_from([stdin.as_raw_fd(), output.as_raw_fd()]).filter(|_| bonds.steps.is_empty()),
         parent: *PARENT.get_or_init(|| rustix::process::getpid().as_raw_nonzero().get()),
         error: 0,
     };
@@ -235,6 +242,11 @@ fn start(
     }
     // It has left already; dropping it reaps it.
     drop(leader);
+    if step == LEAVE {
+        // Linux before 5.9, or a filter. Nothing was changed yet.
+        aside::give_up();
+        return start(path, arguments, environment, stdin, output, bonds);
+    }
     let at = match bonds.steps.get(step) {
         Some(step) => At::Step(*step),
         // As if it had not been born there.
@@ -247,8 +259,10 @@ fn start(
 /// Starts a process that obeys `order`.
 fn clone(order: &mut Order<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Leader> {
     static WITHOUT_CLONE3: AtomicBool = AtomicBool::new(false);
+    let shared = if order.far_from.is_some() { libc::CLONE_FILES } else { 0 };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | shared;
     if let Some(cgroup) = cgroup.filter(|_| !WITHOUT_CLONE3.load(Ordering::Relaxed)) {
-        match clone_by(order, |stack, order, pidfd| clone3(stack, in_child, order, pidfd, cgroup)) {
+        match clone_by(order, |stack, order, pidfd| clone3(stack, in_child, order, pidfd, cgroup, flags)) {
             // A kernel that is too old, or a filter: Docker's says that there is no such call.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::E2BIG | libc::EINVAL)) => {
                 WITHOUT_CLONE3.store(true, Ordering::Relaxed);
@@ -260,10 +274,9 @@ fn clone(order: &mut Order<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Le
     let procs = procs.transpose()?;
     order.join = procs.as_ref().map(AsRawFd::as_raw_fd);
     clone_by(order, |stack, order, pidfd| {
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
         // SAFETY: `clone_by` sees to all that clone3 asks for as well. With CLONE_PIDFD the kernel stores a descriptor
         // through the fifth argument.
-        let pid = unsafe { libc::clone(in_child, stack.end.cast(), flags, order, pidfd) };
+        let pid = unsafe { libc::clone(in_child, stack.end.cast(), flags | libc::SIGCHLD, order, pidfd) };
         if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
     })
 }
@@ -346,6 +359,14 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
         if let Some(procs) = (*order).join {
             (&raw mut (*order).step).write_volatile(JOIN);
             ready = libc::write(procs, c"0".as_ptr().cast(), 1) == 1;
+            if ready {
+                (&raw mut (*order).step).write_volatile(NO_STEP);
+            }
+        }
+        if let Some(from) = (*order).far_from.filter(|_| ready) {
+            // Before anything is done to a descriptor: until here bandog would see it.
+            (&raw mut (*order).step).write_volatile(LEAVE);
+            ready = libc::syscall(libc::SYS_close_range, from, c_uint::MAX, libc::CLOSE_RANGE_UNSHARE) == 0;
             if ready {
                 (&raw mut (*order).step).write_volatile(NO_STEP);
             }

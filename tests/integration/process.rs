@@ -288,6 +288,23 @@ fn no_descriptor_and_no_signal_state_is_handed_down() {
 }
 
 #[test]
+fn hundreds_of_connections_are_left_behind_and_go_on() {
+    let server = serve_command("ls /proc/self/fd").quiet().start();
+    let mut wires: Vec<_> = (0..400).map(|_| server.connect()).collect();
+    let open = || fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("listed");
+    let numbers =
+        || open().map(|entry| entry.expect("an entry").file_name().to_string_lossy().parse().expect("a number"));
+    // Those that are in nobody's way are the proof that others were moved out of it.
+    eventually("connections put aside", || numbers().any(|number: i32| number >= 1024).then_some(()));
+    for number in [0, 255, 399] {
+        let answer = server.post("").send_on(&mut wires[number]).expect(200);
+        assert_eq!(answer.text(), "0\n1\n2\n3\n", "connection {number}; the fourth is ls's own");
+    }
+    drop(wires);
+    eventually("connections closed", || (open().count() < 100).then_some(()));
+}
+
+#[test]
 fn an_ignored_sigpipe_is_not_handed_down() {
     let server = serve_command("yes | head -n 1; echo after").quiet().start();
     assert_eq!(server.get("/").send().expect(200).text(), "y\nafter\n");
