@@ -19,7 +19,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
-    Bell, confine, rest,
+    Bell, confine, family, rest,
     spawn::{hear_broken_pipes, ignored_signals},
 };
 
@@ -50,6 +50,8 @@ pub fn attend<T: Send + 'static>(
     taken.retain(|signal| *signal != libc::SIGHUP || !ignored_signals().contains(signal));
     let (stops, deaths) = (take_signals(&taken)?, take_signals(&[libc::SIGCHLD])?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // Opens the list, which stays open: a descriptor that comes later would look like one that was lost.
+    family::adopted();
     let done = Arc::new(Bell::new()?);
     let ring = RingOnDrop(Arc::clone(&done));
     let worker = thread::Builder::new().name(name.to_owned()).spawn(move || {
