@@ -9,11 +9,13 @@ mod clone3;
 mod confine;
 mod family;
 mod mark;
+mod membership;
 mod memory;
 mod permit;
 mod reaper;
 mod refusal;
 mod rest;
+mod signals;
 mod spawn;
 mod stragglers;
 mod supervise;
@@ -146,8 +148,8 @@ struct Leader {
 }
 
 impl Leader {
-    /// Signals its group, and itself if it has gone over to another one. Nobody is told twice: to many programs a second
-    /// SIGTERM means more than the first.
+    /// Signals its group, and itself if it has gone over to another one. Nobody is told twice: to many programs a
+    /// second SIGTERM means more than the first.
     fn signal(&self, signal: Signal) {
         self.group.signal(signal);
         if getpgid(Some(self.group.0)) != Ok(self.group.0) {
@@ -214,8 +216,8 @@ impl Child {
         self.leader.group.0.as_raw_nonzero().get()
     }
 
-    /// Whether it has ended and left nobody in its cgroup. Its group can have no other members then but the dead, and who
-    /// was allowed to move to another cgroup: nobody who has to be waited for once the group has been killed.
+    /// Whether it has ended and left nobody in its cgroup. Its group can have no other members then but the dead, and
+    /// who was allowed to move to another cgroup: nobody who has to be waited for once the group has been killed.
     fn is_alone(&mut self) -> bool {
         self.ties.cgroup.as_mut().is_some_and(Cgroup::is_empty)
     }

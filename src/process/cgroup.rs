@@ -14,7 +14,7 @@
 mod place;
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,7 +26,7 @@ use rustix::{
     process::Pid,
 };
 
-use super::spawn::try_cgroup;
+use super::{membership::Membership, spawn::try_cgroup};
 use crate::unique;
 use place::Place;
 pub use place::Toll;
@@ -103,7 +103,11 @@ impl Cgroups {
     /// Makes a cgroup below bandog's own and tries whether processes can be born there. Removes those of dead
     /// predecessors with all that still runs in them.
     pub fn find(limits: Ceiling) -> Result<Arc<Self>, Unusable> {
-        let path = own_path().ok_or_else(|| Unusable("no cgroup of version 2 is in sight".to_owned()))?;
+        let membership = Membership::read().ok();
+        let path = membership
+            .as_ref()
+            .and_then(own_path)
+            .ok_or_else(|| Unusable("no cgroup of version 2 is in sight".to_owned()))?;
         let cannot = |error: Errno| Unusable(format!("{}: {error}", path.display()));
         let parent = rustix::fs::open(&path, OPEN_DIR, Mode::empty()).map_err(cannot)?;
         // To move a process from here to below, one must be allowed to move it at all.
@@ -372,34 +376,10 @@ impl Drop for Cgroup {
 }
 
 /// Where bandog's own cgroup is in the file system; `None` if it cannot be seen from here.
-fn own_path() -> Option<PathBuf> {
-    let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    path_of(&membership, &mounts)
-}
-
-/// The same from what `/proc/self/cgroup` and `/proc/self/mountinfo` hold (cgroups(7), proc(5)).
-fn path_of(membership: &str, mounts: &str) -> Option<PathBuf> {
-    let own = membership.lines().find_map(|line| line.strip_prefix("0::"))?;
-    mounts.lines().find_map(|line| {
-        // "36 35 98:0 ROOT MOUNT-POINT options… - TYPE source options"
-        let (mount, kind) = line.split_once(" - ")?;
-        if kind.split(' ').next()? != "cgroup2" {
-            return None;
-        }
-        let mut fields = mount.split(' ').skip(3);
-        let (root, point) = (unescaped(fields.next()?), unescaped(fields.next()?));
-        let below = Path::new(own).strip_prefix(&root).ok()?;
-        // Outside of what the cgroup namespace shows.
-        (!below.components().any(|part| part == std::path::Component::ParentDir)).then(|| Path::new(&point).join(below))
-    })
-}
-
-/// Undoes `\040` for a blank and its like.
-fn unescaped(field: &str) -> String {
-    [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")]
-        .iter()
-        .fold(field.to_owned(), |text, (code, letter)| text.replace(code, letter))
+fn own_path(membership: &Membership) -> Option<PathBuf> {
+    let own = membership.cgroup(None)?;
+    // What does not fit is outside of what the mount or the cgroup namespace shows.
+    membership.mounts(None).find_map(|mount| mount.below(own.strip_prefix(&mount.root).ok()?))
 }
 
 #[cfg(test)]
@@ -415,13 +395,13 @@ mod tests {
     #[test]
     fn the_own_cgroup_is_found() {
         let own = "8:pids:/a\n0::/\n";
-        assert_eq!(path_of(own, HYBRID), Some("/sys/fs/cgroup/unified/".into()));
-        assert_eq!(path_of("0::/x/y\n", HYBRID), Some("/sys/fs/cgroup/unified/x/y".into()));
+        assert_eq!(own_path(&Membership::of(own, HYBRID)), Some("/sys/fs/cgroup/unified/".into()));
+        assert_eq!(own_path(&Membership::of("0::/x/y\n", HYBRID)), Some("/sys/fs/cgroup/unified/x/y".into()));
         let part = "41 31 0:38 /x /my\\040mount rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(path_of("0::/x/y\n", part), Some("/my mount/y".into()));
-        assert_eq!(path_of("0::/xx/y\n", part), None, "the mount shows another part of the tree");
-        assert_eq!(path_of("0::/../y\n", HYBRID), None, "out of the namespace");
-        assert_eq!(path_of("8:pids:/a\n", HYBRID), None, "version 1 only");
-        assert_eq!(path_of("0::/\n", ""), None, "not mounted");
+        assert_eq!(own_path(&Membership::of("0::/x/y\n", part)), Some("/my mount/y".into()));
+        assert_eq!(own_path(&Membership::of("0::/xx/y\n", part)), None, "the mount shows another part of the tree");
+        assert_eq!(own_path(&Membership::of("0::/../y\n", HYBRID)), None, "out of the namespace");
+        assert_eq!(own_path(&Membership::of("8:pids:/a\n", HYBRID)), None, "version 1 only");
+        assert_eq!(own_path(&Membership::of("0::/\n", "")), None, "not mounted");
     }
 }

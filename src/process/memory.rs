@@ -4,11 +4,13 @@
 //! `oom_kill N`. It is kept open: a look costs one system call.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
+
+use super::membership::Membership;
 
 /// Bytes of the file; it has some eighty.
 const SIZE: usize = 1024;
@@ -21,9 +23,8 @@ impl OutOfMemoryKills {
     /// `None` where nobody counts: no cgroup for memory, the topmost one, or no /proc.
     #[must_use]
     pub fn of_own_cgroup() -> Option<Self> {
-        let read = |name: &str| fs::read_to_string(Path::new("/proc/self").join(name));
-        let (cgroups, mounts) = (read("cgroup").ok()?, read("mountinfo").ok()?);
-        let file = files(&cgroups, &mounts).into_iter().find_map(|path| File::open(path).ok())?;
+        let membership = Membership::read().ok()?;
+        let file = files(&membership).into_iter().find_map(|path| File::open(path).ok())?;
         let kills = Self(file);
         kills.count().map(|_| kills)
     }
@@ -47,56 +48,18 @@ fn kills(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim_ascii().parse().ok())
 }
 
-/// Where the count may be, by `/proc/self/cgroup` (cgroups(7)) and `/proc/self/mountinfo` (proc(5)).
-fn files(cgroups: &str, mounts: &str) -> Vec<PathBuf> {
-    let own = |wanted: &dyn Fn(&str) -> bool| {
-        cgroups.lines().find_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            let (controllers, path) = rest.split_once(':')?;
-            wanted(controllers).then_some(path)
-        })
-    };
-    let one = |path: Option<&str>, kind: &str, option: Option<&str>, name: &str| {
-        let mount = mounts.lines().find_map(|line| mount_of(line, kind, option))?;
-        Some(below(&mount, path?)?.join(name))
-    };
-    let first = own(&|controllers| controllers.split(',').any(|name| name == "memory"));
-    let second = own(&str::is_empty);
-    [one(second, "cgroup2", None, "memory.events"), one(first, "cgroup", Some("memory"), "memory.oom_control")]
+/// Where the count may be.
+fn files(membership: &Membership) -> Vec<PathBuf> {
+    [(None, "memory.events"), (Some("memory"), "memory.oom_control")]
         .into_iter()
-        .flatten()
+        .filter_map(|(controller, name)| {
+            let mount = membership.mounts(controller).next()?;
+            // Within a cgroup namespace both are told relative to its root; where they do not fit together, what is
+            // mounted is our own cgroup, as container engines do it.
+            let rest = membership.cgroup(controller)?.strip_prefix(&mount.root).unwrap_or(Path::new(""));
+            Some(mount.below(rest)?.join(name))
+        })
         .collect()
-}
-
-/// Where a part of a hierarchy can be seen.
-struct Mount {
-    /// Which part: the path of a cgroup.
-    root: String,
-    point: PathBuf,
-}
-
-/// A line of mountinfo, if it is a mount of this kind that has this option.
-fn mount_of(line: &str, kind: &str, option: Option<&str>) -> Option<Mount> {
-    let (mount, file_system) = line.split_once(" - ")?;
-    let mount: Vec<&str> = mount.split(' ').collect();
-    let file_system: Vec<&str> = file_system.split(' ').collect();
-    let (root, point) = (mount.get(3)?, mount.get(4)?);
-    let has_option =
-        option.is_none_or(|option| file_system.last().is_some_and(|all| all.split(',').any(|one| one == option)));
-    (*file_system.first()? == kind && has_option).then(|| Mount { root: plain(root), point: plain(point).into() })
-}
-
-/// Blanks and the like are written in octal there.
-fn plain(text: &str) -> String {
-    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
-}
-
-/// The directory of a cgroup below a mount. Within a cgroup namespace both are told relative to its root; where they do
-/// not fit together, what is mounted is our own cgroup, as container engines do it.
-fn below(mount: &Mount, cgroup: &str) -> Option<PathBuf> {
-    let rest = Path::new(cgroup).strip_prefix(&mount.root).unwrap_or(Path::new(""));
-    let is_plain = rest.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    is_plain.then(|| mount.point.join(rest))
 }
 
 #[cfg(test)]
@@ -104,7 +67,7 @@ mod tests {
     use super::*;
 
     fn paths(cgroups: &str, mounts: &str) -> Vec<String> {
-        files(cgroups, mounts).iter().map(|path| path.display().to_string()).collect()
+        files(&Membership::of(cgroups, mounts)).iter().map(|path| path.display().to_string()).collect()
     }
 
     const V1: &str = "9:name=systemd:/\n4:cpu,memory:/docker/abc\n0::/\n";

@@ -18,21 +18,17 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{
-    Bell, confine, family, rest,
-    spawn::{hear_broken_pipes, ignored_signals},
-};
+use super::{Bell, confine, family, rest, signals};
 
 /// How long the reaper rests after a look that found an orphan, and after one that found none. Every function's end is
-/// a SIGCHLD too; under load this makes thirty or a hundred wake-ups a second of what would be thousands. Dead orphans wait
-/// no longer than this.
+/// a SIGCHLD too; under load this makes thirty or a hundred wake-ups a second of what would be thousands. Dead orphans
+/// wait no longer than this.
 const REST: Duration = Duration::from_millis(10);
 const LONG_REST: Duration = Duration::from_millis(30);
 
 /// Runs `work` on a thread of its own named `name`, and until it ends: calls `stop` on each SIGTERM, SIGINT and
 /// SIGHUP (a closed terminal; not if it was ignored at start, as under nohup), with the signal's number, and reaps
-/// orphans. To be called once, on the process's first thread, before any other thread
-/// is started.
+/// orphans. To be called once, on the process's first thread, before any other thread is started.
 ///
 /// # Errors
 /// The kernel refuses a descriptor or a thread. A panic of `work` goes on in the caller.
@@ -43,11 +39,11 @@ pub fn attend<T: Send + 'static>(
 ) -> io::Result<T> {
     rest::share_heap();
     close_on_exec();
-    hear_broken_pipes();
+    signals::hear_broken_pipes();
     confine::raise_open_files();
     let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     // A blocked signal comes even if it is ignored (signal(7)).
-    taken.retain(|signal| *signal != libc::SIGHUP || !ignored_signals().contains(signal));
+    taken.retain(|signal| *signal != libc::SIGHUP || !signals::ignored().contains(signal));
     let (stops, deaths) = (take_signals(&taken)?, take_signals(&[libc::SIGCHLD])?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     // Opens the list, which stays open: a descriptor that comes later would look like one that was lost.
@@ -58,7 +54,7 @@ pub fn attend<T: Send + 'static>(
         let _ring = ring;
         work()
     })?;
-    let mut rest: Option<Timespec> = None;
+    let mut pause: Option<Timespec> = None;
     loop {
         let mut events = [
             PollFd::new(&*done, PollFlags::IN),
@@ -66,17 +62,17 @@ pub fn attend<T: Send + 'static>(
             PollFd::new(&deaths, PollFlags::IN),
         ];
         // At rest it hears of no deaths. An interrupted poll only means one more look at everything.
-        let heard = if rest.is_some() { &mut events[..2] } else { &mut events[..] };
-        let is_rested = poll(heard, rest.as_ref()) == Ok(0);
+        let heard = if pause.is_some() { &mut events[..2] } else { &mut events[..] };
+        let is_rested = poll(heard, pause.as_ref()) == Ok(0);
         if !events[0].revents().is_empty() {
             break;
         }
         if let Some(signal) = next_signal(&stops) {
             stop(signal);
         } else if is_rested {
-            rest = None;
+            pause = None;
         } else if next_signal(&deaths).is_some() {
-            rest = Timespec::try_from(if reap_orphans() { REST } else { LONG_REST }).ok();
+            pause = Timespec::try_from(if reap_orphans() { REST } else { LONG_REST }).ok();
         }
     }
     let result = worker.join();

@@ -6,7 +6,6 @@
 
 use std::{
     borrow::Cow,
-    cell::Cell,
     ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint, c_ulong, c_void},
     io::{self, Read as _},
     mem::MaybeUninit,
@@ -33,6 +32,7 @@ use super::{
     clone3::clone3,
     confine::Step,
     refusal::{self, At, Refused},
+    signals,
 };
 
 /// What to start, ready for exec: made once, used for every invocation.
@@ -110,7 +110,7 @@ pub fn spawn(
     let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
     environment.push(std::ptr::null());
     let mut path = program.path.as_c_str();
-    refuse_signals();
+    signals::refuse();
     loop {
         let bonds =
             Bonds { steps: &confined.steps, number: ties.mark.number(), cgroup: ties.cgroup.as_ref().map(Cgroup::dir) };
@@ -224,7 +224,7 @@ fn start(
         environment: environment.as_ptr(),
         stdin: stdin.as_raw_fd(),
         output: output.as_raw_fd(),
-        ignored: ignored_signals(),
+        ignored: signals::ignored(),
         steps: bonds.steps,
         step: NO_STEP,
         number: bonds.number,
@@ -287,54 +287,20 @@ fn clone_by(
 ) -> io::Result<Leader> {
     let mut stack = Stack(MaybeUninit::uninit());
     let mut pidfd: c_int = -1;
-    let mask = (!REFUSES_SIGNALS.get()).then(block_signals);
+    let blocked = signals::Blocked::new();
     // SAFETY: with every signal blocked no handler of ours can run in the child while it shares our memory. The child
     // runs `in_child` on `stack`, whose top is 16-byte aligned; CLONE_VFORK keeps this thread suspended until the child
     // has called exec or _exit, so that `order`, `stack` and what they point to outlive the child's use of them, and
-    // nothing else uses them meanwhile. The mask is one that pthread_sigmask has filled in.
+    // nothing else uses them meanwhile.
     let pid = unsafe {
         let low = stack.0.as_mut_ptr().cast::<u8>();
-        let pid = clone(low..low.add(CHILD_STACK), (&raw mut *order).cast(), &raw mut pidfd);
-        if let Some(mask) = mask {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
-        }
-        pid?
+        clone(low..low.add(CHILD_STACK), (&raw mut *order).cast(), &raw mut pidfd)?
     };
+    drop(blocked);
     // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which nobody else knows.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Leader { group: Group::of_child(pid), pidfd, reaped: false })
 }
-
-thread_local! {
-    /// All signals are blocked in this thread for good.
-    static REFUSES_SIGNALS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Blocks all signals in this thread for good, so that they need not be blocked for each process that it starts.
-fn refuse_signals() {
-    if !REFUSES_SIGNALS.replace(true) {
-        block_signals();
-    }
-}
-
-/// Blocks all signals in this thread but those that a fault of its own raises. Returns the mask before.
-fn block_signals() -> libc::sigset_t {
-    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: `all` is initialised by sigfillset, `before` by zeros and pthread_sigmask.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        for fault in FAULTS {
-            libc::sigdelset(all.as_mut_ptr(), fault);
-        }
-        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
-        before.assume_init()
-    }
-}
-
-/// What a thread's own fault raises: blocked they would end bandog without a word (sigprocmask(2)). Sent by somebody
-/// else in the instant between clone and exec they find handlers that only look where the fault was.
-const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
 
 /// What happens between clone and exec. Shares the parent's memory: no allocation, no lock, no panic; system calls
 /// only.
@@ -343,10 +309,8 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
     // calls are plain system calls on values from it; the strings and arrays end with NUL and null.
     unsafe {
         let order = order.cast::<Order<'_>>();
-        let default: KernelAction = [0; 8];
-        let none = std::ptr::null::<KernelAction>();
         for signal in (*order).ignored {
-            libc::syscall(libc::SYS_rt_sigaction, *signal, default.as_ptr(), none, KERNEL_MASK);
+            signals::set_default(*signal);
         }
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
@@ -399,47 +363,6 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
         (&raw mut (*order).error).write_volatile(*libc::__errno_location());
         libc::_exit(127)
     }
-}
-
-/// What rt_sigaction(2) takes and gives: the handler first, then flags, restorer and mask, in an order that differs
-/// between architectures. All zero is the default disposition with nothing else.
-type KernelAction = [usize; 8];
-
-/// Bytes of the kernel's signal mask.
-const KERNEL_MASK: usize = 8;
-
-/// Signals that the kernel knows. Two of them the C library keeps for itself and hides, but hands down all the same.
-const SIGNALS: std::ops::RangeInclusive<c_int> = 1..=64;
-
-/// Has this process hear SIGPIPE, which Rust's start-up has it ignore, and do nothing: a handler is not handed down by
-/// exec (execve(2)), so that no started process has to be given the default back.
-pub(super) fn hear_broken_pipes() {
-    extern "C" fn nothing(_: c_int) {}
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: all zero is a value of it; the handler does nothing, and so may run at any moment.
-    unsafe {
-        let action = action.assume_init_mut();
-        action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
-        action.sa_flags = libc::SA_RESTART;
-        libc::sigaction(libc::SIGPIPE, action, std::ptr::null_mut());
-    }
-}
-
-/// The signals this process ignores, which exec would hand down: what the parent of bandog left ignored (nohup, some CI
-/// systems), and without [`hear_broken_pipes`] SIGPIPE. Looked up once: nothing here changes a disposition later.
-pub(super) fn ignored_signals() -> &'static [c_int] {
-    static IGNORED: OnceLock<Vec<c_int>> = OnceLock::new();
-    IGNORED.get_or_init(|| {
-        let is_ignored = |signal: &c_int| {
-            let mut action: KernelAction = [0; 8];
-            let none = std::ptr::null::<KernelAction>();
-            // SAFETY: asks for the disposition only, and `action` is larger than any architecture's structure.
-            let known =
-                unsafe { libc::syscall(libc::SYS_rt_sigaction, *signal, none, action.as_mut_ptr(), KERNEL_MASK) } == 0;
-            known && action[0] == libc::SIG_IGN
-        };
-        SIGNALS.filter(is_ignored).collect()
-    })
 }
 
 /// An empty standard input: `/dev/null`, or where there is none (an image without `/dev`) an empty nameless file.

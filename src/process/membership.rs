@@ -1,0 +1,86 @@
+//! Where the cgroups that bandog itself is in can be seen, by `/proc/self/cgroup` (cgroups(7)) and
+//! `/proc/self/mountinfo` (proc(5)).
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+/// The two files.
+pub(super) struct Membership {
+    cgroups: String,
+    mounts: String,
+}
+
+/// Where a part of a hierarchy can be seen.
+pub(super) struct Mount {
+    /// Which part: the path of a cgroup.
+    pub(super) root: PathBuf,
+    point: PathBuf,
+}
+
+impl Membership {
+    /// What the kernel tells.
+    ///
+    /// # Errors
+    /// There is no `/proc`.
+    pub(super) fn read() -> io::Result<Self> {
+        Ok(Self {
+            cgroups: fs::read_to_string("/proc/self/cgroup")?,
+            mounts: fs::read_to_string("/proc/self/mountinfo")?,
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(cgroups: &str, mounts: &str) -> Self {
+        Self { cgroups: cgroups.into(), mounts: mounts.into() }
+    }
+
+    /// The own cgroup in the hierarchy with this controller (version 1), or in that of version 2, which has none.
+    pub(super) fn cgroup(&self, controller: Option<&str>) -> Option<&Path> {
+        self.cgroups.lines().find_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            let is_wanted = match controller {
+                Some(controller) => controllers.split(',').any(|name| name == controller),
+                None => controllers.is_empty(),
+            };
+            is_wanted.then_some(Path::new(path))
+        })
+    }
+
+    /// Where the hierarchy with this controller, or that of version 2, is mounted.
+    pub(super) fn mounts(&self, controller: Option<&str>) -> impl Iterator<Item = Mount> {
+        self.mounts.lines().filter_map(move |line| Mount::of(line, controller))
+    }
+}
+
+impl Mount {
+    /// A line of mountinfo, if it is such a mount: "36 35 98:0 ROOT MOUNT-POINT options… - TYPE source options".
+    fn of(line: &str, controller: Option<&str>) -> Option<Self> {
+        let (mount, file_system) = line.split_once(" - ")?;
+        let mut fields = mount.split(' ').skip(3);
+        let (root, point) = (fields.next()?, fields.next()?);
+        let mut file_system = file_system.split(' ');
+        let kind = file_system.next()?;
+        let is_wanted = match controller {
+            Some(controller) => {
+                kind == "cgroup" && file_system.next_back()?.split(',').any(|option| option == controller)
+            }
+            None => kind == "cgroup2",
+        };
+        is_wanted.then(|| Self { root: unescaped(root).into(), point: unescaped(point).into() })
+    }
+
+    /// The directory of what is `rest` below the root; `None` if that leads out of the mount.
+    pub(super) fn below(&self, rest: &Path) -> Option<PathBuf> {
+        rest.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.point.join(rest))
+    }
+}
+
+/// Undoes `\040` for a blank and its like.
+fn unescaped(field: &str) -> String {
+    [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")]
+        .iter()
+        .fold(field.to_owned(), |text, (code, letter)| text.replace(code, letter))
+}
