@@ -54,6 +54,32 @@ fn there_and_back(server: &Server, content: &Content, form: Form, how: Thoroughn
     Exchange { address: server.address, fields, body }.run(&Expected::Body(body), how)
 }
 
+/// Seconds that each of `N` ways takes, round by round; the first round does not count.
+fn rounds<const N: usize>(
+    setting: &Setting,
+    mut take: impl FnMut(Thoroughness) -> anyhow::Result<[Duration; N]>,
+) -> anyhow::Result<[Vec<f64>; N]> {
+    let mut seen = [const { Vec::new() }; N];
+    for round in 0..=setting.rounds {
+        let times = take(Thoroughness::of(round))?;
+        if round > 0 {
+            seen.iter_mut().zip(times).for_each(|(seen, time)| seen.push(time.as_secs_f64()));
+        }
+    }
+    Ok(seen)
+}
+
+fn beside(work: &str, ours: &[f64], against: &str, theirs: Vec<f64>, goal: Option<Goal>) -> Line {
+    let (work, against) = (work.to_owned(), against.to_owned());
+    Line::Comparison { work, against, unit: Unit::Seconds, ours: ours.to_vec(), theirs, goal }
+}
+
+/// What of a transfer is the client's own part.
+fn client_alone(rounds: Vec<f64>) -> Line {
+    let work = "the client of that alone, with a server that drops and makes up the bytes".to_owned();
+    Line::Figure { work, unit: Unit::Seconds, rounds, goal: None }
+}
+
 /// `base64 -d > f; base64 f`, the same bytes from and to where nothing is lost: a file and `/dev/null` on tmpfs.
 pub fn base64(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let content = Content::new(100 * MB);
@@ -61,76 +87,34 @@ pub fn base64(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let (sent, decoded) = (directory.path().join("sent"), directory.path().join("decoded"));
     content.base64().write_to(&mut File::create(&sent)?)?;
     let server = Server::start(setting, &[], MOVE)?;
-    let (mut ours, mut theirs, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..=setting.rounds {
+    let [theirs, ours, client] = rounds(setting, |how| {
         let coreutils = run("base64", &["-d"], File::open(&sent)?.into(), File::create(&decoded)?.into())?
             + run("base64", &[decoded.to_str().context("a path in UTF-8")?], Stdio::null(), Stdio::null())?;
         std::fs::remove_file(&decoded)?;
-        let through = there_and_back(&server, &content, Form::Base64, Thoroughness::of(round))?;
-        let client = transport::store_nothing(content.base64())?;
-        if round > 0 {
-            theirs.push(coreutils.as_secs_f64());
-            ours.push(through.as_secs_f64());
-            bare.push(client.as_secs_f64());
-        }
-    }
-    report.add(Line::Comparison {
-        work: "100 MB file in and out as base64".to_owned(),
-        against: "base64 -d > f; base64 f".to_owned(),
-        unit: Unit::Seconds,
-        ours,
-        theirs,
-        goal: Some(Goal::AtMost(0.60)),
-    });
-    report.add(Line::Figure {
-        work: "the client of that alone, with a server that drops and makes up the bytes".to_owned(),
-        unit: Unit::Seconds,
-        rounds: bare,
-        goal: None,
-    });
+        let through = there_and_back(&server, &content, Form::Base64, how)?;
+        Ok([coreutils, through, transport::store_nothing(content.base64())?])
+    })?;
+    let work = "100 MB file in and out as base64";
+    report.add(beside(work, &ours, "base64 -d > f; base64 f", theirs, Some(Goal::AtMost(0.60))));
+    report.add(client_alone(client));
     Ok(())
 }
 
+/// `cat` through a socket, which stores nothing, and `cat` that stores the bytes as bandog has to.
 pub fn raw(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let content = Content::new(100 * MB);
     let directory = tempfile::tempdir_in(&setting.tmpfs)?;
     let server = Server::start(setting, &[], MOVE)?;
-    let (mut ours, mut cat, mut file, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for round in 0..=setting.rounds {
-        let how = Thoroughness::of(round);
+    let [cat, ours, file, client] = rounds(setting, |how| {
         let echoed = transport::through("exec cat", directory.path(), content.raw(), how)?;
         let through = there_and_back(&server, &content, Form::Raw, how)?;
         let stored = transport::through("cat > f; cat f; rm f", directory.path(), content.raw(), how)?;
-        let client = transport::store_nothing(content.raw())?;
-        if round > 0 {
-            ours.push(through.as_secs_f64());
-            cat.push(echoed.as_secs_f64());
-            file.push(stored.as_secs_f64());
-            bare.push(client.as_secs_f64());
-        }
-    }
-    report.add(Line::Comparison {
-        work: "100 MB file in and out as it is".to_owned(),
-        against: "cat behind a loopback socket".to_owned(),
-        unit: Unit::Seconds,
-        ours: ours.clone(),
-        theirs: cat,
-        goal: Some(Goal::AtMost(1.3)),
-    });
-    report.add(Line::Comparison {
-        work: "100 MB file in and out as it is".to_owned(),
-        against: "cat > f; cat f behind a loopback socket".to_owned(),
-        unit: Unit::Seconds,
-        ours,
-        theirs: file,
-        goal: None,
-    });
-    report.add(Line::Figure {
-        work: "the client of that alone, with a server that drops and makes up the bytes".to_owned(),
-        unit: Unit::Seconds,
-        rounds: bare,
-        goal: None,
-    });
+        Ok([echoed, through, stored, transport::store_nothing(content.raw())?])
+    })?;
+    let work = "100 MB file in and out as it is";
+    report.add(beside(work, &ours, "cat behind a loopback socket", cat, Some(Goal::AtMost(1.3))));
+    report.add(beside(work, &ours, "cat > f; cat f behind a loopback socket", file, None));
+    report.add(client_alone(client));
     Ok(())
 }
 
