@@ -14,7 +14,7 @@ pub(crate) mod way;
 
 pub(crate) use client::{Answer, Request, Wire};
 pub(crate) use command::{Command, Ran, bandog, program};
-pub(crate) use server::{Server, serve, serve_command};
+pub(crate) use server::{Builder, Server, serve, serve_command};
 
 use std::{
     collections::BTreeMap,

@@ -8,7 +8,8 @@ use std::{
 use serde_json::Value;
 
 use crate::harness::{
-    Answer, Server, decode, encode, environment, eventually, function, proc_status, serve, serve_command,
+    Answer, Builder, Server, Wire, decode, encode, environment, eventually, fixture, function, proc_status, serve,
+    serve_command,
 };
 
 #[test]
@@ -287,21 +288,49 @@ fn no_descriptor_and_no_signal_state_is_handed_down() {
     }
 }
 
+/// A listener with hundreds of connections, moved to where no started process gets them. Its function tells which
+/// descriptors it has.
+fn crowded(server: Builder) -> (Server, Vec<Wire>) {
+    let server = server.quiet().start();
+    let wires: Vec<_> = (0..400).map(|_| server.connect()).collect();
+    // Those that are in nobody's way are the proof that others were moved out of it.
+    eventually("connections put aside", || open(&server).any(|number| number >= 1024).then_some(()));
+    (server, wires)
+}
+
+/// The numbers of the descriptors that bandog has.
+fn open(server: &Server) -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("listed");
+    entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().parse().expect("a number"))
+}
+
+const TELL_DESCRIPTORS: &str = "ls /proc/self/fd";
+
+fn tells_its_own_descriptors(server: &Server, wire: &mut Wire) {
+    let answer = server.post("").send_on(wire).expect(200);
+    assert_eq!(answer.text(), "0\n1\n2\n3\n", "the fourth is ls's own");
+}
+
 #[test]
 fn hundreds_of_connections_are_left_behind_and_go_on() {
-    let server = serve_command("ls /proc/self/fd").quiet().start();
-    let mut wires: Vec<_> = (0..400).map(|_| server.connect()).collect();
-    let open = || fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("listed");
-    let numbers =
-        || open().map(|entry| entry.expect("an entry").file_name().to_string_lossy().parse().expect("a number"));
-    // Those that are in nobody's way are the proof that others were moved out of it.
-    eventually("connections put aside", || numbers().any(|number: i32| number >= 1024).then_some(()));
+    let (server, mut wires) = crowded(serve_command(TELL_DESCRIPTORS));
     for number in [0, 255, 399] {
-        let answer = server.post("").send_on(&mut wires[number]).expect(200);
-        assert_eq!(answer.text(), "0\n1\n2\n3\n", "connection {number}; the fourth is ls's own");
+        tells_its_own_descriptors(&server, &mut wires[number]);
     }
     drop(wires);
-    eventually("connections closed", || (open().count() < 100).then_some(()));
+    eventually("connections closed", || (open(&server).count() < 100).then_some(()));
+}
+
+/// close_range(2) and clone3(2); the numbers are the same on all architectures.
+#[test]
+fn a_kernel_that_lacks_the_newer_calls_starts_functions_the_older_way() {
+    for call in ["436", "435"] {
+        let without = [fixture("kernels/without.py").into_os_string(), call.into()];
+        let (server, mut wires) = crowded(serve_command(TELL_DESCRIPTORS).under(&without));
+        for _ in 0..2 {
+            tells_its_own_descriptors(&server, &mut wires[399]);
+        }
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) struct Builder {
     /// A shell that bandog replaces: what it was started with that bandog must not hand down.
     before: Option<String>,
     /// A program and its arguments, which starts bandog.
-    under: Vec<&'static str>,
+    under: Vec<OsString>,
     home: tempfile::TempDir,
 }
 
@@ -124,8 +124,8 @@ impl Builder {
     }
 
     /// Has another program start it: as its child, or by becoming it.
-    pub(crate) fn under(mut self, program: &[&'static str]) -> Self {
-        self.under = program.to_vec();
+    pub(crate) fn under(mut self, program: &[impl AsRef<OsStr>]) -> Self {
+        self.under = program.iter().map(|word| word.as_ref().to_owned()).collect();
         self
     }
 
