@@ -20,6 +20,7 @@ use tokio::{
 use super::{
     Phase, Server,
     exchange::Tracked,
+    gate::MAX_FIELDS,
     handler,
     link::Link,
     listener::{HEAD_TIMEOUT, told_to_drain},
@@ -28,9 +29,6 @@ use super::{
 
 /// Bytes read ahead of a connection; more than the largest head that is let through.
 const READ_BUFFER: usize = 128 * 1024;
-
-/// Header fields of a request. More are not let through.
-const MAX_HEADERS: usize = 256;
 
 /// Bytes of a head over HTTP/2 beyond which the whole connection is ended, since its fields cannot be read any more.
 /// Well above what is answered with 431.
@@ -68,14 +66,14 @@ pub(super) async fn serve(server: Arc<Server>, stream: TcpStream) {
     }
 }
 
-/// Serves the requests of a client that speaks HTTP/1. Returns true when it has been answered all that it asked, and the
-/// connection is as new.
+/// Serves the requests of a client that speaks HTTP/1. Returns true when it has been answered all that it asked, and
+/// the connection is as new.
 async fn serve_http1(server: &Arc<Server>, link: &Arc<Link>, phase: &mut watch::Receiver<Phase>) -> bool {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(READ_BUFFER)
-        .max_headers(MAX_HEADERS)
+        .max_headers(MAX_FIELDS)
         .serve_connection(TokioIo::new(Stream::http1(link)), service(server, link));
     let mut connection = pin!(connection);
     let until_rest = poll_fn(|context| match connection.as_mut().poll(context) {

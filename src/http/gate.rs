@@ -4,8 +4,8 @@
 //! hyper takes what it can make sense of: a request with both lengths, with two equal ones, without a `Host`. Where
 //! it cannot, it answers with a bare status that is in nobody's log. Here a head is looked at before hyper sees it, by
 //! the same parser (httparse) and by stricter rules: what two programs on the way could read in two ways is refused.
-//! In the place of a refused head hyper gets one of our own, which the connection answers with what was wrong, in its turn
-//! and like any other request; nothing that follows is read.
+//! In the place of a refused head hyper gets one of our own, which the connection answers with what was wrong, in its
+//! turn and like any other request; nothing that follows is read.
 //!
 //! What it is not: a parser of bodies. It follows them only to know where the next head begins.
 
@@ -19,7 +19,7 @@ use std::{
 
 use tokio::io::ReadBuf;
 
-pub(super) use self::head::Refusal;
+pub(super) use self::head::{MAX_FIELDS, Refusal};
 use self::{
     chunks::{Chunks, Malformed},
     head::{Framing, Parsed},

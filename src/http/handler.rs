@@ -49,8 +49,8 @@ use crate::{
 /// The methods that invoke the function.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 
-/// Bytes of all header fields together; more is answered with 431. What comes before the handler has a limit of its own,
-/// higher.
+/// Bytes of all header fields together; more is answered with 431. What comes before the handler has a limit of its
+/// own, higher.
 pub(super) const HEADERS_LIMIT: u32 = 64 * 1024;
 
 /// How long a client that found no place should wait: places become free when functions end, which nobody can tell.

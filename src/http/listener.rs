@@ -73,9 +73,10 @@ fn set_options(listener: &TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the kernel give up a connection whose other side has acknowledged nothing for `limit` and a little more; it would
-/// try for a quarter of an hour. It counts a reader that takes nothing too, so that without a limit for those there is
-/// none here; and it gives up without a word to the other side, so that the stream's own limit has to come first.
+/// Has the kernel give up a connection whose other side has acknowledged nothing for `limit` and a little more; it
+/// would try for a quarter of an hour. It counts a reader that takes nothing too, so that without a limit for those
+/// there is none here; and it gives up without a word to the other side, so that the stream's own limit has to come
+/// first.
 fn set_send_timeout(listener: &TcpListener, limit: Option<Duration>) {
     let milliseconds =
         limit.map_or(0, |limit| u32::try_from((limit + KEEPALIVE_INTERVAL).as_millis()).unwrap_or(u32::MAX));

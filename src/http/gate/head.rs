@@ -10,7 +10,7 @@ use crate::reply::Slug;
 pub(super) const HEAD_LIMIT: usize = 128 * 1024 - 1;
 
 /// Header fields of a request. More is answered with 431.
-const MAX_FIELDS: usize = 256;
+pub(in crate::http) const MAX_FIELDS: usize = 256;
 
 /// Bytes of a request's target: what the type for it can hold.
 const TARGET_LIMIT: usize = u16::MAX as usize - 1;
