@@ -202,7 +202,8 @@ impl Run<'_> {
             },
             Err(error @ intake::Error::Source(SourceError::Gone)) => {
                 self.journal.note(Level::Debug, &error.to_string());
-                // Called off from outside; else whoever sent a part may still listen, and is told what is wrong with it.
+                // Called off from outside; else whoever sent a part may still listen, and is told what is wrong with
+                // it.
                 match self.cancel.cause() {
                     Some(cause) => Outcome::Cancelled { report: None, cause },
                     None => Outcome::Refused(error),

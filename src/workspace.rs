@@ -8,8 +8,9 @@
 //!     headers                   RESPONSE_HEADERS_PATH, if the function makes it
 //! ```
 //!
-//! Everything is mode 0700, and belongs to the user that the function runs as once that is started. Between invocations DIR is empty. What a killed predecessor left behind is known by its
-//! lock being free, also where several bandogs share DIR across containers.
+//! Everything is mode 0700, and belongs to the user that the function runs as once that is started. Between invocations
+//! DIR is empty. What a killed predecessor left behind is known by its lock being free, also where several bandogs
+//! share DIR across containers.
 
 mod removal;
 
@@ -423,7 +424,8 @@ fn is_at(parent: BorrowedFd<'_>, name: &OsStr, made: &Stat) -> bool {
 }
 
 /// The parent and the name of an open directory now, as the kernel tells it (proc(5), `/proc/PID/fd`); `None` if it is
-/// removed, or hidden from us. What the kernel told may be out of date by the time it is used, so it is looked at again.
+/// removed, or hidden from us. What the kernel told may be out of date by the time it is used, so it is looked at
+/// again.
 fn whereabouts(dir: &OwnedFd, made: &Stat) -> Option<(OwnedFd, OsString)> {
     let path = readlinkat(CWD, format!("/proc/self/fd/{}", dir.as_raw_fd()), Vec::new()).ok()?;
     let path = Path::new(OsStr::from_bytes(path.as_bytes())).to_owned();

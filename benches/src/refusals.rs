@@ -1,8 +1,9 @@
 //! What refusing costs: how long a refusal takes while 1,000 connections are open, and what is left of the accepted
 //! work's throughput while others are refused.
 //!
-//! Measured in turns, undisturbed and disturbed. The work is a function that waits, so that what is seen is bandog's own
-//! part and not the intruders' share of the processors, and one that computes, where both compete for the same ones.
+//! Measured in turns, undisturbed and disturbed. The work is a function that waits, so that what is seen is bandog's
+//! own part and not the intruders' share of the processors, and one that computes, where both compete for the same
+//! ones.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! Whole bodies with their labels (four lines of header values first): the same files in any pieces, none after an error.
+//! Whole bodies with their labels (four lines of header values first): the same files in any pieces, none after an
+//! error.
 
 #![no_main]
 

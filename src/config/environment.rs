@@ -59,7 +59,8 @@ pub(super) fn unknown(environment: &Environment) -> Vec<String> {
         }
         let nearest = known.iter().map(|known| (distance(known, &name), known)).min();
         let advice = match nearest {
-            // One letter in four may be wrong: `BANDOG_EXEC_TIMOUT` is close, `BANDOG_SCRIPT` and `BANDOG_STDIN` are not.
+            // One letter in four may be wrong: `BANDOG_EXEC_TIMOUT` is close, `BANDOG_SCRIPT` and `BANDOG_STDIN` are
+            // not.
             Some((steps, known)) if steps <= (name.len() - "BANDOG_".len()) / 4 + 1 => format!("did you mean {known}?"),
             _ if name == "BANDOG_PORT" => "did you mean BANDOG_LISTEN?".to_owned(),
             _ => "bandog check lists those there are".to_owned(),

@@ -169,8 +169,8 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> Result<(), Error> {
-        // Among many, the look that tells whether it can be read costs half of opening it. The first may be the only one,
-        // which is kept open.
+        // Among many, the look that tells whether it can be read costs half of opening it. The first may be the only
+        // one, which is kept open.
         if self.found.len() > 0
             && let Ok(stat) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
             && is_regular(&stat)

@@ -36,8 +36,8 @@ pub(crate) trait Gather {
 pub(crate) struct Outlet<'s> {
     sink: &'s mut dyn Sink,
     buffer: Vec<u8>,
-    /// Full pieces that were sent, the oldest first. Their memory is used again once nobody else has them: memory that the
-    /// allocator has taken back from another thread has to be mapped and cleared anew, page by page.
+    /// Full pieces that were sent, the oldest first. Their memory is used again once nobody else has them: memory that
+    /// the allocator has taken back from another thread has to be mapped and cleared anew, page by page.
     under_way: VecDeque<Bytes>,
     /// Bytes handed to the sink.
     sent: u64,

@@ -34,8 +34,8 @@ struct Arguments {
 /// What runs in the child, and never returns.
 type Entry = extern "C" fn(*mut c_void) -> c_int;
 
-/// Starts `entry(argument)` as a process in `cgroup` and on `stack`, in our memory, and returns its id when it has called exec or
-/// _exit. A descriptor of it is stored through `pidfd`. `flags` are those of clone(2), without a signal.
+/// Starts `entry(argument)` as a process in `cgroup` and on `stack`, in our memory, and returns its id when it has
+/// called exec or _exit. A descriptor of it is stored through `pidfd`. `flags` are those of clone(2), without a signal.
 ///
 /// What the caller must see to is what vfork(2) asks for: see `clone_by`, the only one.
 pub(super) fn clone3(
@@ -56,7 +56,8 @@ pub(super) fn clone3(
         cgroup: cgroup.as_raw_fd() as u64,
         ..Arguments::default()
     };
-    // SAFETY: the arguments are what the kernel asks for; the child gets a stack of its own, the caller sees to the rest.
+    // SAFETY: the arguments are what the kernel asks for; the child gets a stack of its own, the caller sees to the
+    // rest.
     let result = unsafe { enter(&arguments, entry, argument) };
     match c_int::try_from(result) {
         Ok(pid @ 1..) => Ok(pid),

@@ -6,9 +6,9 @@ use std::{
     slice,
 };
 
-/// Arenas of the heap for all threads. glibc gives each new thread one of its own, up to eight a processor, and keeps in
-/// each of them what was freed there (mallopt(3)): what a rush of requests needed would stay for good. With one, threads
-/// wait for each other: a switch more in each request (7 instead of 6, of 8 clients on two processors).
+/// Arenas of the heap for all threads. glibc gives each new thread one of its own, up to eight a processor, and keeps
+/// in each of them what was freed there (mallopt(3)): what a rush of requests needed would stay for good. With one,
+/// threads wait for each other: a switch more in each request (7 instead of 6, of 8 clients on two processors).
 #[cfg(target_env = "gnu")]
 const ARENAS_OF_A_PROCESSOR: usize = 2;
 
@@ -40,8 +40,8 @@ pub fn give_back_heap() {
 
 /// Gives back the heap, and lets go of the pages of the binary: what the start and the rush needed of it, and fifteen
 /// pages around each of those that the kernel mapped with it. What is needed again comes back from the page cache, some
-/// 50 faults for the next request: for when nothing has been asked for a while. It is the resident memory of this process
-/// that gets smaller; the page cache keeps what is in it until the kernel needs the room.
+/// 50 faults for the next request: for when nothing has been asked for a while. It is the resident memory of this
+/// process that gets smaller; the page cache keeps what is in it until the kernel needs the room.
 pub fn give_back_all() {
     give_back_heap();
     // SAFETY: the function below reads what it is given and nothing else.

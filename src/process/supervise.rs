@@ -88,8 +88,8 @@ pub fn supervise(
     let end = follow(&child, &mut output, rules, cancel, &bell, observe)?;
     cancel.detach();
     let was_alone = child.is_alone();
-    // Before the leader is reaped: until then its group's number cannot belong to anybody else. Also if it was alone: who
-    // was allowed to leave the cgroup may have stayed in the group.
+    // Before the leader is reaped: until then its group's number cannot belong to anybody else. Also if it was alone:
+    // who was allowed to leave the cgroup may have stayed in the group.
     child.leader.group.signal(Signal::KILL);
     output.drain(observe)?;
     let (exit, cpu_time) = child.leader.reap()?;
@@ -204,7 +204,8 @@ fn until(moment: Instant) -> Timespec {
 /// What the process writes to.
 struct Output<'a> {
     pipe: &'a OwnedFd,
-    /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw some.
+    /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
+    /// some.
     nonblocking: bool,
 }
 

@@ -17,8 +17,8 @@ const BUFFER_LIMIT: usize = 1024 * 1024;
 /// by one, and each would wake it anew; no line waits longer than this.
 const REST: Duration = Duration::from_millis(5);
 
-/// Bytes of lines that do not wait for the rest to be over. Few of what may be queued: what comes until the thread has been
-/// woken must find room, or it is lost.
+/// Bytes of lines that do not wait for the rest to be over. Few of what may be queued: what comes until the thread has
+/// been woken must find room, or it is lost.
 const PRESSING: usize = BUFFER_LIMIT / 16;
 
 /// A bounded queue of lines and the thread that empties it to standard error.

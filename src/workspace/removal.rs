@@ -68,7 +68,8 @@ struct Removal {
 }
 
 impl Removal {
-    /// Removes the directory `name` in `parent`, which is part of the tree below `top`; or it is the top itself, at depth
+    /// Removes the directory `name` in `parent`, which is part of the tree below `top`; or it is the top itself, at
+    /// depth
     /// 0.
     fn directory(
         &mut self,

@@ -7,9 +7,9 @@ use rustix::process::Signal;
 
 use crate::harness::serve_command;
 
-/// System calls of bandog's own threads for one request, at most. `benches/README.md` says what they are. Without those of
-/// the log's thread, which writes in bursts: the slower the machine, the more of them a request. 48 to 49 are counted, and 52.5
-/// beside bombs; what is left of clocks and rests grows the same way.
+/// System calls of bandog's own threads for one request, at most. `benches/README.md` says what they are. Without those
+/// of the log's thread, which writes in bursts: the slower the machine, the more of them a request. 48 to 49 are
+/// counted, and 52.5 beside bombs; what is left of clocks and rests grows the same way.
 const CALLS: f64 = 54.0;
 
 /// System calls in the child between clone and exec, the last one included.
@@ -41,8 +41,8 @@ fn count(trace: &str) -> (f64, f64) {
         let Some((thread, call)) = line.split_once(' ') else { continue };
         // The second half of a call that others interrupted, a signal or an end is no call.
         let name = call.trim_start().split('(').next().unwrap_or_default();
-        // A build for tests looks whether what it closes is open; and a signal that whoever runs the tests ignores has to
-        // be given its default back.
+        // A build for tests looks whether what it closes is open; and a signal that whoever runs the tests ignores has
+        // to be given its default back.
         let is_of_the_test = call.contains("F_GETFD") || name == "rt_sigaction";
         if !is_of_the_test && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             by_thread.entry(thread).or_default().push(name);

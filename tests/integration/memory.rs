@@ -245,8 +245,8 @@ fn after_a_rush_the_memory_is_given_back_and_nothing_stirs() {
     assert!(late + 2048 < early, "{early} KiB before, {late} KiB after");
     // It still has them when it needs them.
     server.post(&body).media("text/plain").send().expect(200);
-    // That nothing happens can only be seen by waiting. A connection that has been silent for half a minute is ended, so
-    // that one look may see that; not two.
+    // That nothing happens can only be seen by waiting. A connection that has been silent for half a minute is ended,
+    // so that one look may see that; not two.
     eventually("no thread runs", || {
         let switches = switches(&server);
         thread::sleep(Duration::from_secs(2));

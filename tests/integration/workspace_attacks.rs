@@ -48,7 +48,8 @@ fn shows_secret(body: &[u8]) -> bool {
     (0..3).any(|skip| text.contains(&encode(&SECRET[skip..])[..24])) || text.contains(SECRET)
 }
 
-/// What a function does (`$W` is its workspace, `$OUTSIDE` the directory outside), the status, and what is in the answer.
+/// What a function does (`$W` is its workspace, `$OUTSIDE` the directory outside), the status, and what is in the
+/// answer.
 const ATTACKS: &[(&str, u16, &str)] = &[
     (r#"rm -rf "$W""#, 200, ""),
     (r#"rm -rf "$W"/*"#, 200, ""),

@@ -16,7 +16,8 @@ pub(crate) struct Shape {
     pub(crate) chunks_count: bool,
 }
 
-/// Each with its name, its framing (ALL is the length of all that follows, the hidden call too), and the body in front of what is hidden.
+/// Each with its name, its framing (ALL is the length of all that follows, the hidden call too), and the body in front
+/// of what is hidden.
 const SHAPES: [(&str, &str, &str); 11] = [
     ("length and chunks", "Content-Length: ALL\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
     ("chunks and length", "Transfer-Encoding: chunked\r\nContent-Length: ALL", "0\r\n\r\n"),

@@ -11,8 +11,8 @@ use crate::{
     small::{INPUT, TYPE},
 };
 
-/// Processes of fcgiwrap, each of which runs one script at a time. Debian starts one; as many as the clients of the main
-/// comparison is kinder.
+/// Processes of fcgiwrap, each of which runs one script at a time. Debian starts one; as many as the clients of the
+/// main comparison is kinder.
 const PROCESSES: usize = 8;
 
 /// How it is called in the report.

@@ -96,8 +96,8 @@ impl Place {
 
     /// Kills what is in it. Returns what could not be killed.
     pub(super) fn end_all(&mut self) -> Vec<Pid> {
-        // Who was just waited for may not have left it yet: newer kernels take a process out of its cgroup only when it is
-        // switched out for the last time. One look more costs less than the kill, after which it is not used again.
+        // Who was just waited for may not have left it yet: newer kernels take a process out of its cgroup only when it
+        // is switched out for the last time. One look more costs less than the kill, after which it is not used again.
         for look in 0..LOOKS {
             if look > 0 {
                 thread::yield_now();
