@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Stat, fstat, openat, readlinkat, seek, statat},
+    fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, readlinkat, statat},
     io::{Errno, fcntl_dupfd_cloexec},
     process::geteuid,
 };
@@ -34,10 +34,9 @@ const LISTING: usize = 16 * 1024;
 
 /// Finds the regular files below `dir`, hidden ones too.
 ///
-/// `dir` is the output directory, open for reading; `path` its absolute path, for messages; `reader` on
-/// whose behalf, if not our own. A symbolic link to a
-/// regular file in the output directory counts as a file. What can't be sent (other links, sockets, FIFOs, devices)
-/// is left out, and each is named to `warn`.
+/// `dir` is the output directory, open for reading and not listed yet; `path` its absolute path, for messages; `reader`
+/// on whose behalf, if not our own. A symbolic link to a regular file in the output directory counts as a file. What
+/// can't be sent (other links, sockets, FIFOs, devices) is left out, and each is named to `warn`.
 pub fn collect(
     dir: BorrowedFd<'_>,
     path: &Path,
@@ -55,7 +54,6 @@ pub fn collect(
         real_root: None,
         user: None,
     };
-    seek(dir, SeekFrom::Start(0)).map_err(|errno| walk.error(b"", errno))?;
     walk.run()?;
     if let Some(file) = walk.first {
         let (path, size) = walk.found.into_only();

@@ -85,13 +85,15 @@ pub fn supervise(
     let bell = Bell::of_this_thread()?;
     cancel.attach(&bell);
     let mut output = Output { pipe: output, nonblocking: false };
-    let end = follow(&child, &mut output, rules, cancel, &bell, observe)?;
+    let (end, is_silent) = follow(&child, &mut output, rules, cancel, &bell, observe)?;
     cancel.detach();
     let was_alone = child.is_alone();
     // Before the leader is reaped: until then its group's number cannot belong to anybody else. Also if it was alone:
     // who was allowed to leave the cgroup may have stayed in the group.
     child.leader.group.signal(Signal::KILL);
-    output.drain(observe)?;
+    if !(is_silent && was_alone) {
+        output.drain(observe)?;
+    }
     let (exit, cpu_time) = child.leader.reap()?;
     child.end_the_rest(was_alone);
     let toll = child.ties.cgroup.as_ref().map(Cgroup::toll).unwrap_or_default();
@@ -105,7 +107,8 @@ enum Stage {
     Killed { end: End },
 }
 
-/// Returns when the process has exited (and not been reaped yet).
+/// Returns when the process has exited (and not been reaped yet), and whether it has left nothing to be read. That is so
+/// if the pipe was empty in the same look that saw it dead; somebody else may write to it later.
 fn follow(
     child: &Child,
     output: &mut Output<'_>,
@@ -113,7 +116,7 @@ fn follow(
     cancel: &Cancel,
     bell: &Arc<Bell>,
     observe: &mut dyn FnMut(&[u8]) -> Pace,
-) -> io::Result<End> {
+) -> io::Result<(End, bool)> {
     let mut stage = Stage::Running { deadline: rules.timeout.and_then(|limit| Instant::now().checked_add(limit)) };
     // Most functions write nothing, and then it is not made.
     let mut buffer = Vec::new();
@@ -150,10 +153,12 @@ fn follow(
             }
         }
         if exited {
-            return Ok(match stage {
+            let end = match stage {
                 Stage::Running { .. } => End::Itself,
                 Stage::Terminating { end, .. } | Stage::Killed { end } => end,
-            });
+            };
+            // poll(2) looks at the descriptors in their order: at the process first, so all it wrote was there to see.
+            return Ok((end, !written));
         }
         if !news && look_again.is_some_and(|moment| moment <= Instant::now()) {
             look_again = next_look(observe(&[]));

@@ -60,17 +60,6 @@ fn several_are_sorted_by_path_byte_by_byte() {
 }
 
 #[test]
-fn collecting_twice_through_one_descriptor_finds_the_same() {
-    let dir = tempfile::tempdir().expect("tempdir");
-    write(dir.path(), "f", "");
-    let fd = open(dir.path());
-    for _ in 0..2 {
-        let output = collect(fd.as_fd(), dir.path(), None, &mut |_| ()).expect("readable");
-        assert_eq!(output.files(), 1);
-    }
-}
-
-#[test]
 fn a_removed_or_replaced_directory_is_no_output() {
     let dir = tempfile::tempdir().expect("tempdir");
     let path = dir.path().join("out");
