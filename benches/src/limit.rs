@@ -56,6 +56,16 @@ pub fn environment(load: &Load, told: &Path) -> anyhow::Result<Vec<OsString>> {
     Ok(variables.map(|variable| OsString::from_vec(variable.to_vec())).collect())
 }
 
+/// The value of this variable, a path.
+pub fn value(environment: &[OsString], name: &str) -> anyhow::Result<PathBuf> {
+    let prefix = format!("{name}=");
+    environment
+        .iter()
+        .find_map(|variable| variable.as_bytes().strip_prefix(prefix.as_bytes()))
+        .map(|value| PathBuf::from(OsString::from_vec(value.to_vec())))
+        .with_context(|| format!("bandog gave its function no {name}"))
+}
+
 /// A script that writes its shell's environment, as it was at the start, to this file.
 pub fn tell(told: &Path) -> String {
     format!("cat /proc/$$/environ > {}", told.display())
@@ -64,18 +74,10 @@ pub fn tell(told: &Path) -> String {
 impl Bare {
     /// Prepares the directories that this environment names, and the input file with `input` in it.
     pub fn new(arguments: &[&str], environment: Vec<OsString>, input: &[u8], output: &str) -> anyhow::Result<Self> {
-        let value = |name: &str| {
-            let prefix = format!("{name}=");
-            environment
-                .iter()
-                .find_map(|variable| variable.as_bytes().strip_prefix(prefix.as_bytes()))
-                .map(|value| PathBuf::from(OsString::from_vec(value.to_vec())))
-                .with_context(|| format!("bandog gave its function no {name}"))
-        };
-        fs::create_dir_all(value("TMP_INPUT_DIR")?)?;
-        fs::create_dir_all(value("TMP_OUTPUT_DIR")?)?;
-        fs::write(value("INPUT_FILE_PATH")?, input)?;
-        let output = value("TMP_OUTPUT_DIR")?.join(output);
+        fs::create_dir_all(value(&environment, "TMP_INPUT_DIR")?)?;
+        fs::create_dir_all(value(&environment, "TMP_OUTPUT_DIR")?)?;
+        fs::write(value(&environment, "INPUT_FILE_PATH")?, input)?;
+        let output = value(&environment, "TMP_OUTPUT_DIR")?.join(output);
         let arguments = arguments.iter().map(|argument| CString::new(*argument)).collect::<Result<_, _>>()?;
         let environment =
             environment.into_iter().map(|variable| CString::new(variable.into_vec())).collect::<Result<_, _>>()?;

@@ -9,6 +9,7 @@ mod answer;
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sizes of files, on 64 bits")]
 mod bytes;
 mod child;
+mod floor;
 #[expect(clippy::cast_precision_loss, reason = "bytes and counts far below 2^52")]
 mod growth;
 mod limit;
@@ -48,6 +49,9 @@ const WORK: [Work; 10] = [
 ];
 
 fn main() -> anyhow::Result<()> {
+    if let Some(arguments) = floor::asked_for() {
+        return floor::serve(&arguments);
+    }
     let setting = Setting::from_environment()?;
     let report = match &setting.from {
         Some(path) => serde_json::from_slice(&fs::read(path)?)?,

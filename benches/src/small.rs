@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use crate::{
+    floor::Floor,
     limit::{self, Bare},
     load::Load,
     report::{Line, Report},
@@ -58,11 +59,11 @@ pub fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
 
 /// One round: those that are compared with each other stand side by side.
 fn turns(cores: usize, has_disk: bool) -> Vec<Turn> {
-    let mut turns = vec![Turn::Loops(1), Turn::Bandog(1), Turn::Bandog(2)];
+    let mut turns = vec![Turn::Loops(1), Turn::Floor(1), Turn::Bandog(1), Turn::Bandog(2)];
     if ![1, 8].contains(&cores) {
         turns.push(Turn::Loops(cores));
     }
-    turns.extend([Turn::Bandog(8), Turn::Loops(8)]);
+    turns.extend([Turn::Bandog(8), Turn::Floor(8), Turn::Loops(8)]);
     if has_disk {
         turns.push(Turn::Disk(8));
     }
@@ -73,10 +74,12 @@ fn turns(cores: usize, has_disk: bool) -> Vec<Turn> {
 /// Everybody who has a turn, ready.
 struct Contenders {
     loops: Vec<Bare>,
+    floor: Load,
     bandog: Load,
     /// bandog with its workspaces on a disk, where there is one.
     on_disk: Option<Load>,
     generator: Responder,
+    _floor: Floor,
     _servers: Vec<Server>,
     /// Where they work; gone after them.
     _homes: [TempDir; 2],
@@ -88,9 +91,11 @@ impl Contenders {
         let slow = tempfile::tempdir_in(&setting.disk)?;
         let script = limit::script(home.path())?;
         let function = ["/bin/sh", script.to_str().context("a path in UTF-8")?];
-        let [workspace, beside] = directories(home.path())?;
+        let [workspace, beside, least] = directories(home.path())?;
 
         let told = environments(setting, &beside, 8.max(setting.cores))?;
+        let least = Floor::start(&least, &told[0], &function)?;
+        let floor = load(least.address).context("the floor")?;
         let loops = told.into_iter().map(|environment| Bare::new(&function, environment, INPUT, "out.bin"));
         let loops = loops.collect::<anyhow::Result<_>>()?;
 
@@ -105,13 +110,14 @@ impl Contenders {
         let on_disk = if setting.is_on_disk()? { Some(start(slow.path())?) } else { None };
         let generator = Responder::start()?;
         let homes = [home, slow];
-        Ok(Self { loops, bandog, on_disk, generator, _servers: servers, _homes: homes })
+        Ok(Self { loops, floor, bandog, on_disk, generator, _floor: least, _servers: servers, _homes: homes })
     }
 
     fn measure(&self, turn: Turn, setting: &Setting) -> anyhow::Result<Seen> {
         let ask = |load: &Load, clients| Ok(load.run(clients, setting.window(clients))?.into());
         match turn {
             Turn::Loops(count) => Ok(limit::run(&self.loops[..count], setting.window(count))?.into()),
+            Turn::Floor(clients) => ask(&self.floor, clients).context("the floor"),
             Turn::Bandog(clients) => ask(&self.bandog, clients).context("bandog"),
             Turn::Disk(clients) => {
                 let load = self.on_disk.as_ref().context("there is no disk")?;
@@ -122,10 +128,10 @@ impl Contenders {
     }
 }
 
-/// Where bandog and the loops work. A listener clears what another one left in its directory, so that each
+/// Where bandog, the loops and the floor work. A listener clears what another one left in its directory, so that each
 /// has one of its own; their names have one length, for a path's length is part of what a script is started with.
-fn directories(home: &Path) -> anyhow::Result<[PathBuf; 2]> {
-    let directories = ["work", "bare"].map(|name| home.join(name));
+fn directories(home: &Path) -> anyhow::Result<[PathBuf; 3]> {
+    let directories = ["work", "bare", "less"].map(|name| home.join(name));
     for directory in &directories {
         fs::create_dir(directory)?;
     }

@@ -7,7 +7,7 @@ use plotters::{
 
 use super::{Area, BLUE, FAINT, GRID, INK, OTHERS, Picture, failed};
 use crate::{
-    limit,
+    floor, limit,
     report::{Report, Unit, quartile},
     small::BANDOG,
     table::amount,
@@ -45,6 +45,7 @@ impl Throughputs {
             }
             let (colour, width) = match seen.contender.as_str() {
                 limit::NAME => (FAINT, 2),
+                floor::NAME => (INK, 2),
                 BANDOG => (BLUE, 4),
                 _ => (others.next()?, 2),
             };

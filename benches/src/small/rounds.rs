@@ -2,7 +2,7 @@
 
 use super::{BANDOG, clients};
 use crate::{
-    limit, load,
+    floor, limit, load,
     report::{Goal, Line, Report, Throughput, Unit},
 };
 
@@ -10,6 +10,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
     Loops(usize),
+    Floor(usize),
     Bandog(usize),
     /// bandog with its workspaces on a disk.
     Disk(usize),
@@ -71,6 +72,7 @@ impl Rounds {
 
     pub fn tell(&self, cores: usize, report: &mut Report) {
         self.tell_of_loops(cores, report);
+        self.tell_of_floor(cores, report);
         if !self.of(Turn::Disk(8)).is_empty() {
             let work = "same, 8 clients, workspace on the disk".into();
             let against = "bandog, workspace on tmpfs".into();
@@ -116,6 +118,22 @@ impl Rounds {
         });
     }
 
+    fn tell_of_floor(&self, cores: usize, report: &mut Report) {
+        for count in [1, 8] {
+            let work = format!("script with one output file, {}", clients(count));
+            let turns = [Turn::Bandog(count), Turn::Floor(count)];
+            report.add(self.comparison(work, floor::NAME.into(), turns, None));
+        }
+        let turns = [Turn::Floor(8), Turn::Loops(cores)];
+        report.add(self.comparison("the floor instead of bandog, 8 clients".into(), loops(cores), turns, None));
+        report.add(Line::Figure {
+            work: "time that the floor adds to a bare spawn, 1 client, p50".into(),
+            unit: Unit::Microseconds,
+            rounds: self.added(Turn::Floor(1), |seen| seen.median),
+            goal: None,
+        });
+    }
+
     fn comparison(&self, work: String, against: String, [ours, theirs]: [Turn; 2], goal: Option<Goal>) -> Line {
         let (ours, theirs) = (self.rates(ours), self.rates(theirs));
         Line::Comparison { work, against, unit: Unit::PerSecond, ours, theirs, goal }
@@ -127,6 +145,7 @@ impl Rounds {
         for turn in turns {
             let (contender, clients) = match turn {
                 Turn::Loops(count) => (limit::NAME, count),
+                Turn::Floor(clients) => (floor::NAME, clients),
                 Turn::Bandog(clients) => (BANDOG, clients),
                 Turn::Disk(_) | Turn::Generator(_) => continue,
             };
@@ -142,6 +161,7 @@ fn loops(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::median;
 
     fn seen(rate: f64, median: f64) -> Seen {
         Seen { rate, median, worst: median, busy: 0.0 }
@@ -150,10 +170,28 @@ mod tests {
     #[test]
     fn what_is_added_is_told_round_by_round() {
         let mut rounds = Rounds::default();
-        for (bare, ours) in [(1000.0, 1100.0), (2000.0, 2150.0)] {
+        for (bare, floor) in [(1000.0, 1100.0), (2000.0, 2150.0)] {
             rounds.add(Turn::Loops(1), seen(1.0, bare));
-            rounds.add(Turn::Bandog(1), seen(1.0, ours));
+            rounds.add(Turn::Floor(1), seen(1.0, floor));
         }
-        assert_eq!(format!("{:?}", rounds.added(Turn::Bandog(1), |seen| seen.median)), "[100.0, 150.0]");
+        assert_eq!(format!("{:?}", rounds.added(Turn::Floor(1), |seen| seen.median)), "[100.0, 150.0]");
+    }
+
+    #[test]
+    fn the_floor_stands_beside_bandog_and_beside_as_many_loops_as_processors() {
+        let mut rounds = Rounds::default();
+        for (turn, rate) in [(Turn::Floor(8), 9.0), (Turn::Bandog(8), 8.0), (Turn::Loops(2), 10.0)] {
+            rounds.add(turn, seen(rate, 1.0));
+        }
+        let mut report = Report::default();
+        rounds.tell_of_floor(2, &mut report);
+        let told = report.lines.iter().filter_map(|line| match line {
+            Line::Comparison { against, ours, theirs, .. } if !ours.is_empty() => {
+                Some((against.as_str(), median(ours), median(theirs)))
+            }
+            _ => None,
+        });
+        let told: Vec<_> = told.collect();
+        assert_eq!(format!("{told:?}"), r#"[("floor", 8.0, 9.0), ("bare posix_spawn, 2 at a time", 9.0, 10.0)]"#);
     }
 }
