@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # What the functions run, what the tests check answers with, what a build needs.
 everything='
     cowsay espeak-ng ffmpeg imagemagick jq tesseract-ocr tesseract-ocr-eng
-    curl debootstrap fonts-dejavu-core file iproute2 procps python3 python3-venv unzip util-linux zip
+    curl debootstrap fonts-dejavu-core file iproute2 openssl procps python3 python3-venv unzip util-linux zip
     strace
     busybox-static cpio qemu-system-x86
     ca-certificates gcc git libc6-dev make shellcheck

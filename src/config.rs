@@ -15,6 +15,7 @@ use std::{
 use crate::logs::Level;
 
 pub mod address;
+mod callers;
 mod confinement;
 pub mod document;
 mod environment;
@@ -151,6 +152,8 @@ pub struct Config {
     pub send_timeout: Option<Duration>,
     /// `--token` or `--token-file`.
     pub token: Option<Token>,
+    /// `--jwt-issuer` and `--jwt-function`.
+    pub jwt: Option<Jwt>,
     /// `--workspace`: where workspaces are made; absolute, checked.
     pub workspace: PathBuf,
     /// `--shutdown-delay`.
@@ -201,6 +204,17 @@ pub enum Token {
     Value(String),
     /// A file that holds it, read again when it changes.
     File(PathBuf),
+}
+
+/// Whose JSON Web Tokens let a caller in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jwt {
+    /// The URL that the provider's `.well-known/openid-configuration` is below.
+    pub issuer: String,
+    /// How permissions name this function: `NAMESPACE:NAME`.
+    pub function: String,
+    /// Whether the provider and its keys are named in the log.
+    pub debug: bool,
 }
 
 impl std::fmt::Debug for Token {

@@ -12,6 +12,7 @@ mod exchange;
 mod gate;
 mod handler;
 mod job;
+mod jwt;
 mod link;
 mod listener;
 mod metrics;
@@ -53,6 +54,7 @@ pub struct Server {
     metrics_place: config::Metrics,
     limits: probe::Limits,
     guard: token::Guard,
+    jwt: Option<Arc<jwt::Jwt>>,
     admission: admission::Admission,
     workers: workers::Workers,
     metrics: metrics::Metrics,
@@ -82,8 +84,12 @@ impl Server {
     /// Prepares to serve `function` as configured.
     ///
     /// # Errors
-    /// The metrics cannot be registered.
-    pub fn new(config: &Config, function: Function) -> io::Result<Self> {
+    /// The metrics cannot be registered, or the keys of `--jwt-issuer` not be had.
+    pub async fn new(config: &Config, function: Function) -> io::Result<Self> {
+        let jwt = match &config.jwt {
+            None => None,
+            Some(settings) => Some(Arc::new(jwt::Jwt::new(settings).await.map_err(io::Error::other)?)),
+        };
         Ok(Self {
             function: Arc::new(function),
             service: config.service.clone(),
@@ -96,6 +102,7 @@ impl Server {
             metrics_place: config.metrics,
             limits: probe::Limits::of(config),
             guard: token::Guard::new(config.token.as_ref()),
+            jwt,
             admission: admission::Admission::new(config.max_inflight, config.max_queue, config.queue_timeout),
             workers: workers::Workers::default(),
             metrics: metrics::Metrics::new().map_err(io::Error::other)?,

@@ -61,7 +61,7 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
         };
         let workspaces = make_root(config)?;
         let function = Function::new(config, workspaces)?;
-        let server = Server::new(config, function)?;
+        let server = Server::new(config, function).await?;
         announce(config, &listener, metrics.as_ref())?;
         http::serve(Arc::new(server), listener, metrics, stop).await;
         Ok(())

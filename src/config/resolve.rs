@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    Config, LogFormat, Metrics, Sources, Stdin, Token,
+    Config, LogFormat, Metrics, Sources, Stdin,
     address::{self, Address},
     document::{self, Document},
     environment, function,
@@ -21,9 +21,6 @@ use super::{
     setting::{self, Fallback, Setting},
 };
 use crate::logs::Level;
-
-/// Bytes of a token file; a longer one is not a token, and no client sends headers of that size.
-const MAX_TOKEN: u64 = 8 * 1024;
 
 /// A value that somebody gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +76,7 @@ impl<'a> Resolver<'a> {
         let listen = self.listen();
         let address_file = self.path(&setting::ADDRESS_FILE);
         let token = self.token();
+        let jwt = self.jwt();
         let max_body = self.size(&setting::MAX_BODY);
         let exec_timeout = self.duration(&setting::EXEC_TIMEOUT);
         let kill_grace = self.duration(&setting::KILL_GRACE);
@@ -116,6 +114,7 @@ impl<'a> Resolver<'a> {
             read_timeout: unless_zero(read_timeout?),
             send_timeout: unless_zero(send_timeout?),
             token: token?,
+            jwt: jwt?,
             workspace: workspace?,
             shutdown_delay: shutdown_delay?,
             drain_timeout: drain_timeout?,
@@ -379,45 +378,6 @@ impl<'a> Resolver<'a> {
         Some(Some(text))
     }
 
-    #[expect(clippy::option_option, reason = "a mistake, nothing, and something are three things")]
-    fn token(&mut self) -> Option<Option<Token>> {
-        let (value, file) = (self.given(&setting::TOKEN), self.given(&setting::TOKEN_FILE));
-        for (setting, given) in [(&setting::TOKEN, &value), (&setting::TOKEN_FILE, &file)] {
-            match given {
-                Some(given) => self.note(setting, given.value.to_string_lossy(), given.origin.clone()),
-                None => self.note_unset(setting),
-            }
-        }
-        match (value, file) {
-            (None, None) => Some(None),
-            (Some(value), Some(_)) => {
-                self.wrong(&setting::TOKEN, Some(value), "given together with --token-file; keep one of them");
-                None
-            }
-            (Some(value), None) => match check_token(value.value.as_encoded_bytes()) {
-                Ok(token) => Some(Some(Token::Value(token))),
-                Err(advice) => {
-                    self.wrong(&setting::TOKEN, Some(value), advice);
-                    None
-                }
-            },
-            (None, Some(given)) => {
-                let path = path::absolute(&given.value).map_err(|_| "expected a path".to_owned());
-                let checked = path.and_then(|path| {
-                    check_token(&read_bounded(&path, MAX_TOKEN)?)?;
-                    Ok(path)
-                });
-                match checked {
-                    Ok(path) => Some(Some(Token::File(path))),
-                    Err(advice) => {
-                        self.wrong(&setting::TOKEN_FILE, Some(given), advice);
-                        None
-                    }
-                }
-            }
-        }
-    }
-
     fn workspace(&mut self) -> Option<PathBuf> {
         let setting = &setting::WORKSPACE;
         let given = self.given_or_default(setting)?;
@@ -436,21 +396,9 @@ pub(super) fn unless_zero(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
-/// A token without the blanks around it, if a header could carry it.
-fn check_token(bytes: &[u8]) -> Result<String, String> {
-    let token = bytes.trim_ascii();
-    if token.is_empty() {
-        return Err("the token is empty, so that nobody or everybody could call; set one, or unset it".to_owned());
-    }
-    match str::from_utf8(token) {
-        Ok(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
-        _ => Err("expected a token of visible ASCII characters without blanks, as a header can carry it".to_owned()),
-    }
-}
-
 /// The whole of a file of at most `max` bytes, or what to do about it. No more than that is ever read: the path may
 /// name a device.
-fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+pub(super) fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     file.take(max + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;

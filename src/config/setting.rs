@@ -204,6 +204,24 @@ pub static TOKEN_FILE: Setting = Setting {
     ..PLAIN
 };
 
+/// `--jwt-issuer`.
+pub static JWT_ISSUER: Setting = Setting {
+    name: "jwt-issuer",
+    value: Some("URL"),
+    group: Group::Listener,
+    meaning: "callers must show a JSON Web Token of this OpenID provider, with a permission for --jwt-function",
+    ..PLAIN
+};
+
+/// `--jwt-function`.
+pub static JWT_FUNCTION: Setting = Setting {
+    name: "jwt-function",
+    value: Some("NAMESPACE:NAME"),
+    group: Group::Listener,
+    meaning: "how permissions in tokens name this function",
+    ..PLAIN
+};
+
 /// `--max-body`.
 pub static MAX_BODY: Setting = Setting {
     name: "max-body",
@@ -357,7 +375,7 @@ pub static DRAIN_TIMEOUT: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 34] = [
+pub static ALL: [&Setting; 36] = [
     &SCRIPT,
     &MODE,
     &STDIN,
@@ -368,6 +386,8 @@ pub static ALL: [&Setting; 34] = [
     &ADDRESS_FILE,
     &TOKEN,
     &TOKEN_FILE,
+    &JWT_ISSUER,
+    &JWT_FUNCTION,
     &MAX_BODY,
     &EXEC_TIMEOUT,
     &KILL_GRACE,

@@ -169,12 +169,14 @@ async fn route(
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             return Err(method_not_allowed("GET, HEAD"));
         }
-        if probe::needs_token(path) && !server.guard.admits(&parts.headers) {
-            return Err(unauthorized());
+        if probe::needs_token(path) {
+            let_in(server, &parts.headers).await?;
         }
         return probe::page(server, path).map(whole);
     }
     exchange.call_id = request::call_id(&parts.headers);
+    // First of all: who may not call learns nothing else.
+    let_in(server, &parts.headers).await?;
     let envelope = check_head(server, &parts)?;
     let accept = Accept::from_headers(&parts.headers);
     let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
@@ -214,12 +216,20 @@ async fn queue_up(server: &Server, arrival: &mut Arrival<'_>) -> Result<Place, P
     Ok(place)
 }
 
-/// Everything that can be wrong with a head. The token comes first: who does not have it learns nothing else.
-#[expect(clippy::result_large_err, reason = "one for each request at most, and the answer to it")]
-fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
-    if !server.guard.admits(&parts.headers) {
+/// Whether the caller may call.
+async fn let_in(server: &Server, headers: &HeaderMap) -> Result<(), Problem> {
+    if !server.guard.admits(headers) {
         return Err(unauthorized());
     }
+    match &server.jwt {
+        Some(jwt) => jwt.admit(headers).await,
+        None => Ok(()),
+    }
+}
+
+/// Everything that can be wrong with a head.
+#[expect(clippy::result_large_err, reason = "one for each request at most, and the answer to it")]
+fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
     if server.is(Phase::Draining) {
         return Err(probe::draining());
     }

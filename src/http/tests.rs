@@ -50,7 +50,7 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
     let config = Sources { typed, ..Sources::default() }.resolve().config.expect("a configuration");
     let workspaces = Arc::new(Root::open(dir.path()).expect("a root"));
     let function = Function::new(&config, Arc::clone(&workspaces)).expect("a function");
-    let server = Server::new(&config, function).expect("a server");
+    let server = Server::new(&config, function).await.expect("a server");
     let server = Arc::new(Server { deliver: sometimes_panics, ..server });
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "--listen").await.expect("bound");
     let address = listener.local_addr().expect("an address");

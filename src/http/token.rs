@@ -155,7 +155,7 @@ fn shows(headers: &HeaderMap, secret: &Secret) -> bool {
 }
 
 /// The token of `Authorization: Bearer` (RFC 6750 §2.1; the scheme's name in any case, RFC 9110 §11.1).
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())

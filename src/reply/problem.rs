@@ -44,6 +44,8 @@ pub enum Slug {
     InputNotStored,
     /// No token, or a wrong one.
     Unauthorized,
+    /// A token that does not permit to call this function.
+    Forbidden,
     /// There is no service, or no page, of that name.
     NotFound,
     /// Not a method that invokes the function.
@@ -84,7 +86,7 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::TargetTooLong,
         Self::ExpectationFailed,
@@ -97,6 +99,7 @@ impl Slug {
         Self::InputUnreadable,
         Self::InputNotStored,
         Self::Unauthorized,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::HeadersTooLarge,
@@ -132,6 +135,7 @@ impl Slug {
             Self::InputUnreadable => ("input-unreadable", 500, "The input could not be read"),
             Self::InputNotStored => ("input-not-stored", 500, "The input could not be stored"),
             Self::Unauthorized => ("unauthorized", 401, "A valid token is needed"),
+            Self::Forbidden => ("forbidden", 403, "The token does not permit it"),
             Self::NotFound => ("not-found", 404, "There is nothing here"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "The method is not allowed"),
             Self::HeadersTooLarge => ("headers-too-large", 431, "The header fields are too large"),

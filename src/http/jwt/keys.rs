@@ -1,0 +1,128 @@
+//! An OpenID provider's keys, fetched.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey,
+    jwk::{JwkSet, KeyAlgorithm, PublicKeyUse},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use ureq::Agent;
+
+/// The most that one answer of the provider may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an answer of the provider that are read.
+const LIMIT: u64 = 1024 * 1024;
+
+/// Where keys come from.
+#[derive(Clone)]
+pub(super) struct Provider {
+    discovery: String,
+    agent: Agent,
+}
+
+/// What the provider says of itself, as far as it matters.
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// The keys, as they were at one time.
+#[derive(Debug)]
+pub(super) struct Keys {
+    issuer: String,
+    by_id: HashMap<String, Key>,
+    fetched: Instant,
+}
+
+struct Key {
+    key: DecodingKey,
+    /// What it may be used with, if it says so.
+    only: Option<KeyAlgorithm>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.key.family(), self.only)
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.discovery)
+    }
+}
+
+impl Provider {
+    /// `issuer` is the URL that `.well-known/openid-configuration` is below.
+    pub(super) fn new(issuer: &str) -> Self {
+        let agent = Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("bandog/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Self { discovery: format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')), agent }
+    }
+
+    /// Asks for the keys. Blocks.
+    ///
+    /// # Errors
+    /// They cannot be had: what was asked and what came back.
+    pub(super) fn fetch(&self) -> Result<Keys, String> {
+        let Discovery { issuer, jwks_uri } = self.get(&self.discovery)?;
+        let set: JwkSet = self.get(&jwks_uri)?;
+        let is_for_signatures =
+            |kind: &Option<PublicKeyUse>| kind.as_ref().is_none_or(|kind| *kind == PublicKeyUse::Signature);
+        let usable = set.keys.into_iter().filter(|key| is_for_signatures(&key.common.public_key_use));
+        let by_id: HashMap<_, _> = usable
+            .filter_map(|jwk| {
+                // A kind of key that is not known is no reason to do without the others (RFC 7517 §5).
+                let key = DecodingKey::from_jwk(&jwk).ok()?;
+                Some((jwk.common.key_id?, Key { key, only: jwk.common.key_algorithm }))
+            })
+            .collect();
+        if by_id.is_empty() {
+            return Err(format!("{jwks_uri} holds no key with an id"));
+        }
+        Ok(Keys { issuer, by_id, fetched: Instant::now() })
+    }
+
+    fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, String> {
+        let failed = |error: &dyn fmt::Display| format!("cannot fetch {url}: {error}");
+        let mut answer = self.agent.get(url).call().map_err(|error| failed(&error))?;
+        let text = answer.body_mut().with_config().limit(LIMIT).read_to_vec().map_err(|error| failed(&error))?;
+        serde_json::from_slice(&text).map_err(|error| failed(&error))
+    }
+}
+
+impl Keys {
+    /// What the provider calls itself.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        self.fetched.elapsed()
+    }
+
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.by_id.keys().map(String::as_str)
+    }
+
+    /// The key of this name, if it may be used so.
+    pub(super) fn key(&self, id: &str, algorithm: Algorithm) -> Option<&DecodingKey> {
+        let Key { key, only } = self.by_id.get(id)?;
+        let is_meant = only.as_ref().is_none_or(|only| only.to_string() == format!("{algorithm:?}"));
+        is_meant.then_some(key)
+    }
+}
