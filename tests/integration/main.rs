@@ -16,6 +16,7 @@ mod flow;
 mod functions;
 mod golden;
 mod images;
+mod jwt;
 mod lifecycle;
 mod limits;
 mod logs;

@@ -1,0 +1,115 @@
+//! Who may call is said by an OpenID provider: the provider is a bandog too, whose function prints its two documents.
+//! What makes a token good is tested where it is decided.
+
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use base64_simd::URL_SAFE_NO_PAD;
+use ring::{
+    rand::SystemRandom,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{Builder, Server, bandog, function, serve, serve_command};
+
+struct Provider {
+    server: Server,
+    key: Ed25519KeyPair,
+    documents: TempDir,
+}
+
+fn text(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode_to_string(bytes)
+}
+
+impl Provider {
+    fn start() -> Self {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
+        let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).expect("a key");
+        let documents = tempfile::tempdir().expect("a directory");
+        let print = format!("cat '{}'\"$Http_Path\"", documents.path().display());
+        let server = serve_command(&print).quiet().start();
+        let provider = Self { server, key, documents };
+        let (url, place) = (provider.url(), provider.documents.path());
+        let write = |name: &str, document: Value| fs::write(place.join(name), document.to_string()).expect("written");
+        fs::create_dir(place.join(".well-known")).expect("a directory");
+        write(".well-known/openid-configuration", json!({"issuer": url, "jwks_uri": format!("{url}/keys")}));
+        let x = text(provider.key.public_key());
+        write("keys", json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "first", "x": x}]}));
+        provider
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    fn token(&self, permission: &str) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let header = json!({"alg": "EdDSA", "kid": "first"}).to_string();
+        let claims = json!({
+            "iss": self.url(), "aud": [self.url()], "exp": now + 60, "function": {"permissions": [permission]},
+        });
+        let message = format!("{}.{}", text(header), text(claims.to_string()));
+        let signature = text(self.key.sign(message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    /// A listener that lets its callers in.
+    fn guards(&self, server: Builder) -> Server {
+        server.args(["--jwt-issuer", &self.url(), "--jwt-function", "ns:sign"]).start()
+    }
+}
+
+#[test]
+fn a_caller_needs_a_token_with_a_permission_for_this_function() {
+    let provider = Provider::start();
+    let server = provider.guards(serve(function("sign.sh")));
+    let answer = server.get("/").send().expect(401);
+    assert_eq!(answer.wants("www-authenticate"), r#"Bearer realm="IAM function invoke""#);
+    assert_eq!(answer.wants("x-bandog-error"), "unauthorized");
+    let with = |token: &str| server.get("/").header("Authorization", format!("Bearer {token}"));
+    assert_eq!(with("a.b.c").send().expect(401).wants("x-bandog-error"), "unauthorized");
+    assert_eq!(with(&provider.token("ns:sig")).send().expect(403).wants("x-bandog-error"), "forbidden");
+    assert!(!server.has_sign("started"), "no function ran so far");
+    with(&provider.token("ns:*")).send().expect(200);
+    assert!(server.has_sign("started"));
+}
+
+#[test]
+fn pages_for_the_platform_need_no_token_but_the_status_does() {
+    let provider = Provider::start();
+    let server = provider.guards(serve(function("sign.sh")));
+    for path in ["/_/health", "/_/ready", "/_/metrics"] {
+        server.get(path).send().expect(200);
+    }
+    server.get("/_/status").send().expect(401);
+    let token = format!("Bearer {}", provider.token("*"));
+    server.get("/_/status").header("Authorization", token).send().expect(200);
+}
+
+#[test]
+fn a_provider_that_cannot_be_asked_is_an_error_at_the_start() {
+    let nobody = "http://127.0.0.1:1";
+    let ran = bandog(["serve", "--jwt-issuer", nobody, "--jwt-function", "ns:f", "--listen", ":0", "--", "true"]).run();
+    assert_eq!(ran.code(), 70, "{ran}");
+    assert!(ran.complaint().contains("http://127.0.0.1:1/.well-known/openid-configuration"), "{ran}");
+}
+
+#[test]
+fn settings_that_do_not_fit_together_are_mistakes() {
+    for (arguments, advice) in [
+        (&["--jwt-issuer", "http://id"][..], "NAMESPACE:NAME"),
+        (&["--jwt-function", "ns:f"], "without --jwt-issuer"),
+        (&["--jwt-issuer", "id.example.com", "--jwt-function", "ns:f"], "expected the URL"),
+        (&["--jwt-issuer", "http://id", "--jwt-function", "f"], "NAMESPACE:NAME"),
+        (&["--jwt-issuer", "http://id", "--jwt-function", "ns:f", "--token", "t"], "one token only"),
+    ] {
+        let ran = bandog(["check"].iter().chain(arguments).chain(&["--", "true"])).run();
+        assert_eq!(ran.code(), 78, "{ran}");
+        assert!(ran.text().contains(advice), "{advice}: {ran}");
+    }
+}
