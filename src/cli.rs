@@ -2,11 +2,11 @@
 //!
 //! What was typed is collected here and understood in [`crate::config`]; nothing is decided from a flag alone.
 
-use std::{ffi::OsString, fs::OpenOptions, io::Write as _, path::Path, process::ExitCode};
+use std::{ffi::OsString, fs::OpenOptions, io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Config, Environment, Paths, Resolution, Sources, Typed};
+use crate::config::{Config, Environment, Face, Paths, Resolution, Sources, Typed};
 
 pub mod call;
 pub mod check;
@@ -18,6 +18,7 @@ pub mod health;
 pub mod install;
 pub mod run;
 pub mod serve;
+mod watchdog;
 
 pub use flags::{Flags, FunctionFlags};
 
@@ -103,6 +104,12 @@ enum Command {
 ///
 /// After this has read the environment, nothing does.
 pub fn main(arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
+    let face = Face::of(arguments.first().map(OsString::as_os_str));
+    if face == Face::Fwatchdog
+        && let Some(code) = watchdog::flags(&arguments, environment)
+    {
+        return code;
+    }
     let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -115,7 +122,7 @@ pub fn main(arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
             return BAD_CONFIGURATION.into();
         }
     };
-    let sources = |typed| Sources { typed, environment: environment.clone(), paths: Paths::default() };
+    let sources = |typed| Sources { typed, environment: environment.clone(), paths: Paths::default(), face };
     match cli.command {
         None => start(&sources(cli.serve.typed()), serve::serve),
         Some(Command::Serve(flags)) => start(&sources(flags.typed()), serve::serve),
@@ -141,8 +148,8 @@ fn command() -> clap::Command {
 
 fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     // Started as OSCAR's supervisor: one event on the standard input, one run.
-    let face = arguments.first().map(Path::new).and_then(Path::file_name);
-    if face.is_some_and(|face| face == "supervisor") && arguments.len() == 1 {
+    let face = Face::of(arguments.first().map(OsString::as_os_str));
+    if face == Face::Supervisor && arguments.len() == 1 {
         arguments.push("run".into());
     }
     let mut command = command();

@@ -1,7 +1,7 @@
 //! Sources → one validated, immutable [`Config`]; every mistake reported at once.
 //!
 //! The command line collects what was typed ([`Typed`]), and [`Sources::resolve`] finds out what is meant: a flag
-//! before a `BANDOG_*` variable before the platform's variables before the configuration file before the default, by
+//! before a `BANDOG_*` variable before the face's names before the platform's variables before the configuration file before the default, by
 //! the one table in [`setting`].
 
 use std::{
@@ -16,9 +16,11 @@ use crate::logs::Level;
 
 pub mod address;
 mod callers;
+mod compat;
 mod confinement;
 pub mod document;
 mod environment;
+mod face;
 mod function;
 pub mod quantity;
 mod report;
@@ -27,13 +29,17 @@ pub mod setting;
 #[cfg(test)]
 mod tests;
 mod user;
+mod watchdog;
 mod yaml;
 
+pub use compat::{Compat, Habit};
 pub use confinement::Confinement;
 pub use environment::Environment;
+pub use face::Face;
 pub use function::script;
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
 pub use user::User;
+pub use watchdog::{Original, Watchdog};
 
 /// Everything a configuration is made from.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +50,8 @@ pub struct Sources {
     pub environment: Environment,
     /// The files that are looked for without being named.
     pub paths: Paths,
+    /// The name that bandog was started under.
+    pub face: Face,
 }
 
 /// What was typed, not yet understood.
@@ -164,6 +172,10 @@ pub struct Config {
     pub stdin: Stdin,
     /// What one function may use, and as whom.
     pub confinement: Confinement,
+    /// `--compat`.
+    pub compat: Compat,
+    /// What the `fwatchdog` face has beside the settings; `None` under another name.
+    pub watchdog: Option<Watchdog>,
     /// What is odd but stops nothing, such as an unknown `BANDOG_*` variable; to be logged at start.
     pub warnings: Vec<String>,
 }

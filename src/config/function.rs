@@ -9,7 +9,7 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{Command, Environment, Mistake, Origin, Sources, resolve::Given};
+use super::{Command, Compat, Environment, Face, Habit, Mistake, Origin, Sources, resolve::Given, watchdog};
 
 /// The shell of everything that is not run as it is.
 const SHELL: &str = "/bin/sh";
@@ -21,8 +21,9 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const PROBE: usize = 256;
 
 /// Chooses what to run, first come first served: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, OSCAR's script file,
-/// `$fprocess`.
-pub(super) fn choose(sources: &Sources, script: Option<Given>) -> Result<(Command, Origin), Mistake> {
+/// `$function_process` or `$fprocess`. In the place of a watchdog, what that is told to run comes before what OSCAR has for
+/// the supervisor.
+pub(super) fn choose(sources: &Sources, script: Option<Given>, compat: Compat) -> Result<(Command, Origin), Mistake> {
     let typed = &sources.typed;
     if let Some(positional) = &typed.script {
         let other = if typed.command.is_empty() { "--script" } else { "-- COMMAND" };
@@ -43,6 +44,13 @@ pub(super) fn choose(sources: &Sources, script: Option<Given>) -> Result<(Comman
     if let Some(Given { value, origin }) = script {
         return script_given(&value, origin);
     }
+    let process = watchdog::process(&sources.environment);
+    if let Some((name, line)) = process
+        && sources.face == Face::Fwatchdog
+        && !is_supervisor(line, compat)
+    {
+        return watchdog_process(sources, name, line, compat);
+    }
     if let Some(encoded) = non_empty(&sources.environment, "SCRIPT") {
         return inline(encoded);
     }
@@ -56,10 +64,8 @@ pub(super) fn choose(sources: &Sources, script: Option<Given>) -> Result<(Comman
             .map_err(|advice| mistake("script", Some(standard.as_os_str()), Origin::Default, &advice))?;
         return Ok((command, origin));
     }
-    for name in ["fprocess", "function_process"] {
-        if let Some(line) = non_empty(&sources.environment, name) {
-            return watchdog_process(sources, name, line);
-        }
+    if let Some((name, line)) = process {
+        return watchdog_process(sources, name, line, compat);
     }
     Err(mistake(
         "function",
@@ -109,15 +115,32 @@ fn inline(encoded: &OsStr) -> Result<(Command, Origin), Mistake> {
     Ok((Command { program: SHELL.into(), arguments, origin: "SCRIPT", inline_script: Some(text) }, origin()))
 }
 
-fn watchdog_process(sources: &Sources, name: &str, line: &OsStr) -> Result<(Command, Origin), Mistake> {
+/// The words of a watchdog's process: as a shell splits them, or as the watchdogs did, at each single space.
+fn words_of(line: &OsStr, compat: Compat) -> Option<Vec<String>> {
+    let line = line.to_str()?;
+    let words = if compat.has(Habit::SplitSpaces) {
+        line.split(' ').map(str::to_owned).collect()
+    } else {
+        shell_words::split(line).ok()?
+    };
+    (!words.is_empty()).then_some(words)
+}
+
+/// Whether the process is OSCAR's supervisor, whose work bandog does itself.
+pub(super) fn is_supervisor(line: &OsStr, compat: Compat) -> bool {
+    let words = words_of(line, compat).unwrap_or_default();
+    words.first().and_then(|word| Path::new(word).file_name()).is_some_and(|name| name == "supervisor")
+}
+
+fn watchdog_process(sources: &Sources, name: &str, line: &OsStr, compat: Compat) -> Result<(Command, Origin), Mistake> {
     let origin = Origin::Variable(name.to_owned());
-    let words = line.to_str().and_then(|line| shell_words::split(line).ok()).filter(|words| !words.is_empty());
+    let words = words_of(line, compat);
     let Some(words) = words else {
         let advice =
             "expected a command line with its quotes closed; it is split as a shell would, but no shell runs it";
         return Err(mistake(name, Some(line), origin, advice));
     };
-    if Path::new(&words[0]).file_name() == Some(OsStr::new("supervisor")) {
+    if is_supervisor(line, compat) {
         let advice = format!(
             "names OSCAR's supervisor, whose work bandog does itself; mount the script at {} or set SCRIPT",
             sources.paths.script.display()

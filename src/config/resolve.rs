@@ -3,6 +3,7 @@
 //! Nothing here reads the process environment, and no mistake ends it: each is noted, and the next setting is read.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::Read as _,
@@ -12,13 +13,14 @@ use std::{
 };
 
 use super::{
-    Config, LogFormat, Metrics, Sources, Stdin,
+    Compat, Config, Face, LogFormat, Metrics, Sources, Stdin,
     address::{self, Address},
     document::{self, Document},
     environment, function,
     quantity::{self, DURATION_EXPECTED, SIZE_EXPECTED},
     report::{Entry, Mistake, Origin, Resolution},
     setting::{self, Fallback, Setting},
+    watchdog::{self, Found, Watchdog},
 };
 use crate::logs::Level;
 
@@ -41,7 +43,8 @@ pub(super) fn resolve(sources: &Sources) -> Resolution {
 
 /// Reads `--listen` alone, for a probe.
 pub(super) fn listen(sources: &Sources) -> Result<SocketAddr, Vec<Mistake>> {
-    let mut resolver = Resolver { document: None, ..Resolver::empty(sources) };
+    let mut resolver = Resolver::empty(sources);
+    resolver.read_face();
     resolver.listen().ok_or(resolver.mistakes)
 }
 
@@ -50,6 +53,9 @@ pub(super) struct Resolver<'a> {
     pub(super) sources: &'a Sources,
     /// The configuration file and what to call it, if there is one.
     document: Option<(Document, String)>,
+    /// What the face's own names say for the settings.
+    platform: BTreeMap<&'static str, Given>,
+    watchdog: Option<Watchdog>,
     entries: Vec<Entry>,
     warnings: Vec<String>,
     mistakes: Vec<Mistake>,
@@ -57,11 +63,20 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     fn empty(sources: &'a Sources) -> Self {
-        Self { sources, document: None, entries: Vec::new(), warnings: Vec::new(), mistakes: Vec::new() }
+        Self {
+            sources,
+            document: None,
+            platform: BTreeMap::new(),
+            watchdog: None,
+            entries: Vec::new(),
+            warnings: Vec::new(),
+            mistakes: Vec::new(),
+        }
     }
 
     fn new(sources: &'a Sources) -> Self {
         let mut resolver = Self::empty(sources);
+        resolver.read_face();
         resolver.document = resolver.read_document();
         resolver
     }
@@ -93,6 +108,7 @@ impl<'a> Resolver<'a> {
         let metrics = self.metrics();
         let shutdown_delay = self.duration(&setting::SHUTDOWN_DELAY);
         let drain_timeout = self.duration(&setting::DRAIN_TIMEOUT);
+        let compat = self.noted_compat();
         mode?;
         Some(Config {
             listen: listen?,
@@ -120,6 +136,8 @@ impl<'a> Resolver<'a> {
             drain_timeout: drain_timeout?,
             stdin: stdin?,
             confinement: confinement?,
+            compat: compat?,
+            watchdog: self.watchdog.take(),
             warnings: Vec::new(),
         })
     }
@@ -135,6 +153,9 @@ impl<'a> Resolver<'a> {
         let own = setting.variable();
         if let Some(value) = environment.get(OsStr::new(&own)) {
             return Some(Given { value: value.clone(), origin: Origin::Variable(own) });
+        }
+        if let Some(given) = self.platform.get(setting.name) {
+            return Some(given.clone());
         }
         // An empty variable of the platform is one that its template left empty; an empty one of bandog's own name is
         // a mistake that must not be taken for a default.
@@ -240,6 +261,48 @@ impl<'a> Resolver<'a> {
 
     // ---- settings with rules of their own ----
 
+    /// Reads the names that only the face knows.
+    fn read_face(&mut self) {
+        if self.sources.face != Face::Fwatchdog {
+            return;
+        }
+        let typed = &self.sources.typed;
+        let is_typed = typed.script.is_some() || !typed.command.is_empty() || self.given(&setting::SCRIPT).is_some();
+        let Found { values, watchdog, entries, warnings, mistakes } =
+            watchdog::read(&self.sources.environment, self.compat(), is_typed);
+        self.platform = values;
+        self.watchdog = Some(watchdog);
+        self.entries.extend(entries);
+        self.warnings.extend(warnings);
+        self.mistakes.extend(mistakes);
+    }
+
+    /// `--compat`, as far as it can be understood.
+    fn compat(&self) -> Compat {
+        let given = self.given(&setting::COMPAT);
+        given.and_then(|given| Compat::parse(&given.value.to_string_lossy()).ok()).unwrap_or_default()
+    }
+
+    fn noted_compat(&mut self) -> Option<Compat> {
+        let setting = &setting::COMPAT;
+        let Some(given) = self.given(setting) else {
+            self.note_unset(setting);
+            return Some(Compat::default());
+        };
+        let text = given.value.to_string_lossy().into_owned();
+        self.note(setting, text.clone(), given.origin.clone());
+        if self.sources.face == Face::Bandog {
+            self.warnings.push("--compat: without effect; it is for the names fwatchdog and supervisor".to_owned());
+        }
+        match Compat::parse(&text) {
+            Ok(compat) => Some(compat),
+            Err(advice) => {
+                self.wrong(setting, Some(given), advice);
+                None
+            }
+        }
+    }
+
     fn read_document(&mut self) -> Option<(Document, String)> {
         let setting = &setting::CONFIG;
         let (bytes, given) = if let Some(given) = self.given(setting) {
@@ -279,7 +342,7 @@ impl<'a> Resolver<'a> {
         if !typed.command.is_empty() && typed.value("script").is_some() {
             self.warnings.push("--script: ignored, since a command is given after --".to_owned());
         }
-        match function::choose(self.sources, script) {
+        match function::choose(self.sources, script, self.compat()) {
             Ok((command, origin)) => {
                 let words = command.arguments.iter().map(|word| word.to_string_lossy());
                 let mut shown = shell_words::join(words);
@@ -364,7 +427,14 @@ impl<'a> Resolver<'a> {
     #[expect(clippy::option_option, reason = "a mistake, nothing, and something are three things")]
     fn service(&mut self) -> Option<Option<String>> {
         let setting = &setting::SERVICE;
-        let Some(given) = self.given(setting) else {
+        // The watchdogs took every path for the function's, whatever the platform calls it.
+        let is_meant = |given: &Given| match &given.origin {
+            Origin::Flag => true,
+            Origin::Variable(name) => *name == setting.variable(),
+            _ => false,
+        };
+        let given = self.given(setting).filter(|given| self.sources.face != Face::Fwatchdog || is_meant(given));
+        let Some(given) = given else {
             self.note_unset(setting);
             return Some(None);
         };

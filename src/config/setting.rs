@@ -66,6 +66,8 @@ pub enum Group {
     Logs,
     /// Start and end.
     Lifecycle,
+    /// Under another name.
+    Faces,
 }
 
 impl Group {
@@ -79,6 +81,7 @@ impl Group {
             Self::Confinement => "Confinement",
             Self::Logs => "Logs and metrics",
             Self::Lifecycle => "Lifecycle",
+            Self::Faces => "Faces",
         }
     }
 }
@@ -374,8 +377,17 @@ pub static DRAIN_TIMEOUT: Setting = Setting {
     ..PLAIN
 };
 
+/// `--compat`.
+pub static COMPAT: Setting = Setting {
+    name: "compat",
+    value: Some("LIST"),
+    group: Group::Faces,
+    meaning: "under the names fwatchdog and supervisor: the ways of the replaced programs that are wanted back, with commas between them; docs/compatibility.md has them",
+    ..PLAIN
+};
+
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 36] = [
+pub static ALL: [&Setting; 37] = [
     &SCRIPT,
     &MODE,
     &STDIN,
@@ -412,6 +424,7 @@ pub static ALL: [&Setting; 36] = [
     &METRICS,
     &SHUTDOWN_DELAY,
     &DRAIN_TIMEOUT,
+    &COMPAT,
 ];
 
 /// The table of the README: flag, variables and key, default, meaning.

@@ -1,0 +1,122 @@
+//! `--compat`: the ways of the replaced programs that somebody needs back. Each word undoes one difference of
+//! `docs/compatibility.md`.
+
+/// A way of a replaced program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Habit {
+    /// `accept`: the form of the answer does not depend on the request's `Accept`.
+    Accept,
+    /// `authorization`: `Authorization` becomes `Http_Authorization`.
+    Authorization,
+    /// `detach`: a function runs on when its caller has gone.
+    Detach,
+    /// `lenient`: a value that cannot be read is replaced by the default, with a warning.
+    Lenient,
+    /// `newline`: a line break follows the result.
+    Newline,
+    /// `split-spaces`: `fprocess` is split at each single space.
+    SplitSpaces,
+    /// `status-200`: a function that failed is answered with 200 and what it printed.
+    Status200,
+    /// `status-408`: a timeout is answered with 408.
+    Status408,
+    /// `status-500`: a body that is neither JSON nor base64 is answered with 500.
+    Status500,
+    /// `unset-empty`: `Http_Query`, `Http_Host` and `Http_Transfer_Encoding` are not set when they are empty.
+    UnsetEmpty,
+    /// `untyped`: what a body is does not depend on its `Content-Type`.
+    Untyped,
+}
+
+impl Habit {
+    /// All of them, by name.
+    pub const ALL: [Self; 11] = [
+        Self::Accept,
+        Self::Authorization,
+        Self::Detach,
+        Self::Lenient,
+        Self::Newline,
+        Self::SplitSpaces,
+        Self::Status200,
+        Self::Status408,
+        Self::Status500,
+        Self::UnsetEmpty,
+        Self::Untyped,
+    ];
+
+    /// The word in the list.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Authorization => "authorization",
+            Self::Detach => "detach",
+            Self::Lenient => "lenient",
+            Self::Newline => "newline",
+            Self::SplitSpaces => "split-spaces",
+            Self::Status200 => "status-200",
+            Self::Status408 => "status-408",
+            Self::Status500 => "status-500",
+            Self::UnsetEmpty => "unset-empty",
+            Self::Untyped => "untyped",
+        }
+    }
+}
+
+/// Which of them are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compat(u32);
+
+impl Compat {
+    /// Reads a list with commas between the words, in any case.
+    ///
+    /// # Errors
+    /// What was expected, when a word is none of them.
+    pub fn parse(list: &str) -> Result<Self, String> {
+        let mut wanted = Self::default();
+        for word in list.split(',').map(str::trim) {
+            let Some(habit) = Habit::ALL.into_iter().find(|habit| habit.word().eq_ignore_ascii_case(word)) else {
+                let known: Vec<&str> = Habit::ALL.into_iter().map(Habit::word).collect();
+                return Err(format!("expected words of {} with commas between them, not {word:?}", known.join(", ")));
+            };
+            wanted = wanted.with(habit);
+        }
+        Ok(wanted)
+    }
+
+    /// With one more.
+    #[must_use]
+    pub fn with(self, habit: Habit) -> Self {
+        Self(self.0 | 1 << habit as u32)
+    }
+
+    /// Whether this one is wanted.
+    #[must_use]
+    pub fn has(self, habit: Habit) -> bool {
+        self.0 & 1 << habit as u32 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_alone_wants_itself_and_nothing_else() {
+        for habit in Habit::ALL {
+            let compat = Compat::parse(habit.word()).expect("known");
+            for other in Habit::ALL {
+                assert_eq!(compat.has(other), habit == other, "{habit:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_wants_all_of_its_words_and_a_stranger_is_named() {
+        let compat = Compat::parse(" status-408, NEWLINE").expect("known");
+        assert!(compat.has(Habit::Status408) && compat.has(Habit::Newline) && !compat.has(Habit::Lenient));
+        assert!(Compat::parse("").is_err());
+        let error = Compat::parse("newline,status-409").expect_err("unknown");
+        assert!(error.contains("not \"status-409\"") && error.contains("status-408"), "{error}");
+    }
+}

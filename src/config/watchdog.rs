@@ -1,0 +1,364 @@
+//! The environment of the `fwatchdog` face: what OpenFaaS' two watchdogs read, understood as they do.
+//!
+//! Both are called `fwatchdog`, and their defaults differ, so it is found out first which of them is meant. What has a
+//! setting of bandog's becomes a value of that setting ([`Found::values`]), above the other platforms' names; what has
+//! none is in [`Watchdog`]. Names and defaults are those of the two projects' READMEs and sources.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    Compat, Entry, Environment, Habit, Mistake, Origin,
+    function::{self, non_empty},
+    quantity,
+    resolve::Given,
+};
+
+/// Which of the two programs is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Original {
+    /// classic-watchdog: a process for each request, headers and body in between kept whole.
+    Classic,
+    /// of-watchdog: `mode` says how.
+    Of,
+}
+
+/// What the face has beside the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the programs it stands in for")]
+pub struct Watchdog {
+    /// Which of the two programs is meant.
+    pub original: Original,
+    /// The lock file, which is there while it serves; `None` with `suppress_lock`.
+    pub lock: Option<PathBuf>,
+    /// `cgi_headers`: the request becomes `Http_*` variables.
+    pub cgi_headers: bool,
+    /// `marshal_request`: the function reads a JSON document that holds headers and body.
+    pub marshal_request: bool,
+    /// `write_debug`: results are also written to standard output.
+    pub write_debug: bool,
+    /// `content_type`, or the default of the program that is meant; without one, the request's own type or a guess.
+    pub content_type: Option<String>,
+    /// `combine_output`, if it is set.
+    pub combine_output: Option<bool>,
+    /// `prefix_logs`: the function's lines in the container's log begin with the time and `stderr: `.
+    pub prefix_logs: bool,
+    /// `log_buffer_size`, if it is set and a limit: bytes of one such line, beyond which it is cut and marked.
+    pub log_limit: Option<usize>,
+}
+
+/// What was found in the environment.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Values of bandog's settings, by their names.
+    pub(super) values: BTreeMap<&'static str, Given>,
+    /// The rest of it.
+    pub(super) watchdog: Watchdog,
+    /// That rest as `bandog check` shows it.
+    pub(super) entries: Vec<Entry>,
+    pub(super) warnings: Vec<String>,
+    pub(super) mistakes: Vec<Mistake>,
+}
+
+/// Names that only of-watchdog knows: one of them, without `mode`, means its default mode.
+const OF_ONLY: [&str; 12] = [
+    "function_process",
+    "upstream_url",
+    "http_upstream_url",
+    "http_buffer_req_body",
+    "buffer_http",
+    "static_path",
+    "ready_path",
+    "prefix_logs",
+    "log_buffer_size",
+    "log_callid",
+    "log_call_id",
+    "one_shot",
+];
+
+/// Names that only classic-watchdog knows.
+const CLASSIC_ONLY: [&str; 5] = ["cgi_headers", "combine_output", "marshal_request", "write_debug", "debug_headers"];
+
+/// of-watchdog's modes, and bandog's that do the same.
+const MODES: [(&str, &str); 4] =
+    [("streaming", "streaming"), ("serializing", "stdio"), ("http", "http"), ("static", "static")];
+
+/// Both programs' default for reading a request, for writing the answer, and, of of-watchdog, for the run.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where both have always had their metrics.
+const METRICS: &str = "0.0.0.0:8081";
+
+const DURATION_EXPECTED: &str = "seconds such as 30, or a duration such as 1m30s";
+
+/// The command line of the function, and the name of the variable that holds it: of-watchdog's name wins.
+pub(super) fn process(environment: &Environment) -> Option<(&'static str, &OsStr)> {
+    ["function_process", "fprocess"].into_iter().find_map(|name| Some((name, non_empty(environment, name)?)))
+}
+
+/// Reads all of it. `typed` says that the command line names a function.
+pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> Found {
+    let original = if ["mode"].iter().chain(&OF_ONLY).any(|name| non_empty(environment, name).is_some()) {
+        Original::Of
+    } else {
+        Original::Classic
+    };
+    let mut reader = Reader {
+        environment,
+        lenient: compat.has(Habit::Lenient),
+        original,
+        values: BTreeMap::new(),
+        entries: Vec::new(),
+        warnings: Vec::new(),
+        mistakes: Vec::new(),
+    };
+    reader.refuse();
+    reader.mode(compat, typed);
+    reader.listener();
+    reader.times();
+    let watchdog = reader.watchdog();
+    let Reader { values, entries, warnings, mistakes, .. } = reader;
+    Found { values, watchdog, entries, warnings, mistakes }
+}
+
+/// The reading under way.
+struct Reader<'a> {
+    environment: &'a Environment,
+    lenient: bool,
+    original: Original,
+    values: BTreeMap<&'static str, Given>,
+    entries: Vec<Entry>,
+    warnings: Vec<String>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    /// What somebody relies on and bandog does not do: better not to start than to serve without it.
+    fn refuse(&mut self) {
+        for (name, advice) in [
+            ("oauth_enabled", "bandog has no browser login; put a proxy that has one in front, and unset this"),
+            ("one_shot", "bandog does not end after one request; unset this"),
+        ] {
+            if self.switch(name, false) {
+                self.mistake(name, advice.to_owned());
+            }
+        }
+        if self.original == Original::Of {
+            for name in CLASSIC_ONLY.into_iter().filter(|name| non_empty(self.environment, name).is_some()) {
+                self.warnings.push(format!("{name}: ignored; of-watchdog, which is meant here, does not read it"));
+            }
+        } else if self.switch("debug_headers", false) {
+            self.warnings.push("debug_headers: ignored; --log-level DEBUG shows the request's headers".to_owned());
+        }
+    }
+
+    fn mode(&mut self, compat: Compat, typed: bool) {
+        let process = process(self.environment);
+        let origin = process.map_or(Origin::Default, |(name, _)| Origin::Variable(name.to_owned()));
+        // The supervisor's work is done in this process. So it is where no process is named, but a script.
+        let is_supervisors = process.map_or(!typed, |(_, line)| !typed && function::is_supervisor(line, compat));
+        let mode = non_empty(self.environment, "mode").map(OsStr::to_string_lossy);
+        let Some(mode) = mode else {
+            let mode = match self.original {
+                _ if is_supervisors => "files",
+                Original::Classic => "stdio",
+                Original::Of => "streaming",
+            };
+            self.give("mode", mode, origin);
+            return;
+        };
+        let known = MODES.into_iter().find(|(name, _)| *name == mode);
+        match (known, &*mode) {
+            (Some(_), _) if process.is_some() && is_supervisors => self.give("mode", "files", origin),
+            (Some((_, mode)), _) => self.give("mode", mode, Origin::Variable("mode".to_owned())),
+            (None, "afterburn" | "inproc") => {
+                self.mistake("mode", "bandog has no such mode; use streaming, serializing, http or static".to_owned());
+            }
+            (None, _) => self.mistake("mode", "expected streaming, serializing, http or static".to_owned()),
+        }
+    }
+
+    fn listener(&mut self) {
+        if let Some((port, origin)) = self.count("port", u16::MAX.into()) {
+            self.give("listen", &format!("0.0.0.0:{port}"), origin);
+        }
+        self.give("metrics", METRICS, Origin::Default);
+        if let Some((count, origin)) = self.count("max_inflight", u64::MAX) {
+            self.give("max-inflight", &count.to_string(), origin);
+        }
+        // The second of two names wins.
+        for (name, setting) in [
+            ("upstream_url", "upstream"),
+            ("http_upstream_url", "upstream"),
+            ("ready_path", "ready-path"),
+            ("static_path", "static-dir"),
+        ] {
+            if let Some(value) = non_empty(self.environment, name) {
+                self.give(setting, &value.to_string_lossy(), Origin::Variable(name.to_owned()));
+            }
+        }
+    }
+
+    fn times(&mut self) {
+        let (read, origin) = self.duration("read_timeout").unwrap_or((TIMEOUT, Origin::Default));
+        self.give("read-timeout", &quantity::duration_text(read), origin);
+        let write = self.duration("write_timeout").unwrap_or((TIMEOUT, Origin::Default));
+        let exec = self.duration("exec_timeout").unwrap_or(match self.original {
+            Original::Classic => (Duration::ZERO, Origin::Default),
+            Original::Of => (TIMEOUT, Origin::Default),
+        });
+        // Nobody is answered after `write_timeout`, so the function need not run on (fault F18).
+        let first = [&exec, &write].into_iter().filter(|(limit, _)| !limit.is_zero()).min_by_key(|(limit, _)| *limit);
+        let (limit, origin) = first.unwrap_or(&exec).clone();
+        self.give("exec-timeout", &quantity::duration_text(limit), origin);
+        let (drain, origin) = if write.0.is_zero() { (TIMEOUT, Origin::Default) } else { write };
+        self.give("drain-timeout", &quantity::duration_text(drain), origin);
+        // Its default, which is `write_timeout`, would only make every end late.
+        if let Some((interval, origin)) = self.duration("healthcheck_interval") {
+            self.give("shutdown-delay", &quantity::duration_text(interval), origin);
+        }
+    }
+
+    fn watchdog(&mut self) -> Watchdog {
+        let is_classic = self.original == Original::Classic;
+        let place = non_empty(self.environment, "TMPDIR").unwrap_or(OsStr::new("/tmp"));
+        let suppress_lock = self.noted_switch("suppress_lock", false);
+        let combine_output = if is_classic { self.optional_switch("combine_output") } else { None };
+        let content_type =
+            non_empty(self.environment, "content_type").map(|value| value.to_string_lossy().into_owned());
+        let is_set = content_type.is_some();
+        let content_type = match content_type {
+            Some(value) if http::HeaderValue::from_str(&value).is_err() => {
+                self.invalid("content_type", &value, "a media type such as application/json");
+                None
+            }
+            None if !is_classic => Some("application/octet-stream".to_owned()),
+            value => value,
+        };
+        if let Some(value) = &content_type {
+            let origin = if is_set { Origin::Variable("content_type".to_owned()) } else { Origin::Default };
+            self.give("answer-type", value, origin.clone());
+            self.note("content_type", value, origin);
+        }
+        // By default of-watchdog keeps them apart, and classic-watchdog does not.
+        let origin = combine_output.map_or(Origin::Default, |_| Origin::Variable("combine_output".to_owned()));
+        self.give("combine-output", &combine_output.unwrap_or(is_classic).to_string(), origin);
+        Watchdog {
+            original: self.original,
+            lock: (!suppress_lock).then(|| Path::new(place).join(".lock")),
+            cgi_headers: !is_classic || self.noted_switch("cgi_headers", true),
+            marshal_request: is_classic && self.noted_switch("marshal_request", false),
+            write_debug: is_classic && self.noted_switch("write_debug", false),
+            content_type,
+            combine_output,
+            prefix_logs: !is_classic && self.noted_switch("prefix_logs", true),
+            log_limit: self.log_limit(),
+        }
+    }
+
+    fn log_limit(&mut self) -> Option<usize> {
+        let value = self.text("log_buffer_size")?;
+        if value == "-1" {
+            return None;
+        }
+        let (limit, origin) = self.count("log_buffer_size", u64::MAX)?;
+        self.note("log_buffer_size", &value, origin);
+        usize::try_from(limit).ok().filter(|limit| *limit > 0)
+    }
+
+    // ---- one name ----
+
+    fn text(&self, name: &str) -> Option<String> {
+        non_empty(self.environment, name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    fn duration(&mut self, name: &'static str) -> Option<(Duration, Origin)> {
+        let value = self.text(name)?;
+        let duration = duration(&value);
+        if duration.is_none() {
+            self.invalid(name, &value, DURATION_EXPECTED);
+        }
+        duration.map(|duration| (duration, Origin::Variable(name.to_owned())))
+    }
+
+    fn count(&mut self, name: &'static str, most: u64) -> Option<(u64, Origin)> {
+        let value = self.text(name)?;
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+        let count = value.parse().ok().filter(|count| is_number && *count <= most);
+        if count.is_none() {
+            self.invalid(name, &value, &format!("a whole number from 0 to {most}"));
+        }
+        count.map(|count| (count, Origin::Variable(name.to_owned())))
+    }
+
+    fn switch(&mut self, name: &'static str, default: bool) -> bool {
+        self.optional_switch(name).unwrap_or(default)
+    }
+
+    fn noted_switch(&mut self, name: &'static str, default: bool) -> bool {
+        let value = self.optional_switch(name);
+        let origin = value.map_or(Origin::Default, |_| Origin::Variable(name.to_owned()));
+        self.note(name, &value.unwrap_or(default).to_string(), origin);
+        value.unwrap_or(default)
+    }
+
+    /// classic-watchdog takes `true` alone for true; of-watchdog takes `1` too, and for its newer names all that Go
+    /// takes.
+    fn optional_switch(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.text(name)?;
+        match value.to_ascii_lowercase().as_str() {
+            "true" if value == "true" => Some(true),
+            "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
+            "1" | "t" | "true" if self.original == Original::Of => Some(true),
+            "true" | "1" | "yes" | "on" | "t" | "y" => {
+                self.warnings.push(format!("{name}: {value:?} is false for this watchdog; write true"));
+                Some(false)
+            }
+            _ => {
+                self.invalid(name, &value, "true or false");
+                None
+            }
+        }
+    }
+
+    fn give(&mut self, setting: &'static str, value: &str, origin: Origin) {
+        self.values.insert(setting, Given { value: OsString::from(value), origin });
+    }
+
+    fn note(&mut self, name: &str, value: &str, origin: Origin) {
+        self.entries.push(Entry { name: name.to_owned(), value: value.to_owned(), origin });
+    }
+
+    /// A value that both programs would have replaced by the default, without a word.
+    fn invalid(&mut self, name: &'static str, value: &str, expected: &str) {
+        if self.lenient {
+            self.warnings.push(format!("{name}: {value:?}: expected {expected}; the default is taken"));
+        } else {
+            self.mistake(name, format!("expected {expected}"));
+        }
+    }
+
+    fn mistake(&mut self, name: &str, advice: String) {
+        let value = self.text(name);
+        self.mistakes.push(Mistake { name: name.to_owned(), value, origin: Origin::Variable(name.to_owned()), advice });
+    }
+}
+
+/// Seconds, or a duration as Go writes them, which may have a sign: less than nothing is none.
+fn duration(text: &str) -> Option<Duration> {
+    match text.strip_prefix(['-', '+']) {
+        None => quantity::duration(text),
+        // Only what has a unit may have a sign.
+        Some(rest) if rest.bytes().all(|byte| byte.is_ascii_digit()) && rest != "0" => None,
+        Some(rest) => {
+            quantity::duration(rest).map(|positive| if text.starts_with('-') { Duration::ZERO } else { positive })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

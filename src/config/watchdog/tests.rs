@@ -1,0 +1,118 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+}
+
+fn found(pairs: &[(&str, &str)]) -> Found {
+    read(&environment(pairs), Compat::default(), false)
+}
+
+fn value(found: &Found, setting: &str) -> String {
+    found.values.get(setting).map_or_else(String::new, |given| given.value.to_string_lossy().into_owned())
+}
+
+#[test]
+fn the_names_that_are_set_say_which_of_the_two_it_is() {
+    let classic = found(&[("fprocess", "cat"), ("cgi_headers", "true"), ("content_type", "")]);
+    assert_eq!((classic.watchdog.original, &*value(&classic, "mode")), (Original::Classic, "stdio"));
+    for (pairs, mode) in [
+        (&[("fprocess", "cat"), ("mode", "serializing")][..], "stdio"),
+        (&[("fprocess", "cat"), ("mode", "streaming")], "streaming"),
+        (&[("function_process", "cat")], "streaming"),
+        (&[("fprocess", "cat"), ("prefix_logs", "false")], "streaming"),
+        (&[("fprocess", "node x.js"), ("mode", "http"), ("upstream_url", "http://127.0.0.1:3000")], "http"),
+        (&[("mode", "static")], "static"),
+    ] {
+        let of = found(pairs);
+        assert_eq!((of.watchdog.original, &*value(&of, "mode")), (Original::Of, mode), "{pairs:?}");
+        assert_eq!(of.mistakes, [], "{pairs:?}");
+    }
+}
+
+#[test]
+fn the_supervisors_work_is_done_in_process_whatever_the_mode() {
+    for pairs in [
+        &[("fprocess", "/oscar/bin/supervisor")][..],
+        &[("fprocess", "/oscar/bin/alpine/supervisor --x"), ("mode", "streaming")],
+        &[],
+    ] {
+        assert_eq!(value(&found(pairs), "mode"), "files", "{pairs:?}");
+    }
+}
+
+#[test]
+fn integers_are_seconds_and_the_run_ends_with_the_shorter_of_its_limits() {
+    for (pairs, exec) in [
+        (&[][..], "30s"),
+        (&[("write_timeout", "0")], "0"),
+        (&[("exec_timeout", "10"), ("write_timeout", "1m30s")], "10s"),
+        (&[("exec_timeout", "300"), ("write_timeout", "20")], "20s"),
+        (&[("exec_timeout", "0"), ("write_timeout", "300")], "5m"),
+        (&[("exec_timeout", "-5s"), ("write_timeout", "-5s")], "0"),
+        (&[("mode", "streaming"), ("write_timeout", "1h")], "30s"),
+        (&[("mode", "streaming"), ("write_timeout", "1h"), ("exec_timeout", "0")], "1h"),
+    ] {
+        let found = found(pairs);
+        assert_eq!(value(&found, "exec-timeout"), exec, "{pairs:?}");
+        assert_eq!(found.mistakes, [], "{pairs:?}");
+    }
+    let long = found(&[("write_timeout", "300"), ("healthcheck_interval", "5")]);
+    assert_eq!((&*value(&long, "drain-timeout"), &*value(&long, "shutdown-delay")), ("5m", "5s"));
+    assert_eq!(value(&found(&[("write_timeout", "300")]), "shutdown-delay"), "", "no delay that nobody asked for");
+}
+
+#[test]
+fn what_makes_no_sense_is_a_mistake_that_names_it_and_all_of_them_are_told() {
+    let wrong = [
+        ("read_timeout", "1d"),
+        ("write_timeout", "-5"),
+        ("exec_timeout", "1.5"),
+        ("healthcheck_interval", " 5"),
+        ("max_inflight", "many"),
+        ("port", "70000"),
+        ("write_debug", "maybe"),
+        ("content_type", "a\nb"),
+    ];
+    let strict = found(&wrong);
+    let mut names: Vec<&str> = strict.mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
+    names.sort_unstable();
+    let mut wanted: Vec<&str> = wrong.iter().map(|(name, _)| *name).collect();
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+    let lenient = read(&environment(&wrong), Compat::default().with(Habit::Lenient), false);
+    assert_eq!((lenient.mistakes.len(), lenient.warnings.len()), (0, wrong.len()), "{:?}", lenient.warnings);
+    assert_eq!(value(&lenient, "read-timeout"), "30s");
+}
+
+#[test]
+fn what_bandog_does_not_do_is_never_passed_over() {
+    for (name, value) in
+        [("mode", "afterburn"), ("mode", "inproc"), ("mode", "htpp"), ("oauth_enabled", "true"), ("one_shot", "true")]
+    {
+        let lenient = read(&environment(&[(name, value)]), Compat::default().with(Habit::Lenient), false);
+        assert!(lenient.mistakes.iter().any(|mistake| mistake.name == name), "{name}={value}: {:?}", lenient.mistakes);
+        assert!(found(&[(name, value)]).mistakes.iter().any(|mistake| mistake.name == name), "{name}={value}");
+    }
+    assert_eq!(found(&[("oauth_enabled", "false"), ("one_shot", "0")]).mistakes, []);
+}
+
+#[test]
+fn switches_are_read_as_the_one_that_is_meant_reads_them() {
+    let classic =
+        found(&[("fprocess", "cat"), ("cgi_headers", "False"), ("write_debug", "1"), ("suppress_lock", "true")]);
+    let watchdog = &classic.watchdog;
+    assert!(!watchdog.cgi_headers && !watchdog.write_debug && watchdog.lock.is_none());
+    assert!(classic.warnings.iter().any(|warning| warning.starts_with("write_debug: \"1\"")), "{:?}", classic.warnings);
+    let of =
+        found(&[("mode", "streaming"), ("suppress_lock", "1"), ("prefix_logs", "false"), ("cgi_headers", "false")]);
+    assert!(of.watchdog.lock.is_none() && !of.watchdog.prefix_logs && of.watchdog.cgi_headers);
+    assert!(of.warnings.iter().any(|warning| warning.starts_with("cgi_headers: ignored")), "{:?}", of.warnings);
+    assert_eq!(of.watchdog.content_type.as_deref(), Some("application/octet-stream"));
+}
+
+#[test]
+fn the_lock_is_where_the_probes_look_for_it() {
+    assert_eq!(found(&[]).watchdog.lock, Some("/tmp/.lock".into()));
+    assert_eq!(found(&[("TMPDIR", "/var/tmp")]).watchdog.lock, Some("/var/tmp/.lock".into()));
+}
