@@ -180,6 +180,16 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+impl Config {
+    /// The level from which bandog's own lines are among the logs that a caller gets: with `combine_output=false` of a
+    /// watchdog none is.
+    #[must_use]
+    pub fn captured_level(&self) -> Level {
+        let is_apart = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(false));
+        if is_apart { Level::Critical } else { self.log_level }
+    }
+}
+
 /// Where metrics are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {

@@ -15,6 +15,7 @@ mod job;
 mod jwt;
 mod link;
 mod listener;
+mod lock;
 mod metrics;
 mod probe;
 mod stream;
@@ -31,14 +32,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::{
-    config::{self, Config},
+    config::{self, Compat, Config, Habit},
     invocation::Function,
     process::{Cancel, Cause},
+    reply::{Head, Problem, watchdog::Style},
+    request,
 };
 pub use listener::{Stop, bind, serve};
+use lock::Lock;
 
 /// Everything that the connections share.
 #[derive(Debug)]
@@ -55,6 +60,13 @@ pub struct Server {
     limits: probe::Limits,
     guard: token::Guard,
     jwt: Option<Arc<jwt::Jwt>>,
+    /// How answers are worded, in the place of a watchdog.
+    style: Option<Arc<Style>>,
+    lock: Option<Lock>,
+    /// Answers are also written to standard output.
+    shows_results: bool,
+    compat: Compat,
+    cgi: request::Cgi,
     admission: admission::Admission,
     workers: workers::Workers,
     metrics: metrics::Metrics,
@@ -103,9 +115,14 @@ impl Server {
             limits: probe::Limits::of(config),
             guard: token::Guard::new(config.token.as_ref()),
             jwt,
+            style: Style::of(config),
+            lock: config.watchdog.as_ref().and_then(|watchdog| watchdog.lock.clone()).map(Lock::at),
+            shows_results: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.write_debug),
+            compat: config.compat,
+            cgi: request::Cgi::of(config),
             admission: admission::Admission::new(config.max_inflight, config.max_queue, config.queue_timeout),
             workers: workers::Workers::default(),
-            metrics: metrics::Metrics::new().map_err(io::Error::other)?,
+            metrics: metrics::Metrics::new(config.watchdog.is_some()).map_err(io::Error::other)?,
             running: Running::default(),
             totals: probe::Totals::default(),
             started: Instant::now(),
@@ -113,6 +130,19 @@ impl Server {
             glances: link::Glances::default(),
             deliver: crate::reply::deliver,
         })
+    }
+
+    /// A failure as it is answered.
+    fn page(&self, problem: Problem) -> (Head, Bytes) {
+        match &self.style {
+            Some(style) => style.page(problem),
+            None => problem.into_parts(),
+        }
+    }
+
+    /// Whether this way of the replaced program is wanted back.
+    fn keeps(&self, habit: Habit) -> bool {
+        self.compat.has(habit)
     }
 
     /// Whether the server's life has come so far.

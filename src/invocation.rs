@@ -46,6 +46,8 @@ pub struct Function {
     log_level: Level,
     max_logs: u64,
     forward_logs: bool,
+    /// The logs' own lines are wanted apart.
+    own_lines: bool,
     workspaces: Arc<Root>,
     /// Where the script is that was given in the environment; removed with the function.
     _script: Option<Workspace>,
@@ -79,9 +81,10 @@ impl Function {
             stdin: config.stdin,
             empty_input: process::empty_input()?,
             max_body: config.max_body,
-            log_level: config.log_level,
+            log_level: config.captured_level(),
             max_logs: config.max_logs,
             forward_logs: config.forward_logs,
+            own_lines: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(true)),
             workspaces,
             _script: script,
         })

@@ -121,6 +121,8 @@ pub struct Logs {
     marker: Vec<u8>,
     sealed: bool,
     ends_mid_line: bool,
+    /// The own lines once more, if somebody wants them apart.
+    own: Option<Vec<u8>>,
     /// Why the file could not be made or written.
     lost: Option<io::Error>,
 }
@@ -142,8 +144,21 @@ impl Logs {
             marker: Vec::new(),
             sealed: false,
             ends_mid_line: false,
+            own: None,
             lost: None,
         }
+    }
+
+    /// Keeps the first [`TAIL_LIMIT`] bytes of the own lines apart as well.
+    #[must_use]
+    pub fn keeping_own_lines(self) -> Self {
+        Self { own: Some(Vec::new()), ..self }
+    }
+
+    /// The own lines, if they are kept apart.
+    #[must_use]
+    pub fn own_lines(&self) -> Option<&[u8]> {
+        self.own.as_deref()
     }
 
     /// Whether an own line of this level would be kept.
@@ -159,6 +174,9 @@ impl Logs {
         }
         let newline = if self.ends_mid_line { "\n" } else { "" };
         let line = format!("{newline}{} - supervisor - {level} - {message}\n", stamp(moment));
+        if let Some(own) = self.own.as_mut().filter(|own| own.len() + line.len() <= TAIL_LIMIT) {
+            own.extend_from_slice(line.trim_start_matches('\n').as_bytes());
+        }
         self.append(line.as_bytes());
     }
 

@@ -11,7 +11,8 @@
 //! | none | the captured logs | – |
 //! | any of these | | the JSON [`json::Document`], or the [`events::Events`] of the run |
 //!
-//! Everything else is a [`problem::Problem`].
+//! Everything else is a [`problem::Problem`]; in the place of OpenFaaS' watchdogs it is worded as theirs
+//! ([`watchdog`]).
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -35,7 +36,9 @@ pub mod events;
 pub mod head;
 pub mod json;
 pub mod problem;
+mod sniff;
 pub mod text;
+pub mod watchdog;
 
 pub use self::{
     accept::Accept,
@@ -76,6 +79,8 @@ enum Body<'a> {
     Logs(&'a Logs),
     Json(json::Document<'a>),
     Events(&'a Outcome, CallFacts<'a>),
+    /// One after the other.
+    Joined(Vec<Body<'a>>),
 }
 
 /// How a file or zip leaves.
@@ -97,11 +102,17 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             if let Output::File(file) = output {
                 reply.head.set(X_OUTPUT_NAME, encoded_path(path_bytes(file)));
             }
+            if let Some(manner) = accept.manner() {
+                manner.dress(&mut reply, report, directives.field("content-type").is_some());
+            }
             own_fields(&mut reply, directives);
             reply
         }
         Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Cancelled { .. } | Outcome::Refused(_) => {
-            let mut reply = problem::of(outcome, call).into_reply();
+            let mut reply = match accept.manner() {
+                Some(manner) => manner.failure(outcome, call),
+                None => problem::of(outcome, call).into_reply(),
+            };
             if let Some(report) = report(outcome) {
                 report_fields(&mut reply.head, report);
             }
@@ -215,12 +226,24 @@ impl Reply<'_> {
     /// Streams the body. On an error the caller breaks the connection: the bytes already sent are not the answer.
     pub fn write_to(self, sink: &mut dyn Sink) -> Result<(), Broken> {
         let announced = self.head.length;
-        let sent = match self.body {
+        let Some(sent) = self.body.write_to(announced, sink)? else { return Ok(()) };
+        match announced {
+            Some(announced) if announced != sent => Err(Broken::Length { announced, sent }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Body<'_> {
+    /// Streams it; `expected` is how many bytes it will have, if that is known. Returns how many there were, if they
+    /// were counted.
+    fn write_to(self, expected: Option<u64>, sink: &mut dyn Sink) -> Result<Option<u64>, Broken> {
+        Ok(Some(match self {
             Body::Empty => 0,
             Body::Bytes(bytes) => send(bytes, sink)?,
-            Body::File(file, form) => pour(sink, announced, form, &mut |into| file.pour(into))?,
-            Body::Zip(tree, form) => pour(sink, announced, form, &mut |into| tree.write_zip(into))?,
-            Body::Logs(logs) => pour(sink, announced, Form::Raw, &mut |into| pour_logs(logs, into))?,
+            Body::File(file, form) => pour(sink, expected, form, &mut |into| file.pour(into))?,
+            Body::Zip(tree, form) => pour(sink, expected, form, &mut |into| tree.write_zip(into))?,
+            Body::Logs(logs) => pour(sink, expected, Form::Raw, &mut |into| pour_logs(logs, into))?,
             Body::Json(document) => {
                 let mut outlet = Outlet::new(sink, document.expected_len());
                 document.write(&mut outlet)?;
@@ -228,13 +251,16 @@ impl Reply<'_> {
             }
             Body::Events(outcome, call) => {
                 Events::new(sink).finish(outcome, &call)?;
-                return Ok(());
+                return Ok(None);
             }
-        };
-        match announced {
-            Some(announced) if announced != sent => Err(Broken::Length { announced, sent }),
-            _ => Ok(()),
-        }
+            Body::Joined(parts) => {
+                let mut sum = 0;
+                for part in parts {
+                    sum += part.write_to(None, sink)?.unwrap_or(0);
+                }
+                sum
+            }
+        }))
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
     config::LogFormat,
     logs::{Level, stamp},
 };
-use writer::Writer;
+use writer::{Stream, Writer};
 
 /// Bytes of a line beside its message, seldom more.
 const TYPICAL: usize = 160;
@@ -42,12 +42,61 @@ const CALL_ID: &str = "call_id";
 /// Set once, by [`init`]; without it (in a test, in a program that uses the library) nothing is forwarded.
 static SINK: OnceLock<Sink> = OnceLock::new();
 
+/// What functions answer, on standard output; without it nobody has asked for that.
+static RESULTS: OnceLock<Writer> = OnceLock::new();
+
+/// How the lines of functions are written in the place of a watchdog; without it, like all others.
+static FUNCTION_LINES: OnceLock<FunctionLines> = OnceLock::new();
+
+/// How a watchdog writes the lines of its function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionLines {
+    /// The time and `stderr: ` go before each.
+    pub prefix: bool,
+    /// Bytes of a line, beyond which it is cut and marked; `None` for no limit.
+    pub limit: Option<usize>,
+}
+
+impl FunctionLines {
+    fn text(self, moment: Timestamp, line: &str) -> String {
+        let mut text =
+            if self.prefix { moment.strftime("%Y/%m/%d %H:%M:%S stderr: ").to_string() } else { String::new() };
+        let kept = self.limit.map_or(line.len(), |limit| line.floor_char_boundary(limit));
+        text.push_str(&line[..kept]);
+        if kept < line.len() {
+            let _ = write!(text, " [bandog: {} bytes cut; see log_buffer_size]", line.len() - kept);
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// Writes the lines of functions as a watchdog does, from here on.
+pub fn word_functions_as(lines: FunctionLines) {
+    let _ = FUNCTION_LINES.set(lines);
+}
+
+/// Starts to write what functions answer to standard output.
+///
+/// # Errors
+/// The kernel refuses the thread that writes.
+pub fn show_results() -> std::io::Result<()> {
+    RESULTS.get_or_init(|| Writer::new(Stream::Stdout)).start()
+}
+
+/// A piece of what a function answers. Not waited for: a reader who is too slow misses pieces.
+pub fn result(piece: &[u8]) {
+    if let Some(writer) = RESULTS.get() {
+        writer.write(piece);
+    }
+}
+
 /// Starts the container log at `level` in `format`. To be called once, at start.
 ///
 /// # Errors
 /// The kernel refuses the thread that writes.
 pub fn init(level: Level, format: LogFormat) -> std::io::Result<()> {
-    let sink = SINK.get_or_init(|| Sink { level, format, writer: Writer::new() });
+    let sink = SINK.get_or_init(|| Sink { level, format, writer: Writer::new(Stream::Stderr) });
     sink.writer.start()?;
     // A second call finds a subscriber in place, which is this one.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Container(sink)));
@@ -61,8 +110,9 @@ pub struct FlushOnDrop(pub Duration);
 
 impl Drop for FlushOnDrop {
     fn drop(&mut self) {
-        if let Some(sink) = SINK.get() {
-            sink.writer.flush(self.0);
+        let writers = SINK.get().map(|sink| &sink.writer).into_iter().chain(RESULTS.get());
+        for writer in writers {
+            writer.flush(self.0);
         }
     }
 }
@@ -78,6 +128,10 @@ pub fn note(call_id: &str, level: Level, moment: Timestamp, message: &str) {
 pub fn forward(call_id: &str, message: &str) {
     if let Some(sink) = SINK.get() {
         let moment = Timestamp::now();
+        if let (Some(lines), LogFormat::Text) = (FUNCTION_LINES.get(), sink.format) {
+            sink.writer.write(lines.text(moment, message).as_bytes());
+            return;
+        }
         sink.write(&Line { moment, level: Level::Debug, logger: "function", call_id, message, fields: &[] });
     }
 }
@@ -266,6 +320,15 @@ mod tests {
     fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> Line<'a> {
         let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
         Line { moment, level, logger: "supervisor", call_id, message, fields }
+    }
+
+    #[test]
+    fn a_function_line_is_written_as_the_watchdogs_do() {
+        let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
+        let line = |prefix, limit| FunctionLines { prefix, limit }.text(moment, "h\u{e9}llo");
+        assert_eq!(line(true, None), "2026/11/20 14:49:56 stderr: h\u{e9}llo\n");
+        assert_eq!(line(false, Some(6)), "h\u{e9}llo\n");
+        assert_eq!(line(false, Some(2)), "h [bandog: 5 bytes cut; see log_buffer_size]\n");
     }
 
     #[test]

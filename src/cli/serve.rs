@@ -12,11 +12,11 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{INTERNAL, complain, destination::Destination};
 use crate::{
-    config::{Config, Metrics},
+    config::{Config, Metrics, Original, Watchdog},
     http::{self, Server, Stop},
     invocation::Function,
     process::{self, Mark},
-    telemetry,
+    telemetry::{self, FunctionLines},
     workspace::Root,
 };
 
@@ -49,6 +49,9 @@ pub fn serve(config: Config) -> ExitCode {
 /// The life of the listener, on the network thread: bind, then ready, then serve.
 fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
     telemetry::init(config.log_level, config.log_format)?;
+    if let Some(watchdog) = &config.watchdog {
+        speak_as(watchdog)?;
+    }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -62,10 +65,25 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
         let workspaces = make_root(config)?;
         let function = Function::new(config, workspaces)?;
         let server = Server::new(config, function).await?;
+        server.lock()?;
         announce(config, &listener, metrics.as_ref())?;
         http::serve(Arc::new(server), listener, metrics, stop).await;
         Ok(())
     })
+}
+
+/// Has the streams of the container say what a watchdog's would.
+fn speak_as(watchdog: &Watchdog) -> io::Result<()> {
+    if watchdog.write_debug {
+        telemetry::show_results()?;
+    }
+    telemetry::word_functions_as(FunctionLines { prefix: watchdog.prefix_logs, limit: watchdog.log_limit });
+    let original = match watchdog.original {
+        Original::Classic => "classic-watchdog",
+        Original::Of => "of-watchdog",
+    };
+    tracing::info!("in the place of {original}, by the variables that are set");
+    Ok(())
 }
 
 /// The place for workspaces, with those of dead predecessors removed, and what still runs in them killed.

@@ -45,7 +45,7 @@ pub struct Watchdog {
     pub content_type: Option<String>,
     /// `combine_output`, if it is set.
     pub combine_output: Option<bool>,
-    /// `prefix_logs`: the function's lines in the container's log begin with the time and `stderr: `.
+    /// `prefix_logs`, always so for classic-watchdog: the function's lines in the container's log begin with the time and `stderr: `.
     pub prefix_logs: bool,
     /// `log_buffer_size`, if it is set and a limit: bytes of one such line, beyond which it is cut and marked.
     pub log_limit: Option<usize>,
@@ -158,13 +158,14 @@ impl Reader<'_> {
 
     fn mode(&mut self, compat: Compat, typed: bool) {
         let process = process(self.environment);
-        let origin = process.map_or(Origin::Default, |(name, _)| Origin::Variable(name.to_owned()));
-        // The supervisor's work is done in this process. So it is where no process is named, but a script.
-        let is_supervisors = process.map_or(!typed, |(_, line)| !typed && function::is_supervisor(line, compat));
+        let origin = process.filter(|_| !typed).map_or(Origin::Default, |(name, _)| Origin::Variable(name.to_owned()));
+        // The supervisor's work is done in this process.
+        let is_supervisors = !typed && process.is_some_and(|(_, line)| function::is_supervisor(line, compat));
         let mode = non_empty(self.environment, "mode").map(OsStr::to_string_lossy);
         let Some(mode) = mode else {
             let mode = match self.original {
-                _ if is_supervisors => "files",
+                // Nor is it for a watchdog to say how something else than its process is talked to.
+                _ if is_supervisors || typed || process.is_none() => "files",
                 Original::Classic => "stdio",
                 Original::Of => "streaming",
             };
@@ -173,7 +174,7 @@ impl Reader<'_> {
         };
         let known = MODES.into_iter().find(|(name, _)| *name == mode);
         match (known, &*mode) {
-            (Some(_), _) if process.is_some() && is_supervisors => self.give("mode", "files", origin),
+            (Some(_), _) if is_supervisors => self.give("mode", "files", origin),
             (Some((_, mode)), _) => self.give("mode", mode, Origin::Variable("mode".to_owned())),
             (None, "afterburn" | "inproc") => {
                 self.mistake("mode", "bandog has no such mode; use streaming, serializing, http or static".to_owned());
@@ -246,6 +247,10 @@ impl Reader<'_> {
         }
         // By default of-watchdog keeps them apart, and classic-watchdog does not.
         let origin = combine_output.map_or(Origin::Default, |_| Origin::Variable("combine_output".to_owned()));
+        if !combine_output.unwrap_or(is_classic) {
+            // What is not in the answer is in the log.
+            self.give("forward-logs", "true", origin.clone());
+        }
         self.give("combine-output", &combine_output.unwrap_or(is_classic).to_string(), origin);
         Watchdog {
             original: self.original,
@@ -255,7 +260,7 @@ impl Reader<'_> {
             write_debug: is_classic && self.noted_switch("write_debug", false),
             content_type,
             combine_output,
-            prefix_logs: !is_classic && self.noted_switch("prefix_logs", true),
+            prefix_logs: is_classic || self.noted_switch("prefix_logs", true),
             log_limit: self.log_limit(),
         }
     }

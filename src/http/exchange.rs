@@ -16,6 +16,7 @@ use super::{
     Server,
     bridge::{Body, Broken},
     link::Link,
+    metrics::OTHER,
     probe,
 };
 
@@ -82,7 +83,7 @@ impl Exchange {
             | Method::DELETE
             | Method::HEAD
             | Method::OPTIONS => self.method.as_str(),
-            _ => "other",
+            _ => OTHER,
         }
     }
 }
@@ -95,8 +96,7 @@ impl Drop for Exchange {
         let status = self.status.unwrap_or(ABANDONED);
         if !self.is_probe {
             metrics.in_flight.dec();
-            metrics.requests.with_label_values(&[status.to_string().as_str(), self.method_label()]).inc();
-            metrics.duration.observe(elapsed);
+            metrics.answered(status, self.method_label(), elapsed);
             metrics.sent.inc_by(self.sent);
         }
         let (method, path, call_id, bytes) =

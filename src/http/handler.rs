@@ -35,7 +35,8 @@ use super::{
     probe::{self, Page},
 };
 use crate::{
-    intake::{Envelope, Error as IntakeError, Side, SourceError},
+    config::Habit,
+    intake::{Envelope, Error as IntakeError, Labels, Side, SourceError},
     invocation::{Call, Outcome},
     logs::Level,
     process::Cancel,
@@ -96,7 +97,7 @@ pub(super) async fn handle(
                 tokio::spawn(pass_over(body));
             }
             let id = exchange.call_id.as_str();
-            whole(if id.is_empty() { problem } else { problem.call_id(id) }.into_parts())
+            whole(server.page(if id.is_empty() { problem } else { problem.call_id(id) }))
         }
     };
     if version == Version::HTTP_10 && head.length.is_none() {
@@ -132,8 +133,8 @@ fn whole((head, body): Page) -> Answer {
 pub(super) fn handle_metrics(server: &Server, request: &Request<RequestBody>) -> Response<Body> {
     let (head, body) = whole(match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/metrics") => probe::metrics(server),
-        (_, "/metrics") => method_not_allowed("GET, HEAD").into_parts(),
-        _ => Problem::new(Slug::NotFound, "the metrics are at /metrics").into_parts(),
+        (_, "/metrics") => server.page(method_not_allowed("GET, HEAD")),
+        _ => server.page(Problem::new(Slug::NotFound, "the metrics are at /metrics")),
     });
     response(request.method(), head, body, |body| body)
 }
@@ -178,9 +179,10 @@ async fn route(
     // First of all: who may not call learns nothing else.
     let_in(server, &parts.headers).await?;
     let envelope = check_head(server, &parts)?;
-    let accept = Accept::from_headers(&parts.headers);
+    let accept = Accept::in_style(&parts.headers, server.style.as_ref());
     let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
-    let call = Call { id: exchange.call_id.clone(), envelope, variables: request::variables(&parts), details };
+    let call =
+        Call { id: exchange.call_id.clone(), envelope, variables: request::variables(&parts, server.cgi), details };
     // Whoever can only be turned away is so for the head alone, and not asked for the body.
     if server.admission.is_full() {
         return Err(turned_away(server, Refusal::Full));
@@ -256,7 +258,8 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
     if length.is_some_and(|length| server.max_body > 0 && length > server.max_body) {
         return Err(refused(IntakeError::TooLarge { limit: server.max_body, side: Side::Sent }));
     }
-    Envelope::parse(&request::labels(&parts.headers)).map_err(refused)
+    let labels = if server.keeps(Habit::Untyped) { Labels::default() } else { request::labels(&parts.headers) };
+    Envelope::parse(&labels).map_err(refused)
 }
 
 fn is_continue(value: &HeaderValue) -> bool {
@@ -273,7 +276,7 @@ async fn invoke(
 ) -> Result<Answer, Problem> {
     let (incoming, upload) = arrival.hand_over();
     let cancel = Cancel::new();
-    let hang_up = HangUp(cancel.clone());
+    let hang_up = (!server.keeps(Habit::Detach)).then(|| HangUp(cancel.clone()));
     let (answer, mut answered) = oneshot::channel();
     let entry = Running::enter(server, &cancel);
     let job = Job { entry, place, call, accept, incoming, cancel, answer, runtime: Handle::current() };
@@ -303,7 +306,7 @@ async fn invoke(
     }
     Ok(match body {
         // Whoever leaves in the middle of the answer stops the function, if it still runs.
-        Body::Pieces { receiver, left, .. } => (head, Body::Pieces { receiver, left, _hang_up: Some(hang_up) }),
+        Body::Pieces { receiver, left, .. } => (head, Body::Pieces { receiver, left, _hang_up: hang_up }),
         whole @ Body::Whole(_) => (head, whole),
     })
 }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use bytes::Bytes;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
@@ -12,11 +13,13 @@ use super::{
 use crate::{
     intake::Source,
     invocation::{Call, Function, Outcome},
+    output::{Gone, Sink},
     process::{Cancel, Exit, signal_name},
     reply::{
-        self, Accept, Broken, Delivered,
+        self, Accept, Broken, Delivered, Head,
         problem::{self, Slug},
     },
+    telemetry,
 };
 
 /// What [`reply::deliver`] does.
@@ -44,7 +47,8 @@ impl Job {
         let mut port = Port::new(answer, server.send_timeout.map(|limit| (limit, runtime)));
         let service = server.service.as_deref();
         let delivered = catch_unwind(AssertUnwindSafe(|| {
-            (server.deliver)(&server.function, &call, &mut incoming, &cancel, &accept, service, &mut port)
+            let port: &mut dyn reply::Port = if server.shows_results { &mut Shown(&mut port) } else { &mut port };
+            (server.deliver)(&server.function, &call, &mut incoming, &cancel, &accept, service, port)
         }));
         let Ok(mut delivered) = delivered else {
             tracing::error!(call_id = call.id, "the invocation panicked; this is a bug in bandog, please report it");
@@ -68,6 +72,26 @@ impl Job {
             // Dropping the port without an end breaks the connection.
             Err(error) => tracing::error!(call_id = call.id, "the answer was broken off: {error}"),
         }
+    }
+}
+
+/// Shows an answer on standard output while it is passed on.
+struct Shown<'a>(&'a mut Port);
+
+impl Sink for Shown<'_> {
+    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+        telemetry::result(&piece);
+        self.0.send(piece)
+    }
+
+    fn has_room(&self) -> bool {
+        self.0.has_room()
+    }
+}
+
+impl reply::Port for Shown<'_> {
+    fn begin(&mut self, head: Head, live: bool) {
+        self.0.begin(head, live);
     }
 }
 

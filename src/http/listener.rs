@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{Phase, Server, connection, handler};
+use crate::config::Habit;
 use crate::process::{self, give_back_heap};
 
 /// How long a client may take for a request's head, and how long a connection without a request is kept.
@@ -33,6 +34,9 @@ const CROWD: usize = 256;
 
 /// How long to wait when the kernel has no descriptor or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Between two looks at what nobody tells the end of.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// How long invocations that were killed may take to clean up behind them, and their callers to hear of it.
 const CLEAN_UP: Duration = Duration::from_secs(1);
@@ -158,7 +162,7 @@ async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: wat
     let in_flight = server.running.count();
     tracing::info!(in_flight, "draining");
     let outcome = tokio::select! {
-        () = all_ended(&mut connections) => "everything in flight was finished",
+        () = all_ended(server, &mut connections) => "everything in flight was finished",
         () = sleep(server.drain_timeout) => "the drain timeout is over",
         () = told_to_stop_now(&mut stop) => "told to stop now",
     };
@@ -166,7 +170,7 @@ async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: wat
     if *stop.borrow() < Stop::Now {
         server.close(false);
         tokio::select! {
-            () = all_ended(&mut connections) => {}
+            () = all_ended(server, &mut connections) => {}
             () = sleep(server.kill_grace) => {}
             () = told_to_stop_now(&mut stop) => {}
         }
@@ -175,7 +179,7 @@ async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: wat
     let end = Instant::now() + CLEAN_UP;
     // Half of the time for answers on their way; the other half is for the invocations that wrote to those who do
     // not read, and are let go of when their connections are cut.
-    let _ = timeout_at(end - CLEAN_UP / 2, all_ended(&mut connections)).await;
+    let _ = timeout_at(end - CLEAN_UP / 2, all_ended(server, &mut connections)).await;
     connections.shutdown().await;
     let workers = server.workers.clone();
     let rest = end.saturating_duration_since(Instant::now());
@@ -196,8 +200,12 @@ pub(super) async fn told_to_drain(phase: &mut watch::Receiver<Phase>) {
     let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
 }
 
-async fn all_ended(connections: &mut JoinSet<()>) {
+async fn all_ended(server: &Server, connections: &mut JoinSet<()>) {
     while connections.join_next().await.is_some() {}
+    // Those whose callers have gone, if they are let run on.
+    while server.keeps(Habit::Detach) && server.running.count() > 0 {
+        sleep(GLANCE).await;
+    }
 }
 
 /// Ends when nothing new is to be accepted any more.
@@ -207,6 +215,9 @@ async fn until_stopped(server: &Server, mut stop: watch::Receiver<Stop>) {
         std::future::pending::<()>().await;
     }
     server.enter(Phase::Leaving);
+    if let Some(lock) = &server.lock {
+        lock.remove();
+    }
     if !server.shutdown_delay.is_zero() {
         let seconds = server.shutdown_delay.as_secs_f64();
         tracing::info!(seconds, "told to stop; still accepting for a while");

@@ -1,7 +1,7 @@
 //! Counters and gauges, in Prometheus' text format.
 
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
 /// Upper bounds of the duration buckets, in seconds: 5 ms to 10 min.
@@ -11,14 +11,19 @@ const BUCKETS: [f64; 17] =
 /// The `Content-Type` of the text format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// The label of a method that is none of the well-known.
+pub(super) const OTHER: &str = "other";
+
 /// Everything that is counted. Probes and the admin pages are not requests in this sense.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
+    /// Labels are those of the watchdogs: methods in small letters, and the duration by code and method.
+    is_watchdogs: bool,
     /// Answers sent, by status code and method.
-    pub(super) requests: IntCounterVec,
+    requests: IntCounterVec,
     /// From the head of a request to the last byte of its answer, in seconds.
-    pub(super) duration: Histogram,
+    duration: HistogramVec,
     /// Requests that are being answered, queued ones included.
     pub(super) in_flight: IntGauge,
     /// Requests that wait for a place; read when asked.
@@ -36,11 +41,11 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// All at zero; with the labels of a watchdog in the place of one.
     ///
     /// # Errors
     /// A name is used twice, which is a mistake in this file.
-    pub(super) fn new() -> Result<Self, prometheus::Error> {
+    pub(super) fn new(is_watchdogs: bool) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
             let gauge = IntGauge::new(name, help)?;
@@ -58,14 +63,20 @@ impl Metrics {
             Ok(counters)
         };
         let requests = counters("http_requests_total", "Requests answered.", &["code", "method"])?;
-        let duration = Histogram::with_opts(
+        let labels: &[&str] = if is_watchdogs { &["code", "method"] } else { &[] };
+        let duration = HistogramVec::new(
             HistogramOpts::new(
                 "http_request_duration_seconds",
                 "From the head of a request to the last byte of its answer.",
             )
             .buckets(BUCKETS.to_vec()),
+            labels,
         )?;
         registry.register(Box::new(duration.clone()))?;
+        if !is_watchdogs {
+            // There from the start.
+            duration.with_label_values::<&str>(&[]);
+        }
         let in_flight = gauge("http_requests_in_flight", "Requests being answered, queued ones included.")?;
         let queued = gauge("bandog_queue_length", "Requests that wait for a place.")?;
         let exits = counters(
@@ -81,7 +92,32 @@ impl Metrics {
         let received = counter("bandog_received_bytes_total", "Bytes of request bodies, as sent.")?;
         let sent = counter("bandog_sent_bytes_total", "Bytes of the bodies of answers.")?;
         let workspaces = gauge("bandog_workspaces_open", "Workspaces that exist.")?;
-        Ok(Self { registry, requests, duration, in_flight, queued, exits, outcomes, received, sent, workspaces })
+        Ok(Self {
+            registry,
+            is_watchdogs,
+            requests,
+            duration,
+            in_flight,
+            queued,
+            exits,
+            outcomes,
+            received,
+            sent,
+            workspaces,
+        })
+    }
+
+    /// A request that has been answered, after so many seconds.
+    pub(super) fn answered(&self, status: u16, method: &str, seconds: f64) {
+        let code = status.to_string();
+        if !self.is_watchdogs {
+            self.requests.with_label_values(&[code.as_str(), method]).inc();
+            self.duration.with_label_values::<&str>(&[]).observe(seconds);
+            return;
+        }
+        let method = if method == OTHER { "unknown".to_owned() } else { method.to_ascii_lowercase() };
+        self.requests.with_label_values(&[&code, &method]).inc();
+        self.duration.with_label_values(&[&code, &method]).observe(seconds);
     }
 
     /// The page.
@@ -102,11 +138,10 @@ mod tests {
 
     #[test]
     fn every_promised_name_is_on_the_page() {
-        let metrics = Metrics::new().expect("names are unique");
-        metrics.requests.with_label_values(&["200", "POST"]).inc();
+        let metrics = Metrics::new(false).expect("names are unique");
+        metrics.answered(200, "POST", 0.1);
         metrics.exits.with_label_values(&["0"]).inc();
         metrics.outcomes.with_label_values(&["done"]).inc();
-        metrics.duration.observe(0.1);
         let page = String::from_utf8(metrics.render(3, 2)).expect("text");
         for line in [
             "http_requests_total{code=\"200\",method=\"POST\"} 1",

@@ -12,7 +12,7 @@ use hyper::{
 };
 use serde::Serialize;
 
-use super::{Phase, Server, handler::RETRY_AFTER, metrics};
+use super::{Lock, Phase, Server, handler::RETRY_AFTER, metrics};
 use crate::{
     config::{self, Config},
     invocation::Outcome,
@@ -141,7 +141,10 @@ pub(super) fn is_admin(path: &str) -> bool {
 #[expect(clippy::result_large_err, reason = "the answer to the request, and made once for it")]
 pub(super) fn page(server: &Server, path: &str) -> Result<Page, Problem> {
     match path {
-        "/_/health" | "/_/ready" if server.is(Phase::Leaving) => Err(draining()),
+        "/_/health" | "/_/ready" if !is_well(server) => match server.style {
+            Some(_) => Ok(text(StatusCode::SERVICE_UNAVAILABLE, "")),
+            None => Err(draining()),
+        },
         "/_/ready" if server.admission.is_full() => {
             let detail = "every place and every place in the queue is taken";
             Err(Problem::new(Slug::TooManyRequests, detail).retry_after(RETRY_AFTER))
@@ -151,6 +154,11 @@ pub(super) fn page(server: &Server, path: &str) -> Result<Page, Problem> {
         "/_/metrics" if server.metrics_place == config::Metrics::On => Ok(metrics(server)),
         _ => Err(Problem::new(Slug::NotFound, "below /_/ there are health, ready, status and metrics")),
     }
+}
+
+/// Whether it has not been told to end: by a signal or, in the place of a watchdog, by the removal of its lock file.
+fn is_well(server: &Server) -> bool {
+    !server.is(Phase::Leaving) && server.lock.as_ref().is_none_or(Lock::is_there)
 }
 
 /// Whether a page is for those who show the token only.
@@ -195,7 +203,7 @@ fn status(server: &Server) -> Page {
         service: server.service.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: server.started.elapsed().as_secs_f64(),
-        ready: !server.is(Phase::Leaving) && !server.admission.is_full(),
+        ready: is_well(server) && !server.admission.is_full(),
         draining: server.is(Phase::Leaving),
         in_flight: server.running.count(),
         queued: server.admission.queued(),

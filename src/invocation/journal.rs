@@ -30,9 +30,10 @@ pub(super) struct Journal<'a> {
 impl<'a> Journal<'a> {
     pub(super) fn new(function: &Function, call: &'a Call, spill_place: Option<Arc<OwnedFd>>) -> Self {
         let forwards = function.forward_logs || telemetry::shows(Level::Debug);
+        let logs = Logs::new(function.log_level, function.max_logs, spill_place);
         Self {
             call_id: &call.id,
-            logs: Logs::new(function.log_level, function.max_logs, spill_place),
+            logs: if function.own_lines { logs.keeping_own_lines() } else { logs },
             partial: forwards.then(Vec::new),
         }
     }

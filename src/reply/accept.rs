@@ -5,12 +5,15 @@
 //! and must keep getting what they always got. What can't be understood is ignored, and nothing is ever refused with
 //! 406.
 
+use super::watchdog::{Manner, Style};
 use crate::output::Output;
 
 /// What a client accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accept {
     ranges: Vec<Range>,
+    /// How answers are worded, in the place of a watchdog.
+    manner: Option<Manner>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +41,27 @@ impl Accept {
     #[must_use]
     pub fn parse(value: Option<&[u8]>) -> Self {
         let value = value.unwrap_or_default();
-        Self { ranges: split(value, b',').into_iter().filter_map(Range::parse).collect() }
+        Self { ranges: split(value, b',').into_iter().filter_map(Range::parse).collect(), manner: None }
     }
 
     /// Reads the header fields of a request.
     #[must_use]
     pub fn from_headers(headers: &http::HeaderMap) -> Self {
         let fields = headers.get_all(http::header::ACCEPT).iter();
-        Self { ranges: fields.flat_map(|field| Self::parse(Some(field.as_bytes())).ranges).collect() }
+        Self { ranges: fields.flat_map(|field| Self::parse(Some(field.as_bytes())).ranges).collect(), manner: None }
+    }
+
+    /// Reads the header fields of a request that is answered in the place of a watchdog, if there is a style for that.
+    #[must_use]
+    pub fn in_style(headers: &http::HeaderMap, style: Option<&std::sync::Arc<Style>>) -> Self {
+        let Some(style) = style else { return Self::from_headers(headers) };
+        let accept = if style.reads_accept() { Self::from_headers(headers) } else { Self::default() };
+        Self { manner: Some(style.manner(headers)), ..accept }
+    }
+
+    /// How the answer is worded, in the place of a watchdog.
+    pub(super) fn manner(&self) -> Option<&Manner> {
+        self.manner.as_ref()
     }
 
     /// Whether `text/event-stream` was chosen, which must be known before the function runs: it is named with at

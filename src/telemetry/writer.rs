@@ -1,13 +1,17 @@
-//! The thread that writes the container log, so that a reader who is slow, or has stopped, holds up nobody.
+//! The thread that writes to a stream of the container, so that a reader who is slow, or has stopped, holds up nobody.
 
 use std::{
-    io::{self, Write as _},
+    io,
+    os::fd::{AsFd as _, BorrowedFd},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
 
 /// Bytes of lines that wait for a slow reader. Beyond it lines are dropped, counted, and the count is written once
 /// the reader goes on. A line that alone is longer is still taken when nothing waits.
@@ -21,12 +25,20 @@ const REST: Duration = Duration::from_millis(5);
 /// been woken must find room, or it is lost.
 const PRESSING: usize = BUFFER_LIMIT / 16;
 
-/// A bounded queue of lines and the thread that empties it to standard error.
+/// A bounded queue of lines and the thread that empties it to its stream.
 #[derive(Debug, Clone)]
 pub(super) struct Writer(Arc<Shared>);
 
-#[derive(Debug, Default)]
+/// A stream of the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+#[derive(Debug)]
 struct Shared {
+    stream: Stream,
     queue: Mutex<Queue>,
     /// Told when there is a line for a thread that sleeps, or something pressing for one that rests.
     filled: Condvar,
@@ -58,8 +70,8 @@ impl Queue {
 }
 
 impl Writer {
-    pub(super) fn new() -> Self {
-        Self(Arc::default())
+    pub(super) fn new(stream: Stream) -> Self {
+        Self(Arc::new(Shared { stream, queue: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new() }))
     }
 
     /// Starts the thread.
@@ -110,7 +122,10 @@ impl Shared {
                 let notice = format!("[bandog: {dropped} lines of this log left out: its reader was too slow]\n");
                 lines.extend_from_slice(notice.as_bytes());
             }
-            write_all(&lines);
+            match self.stream {
+                Stream::Stdout => write_all(io::stdout().as_fd(), &lines),
+                Stream::Stderr => write_all(io::stderr().as_fd(), &lines),
+            }
             lines.clear();
             // A burst does not keep its memory.
             lines.shrink_to(64 * 1024);
@@ -138,16 +153,15 @@ impl Shared {
     }
 }
 
-/// Writes to standard error, waiting where it is not blocking. If nobody can read it there is nobody to tell.
-fn write_all(mut bytes: &[u8]) {
-    let mut stderr = io::stderr();
+/// Writes to a stream, waiting where it is not blocking. If nobody can read it there is nobody to tell.
+fn write_all(stream: BorrowedFd<'_>, mut bytes: &[u8]) {
     while !bytes.is_empty() {
-        match stderr.write(bytes) {
+        match rustix::io::write(stream, bytes) {
             Ok(0) => return,
             Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let _ = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None);
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&stream, PollFlags::OUT)], None);
             }
             Err(_) => return,
         }

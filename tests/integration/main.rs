@@ -27,6 +27,7 @@ mod process;
 mod readme;
 mod sandbox;
 mod security;
+mod watchdog;
 mod wire;
 mod workspace_attacks;
 mod workspace_faults;

@@ -78,7 +78,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Ok(function) => function,
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
-    let variables = request::variables(&imitated(&headers));
+    let variables = request::variables(&imitated(&headers), request::Cgi::of(config));
     let call = Call { id: request::call_id(&headers), envelope, variables, details: Vec::new() };
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::from_headers(&headers) };

@@ -71,6 +71,14 @@ impl Command {
         self
     }
 
+    /// Runs the binary under another name.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        let link = self.home.path().join(name);
+        std::os::unix::fs::symlink(&self.program, &link).expect("a link to the binary");
+        self.program = link;
+        self
+    }
+
     /// `--workspace` in a directory of its own, which [`Ran`] shows and which must be empty at the end.
     pub(crate) fn with_workspace(self) -> Self {
         let workspace = self.home.path().join("workspace");

@@ -41,6 +41,8 @@ pub(crate) struct Builder {
     environment: BTreeMap<OsString, OsString>,
     stderr: Option<OwnedFd>,
     own_workspace: bool,
+    /// The name it is started under.
+    name: &'static str,
     /// A shell that bandog replaces: what it was started with that bandog must not hand down.
     before: Option<String>,
     /// A program and its arguments, which starts bandog.
@@ -63,6 +65,7 @@ impl Builder {
             environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
             stderr: None,
             own_workspace: true,
+            name: "bandog",
             before: None,
             under: Vec::new(),
             home,
@@ -89,6 +92,15 @@ impl Builder {
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.insert(name.into(), value.as_ref().to_owned());
         self
+    }
+
+    /// Starts it under the name `fwatchdog`, in a container where nothing else is: its lock is in a directory of its
+    /// own, and its metrics are where no other test's can be.
+    pub(crate) fn fwatchdog(mut self) -> Self {
+        self.name = "fwatchdog";
+        let place = self.home.path().join("tmp");
+        fs::create_dir(&place).expect("a directory for the lock");
+        self.env("TMPDIR", place).env("BANDOG_METRICS", "on")
     }
 
     /// Lets the container log go elsewhere than to the file that [`Server::log`] reads.
@@ -141,6 +153,16 @@ impl Builder {
         self.home.path().join("workspace")
     }
 
+    /// The binary, under the name it is started by.
+    fn binary(&self) -> PathBuf {
+        if self.name == "bandog" {
+            return PathBuf::from(BINARY);
+        }
+        let link = self.home.path().join(self.name);
+        std::os::unix::fs::symlink(BINARY, &link).expect("a link to the binary");
+        link
+    }
+
     /// Starts it without waiting for anything.
     fn spawn(&mut self) -> (Child, String) {
         let stderr = fs::File::create(self.home.path().join("stderr")).expect("a file for stderr");
@@ -152,7 +174,7 @@ impl Builder {
                 command.args(arguments).arg(BINARY);
                 command
             }
-            (None, None) => std::process::Command::new(BINARY),
+            (None, None) => std::process::Command::new(self.binary()),
             (None, Some(before)) => {
                 let mut shell = std::process::Command::new("/bin/sh");
                 shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), BINARY]);
@@ -268,6 +290,16 @@ impl Server {
     /// Where workspaces are made.
     pub(crate) fn workspace(&self) -> PathBuf {
         self.home.path().join("workspace")
+    }
+
+    /// The lock file of a watchdog.
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.home.path().join("tmp/.lock")
+    }
+
+    /// What it has written to standard output.
+    pub(crate) fn stdout(&self) -> Vec<u8> {
+        fs::read(self.home.path().join("stdout")).expect("readable")
     }
 
     /// A directory that test and function share (`$SCRATCH`).
