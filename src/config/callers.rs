@@ -89,7 +89,8 @@ impl Resolver<'_> {
         if reference.is_none() {
             self.wrong(&setting::JWT_FUNCTION, Some(function), FUNCTION_EXPECTED);
         }
-        Some(Some(Jwt { issuer: url?, function: reference?, debug: false }))
+        let debug = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.jwt_debug);
+        Some(Some(Jwt { issuer: url?, function: reference?, debug }))
     }
 }
 

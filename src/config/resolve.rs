@@ -55,7 +55,7 @@ pub(super) struct Resolver<'a> {
     document: Option<(Document, String)>,
     /// What the face's own names say for the settings.
     platform: BTreeMap<&'static str, Given>,
-    watchdog: Option<Watchdog>,
+    pub(super) watchdog: Option<Watchdog>,
     entries: Vec<Entry>,
     warnings: Vec<String>,
     mistakes: Vec<Mistake>,

@@ -4,6 +4,8 @@
 //! setting of bandog's becomes a value of that setting ([`Found::values`]), above the other platforms' names; what has
 //! none is in [`Watchdog`]. Names and defaults are those of the two projects' READMEs and sources.
 
+mod jwt;
+
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -47,6 +49,8 @@ pub struct Watchdog {
     pub combine_output: Option<bool>,
     /// `prefix_logs`, always so for classic-watchdog: the function's lines in the container's log begin with the time and `stderr: `.
     pub prefix_logs: bool,
+    /// `jwt_auth_debug`: the keys that tokens are checked with are named in the log.
+    pub jwt_debug: bool,
     /// `log_buffer_size`, if it is set and a limit: bytes of one such line, beyond which it is cut and marked.
     pub log_limit: Option<usize>,
 }
@@ -120,7 +124,8 @@ pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> Fo
     reader.mode(compat, typed);
     reader.listener();
     reader.times();
-    let watchdog = reader.watchdog();
+    let jwt_debug = reader.jwt();
+    let watchdog = Watchdog { jwt_debug, ..reader.watchdog() };
     let Reader { values, entries, warnings, mistakes, .. } = reader;
     Found { values, watchdog, entries, warnings, mistakes }
 }
@@ -261,6 +266,7 @@ impl Reader<'_> {
             content_type,
             combine_output,
             prefix_logs: is_classic || self.noted_switch("prefix_logs", true),
+            jwt_debug: false,
             log_limit: self.log_limit(),
         }
     }

@@ -106,10 +106,16 @@ impl Style {
             _ => format!("{}\n", problem.detail),
         };
         let is_limit = problem.slug == Slug::TooManyRequests;
+        let is_denied = matches!(problem.slug, Slug::Unauthorized | Slug::Forbidden);
         let (mut head, _) = problem.into_parts();
         head.headers.insert(header::CONTENT_TYPE, TEXT);
         if is_limit {
             head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        }
+        if is_denied {
+            head.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
+        if is_limit || is_denied {
             head.headers.insert(X_OPENFAAS_INTERNAL, HeaderValue::from_static("faas-middleware"));
         }
         head.length = Some(text.len() as u64);

@@ -92,6 +92,31 @@ fn pages_for_the_platform_need_no_token_but_the_status_does() {
 }
 
 #[test]
+fn under_the_watchdogs_name_the_answers_are_the_middlewares() {
+    let provider = Provider::start();
+    let server = serve(function("sign.sh"))
+        .fwatchdog()
+        .env("jwt_auth", "true")
+        .env("jwt_auth_issuer", provider.url())
+        .env("OPENFAAS_NAME", "sign")
+        .env("OPENFAAS_NAMESPACE", "ns")
+        .start();
+    let with = |token: &str| server.get("/").header("Authorization", format!("Bearer {token}")).send();
+    for (answer, text) in [
+        (server.get("/").send().expect(401), "Bearer must be present in Authorization header\n"),
+        (with("a.b.c").expect(401), "failed to verify JWT token\n"),
+        (with(&provider.token("other:*")).expect(403), "insufficient permissions\n"),
+    ] {
+        assert_eq!(answer.text(), text);
+        assert_eq!(answer.wants("content-type"), "text/plain; charset=utf-8");
+        assert_eq!(answer.wants("x-openfaas-internal"), "faas-middleware");
+        assert_eq!(answer.wants("x-content-type-options"), "nosniff");
+    }
+    with(&provider.token("ns:sign")).expect(200);
+    server.get("/_/health").send().expect(200);
+}
+
+#[test]
 fn a_provider_that_cannot_be_asked_is_an_error_at_the_start() {
     let nobody = "http://127.0.0.1:1";
     let ran = bandog(["serve", "--jwt-issuer", nobody, "--jwt-function", "ns:f", "--listen", ":0", "--", "true"]).run();

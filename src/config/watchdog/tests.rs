@@ -116,3 +116,34 @@ fn the_lock_is_where_the_probes_look_for_it() {
     assert_eq!(found(&[]).watchdog.lock, Some("/tmp/.lock".into()));
     assert_eq!(found(&[("TMPDIR", "/var/tmp")]).watchdog.lock, Some("/var/tmp/.lock".into()));
 }
+
+#[test]
+fn tokens_are_those_of_the_gateway_unless_another_provider_is_named() {
+    let own = [("jwt_auth", "true"), ("OPENFAAS_NAME", "figlet"), ("OPENFAAS_NAMESPACE", "dev\n")];
+    for (more, issuer) in [
+        (&[][..], "http://gateway.openfaas:8080"),
+        (&[("jwt_auth_local", "true")], "http://127.0.0.1:8080"),
+        (&[("jwt_auth_local", "true"), ("jwt_auth_issuer", "https://id.example.com")], "https://id.example.com"),
+    ] {
+        let found = found(&[&own, more].concat());
+        assert_eq!(found.mistakes, []);
+        assert_eq!((&*value(&found, "jwt-issuer"), &*value(&found, "jwt-function")), (issuer, "dev:figlet"));
+        assert!(!found.watchdog.jwt_debug);
+    }
+    assert!(found(&[&own[..], &[("jwt_auth_debug", "true")]].concat()).watchdog.jwt_debug);
+    assert_eq!(value(&found(&own[1..]), "jwt-issuer"), "");
+}
+
+#[test]
+fn tokens_that_cannot_be_checked_and_a_switch_that_is_misread_are_mistakes() {
+    for (variables, name) in [
+        (&[("jwt_auth", "true"), ("OPENFAAS_NAMESPACE", "dev")][..], "OPENFAAS_NAME"),
+        (&[("jwt_auth", "true"), ("OPENFAAS_NAME", "figlet")], "OPENFAAS_NAMESPACE"),
+        (&[("jwt_auth", "1")], "jwt_auth"),
+        (&[("jwt_auth", "True")], "jwt_auth"),
+        (&[("jwt_auth", "yes"), ("mode", "http")], "jwt_auth"),
+    ] {
+        let mistakes = found(variables).mistakes;
+        assert!(mistakes.iter().any(|mistake| mistake.name == name), "{variables:?}: {mistakes:?}");
+    }
+}

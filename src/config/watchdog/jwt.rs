@@ -1,0 +1,53 @@
+//! `jwt_auth` and what belongs to it: the platform's own identity provider says who may call.
+
+use std::{ffi::OsStr, fs};
+
+use super::{Origin, Reader, non_empty};
+
+/// The provider of every OpenFaaS: its gateway.
+const GATEWAY: &str = "http://gateway.openfaas:8080";
+
+/// The gateway as a developer reaches it, by a forwarded port.
+const LOCAL_GATEWAY: &str = "http://127.0.0.1:8080";
+
+/// Where Kubernetes says in which namespace a pod is.
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+impl Reader<'_> {
+    /// The provider and this function's name become settings; whether its keys are to be named in the log is returned.
+    pub(super) fn jwt(&mut self) -> bool {
+        if !self.noted_switch("jwt_auth", false) {
+            // What one of the programs takes for false and a person for true: better not to start than to let everybody
+            // call.
+            let is_meant = self.text("jwt_auth").is_some_and(|value| {
+                ["1", "t", "y", "true", "yes", "on"].iter().any(|word| word.eq_ignore_ascii_case(&value))
+            });
+            if is_meant {
+                self.mistake("jwt_auth", "expected true or false; this watchdog takes it for false".to_owned());
+            }
+            return false;
+        }
+        let is_local = self.noted_switch("jwt_auth_local", false);
+        let (issuer, origin) = match self.text("jwt_auth_issuer") {
+            Some(url) => (url, Origin::Variable("jwt_auth_issuer".to_owned())),
+            None if is_local => (LOCAL_GATEWAY.to_owned(), Origin::Variable("jwt_auth_local".to_owned())),
+            None => (GATEWAY.to_owned(), Origin::Variable("jwt_auth".to_owned())),
+        };
+        self.give("jwt-issuer", &issuer, origin);
+        let Some(name) = self.text("OPENFAAS_NAME") else {
+            self.mistake("OPENFAAS_NAME", "expected this function's name, which jwt_auth needs".to_owned());
+            return false;
+        };
+        let told = non_empty(self.environment, "OPENFAAS_NAMESPACE").map(OsStr::to_string_lossy);
+        let namespace = told.map(String::from).or_else(|| fs::read_to_string(NAMESPACE_FILE).ok());
+        let namespace = namespace.as_deref().map(str::trim_ascii).filter(|namespace| !namespace.is_empty());
+        if let Some(namespace) = namespace {
+            let origin = Origin::Variable("OPENFAAS_NAME".to_owned());
+            self.give("jwt-function", &format!("{namespace}:{name}"), origin);
+        } else {
+            let advice = "expected this function's namespace, which jwt_auth needs";
+            self.mistake("OPENFAAS_NAMESPACE", format!("{advice}; {NAMESPACE_FILE} does not tell it either"));
+        }
+        self.noted_switch("jwt_auth_debug", false)
+    }
+}
