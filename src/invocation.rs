@@ -25,7 +25,7 @@ use crate::{
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, Logs},
     output::{self, Directives, Output, Reader},
-    process::{self, Cancel, End, Ended, Exit, Program, Rules, SpawnError, variable},
+    process::{self, Cancel, End, Ended, Exit, Observer, Outputs, Program, Rules, SpawnError, Stop, Streams, variable},
     workspace::{Root, Workspace},
 };
 use bounds::Bounds;
@@ -259,6 +259,11 @@ impl Run<'_> {
                 self.journal.note(level, &format!("the function was terminated: {cause}"));
                 Outcome::Cancelled { report: Some(self.journal.report(Some(exit), duration)), cause }
             }
+            // Nobody reads on.
+            End::Stopped => {
+                let report = Some(self.journal.report(Some(exit), duration));
+                Outcome::Cancelled { report, cause: Cause::ClientGone }
+            }
             End::Itself => match exit {
                 Exit::Code(0) => self.collect(exit),
                 Exit::Code(_) | Exit::Signal(_) => {
@@ -310,18 +315,16 @@ impl Run<'_> {
         let stdin = input_file.as_ref().unwrap_or(&function.empty_input);
         let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
         let (confined, ties) = function.bounds.of(self.workspace)?;
-        let child = process::spawn(&function.program, &variables, stdin.as_fd(), write_end.as_fd(), &confined, ties)?;
+        let streams = Streams { stdin: stdin.as_fd(), stdout: write_end.as_fd(), stderr: write_end.as_fd() };
+        let child = process::spawn(&function.program, &variables, streams, &confined, ties)?;
         drop(confined);
         let (program, pid) = (function.program.path().display(), child.pid());
         self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
-        let journal = &mut self.journal;
-        let mut observe = |written: &[u8]| {
-            journal.output(written);
-            watch.progress(journal.logs())
-        };
-        // What the journal holds already is news to the observer.
-        observe(&[]);
-        process::supervise(child, &read_end, function.rules, self.cancel, &mut observe).map_err(Failure::Supervise)
+        let mut scribe = Scribe { journal: &mut self.journal, watch };
+        // What the journal holds already is news to who watches.
+        scribe.observe(&[]);
+        let outputs = Outputs { logs: Some(&read_end), answer: None };
+        process::supervise(child, outputs, function.rules, self.cancel, &mut scribe).map_err(Failure::Supervise)
     }
 
     /// The variables that every function finds ("Its environment" in the README), but for [`process::MARK`].
@@ -378,6 +381,23 @@ impl Run<'_> {
             }
             Err(error) => self.journal.failed(Failure::Output(error), Some(exit), self.started),
         }
+    }
+}
+
+/// Writes down what the function writes, and shows it to who watches.
+struct Scribe<'s, 'a> {
+    journal: &'s mut Journal<'a>,
+    watch: &'s mut dyn Watch,
+}
+
+impl Observer for Scribe<'_, '_> {
+    fn observe(&mut self, written: &[u8]) -> Pace {
+        self.journal.output(written);
+        self.watch.progress(self.journal.logs())
+    }
+
+    fn take(&mut self, _: &[u8]) -> Result<(), Stop> {
+        Err(Stop)
     }
 }
 

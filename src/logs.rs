@@ -12,15 +12,17 @@ use std::{
     fmt,
     fs::File,
     io::{self, Write as _},
-    os::{fd::OwnedFd, unix::fs::FileExt as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::fs::FileExt as _,
+    },
     str::FromStr,
     sync::Arc,
 };
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 
-use crate::unique;
+use crate::workspace;
 
 /// Bytes of logs kept in memory before they go to a file: most functions print less, and then no file is made.
 pub const MEMORY_LIMIT: usize = 256 * 1024;
@@ -218,12 +220,7 @@ impl Logs {
     fn spill(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.spilled.is_none() {
             let place = self.spill_place.take().ok_or(io::ErrorKind::StorageFull)?;
-            // For the instant in which it has one, a name that no function can have taken.
-            let name = format!("logs-{}", unique::id().simple());
-            let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file = openat(&place, &name, flags, Mode::RUSR | Mode::WUSR)?;
-            unlinkat(&place, &name, AtFlags::empty())?;
-            self.spilled = Some(file.into());
+            self.spilled = Some(workspace::nameless_file(place.as_fd())?);
         }
         let Some(file) = self.spilled.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
         let before = self.spilled_len;

@@ -37,11 +37,12 @@ pub trait Sink {
     /// Hands over one piece.
     fn send(&mut self, piece: Bytes) -> Result<(), Gone>;
 
-    /// Whether the next [`Sink::send`] returns at once.
+    /// How many bytes the next [`Sink::send`] takes without waiting; 0 if it would wait for the reader.
     ///
-    /// Asked before each live event, so that a slow reader never holds up the function.
-    fn has_room(&self) -> bool {
-        true
+    /// Asked before each piece that is sent while the function runs, so that a slow reader never holds up its
+    /// supervision.
+    fn room(&self) -> usize {
+        usize::MAX
     }
 }
 

@@ -17,6 +17,7 @@ mod removal;
 use std::{
     collections::VecDeque,
     ffi::{OsStr, OsString},
+    fs::File,
     io,
     os::{
         fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
@@ -415,6 +416,16 @@ impl Drop for Workspace {
         self.root.remove_undead();
         self.remove();
     }
+}
+
+/// A new file in `place` that has a name for an instant only, and then one that no function can have taken. It lasts as
+/// long as it is open.
+pub fn nameless_file(place: BorrowedFd<'_>) -> io::Result<File> {
+    let name = format!("nameless-{}", unique::id().simple());
+    let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = openat(place, &name, flags, Mode::RUSR | Mode::WUSR)?;
+    unlinkat(place, &name, AtFlags::empty())?;
+    Ok(file.into())
 }
 
 /// Whether the name stands for the directory that was made.

@@ -172,8 +172,8 @@ impl Sink for Port {
         ready.map_or(Ok(()), |piece| self.push(piece))
     }
 
-    fn has_room(&self) -> bool {
-        self.pieces.as_ref().is_none_or(|pieces| pieces.capacity() > 0)
+    fn room(&self) -> usize {
+        if self.pieces.as_ref().is_none_or(|pieces| pieces.capacity() > 0) { usize::MAX } else { 0 }
     }
 }
 

@@ -84,8 +84,8 @@ impl Sink for Shown<'_> {
         self.0.send(piece)
     }
 
-    fn has_room(&self) -> bool {
-        self.0.has_room()
+    fn room(&self) -> usize {
+        self.0.room()
     }
 }
 

@@ -38,8 +38,8 @@ impl Sink for Kept {
         if self.gone { Err(Gone) } else { Ok(()) }
     }
 
-    fn has_room(&self) -> bool {
-        !self.full
+    fn room(&self) -> usize {
+        if self.full { 0 } else { usize::MAX }
     }
 }
 

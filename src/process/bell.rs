@@ -97,6 +97,11 @@ impl Cancel {
             .find(|cause| code(*cause) == self.0.cause.load(Ordering::SeqCst))
     }
 
+    /// Wakes who supervises, without an order: there is room again for more of the answer.
+    pub fn nudge(&self) {
+        self.ring();
+    }
+
     pub(super) fn is_now(&self) -> bool {
         self.0.now.load(Ordering::SeqCst)
     }

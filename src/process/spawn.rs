@@ -87,8 +87,19 @@ pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
     Ok(CString::new(pair.into_vec())?)
 }
 
-/// Starts `program` in a process group of its own, with `variables` on top of its environment, `stdin` as standard
-/// input and `output` as both standard output and standard error. It has no other descriptor (all of ours are closed
+/// What a process is given to read from and to write to. Two of these may be the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams<'a> {
+    /// Standard input.
+    pub stdin: BorrowedFd<'a>,
+    /// Standard output.
+    pub stdout: BorrowedFd<'a>,
+    /// Standard error.
+    pub stderr: BorrowedFd<'a>,
+}
+
+/// Starts `program` in a process group of its own, with `variables` on top of its environment and `streams` as its
+/// standard streams. It has no other descriptor (all of ours are closed
 /// on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed when the calling
 /// thread ends, and with it bandog. The calling thread takes no signals any more: see [`attend`](super::attend) for who
 /// does.
@@ -97,8 +108,7 @@ pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
 pub fn spawn(
     program: &Program,
     variables: &[CString],
-    stdin: BorrowedFd<'_>,
-    output: BorrowedFd<'_>,
+    streams: Streams<'_>,
     confined: &Confined,
     mut ties: Ties,
 ) -> Result<Child, SpawnError> {
@@ -114,7 +124,7 @@ pub fn spawn(
     loop {
         let bonds =
             Bonds { steps: &confined.steps, number: ties.mark.number(), cgroup: ties.cgroup.as_ref().map(Cgroup::dir) };
-        match start(path, &arguments, &environment, stdin, output, bonds) {
+        match start(path, &arguments, &environment, streams, bonds) {
             Ok(leader) => return Ok(Child { leader, ties }),
             Err(refused) if refused.is(At::Exec, Errno::NOEXEC) && path != SHELL && is_text(program.path()) => {
                 arguments.splice(..1, [SHELL.as_ptr(), program.path.as_ptr()]);
@@ -136,7 +146,8 @@ pub fn spawn(
 /// somebody in one that was: it compares how often, for the wrong two (`cgroup_css_set_fork`).
 pub(super) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
     let none = [std::ptr::null()];
-    match start(c"", &none, &none, cgroup, cgroup, Bonds { steps: &[], number: None, cgroup: Some(cgroup) }) {
+    let streams = Streams { stdin: cgroup, stdout: cgroup, stderr: cgroup };
+    match start(c"", &none, &none, streams, Bonds { steps: &[], number: None, cgroup: Some(cgroup) }) {
         Err(refused) if refused.is(At::Exec, Errno::NOENT) => Ok(()),
         Err(refused) => Err(refused.source),
         Ok(mut leader) => Err(io::Error::other(format!("a process in it ended with {} at once", leader.reap()?.0))),
@@ -174,8 +185,8 @@ struct Order<'a> {
     path: &'a CStr,
     arguments: *const *const c_char,
     environment: *const *const c_char,
-    stdin: c_int,
-    output: c_int,
+    /// Standard input, output and error.
+    streams: [c_int; 3],
     ignored: &'a [c_int],
     steps: &'a [Step],
     /// Which of the steps is being taken; [`NO_STEP`] before and after.
@@ -213,24 +224,23 @@ fn start(
     path: &CStr,
     arguments: &[*const c_char],
     environment: &[*const c_char],
-    stdin: BorrowedFd<'_>,
-    output: BorrowedFd<'_>,
+    streams: Streams<'_>,
     bonds: Bonds<'_>,
 ) -> Result<Leader, Refused> {
     static PARENT: OnceLock<c_int> = OnceLock::new();
+    let numbers = [streams.stdin, streams.stdout, streams.stderr].map(|stream| stream.as_raw_fd());
     let mut order = Order {
         path,
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
-        stdin: stdin.as_raw_fd(),
-        output: output.as_raw_fd(),
+        streams: numbers,
         ignored: signals::ignored(),
         steps: bonds.steps,
         step: NO_STEP,
         number: bonds.number,
         join: None,
         // What a step needs may be anywhere.
-        far_from: aside::far_from([stdin.as_raw_fd(), output.as_raw_fd()]).filter(|_| bonds.steps.is_empty()),
+        far_from: aside::far_from(numbers).filter(|_| bonds.steps.is_empty()),
         parent: *PARENT.get_or_init(|| rustix::process::getpid().as_raw_nonzero().get()),
         error: 0,
     };
@@ -245,7 +255,7 @@ fn start(
     if step == LEAVE {
         // Linux before 5.9, or a filter. Nothing was changed yet.
         aside::give_up();
-        return start(path, arguments, environment, stdin, output, bonds);
+        return start(path, arguments, environment, streams, bonds);
     }
     let at = match bonds.steps.get(step) {
         Some(step) => At::Step(*step),
@@ -337,9 +347,9 @@ extern "C" fn in_child(order: *mut c_void) -> c_int {
         }
         ready = ready
             && libc::setpgid(0, 0) == 0
-            && libc::dup2((*order).stdin, 0) == 0
-            && libc::dup2((*order).output, 1) == 1
-            && libc::dup2((*order).output, 2) == 2;
+            && libc::dup2((*order).streams[0], 0) == 0
+            && libc::dup2((*order).streams[1], 1) == 1
+            && libc::dup2((*order).streams[2], 2) == 2;
         for (number, step) in (*order).steps.iter().enumerate() {
             if ready {
                 (&raw mut (*order).step).write_volatile(number);

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, OwnedFd},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,10 +12,10 @@ use rustix::{
     process::Signal,
 };
 
-use super::{Bell, Cancel, Cause, Cgroup, Child, Exit, Toll};
-
-/// Bytes read from the pipe at once: the capacity of a pipe, so that one read empties it.
-const READ_SIZE: usize = 64 * 1024;
+use super::{
+    Bell, Cancel, Cause, Cgroup, Child, Exit, Observer, Outputs, Room, Toll,
+    outputs::{Answer, Output, READ_SIZE},
+};
 
 /// How long to wait before looking again at an observer that is behind: long enough to cost nothing, short enough
 /// that a person does not see it.
@@ -40,6 +39,8 @@ pub enum End {
     TimedOut,
     /// The order to stop.
     Cancelled(Cause),
+    /// The observer, who takes no more of the answer.
+    Stopped,
 }
 
 /// How a process ended, and why.
@@ -69,30 +70,33 @@ pub enum Pace {
 /// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group or its
 /// cgroup is killed, and so is what has left them and carries its mark.
 ///
-/// `output` is the read end of the pipe that the child writes to; the caller keeps the write end open too, so that a
-/// child which closes its end early (a daemon's habit) does not make poll(2) return over and over.
-/// `observe` is given what was written, in order, and nothing (an empty slice) when it asked to be called again.
+/// The observer has all that was written for the logs then. What is left of the answer is still in its pipe: see
+/// [`drain`].
 ///
 /// # Errors
 /// The supervision itself failed; the child has been killed then.
 pub fn supervise(
     mut child: Child,
-    output: &OwnedFd,
+    outputs: Outputs<'_>,
     rules: Rules,
     cancel: &Cancel,
-    observe: &mut dyn FnMut(&[u8]) -> Pace,
+    observer: &mut dyn Observer,
 ) -> io::Result<Ended> {
     let bell = Bell::of_this_thread()?;
     cancel.attach(&bell);
-    let mut output = Output { pipe: output, nonblocking: false };
-    let (end, is_silent) = follow(&child, &mut output, rules, cancel, &bell, observe)?;
+    let mut logs = outputs.logs.map(Output::new);
+    let mut answer = outputs.answer.map(Answer::new);
+    let followed = Followed { child: &child, rules, cancel, bell: &bell };
+    let (end, is_silent) = followed.to_the_end(logs.as_mut(), answer.as_mut(), observer)?;
     cancel.detach();
     let was_alone = child.is_alone();
     // Before the leader is reaped: until then its group's number cannot belong to anybody else. Also if it was alone:
     // who was allowed to leave the cgroup may have stayed in the group.
     child.leader.group.signal(Signal::KILL);
-    if !(is_silent && was_alone) {
-        output.drain(observe)?;
+    if let Some(logs) = logs.filter(|_| !(is_silent && was_alone)) {
+        logs.drain(&mut |written| {
+            observer.observe(written);
+        })?;
     }
     let (exit, cpu_time) = child.leader.reap()?;
     child.end_the_rest(was_alone);
@@ -107,61 +111,132 @@ enum Stage {
     Killed { end: End },
 }
 
-/// Returns when the process has exited (and not been reaped yet), and whether it has left nothing to be read. That is so
-/// if the pipe was empty in the same look that saw it dead; somebody else may write to it later.
-fn follow(
-    child: &Child,
-    output: &mut Output<'_>,
+/// A process while it is followed.
+struct Followed<'a> {
+    child: &'a Child,
     rules: Rules,
-    cancel: &Cancel,
-    bell: &Arc<Bell>,
-    observe: &mut dyn FnMut(&[u8]) -> Pace,
-) -> io::Result<(End, bool)> {
-    let mut stage = Stage::Running { deadline: rules.timeout.and_then(|limit| Instant::now().checked_add(limit)) };
-    // Most functions write nothing, and then it is not made.
-    let mut buffer = Vec::new();
-    let mut look_again = None;
-    loop {
-        stage = advance(stage, child, rules, cancel);
-        let alarm = match &stage {
-            Stage::Running { deadline } => *deadline,
-            Stage::Terminating { kill_at, .. } => Some(*kill_at),
-            Stage::Killed { .. } => None,
-        };
-        let mut events = [
-            PollFd::new(&child.leader.pidfd, PollFlags::IN),
-            PollFd::new(output.pipe, PollFlags::IN),
-            PollFd::new(&**bell, PollFlags::IN),
-        ];
-        let wait = alarm.into_iter().chain(look_again).min().map(until);
-        match poll(&mut events, wait.as_ref()) {
-            Ok(_) => {}
-            Err(Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        let [exited, written, rung] = events.map(|event| !event.revents().is_empty());
-        if rung {
-            bell.silence();
-        }
-        let mut news = false;
-        if written {
-            buffer.resize(READ_SIZE, 0);
-            let read = output.read(&mut buffer)?;
-            if read > 0 {
-                look_again = next_look(observe(&buffer[..read]));
-                news = true;
+    cancel: &'a Cancel,
+    bell: &'a Arc<Bell>,
+}
+
+impl Followed<'_> {
+    /// Returns when the process has exited (and not been reaped yet), and whether it has left nothing to be read for the
+    /// logs. That is so if the pipe was empty in the same look that saw it dead; somebody else may write to it later.
+    fn to_the_end(
+        &self,
+        mut logs: Option<&mut Output<'_>>,
+        mut answer: Option<&mut Answer<'_>>,
+        observer: &mut dyn Observer,
+    ) -> io::Result<(End, bool)> {
+        let deadline = self.rules.timeout.and_then(|limit| Instant::now().checked_add(limit));
+        let mut stage = Stage::Running { deadline };
+        // Most functions write nothing, and then it is not made.
+        let mut buffer = Vec::new();
+        let mut look_again = None;
+        loop {
+            stage = advance(stage, self.child, self.rules, self.cancel);
+            if answer.as_ref().is_some_and(|answer| answer.is_unwanted) {
+                stage = stop(stage, self.child, self.rules);
+            }
+            let alarm = stage.alarm().into_iter().chain(look_again).min();
+            let looked = self.look(alarm, logs.as_deref(), answer.as_deref_mut(), observer)?;
+            let Some(Seen { exited, written, answered }) = looked else { continue };
+            let mut news = false;
+            if let Some(logs) = logs.as_mut().filter(|_| written) {
+                buffer.resize(READ_SIZE, 0);
+                let read = logs.read(&mut buffer)?;
+                if read > 0 {
+                    look_again = next_look(observer.observe(&buffer[..read]));
+                    news = true;
+                }
+            }
+            if exited {
+                // poll(2) looks at the descriptors in their order: at the process first, so all it wrote was there to
+                // see.
+                return Ok((stage.end(), !written));
+            }
+            if let Some(answer) = answer.as_mut().filter(|_| answered > 0) {
+                buffer.resize(READ_SIZE, 0);
+                answer.pass_on(answered, &mut buffer, observer)?;
+            }
+            if !news && look_again.is_some_and(|moment| moment <= Instant::now()) {
+                look_again = next_look(observer.observe(&[]));
             }
         }
-        if exited {
-            let end = match stage {
-                Stage::Running { .. } => End::Itself,
-                Stage::Terminating { end, .. } | Stage::Killed { end } => end,
-            };
-            // poll(2) looks at the descriptors in their order: at the process first, so all it wrote was there to see.
-            return Ok((end, !written));
+    }
+
+    /// Waits until there is something to see, or it is `alarm`; `None` if it has to be looked at anew.
+    fn look(
+        &self,
+        alarm: Option<Instant>,
+        logs: Option<&Output<'_>>,
+        answer: Option<&mut Answer<'_>>,
+        observer: &mut dyn Observer,
+    ) -> io::Result<Option<Seen>> {
+        // What is not there is the bell once more, with nothing asked of it.
+        let unused = || PollFd::new(&**self.bell, PollFlags::empty());
+        let mut events = [
+            PollFd::new(&self.child.leader.pidfd, PollFlags::IN),
+            logs.map_or_else(unused, |logs| PollFd::new(logs.pipe, PollFlags::IN)),
+            PollFd::new(&**self.bell, PollFlags::IN),
+            unused(),
+            unused(),
+        ];
+        let (mut room, mut deadline) = (0, None);
+        let asked = match answer {
+            None => &mut events[..3],
+            Some(answer) => {
+                match answer.room(observer) {
+                    Room::Bytes(bytes) => (room, events[3]) = (bytes, PollFd::new(answer.pipe(), PollFlags::IN)),
+                    Room::Full { outlet, deadline: until } => {
+                        deadline = until;
+                        events[4] =
+                            outlet.map_or_else(unused, |outlet| PollFd::from_borrowed_fd(outlet, PollFlags::OUT));
+                    }
+                    Room::Never => return Ok(None),
+                }
+                &mut events[..]
+            }
+        };
+        let wait = alarm.into_iter().chain(deadline).min().map(until);
+        match poll(asked, wait.as_ref()) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
-        if !news && look_again.is_some_and(|moment| moment <= Instant::now()) {
-            look_again = next_look(observe(&[]));
+        let [exited, written, rung, answered, _] = events.map(|event| !event.revents().is_empty());
+        if rung {
+            self.bell.silence();
+        }
+        Ok(Some(Seen { exited, written, answered: if answered { room } else { 0 } }))
+    }
+}
+
+/// What a look has shown.
+struct Seen {
+    /// The process is dead.
+    exited: bool,
+    /// There is something for the logs.
+    written: bool,
+    /// There is something of the answer, and room for so many bytes of it.
+    answered: usize,
+}
+
+impl Stage {
+    /// When the next step is due.
+    fn alarm(&self) -> Option<Instant> {
+        match self {
+            Self::Running { deadline } => *deadline,
+            Self::Terminating { kill_at, .. } => Some(*kill_at),
+            Self::Killed { .. } => None,
+        }
+    }
+
+    /// What brings the end about, if it is now.
+    fn end(&self) -> End {
+        match self {
+            Self::Running { .. } => End::Itself,
+            Self::Terminating { end, .. } | Self::Killed { end } => *end,
         }
     }
 }
@@ -176,10 +251,7 @@ fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage 
                 None if deadline.is_some_and(|deadline| deadline <= now) => End::TimedOut,
                 None => return Stage::Running { deadline },
             };
-            child.leader.signal(Signal::TERM);
-            // A stopped process gets its SIGTERM only once it goes on.
-            child.leader.signal(Signal::CONT);
-            Stage::Terminating { end, kill_at: now.checked_add(rules.grace).unwrap_or(now) }
+            terminate(end, child, rules)
         }
         other => other,
     };
@@ -190,6 +262,22 @@ fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage 
         }
         other => other,
     }
+}
+
+/// SIGTERM to a process that runs, since nobody wants its answer.
+fn stop(stage: Stage, child: &Child, rules: Rules) -> Stage {
+    match stage {
+        Stage::Running { .. } => terminate(End::Stopped, child, rules),
+        other => other,
+    }
+}
+
+fn terminate(end: End, child: &Child, rules: Rules) -> Stage {
+    let now = Instant::now();
+    child.leader.signal(Signal::TERM);
+    // A stopped process gets its SIGTERM only once it goes on.
+    child.leader.signal(Signal::CONT);
+    Stage::Terminating { end, kill_at: now.checked_add(rules.grace).unwrap_or(now) }
 }
 
 fn next_look(pace: Pace) -> Option<Instant> {
@@ -204,45 +292,4 @@ fn until(moment: Instant) -> Timespec {
     let left = moment.saturating_duration_since(Instant::now());
     // A limit beyond what the kernel's clock can count is no limit; poll again after a day in that case.
     Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 24 * 60 * 60, tv_nsec: 0 })
-}
-
-/// What the process writes to.
-struct Output<'a> {
-    pipe: &'a OwnedFd,
-    /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
-    /// some.
-    nonblocking: bool,
-}
-
-impl Output<'_> {
-    /// Takes what the process left in the pipe. No more than is there at this moment: a process that left the group and
-    /// goes on writing does not hold up the answer.
-    fn drain(&mut self, observe: &mut dyn FnMut(&[u8]) -> Pace) -> io::Result<()> {
-        let mut left = usize::try_from(rustix::io::ioctl_fionread(self.pipe)?).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; left.min(READ_SIZE)];
-        while left > 0 {
-            let size = buffer.len().min(left);
-            match self.read(&mut buffer[..size])? {
-                0 => return Ok(()),
-                read => {
-                    observe(&buffer[..read]);
-                    left -= read;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads what is there; 0 if nothing is.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.nonblocking {
-            rustix::io::ioctl_fionbio(self.pipe, true)?;
-            self.nonblocking = true;
-        }
-        match rustix::io::read(self.pipe.as_fd(), buffer) {
-            Ok(read) => Ok(read),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
-            Err(error) => Err(error.into()),
-        }
-    }
 }

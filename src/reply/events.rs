@@ -111,7 +111,7 @@ impl<'s> Events<'s> {
 
     fn progress_at(&mut self, logs: &Logs, now: Instant) -> Result<Pace, Gone> {
         loop {
-            if !self.sink.has_room() {
+            if self.sink.room() == 0 {
                 let all_seen = self.cursor >= logs.len();
                 return Ok(if all_seen { Pace::Until(now + KEEP_ALIVE) } else { Pace::Behind });
             }

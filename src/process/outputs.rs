@@ -1,0 +1,148 @@
+//! What a process writes, and who is given it: logs, which never hold it up, and the answer, which waits for its reader.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    time::Instant,
+};
+
+use rustix::io::Errno;
+
+use super::Pace;
+
+/// Bytes read from a pipe at once: the capacity of a pipe, so that one read empties it.
+pub(super) const READ_SIZE: usize = 64 * 1024;
+
+/// The read ends of the pipes that a process writes to.
+///
+/// The caller keeps the write ends open too, so that a child which closes its end early (a daemon's habit) does not make
+/// poll(2) return over and over.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs<'a> {
+    /// What is for the logs. Always read, so that it never holds the process up.
+    pub logs: Option<&'a OwnedFd>,
+    /// What is the answer. Read when the observer has room for it.
+    pub answer: Option<&'a OwnedFd>,
+}
+
+/// Who is given what a process writes.
+pub trait Observer {
+    /// What it wrote for the logs, in order; nothing (an empty slice) when this asked to be called again.
+    fn observe(&mut self, written: &[u8]) -> Pace;
+
+    /// How much of the answer is taken now.
+    fn room(&mut self) -> Room<'_> {
+        Room::Bytes(usize::MAX)
+    }
+
+    /// What it wrote of the answer, in order, and not more at once than there was room for. Must not block.
+    fn take(&mut self, written: &[u8]) -> Result<(), Stop>;
+}
+
+/// How much of the answer is taken without waiting.
+#[derive(Debug)]
+pub enum Room<'a> {
+    /// So many bytes, one at least.
+    Bytes(usize),
+    /// None until something can be written to `outlet`, or the order's bell rings ([`Cancel::nudge`]). The process waits
+    /// meanwhile, once its pipe is full. To be asked again at `deadline`.
+    Full {
+        /// Where it goes, if that can be polled.
+        outlet: Option<BorrowedFd<'a>>,
+        /// When the wait is over, whatever happens.
+        deadline: Option<Instant>,
+    },
+    /// None any more.
+    Never,
+}
+
+/// No more of the answer is taken: the process is to be terminated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop;
+
+/// One of them.
+pub(super) struct Output<'a> {
+    pub(super) pipe: &'a OwnedFd,
+    /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
+    /// some.
+    nonblocking: bool,
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(pipe: &'a OwnedFd) -> Self {
+        Self { pipe, nonblocking: false }
+    }
+
+    /// Takes what the process left in the pipe. No more than is there at this moment: a process that left the group and
+    /// goes on writing does not hold up the answer.
+    pub(super) fn drain(mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        let mut left = usize::try_from(rustix::io::ioctl_fionread(self.pipe)?).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; left.min(READ_SIZE)];
+        while left > 0 {
+            let size = buffer.len().min(left);
+            match self.read(&mut buffer[..size])? {
+                0 => return Ok(()),
+                read => {
+                    take(&buffer[..read]);
+                    left -= read;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there; 0 if nothing is.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.nonblocking {
+            rustix::io::ioctl_fionbio(self.pipe, true)?;
+            self.nonblocking = true;
+        }
+        match rustix::io::read(self.pipe.as_fd(), buffer) {
+            Ok(read) => Ok(read),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Takes what a process that has ended left in a pipe.
+pub fn drain(pipe: &OwnedFd, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    Output::new(pipe).drain(take)
+}
+
+/// What of its output is the answer.
+pub(super) struct Answer<'a> {
+    output: Output<'a>,
+    /// Nobody wants it any more. It is read all the same and forgotten, so that the process can get to its end.
+    pub(super) is_unwanted: bool,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn new(pipe: &'a OwnedFd) -> Self {
+        Self { output: Output::new(pipe), is_unwanted: false }
+    }
+
+    pub(super) fn pipe(&self) -> &'a OwnedFd {
+        self.output.pipe
+    }
+
+    /// How much of it is read now.
+    pub(super) fn room<'o>(&mut self, observer: &'o mut dyn Observer) -> Room<'o> {
+        if self.is_unwanted {
+            return Room::Bytes(usize::MAX);
+        }
+        let room = observer.room();
+        self.is_unwanted = matches!(room, Room::Never);
+        room
+    }
+
+    /// Gives the observer what is there, up to `room` bytes.
+    pub(super) fn pass_on(&mut self, room: usize, buffer: &mut [u8], observer: &mut dyn Observer) -> io::Result<()> {
+        let room = room.min(buffer.len());
+        let read = self.output.read(&mut buffer[..room])?;
+        if read > 0 && !self.is_unwanted {
+            self.is_unwanted = observer.take(&buffer[..read]).is_err();
+        }
+        Ok(())
+    }
+}
