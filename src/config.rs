@@ -22,6 +22,7 @@ pub mod document;
 mod environment;
 mod face;
 mod function;
+mod modes;
 pub mod quantity;
 mod report;
 mod resolve;
@@ -37,6 +38,7 @@ pub use confinement::Confinement;
 pub use environment::Environment;
 pub use face::Face;
 pub use function::script;
+pub use modes::{Bodies, Mode};
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
 pub use user::User;
 pub use watchdog::{Original, Watchdog};
@@ -168,7 +170,11 @@ pub struct Config {
     pub shutdown_delay: Duration,
     /// `--drain-timeout`.
     pub drain_timeout: Duration,
-    /// `--stdin`.
+    /// `--mode`.
+    pub mode: Mode,
+    /// What becomes of bodies and answers.
+    pub bodies: Bodies,
+    /// `--stdin`; in the modes that are about it always [`Stdin::Input`].
     pub stdin: Stdin,
     /// What one function may use, and as whom.
     pub confinement: Confinement,
@@ -187,6 +193,18 @@ impl Config {
     pub fn captured_level(&self) -> Level {
         let is_apart = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(false));
         if is_apart { Level::Critical } else { self.log_level }
+    }
+
+    /// Whether what the sender says about a body decides what becomes of it; else it is stored as sent.
+    #[must_use]
+    pub fn decodes(&self) -> bool {
+        self.bodies.decode || self.mode == Mode::Files
+    }
+
+    /// Whether an answer is encoded, in the form that its caller asks for; else it is sent as it is.
+    #[must_use]
+    pub fn encodes(&self) -> bool {
+        self.bodies.encode || self.mode == Mode::Files
     }
 }
 

@@ -50,6 +50,8 @@ use lock::Lock;
 pub struct Server {
     function: Arc<Function>,
     service: Option<String>,
+    /// [`Config::decodes`].
+    decodes: bool,
     max_body: u64,
     read_timeout: Option<Duration>,
     send_timeout: Option<Duration>,
@@ -105,6 +107,7 @@ impl Server {
         Ok(Self {
             function: Arc::new(function),
             service: config.service.clone(),
+            decodes: config.decodes(),
             max_body: config.max_body,
             read_timeout: config.read_timeout,
             send_timeout: config.send_timeout,

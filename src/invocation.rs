@@ -5,6 +5,7 @@
 
 mod bounds;
 mod journal;
+mod stdout;
 mod verdict;
 
 use std::{
@@ -15,22 +16,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    fs::{Mode, OFlags},
-    pipe::{PipeFlags, pipe_with},
-};
+use rustix::fs::{Mode, OFlags};
 
 use crate::{
     config::{self, Config, Stdin},
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, Logs},
-    output::{self, Directives, Output, Reader},
-    process::{self, Cancel, End, Ended, Exit, Observer, Outputs, Program, Rules, SpawnError, Stop, Streams, variable},
+    output::{self, Directives, Gone, Output, Reader},
+    process::{self, Cancel, End, Ended, Exit, Observer as _, Program, Rules, SpawnError, variable},
     workspace::{Root, Workspace},
 };
 use bounds::Bounds;
 use journal::Journal;
-pub use process::{Cause, Pace};
+pub use process::{Cause, Pace, Room};
+use stdout::{Pipes, Scribe, Stdout};
 use verdict::Killed;
 
 /// What to run, and under which rules: the same for every invocation.
@@ -40,6 +39,8 @@ pub struct Function {
     rules: Rules,
     bounds: Bounds,
     stdin: Stdin,
+    /// How its standard output becomes the answer, if it does.
+    stdout: Option<stdout::Rules>,
     /// What the function finds on its standard input under [`Stdin::Null`].
     empty_input: OwnedFd,
     max_body: u64,
@@ -79,6 +80,7 @@ impl Function {
             rules: Rules { timeout: config.exec_timeout, grace: config.kill_grace },
             bounds,
             stdin: config.stdin,
+            stdout: stdout::Rules::of(config),
             empty_input: process::empty_input()?,
             max_body: config.max_body,
             log_level: config.captured_level(),
@@ -88,6 +90,29 @@ impl Function {
             workspaces,
             _script: script,
         })
+    }
+
+    /// Whether its answer can be taken while it writes it.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.stdout.as_ref().is_some_and(|rules| rules.is_live)
+    }
+
+    /// Whether its answer is sent as it is, whatever its caller accepts.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.stdout.as_ref().is_some_and(|rules| rules.is_bare)
+    }
+
+    /// The media type of its standard output, where that is the answer.
+    #[must_use]
+    pub fn answer_type(&self) -> &str {
+        self.stdout.as_ref().map_or("text/plain", |rules| &rules.media_type)
+    }
+
+    /// On whose behalf its output is read.
+    fn reader(&self) -> Option<Reader> {
+        self.bounds.limits.user.as_ref().map(|user| Reader { uid: user.uid })
     }
 
     /// Where its workspaces are.
@@ -135,6 +160,23 @@ pub struct Call {
 pub trait Watch {
     /// Called after something was written, and when it asked to be called again. Must not block.
     fn progress(&mut self, logs: &Logs) -> Pace;
+
+    /// Who takes the answer while the function writes it, if anybody does and the function is such a one.
+    fn taker(&mut self) -> Option<&mut dyn Taker> {
+        None
+    }
+}
+
+/// Somebody who takes the answer while the function writes it.
+pub trait Taker {
+    /// How much is taken without waiting.
+    fn room(&mut self) -> Room<'_>;
+
+    /// The answer begins, with what the function has asked for by then.
+    fn begin(&mut self, directives: &Directives);
+
+    /// Takes what the function has written. Waits if there is no room.
+    fn take(&mut self, written: &[u8]) -> Result<(), Gone>;
 }
 
 /// Nobody.
@@ -181,7 +223,9 @@ pub fn run(
         }
     };
     let journal = Journal::new(function, call, Some(workspace.logs_place()));
-    let outcome = Run { function, call, workspace: &mut workspace, cancel, journal, started }.go(source, watch);
+    let stdout = function.stdout.as_ref().map(Stdout::new);
+    let run = Run { function, call, workspace: &mut workspace, cancel, journal, stdout, started };
+    let outcome = run.go(source, watch);
     Finished { outcome, workspace: Some(workspace) }
 }
 
@@ -192,6 +236,8 @@ struct Run<'a> {
     workspace: &'a mut Workspace,
     cancel: &'a Cancel,
     journal: Journal<'a>,
+    /// Where standard output is the answer.
+    stdout: Option<Stdout<'a>>,
     started: Instant,
 }
 
@@ -259,11 +305,7 @@ impl Run<'_> {
                 self.journal.note(level, &format!("the function was terminated: {cause}"));
                 Outcome::Cancelled { report: Some(self.journal.report(Some(exit), duration)), cause }
             }
-            // Nobody reads on.
-            End::Stopped => {
-                let report = Some(self.journal.report(Some(exit), duration));
-                Outcome::Cancelled { report, cause: Cause::ClientGone }
-            }
+            End::Stopped => self.stopped(exit),
             End::Itself => match exit {
                 Exit::Code(0) => self.collect(exit),
                 Exit::Code(_) | Exit::Signal(_) => {
@@ -313,18 +355,22 @@ impl Run<'_> {
             Stdin::Null => None,
         };
         let stdin = input_file.as_ref().unwrap_or(&function.empty_input);
-        let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
+        let pipes = Pipes::new(function.stdout.as_ref()).map_err(system)?;
         let (confined, ties) = function.bounds.of(self.workspace)?;
-        let streams = Streams { stdin: stdin.as_fd(), stdout: write_end.as_fd(), stderr: write_end.as_fd() };
-        let child = process::spawn(&function.program, &variables, streams, &confined, ties)?;
+        let child = process::spawn(&function.program, &variables, pipes.streams(stdin.as_fd()), &confined, ties)?;
         drop(confined);
         let (program, pid) = (function.program.path().display(), child.pid());
         self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
-        let mut scribe = Scribe { journal: &mut self.journal, watch };
+        let (journal, workspace, reader) = (&mut self.journal, &*self.workspace, function.reader());
+        let mut scribe = Scribe { journal, watch, stdout: self.stdout.as_mut(), workspace, reader };
         // What the journal holds already is news to who watches.
         scribe.observe(&[]);
-        let outputs = Outputs { logs: Some(&read_end), answer: None };
-        process::supervise(child, outputs, function.rules, self.cancel, &mut scribe).map_err(Failure::Supervise)
+        let ended = process::supervise(child, pipes.outputs(), function.rules, self.cancel, &mut scribe);
+        let ended = ended.map_err(Failure::Supervise)?;
+        if let (End::Itself, Exit::Code(0), Some(answer)) = (ended.end, ended.exit, pipes.outputs().answer) {
+            scribe.take_rest(answer).map_err(Failure::Supervise)?;
+        }
+        Ok(ended)
     }
 
     /// The variables that every function finds ("Its environment" in the README), but for [`process::MARK`].
@@ -347,21 +393,22 @@ impl Run<'_> {
         Ok(variables)
     }
 
+    /// What comes of a function whose answer was not taken to its end.
+    fn stopped(mut self, exit: Exit) -> Outcome {
+        if let Some(failure) = self.stdout.take().and_then(Stdout::into_failure) {
+            return self.journal.failed(failure, Some(exit), self.started);
+        }
+        self.journal.note(Level::Debug, "nobody takes the answer any more, and the function was terminated");
+        let report = self.journal.report(Some(exit), self.started.elapsed());
+        Outcome::Cancelled { report: Some(report), cause: Cause::ClientGone }
+    }
+
     /// Finds what a successful function left.
     fn collect(mut self, exit: Exit) -> Outcome {
-        let mut warnings = Vec::new();
-        let mut warn = |text| warnings.push(text);
-        let (directory, name) = self.workspace.headers_place();
-        let reader = self.function.bounds.limits.user.as_ref().map(|user| Reader { uid: user.uid });
-        let found = output::read_directives(directory, name, reader, &mut warn).and_then(|directives| {
-            let path = self.workspace.output_path();
-            let output = output::collect(self.workspace.output(), &path, reader, &mut warn)?;
-            Ok((directives, output))
-        });
-        for warning in warnings {
-            self.journal.note(Level::Warning, &warning);
+        if self.stdout.as_ref().is_some_and(Stdout::is_stopped) {
+            return self.stopped(exit);
         }
-        match found {
+        match self.find() {
             Ok((directives, output)) => {
                 // Where the logs are the answer, a part of them must not pass for the whole.
                 if let (Output::None, Some(error)) = (&output, self.journal.take_loss()) {
@@ -384,20 +431,27 @@ impl Run<'_> {
     }
 }
 
-/// Writes down what the function writes, and shows it to who watches.
-struct Scribe<'s, 'a> {
-    journal: &'s mut Journal<'a>,
-    watch: &'s mut dyn Watch,
-}
-
-impl Observer for Scribe<'_, '_> {
-    fn observe(&mut self, written: &[u8]) -> Pace {
-        self.journal.output(written);
-        self.watch.progress(self.journal.logs())
-    }
-
-    fn take(&mut self, _: &[u8]) -> Result<(), Stop> {
-        Err(Stop)
+impl Run<'_> {
+    /// The answer of a successful function, and what it asks for by its own header fields.
+    fn find(&mut self) -> Result<(Directives, Output), output::Error> {
+        let (journal, workspace, reader) = (&mut self.journal, &*self.workspace, self.function.reader());
+        let mut warn = |text: String| journal.note(Level::Warning, &text);
+        let (directory, name) = workspace.headers_place();
+        let Some(stdout) = self.stdout.take() else {
+            let directives = output::read_directives(directory, name, reader, &mut warn)?;
+            let path = workspace.output_path();
+            return Ok((directives, output::collect(workspace.output(), &path, reader, &mut warn)?));
+        };
+        if !output::is_empty(workspace.output()) {
+            warn("left out: what is in TMP_OUTPUT_DIR, as in this mode the answer is the standard output".to_owned());
+        }
+        let output = stdout.into_output();
+        let directives = match output {
+            // They have been read, and sent.
+            Output::Streamed(_) => Directives::default(),
+            _ => output::read_directives(directory, name, reader, &mut warn)?,
+        };
+        Ok((directives, output))
     }
 }
 

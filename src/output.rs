@@ -18,6 +18,7 @@ pub mod file;
 mod names;
 pub mod pieces;
 pub mod reader;
+pub mod spool;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
@@ -25,10 +26,11 @@ pub mod zip;
 
 pub(crate) use self::names::portable;
 pub use self::{
-    collect::collect,
+    collect::{collect, is_empty},
     directives::{Directives, read_directives},
     file::OutputFile,
     reader::Reader,
+    spool::Spool,
     tree::{Tree, unpack},
 };
 
@@ -63,6 +65,8 @@ pub enum Output {
     File(OutputFile),
     /// Several.
     Tree(Tree),
+    /// What it wrote to standard output, so many bytes, which have been passed on while it ran.
+    Streamed(u64),
 }
 
 impl Output {
@@ -71,7 +75,9 @@ impl Output {
     pub fn kind(&self) -> Kind {
         match self {
             Self::None => Kind::Logs,
+            Self::File(file) if file.is_bare() => Kind::Stdout,
             Self::File(_) => Kind::File,
+            Self::Streamed(_) => Kind::Stdout,
             Self::Tree(_) => Kind::Zip,
         }
     }
@@ -81,7 +87,7 @@ impl Output {
     pub fn files(&self) -> usize {
         match self {
             Self::None => 0,
-            Self::File(_) => 1,
+            Self::File(_) | Self::Streamed(_) => 1,
             Self::Tree(tree) => tree.len(),
         }
     }
@@ -93,6 +99,7 @@ impl Output {
             Self::None => 0,
             Self::File(file) => file.size(),
             Self::Tree(tree) => tree.bytes(),
+            Self::Streamed(bytes) => *bytes,
         }
     }
 }
@@ -106,6 +113,8 @@ pub enum Kind {
     Zip,
     /// The captured logs, as there is no file.
     Logs,
+    /// What was written to standard output, as it is.
+    Stdout,
 }
 
 impl Kind {
@@ -116,6 +125,7 @@ impl Kind {
             Self::File => "file",
             Self::Zip => "zip",
             Self::Logs => "logs",
+            Self::Stdout => "stdout",
         }
     }
 }
@@ -196,6 +206,12 @@ pub enum Broken {
     /// The captured logs could not be read to their end.
     #[error("cannot read the captured logs: {0}")]
     Logs(#[source] io::Error),
+    /// The function failed when a part of its output had been passed on.
+    #[error("the function failed after {sent} bytes of its output had been sent")]
+    Failed {
+        /// Bytes of its output.
+        sent: u64,
+    },
     /// The length announced and the bytes sent differ.
     #[error("{sent} bytes were sent where {announced} were announced")]
     Length {

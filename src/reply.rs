@@ -9,20 +9,21 @@
 //! | one file | its base64 | the file as it is |
 //! | several files | the base64 of a zip | the zip as it is |
 //! | none | the captured logs | – |
-//! | any of these | | the JSON [`json::Document`], or the [`events::Events`] of the run |
+//! | standard output ([`crate::config::Mode`]) | that as it is, or with `--encode` as one file | as one file |
+//! | any of these, but the last as it is | | the JSON [`json::Document`], or the [`events::Events`] of the run |
 //!
 //! Everything else is a [`problem::Problem`]; in the place of OpenFaaS' watchdogs it is worded as theirs
 //! ([`watchdog`]).
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::header;
 
 use crate::{
     intake,
     invocation::{Cause, Failure, Outcome, Report},
     logs::Logs,
     output::{
-        Directives, Gone, Output, OutputFile, Sink, Tree,
+        Directives, Gone, Kind, Output, OutputFile, Sink, Tree,
         base64::{Encoder, encoded_len},
         pieces::{Gather, Outlet},
         portable,
@@ -35,6 +36,7 @@ mod deliver;
 pub mod events;
 pub mod head;
 pub mod json;
+pub mod live;
 pub mod problem;
 mod sniff;
 pub mod text;
@@ -48,11 +50,12 @@ pub use self::{
         CONTENT_TRANSFER_ENCODING, Head, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE, X_OUTPUT_KIND,
         X_OUTPUT_NAME, disposition,
     },
+    live::Live,
     problem::{Problem, Slug},
 };
 pub use crate::output::Broken;
 
-use self::head::{Seconds, TEXT, encoded_path, report_fields};
+use self::head::{Seconds, TEXT, encoded_path, own_fields, report_fields, status};
 
 /// What is known of a call beside its outcome.
 #[derive(Debug, Clone, Copy)]
@@ -99,13 +102,17 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             reply.head.set(X_CALL_ID, call.call_id);
             report_fields(&mut reply.head, report);
             reply.head.set(X_OUTPUT_KIND, output.kind().name());
-            if let Output::File(file) = output {
+            if let (Output::File(file), Kind::File) = (output, output.kind()) {
                 reply.head.set(X_OUTPUT_NAME, encoded_path(path_bytes(file)));
             }
             if let Some(manner) = accept.manner() {
                 manner.dress(&mut reply, report, directives.field("content-type").is_some());
             }
-            own_fields(&mut reply, directives);
+            // The head of the live stream is sent before the function can ask for anything.
+            if !matches!(reply.body, Body::Events(..)) && own_fields(&mut reply.head, directives) {
+                reply.head.length = Some(0);
+                reply.body = Body::Empty;
+            }
             reply
         }
         Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Cancelled { .. } | Outcome::Refused(_) => {
@@ -129,8 +136,9 @@ fn done<'a>(
     call: &CallFacts<'a>,
     accept: &Accept,
 ) -> Reply<'a> {
-    let status = directives.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
-    if accept.events() {
+    let status = status(directives);
+    let is_bare = matches!(output, Output::File(file) if file.is_bare());
+    if accept.events() && !is_bare {
         return Reply { head: events::head(call), body: Body::Events(outcome, *call) };
     }
     // What the function says its answer is, it is: sent as such, whoever asks.
@@ -144,7 +152,7 @@ fn done<'a>(
             head.set(header::VARY, "Accept");
             return Reply { head, body: Body::Json(document) };
         }
-        accept::Choice::Raw(kind) => (Form::Raw, Some(kind)),
+        accept::Choice::Raw(kind) | accept::Choice::Bare(kind) => (Form::Raw, Some(kind)),
         accept::Choice::Default => (Form::Base64, None),
     };
     let encoded = |len| if form == Form::Base64 { encoded_len(len) } else { len };
@@ -152,13 +160,19 @@ fn done<'a>(
         Output::None => (report.logs.len(), Body::Logs(&report.logs)),
         Output::File(file) => (encoded(file.size()), Body::File(file, form)),
         Output::Tree(tree) => (encoded(tree.zip_len()), Body::Zip(tree, form)),
+        // Its body has gone already.
+        Output::Streamed(_) => (0, Body::Empty),
     };
     let mut head = Head::new(status, Some(length));
-    head.set(header::VARY, "Accept");
+    if !is_bare {
+        head.set(header::VARY, "Accept");
+    }
     match (&kind, output) {
         (Some(kind), Output::File(_) | Output::Tree(_)) => {
             head.set(header::CONTENT_TYPE, kind);
-            head.set(header::CONTENT_DISPOSITION, disposition(&attachment_name(output, call)));
+            if !is_bare {
+                head.set(header::CONTENT_DISPOSITION, disposition(&attachment_name(output, call)));
+            }
         }
         (None, Output::File(_) | Output::Tree(_)) if form == Form::Base64 => {
             head.headers.insert(header::CONTENT_TYPE, TEXT);
@@ -171,37 +185,6 @@ fn done<'a>(
     Reply { head, body }
 }
 
-/// The fields that the function asked for; they take the place of those of the same name.
-fn own_fields(reply: &mut Reply<'_>, directives: &Directives) {
-    // The head of the live stream is sent before the function can ask for anything.
-    if matches!(reply.body, Body::Events(..)) {
-        return;
-    }
-    let describes_body = directives.field("content-type").is_some();
-    let mut names = Vec::new();
-    for (name, value) in &directives.fields {
-        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) else {
-            continue;
-        };
-        // They say how the function encoded its own answer; of our base64 or JSON they would be untrue.
-        let of_body = matches!(name.as_str(), "content-type" | "content-encoding" | "content-transfer-encoding");
-        if of_body && !describes_body {
-            continue;
-        }
-        if names.contains(&name) {
-            reply.head.headers.append(name, value);
-        } else {
-            reply.head.headers.insert(name.clone(), value);
-            names.push(name);
-        }
-    }
-    // RFC 9110 §15.3.5, §15.3.6, §15.4.5: these have no content.
-    if matches!(reply.head.status.as_u16(), 204 | 205 | 304) {
-        reply.head.length = Some(0);
-        reply.body = Body::Empty;
-    }
-}
-
 fn path_bytes(file: &OutputFile) -> &[u8] {
     std::os::unix::ffi::OsStrExt::as_bytes(file.path().as_os_str())
 }
@@ -212,7 +195,9 @@ fn attachment_name(output: &Output, call: &CallFacts<'_>) -> Vec<u8> {
             let path = path_bytes(file);
             portable(path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)).into_owned()
         }
-        Output::Tree(_) | Output::None => format!("{}.zip", call.service.unwrap_or("output")).into_bytes(),
+        Output::Tree(_) | Output::None | Output::Streamed(_) => {
+            format!("{}.zip", call.service.unwrap_or("output")).into_bytes()
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    Compat, Config, Face, LogFormat, Metrics, Sources, Stdin,
+    Compat, Config, Face, LogFormat, Metrics, Mode, Sources,
     address::{self, Address},
     document::{self, Document},
     environment, function,
@@ -84,8 +84,9 @@ impl<'a> Resolver<'a> {
     /// `None` only if something of it is a mistake.
     fn config(&mut self) -> Option<Config> {
         let command = self.command();
-        let mode = self.mode();
-        let stdin = self.choice(&setting::STDIN, &[("null", Stdin::Null), ("input", Stdin::Input)]);
+        let mode = self.choice(&setting::MODE, &Mode::NAMES);
+        let bodies = self.bodies();
+        let stdin = self.stdin(mode);
         let workspace = self.workspace();
         let service = self.service();
         let listen = self.listen();
@@ -109,7 +110,6 @@ impl<'a> Resolver<'a> {
         let shutdown_delay = self.duration(&setting::SHUTDOWN_DELAY);
         let drain_timeout = self.duration(&setting::DRAIN_TIMEOUT);
         let compat = self.noted_compat();
-        mode?;
         Some(Config {
             listen: listen?,
             address_file: address_file?,
@@ -134,6 +134,8 @@ impl<'a> Resolver<'a> {
             workspace: workspace?,
             shutdown_delay: shutdown_delay?,
             drain_timeout: drain_timeout?,
+            mode: mode?,
+            bodies: bodies?,
             stdin: stdin?,
             confinement: confinement?,
             compat: compat?,
@@ -237,7 +239,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn choice<T: Copy>(&mut self, setting: &'static Setting, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, setting: &'static Setting, choices: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         self.read(setting, &names.join(" or "), |text| {
             choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, value)| *value)
@@ -359,12 +361,6 @@ impl<'a> Resolver<'a> {
                 None
             }
         }
-    }
-
-    fn mode(&mut self) -> Option<()> {
-        self.read(&setting::MODE, "files; this version has no other mode", |text| {
-            text.eq_ignore_ascii_case("files").then_some(())
-        })
     }
 
     fn listen(&mut self) -> Option<SocketAddr> {

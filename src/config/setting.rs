@@ -4,10 +4,12 @@
 use std::fmt::Write as _;
 
 mod confinement;
+mod modes;
 
 pub use confinement::{
     ALLOW_WRITE, MAX_CPU_TIME, MAX_MEMORY, MAX_OPEN_FILES, MAX_OUTPUT, MAX_PROCESSES, NICE, SANDBOX, USER,
 };
+pub use modes::{ANSWER_TYPE, COMBINE_OUTPUT, DECODE, ENCODE};
 
 /// Something that can be set.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,7 +128,7 @@ pub static MODE: Setting = Setting {
     name: "mode",
     value: Some("M"),
     default: Fallback::Text("files"),
-    meaning: "how the function is talked to; `files`: the request is a file, and so is the answer",
+    meaning: "how the function is talked to: `files`, `stdio` or `streaming`; see Modes",
     ..PLAIN
 };
 
@@ -387,9 +389,13 @@ pub static COMPAT: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 37] = [
+pub static ALL: [&Setting; 41] = [
     &SCRIPT,
     &MODE,
+    &DECODE,
+    &ENCODE,
+    &ANSWER_TYPE,
+    &COMBINE_OUTPUT,
     &STDIN,
     &WORKSPACE,
     &SERVICE,

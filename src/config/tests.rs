@@ -214,8 +214,8 @@ fn a_mistake_says_name_value_origin_and_what_was_expected() {
         "--max-inflight: \"+1\": expected a whole number such as 0 or 16"
     );
     assert_eq!(
-        World::new().flag("mode", "streaming").mistake(),
-        "--mode: \"streaming\": expected files; this version has no other mode"
+        World::new().flag("mode", "stream").mistake(),
+        "--mode: \"stream\": expected files or stdio or streaming"
     );
 }
 

@@ -2,12 +2,17 @@
 
 use std::{
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering, fence},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use hyper::HeaderMap;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -89,6 +94,8 @@ impl Source for Incoming {
 #[derive(Debug)]
 pub(super) enum Download {
     Data(Bytes),
+    /// The end, with fields after it.
+    Trailers(HeaderMap),
     End,
 }
 
@@ -108,22 +115,38 @@ pub(super) struct Port {
     head: Option<Head>,
     live: bool,
     held: Option<Bytes>,
+    trailers: Option<HeaderMap>,
     pieces: Option<mpsc::Sender<Download>>,
+    hunger: Hunger,
     /// How long the network side may take nothing (`--send-timeout`), and where that time passes.
     patience: Option<(Duration, Handle)>,
 }
 
 impl Port {
     /// Where an answer goes.
-    pub(super) fn new(answer: oneshot::Sender<Answer>, patience: Option<(Duration, Handle)>) -> Self {
-        Self { answer: Some(answer), head: None, live: false, held: None, pieces: None, patience }
+    pub(super) fn new(
+        answer: oneshot::Sender<Answer>,
+        invocation: &Cancel,
+        patience: Option<(Duration, Handle)>,
+    ) -> Self {
+        Self {
+            answer: Some(answer),
+            head: None,
+            live: false,
+            held: None,
+            trailers: None,
+            pieces: None,
+            hunger: Hunger { waits: Arc::default(), invocation: invocation.clone() },
+            patience,
+        }
     }
 
     /// The proper end of the body. Without it the connection is broken, so that nobody takes the part for the whole.
     pub(super) fn finish(mut self) {
-        let last = self.held.take();
+        let (last, trailers) = (self.held.take(), self.trailers.take());
         if let Some(pieces) = &self.pieces {
-            for piece in last.map(Download::Data).into_iter().chain([Download::End]) {
+            let end = trailers.map_or(Download::End, Download::Trailers);
+            for piece in last.map(Download::Data).into_iter().chain([end]) {
                 if self.hand_over(pieces, piece).is_err() {
                     return;
                 }
@@ -133,12 +156,21 @@ impl Port {
         }
     }
 
+    /// Ends a body that is not whole, so that nobody takes it for that: with trailers that say so for who has asked for
+    /// them, else the connection is broken.
+    pub(super) fn break_off(mut self) {
+        if let (Some(trailers), Some(pieces)) = (self.trailers.take(), &self.pieces) {
+            let _ = self.hand_over(pieces, Download::Trailers(trailers));
+        }
+    }
+
     fn push(&mut self, piece: Bytes) -> Result<(), Gone> {
         if let (Some(answer), Some(head)) = (self.answer.take(), self.head.take()) {
             let (sender, receiver) = mpsc::channel(PIECES);
             let length = head.length;
             self.pieces = Some(sender);
-            answer.send((head, Body::Pieces { receiver, left: length, _hang_up: None })).map_err(|_| Gone)?;
+            let hunger = self.hunger.clone();
+            answer.send((head, Body::Pieces { receiver, left: length, hunger, _hang_up: None })).map_err(|_| Gone)?;
         }
         let pieces = self.pieces.as_ref().ok_or(Gone)?;
         self.hand_over(pieces, Download::Data(piece))
@@ -161,6 +193,37 @@ impl reply::Port for Port {
         self.head = Some(head);
         self.live = live;
     }
+
+    fn trail(&mut self, fields: HeaderMap) {
+        self.trailers = Some(fields);
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.patience.as_ref().map(|(limit, _)| *limit)
+    }
+}
+
+/// Whether an invocation waits for the network side to take a piece.
+#[derive(Debug, Clone)]
+pub(super) struct Hunger {
+    waits: Arc<AtomicBool>,
+    invocation: Cancel,
+}
+
+impl Hunger {
+    /// To be followed by another look whether there is room: some may just have been made.
+    fn begin(&self) {
+        self.waits.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// There is room; who waits for it is told.
+    fn end(&self) {
+        fence(Ordering::SeqCst);
+        if self.waits.load(Ordering::SeqCst) && self.waits.swap(false, Ordering::SeqCst) {
+            self.invocation.nudge();
+        }
+    }
 }
 
 impl Sink for Port {
@@ -173,7 +236,12 @@ impl Sink for Port {
     }
 
     fn room(&self) -> usize {
-        if self.pieces.as_ref().is_none_or(|pieces| pieces.capacity() > 0) { usize::MAX } else { 0 }
+        let has_room = || self.pieces.as_ref().is_none_or(|pieces| pieces.capacity() > 0 || pieces.is_closed());
+        if has_room() {
+            return usize::MAX;
+        }
+        self.hunger.begin();
+        if has_room() { usize::MAX } else { 0 }
     }
 }
 
@@ -188,9 +256,21 @@ pub(super) enum Body {
         receiver: mpsc::Receiver<Download>,
         /// Bytes announced and not received yet, if the length is known.
         left: Option<u64>,
+        /// Whether who writes it waits for room.
+        hunger: Hunger,
         /// Dropped with the body.
         _hang_up: Option<HangUp>,
     },
+}
+
+impl Body {
+    /// Whoever leaves in the middle of the answer stops the function, if it still runs.
+    pub(super) fn with(self, hang_up: Option<HangUp>) -> Self {
+        match self {
+            Self::Pieces { receiver, left, hunger, .. } => Self::Pieces { receiver, left, hunger, _hang_up: hang_up },
+            whole @ Self::Whole(_) => whole,
+        }
+    }
 }
 
 /// The invocation ended without finishing its answer. Breaks the connection.
@@ -205,13 +285,15 @@ impl http_body::Body for Body {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
             Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Pieces { receiver, left, .. } => receiver.poll_recv(context).map(|piece| match piece {
+            Self::Pieces { receiver, left, hunger, .. } => receiver.poll_recv(context).map(|piece| match piece {
                 Some(Download::Data(piece)) => {
+                    hunger.end();
                     if let Some(left) = left {
                         *left = left.saturating_sub(piece.len() as u64);
                     }
                     Some(Ok(Frame::data(piece)))
                 }
+                Some(Download::Trailers(fields)) => Some(Ok(Frame::trailers(fields))),
                 Some(Download::End) => None,
                 None => Some(Err(Broken)),
             }),

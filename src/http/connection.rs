@@ -84,7 +84,7 @@ async fn serve_http1(server: &Arc<Server>, link: &Arc<Link>, phase: &mut watch::
     let ended = tokio::select! {
         ended = until_rest => match ended {
             Some(result) => Some(result),
-            None => return true,
+            None => return !link.is_to_end(),
         },
         () = told_to_drain(phase) => {
             connection.as_mut().graceful_shutdown();

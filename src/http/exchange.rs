@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::{Method, Request};
+use hyper::{HeaderMap, Method, Request};
 
 use super::{
     Server,
@@ -19,6 +19,7 @@ use super::{
     metrics::OTHER,
     probe,
 };
+use crate::reply::X_BANDOG_ERROR;
 
 /// The status of an exchange whose client left before there was an answer, as nginx has it. Nobody is sent it.
 const ABANDONED: u16 = 499;
@@ -71,6 +72,20 @@ impl Exchange {
         self.status = Some(status);
         self.complete = body.is_end_stream();
         Tracked { body, exchange: self }
+    }
+
+    /// Nobody asks for more after the trailers. If they say that the answer is not whole, no other follows it.
+    fn end_with(&mut self, trailers: &HeaderMap) {
+        self.complete = !trailers.contains_key(X_BANDOG_ERROR);
+        if !self.complete {
+            self.link.end_after_this();
+            self.break_off(Broken);
+        }
+    }
+
+    fn break_off(&self, broken: Broken) {
+        let (call_id, bytes) = (self.call_id.as_str(), self.sent);
+        tracing::warn!(call_id, bytes, "{broken}: the connection was broken off");
     }
 
     /// The method as a label: a client cannot make new series with names of its own.
@@ -126,15 +141,17 @@ impl http_body::Body for Tracked {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let Self { body, exchange } = self.get_mut();
         let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        exchange.complete = frame.is_none() || body.is_end_stream();
         match &frame {
-            Some(Ok(frame)) => exchange.sent += frame.data_ref().map_or(0, Bytes::len) as u64,
-            Some(Err(broken)) => {
-                let (call_id, bytes) = (exchange.call_id.as_str(), exchange.sent);
-                tracing::warn!(call_id, bytes, "{broken}: the connection was broken off");
+            Some(Ok(frame)) => {
+                exchange.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+                if let Some(trailers) = frame.trailers_ref() {
+                    exchange.end_with(trailers);
+                }
             }
+            Some(Err(broken)) => exchange.break_off(*broken),
             None => {}
         }
-        exchange.complete = frame.is_none() || body.is_end_stream();
         Poll::Ready(frame)
     }
 

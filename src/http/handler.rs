@@ -180,6 +180,7 @@ async fn route(
     let_in(server, &parts.headers).await?;
     let envelope = check_head(server, &parts)?;
     let accept = Accept::in_style(&parts.headers, server.style.as_ref());
+    let accept = if parts.version < Version::HTTP_11 { accept.without_trailers() } else { accept };
     let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
     let call =
         Call { id: exchange.call_id.clone(), envelope, variables: request::variables(&parts, server.cgi), details };
@@ -259,7 +260,7 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
         return Err(refused(IntakeError::TooLarge { limit: server.max_body, side: Side::Sent }));
     }
     let labels = if server.keeps(Habit::Untyped) { Labels::default() } else { request::labels(&parts.headers) };
-    Envelope::parse(&labels).map_err(refused)
+    if server.decodes { Envelope::parse(&labels).map_err(refused) } else { Ok(Envelope::as_sent(&labels)) }
 }
 
 fn is_continue(value: &HeaderValue) -> bool {
@@ -304,11 +305,7 @@ async fn invoke(
         // Nobody reads the rest.
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(match body {
-        // Whoever leaves in the middle of the answer stops the function, if it still runs.
-        Body::Pieces { receiver, left, .. } => (head, Body::Pieces { receiver, left, _hang_up: hang_up }),
-        whole @ Body::Whole(_) => (head, whole),
-    })
+    Ok((head, body.with(hang_up)))
 }
 
 fn unauthorized() -> Problem {

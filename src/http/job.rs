@@ -1,8 +1,13 @@
 //! An invocation on the thread it runs on, from the network side's hands back into them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    os::fd::BorrowedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
@@ -44,7 +49,7 @@ impl Job {
     pub(super) fn run(self) {
         let Self { call, accept, mut incoming, cancel, answer, runtime, place, entry } = self;
         let server = &entry.server;
-        let mut port = Port::new(answer, server.send_timeout.map(|limit| (limit, runtime)));
+        let mut port = Port::new(answer, &cancel, server.send_timeout.map(|limit| (limit, runtime)));
         let service = server.service.as_deref();
         let delivered = catch_unwind(AssertUnwindSafe(|| {
             let port: &mut dyn reply::Port = if server.shows_results { &mut Shown(&mut port) } else { &mut port };
@@ -69,8 +74,10 @@ impl Job {
             Err(Broken::Gone(_)) => {
                 tracing::debug!(call_id = call.id, "the client went away before the end of the answer");
             }
-            // Dropping the port without an end breaks the connection.
-            Err(error) => tracing::error!(call_id = call.id, "the answer was broken off: {error}"),
+            Err(error) => {
+                tracing::error!(call_id = call.id, "the answer was broken off: {error}");
+                port.break_off();
+            }
         }
     }
 }
@@ -92,6 +99,18 @@ impl Sink for Shown<'_> {
 impl reply::Port for Shown<'_> {
     fn begin(&mut self, head: Head, live: bool) {
         self.0.begin(head, live);
+    }
+
+    fn trail(&mut self, fields: HeaderMap) {
+        self.0.trail(fields);
+    }
+
+    fn outlet(&self) -> Option<BorrowedFd<'_>> {
+        self.0.outlet()
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.0.patience()
     }
 }
 

@@ -69,6 +69,8 @@ pub(super) struct Link {
     sent: AtomicU64,
     /// An answer is under way whose end is the end of the connection.
     endless: AtomicBool,
+    /// Nothing follows what is being answered.
+    last: AtomicBool,
     /// Why the request that comes next is not one.
     refusal: Mutex<Option<Refusal>>,
     /// How long the client may take nothing of what is sent (`--send-timeout`).
@@ -84,6 +86,7 @@ impl Link {
             listening: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             endless: AtomicBool::new(false),
+            last: AtomicBool::new(false),
             refusal: Mutex::new(None),
             send_timeout,
         }
@@ -112,6 +115,16 @@ impl Link {
     /// hyper, which has seen to all of that, waits for it. To be asked when hyper has nothing more to do.
     pub(super) fn is_at_rest(&self) -> bool {
         self.listening.load(Ordering::Relaxed) && !self.is_busy()
+    }
+
+    /// The connection ends with the answer that is being sent: it is not whole, though what frames it is.
+    pub(super) fn end_after_this(&self) {
+        self.last.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection is to end now that it is at rest.
+    pub(super) fn is_to_end(&self) -> bool {
+        self.last.load(Ordering::Relaxed)
     }
 
     /// hyper asks for a head and there is nothing of one; or it reads, writes or ends the connection.

@@ -45,6 +45,20 @@ impl Envelope {
         let (content, extension) = content(labels.content_type.as_deref().unwrap_or_default(), transfer)?;
         Ok(Self { content, gzip, name, extension })
     }
+
+    /// For a body that is stored as it was sent, whatever the labels say; only the file is named by them. What is wrong
+    /// with them is for the function to find.
+    #[must_use]
+    pub fn as_sent(labels: &Labels) -> Self {
+        let name = labels.content_disposition.as_deref().and_then(parameters::file_name);
+        let media_type = labels.content_type.as_deref().and_then(|value| media_type(value).ok());
+        Self {
+            content: Content::Raw,
+            gzip: false,
+            name: name.as_deref().and_then(filename::sanitised),
+            extension: media_type.as_deref().and_then(filename::extension),
+        }
+    }
 }
 
 /// The decision table ("The request" in the README), by type.

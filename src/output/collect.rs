@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{
     Error, Output, OutputFile, Reader,
-    file::{as_path, owned_path},
+    file::{Content, as_path, owned_path},
     tree::{Gathering, is_regular, open_below, open_file},
 };
 
@@ -57,13 +57,27 @@ pub fn collect(
     walk.run()?;
     if let Some(file) = walk.first {
         let (path, size) = walk.found.into_only();
-        return Ok(Output::File(OutputFile { file, path, size }));
+        let content = Content::File(file);
+        return Ok(Output::File(OutputFile { content, path, size, media_type: None, is_bare: false }));
     }
     if walk.found.len() == 0 {
         return Ok(Output::None);
     }
     let own = fcntl_dupfd_cloexec(dir, 0).map_err(|errno| walk.error(b"", errno))?;
     Ok(Output::Tree(walk.found.into_tree(own)))
+}
+
+/// Whether there is nothing at all in `dir`, which is open for reading and not listed yet.
+#[must_use]
+pub fn is_empty(dir: BorrowedFd<'_>) -> bool {
+    let mut listing = [const { MaybeUninit::uninit() }; 1024];
+    let mut entries = RawDir::new(dir, &mut listing);
+    while let Some(Ok(entry)) = entries.next() {
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            return false;
+        }
+    }
+    true
 }
 
 struct Walk<'a> {

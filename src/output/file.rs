@@ -1,4 +1,4 @@
-//! One file that a function left, open and of a known size.
+//! One file that is the answer, of a known size: one that a function left, or what it wrote to standard output.
 
 use std::{
     ffi::OsStr,
@@ -20,9 +20,19 @@ use super::{Broken, pieces::Gather};
 /// The only file that a function left.
 #[derive(Debug)]
 pub struct OutputFile {
-    pub(super) file: OwnedFd,
+    pub(super) content: Content,
     pub(super) path: Vec<u8>,
     pub(super) size: u64,
+    /// Its media type, where that is known from elsewhere than its name.
+    pub(super) media_type: Option<String>,
+    pub(super) is_bare: bool,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+pub(super) enum Content {
+    File(OwnedFd),
+    Memory(Vec<u8>),
 }
 
 impl OutputFile {
@@ -30,6 +40,19 @@ impl OutputFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         as_path(&self.path)
+    }
+
+    /// Its media type: by its name, unless it was told.
+    #[must_use]
+    pub fn media_type(&self) -> &str {
+        let told = self.media_type.as_deref();
+        told.or_else(|| mime_guess::from_path(self.path()).first_raw()).unwrap_or("application/octet-stream")
+    }
+
+    /// Whether it is sent as it is, under its type, whatever its caller accepts.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.is_bare
     }
 
     /// Its size in bytes.
@@ -40,7 +63,10 @@ impl OutputFile {
 
     /// Writes its content.
     pub(crate) fn pour(&self, into: &mut dyn Gather) -> Result<(), Broken> {
-        pour(self.file.as_fd(), self.size, &self.path, into, &mut |_| ())
+        match &self.content {
+            Content::File(file) => pour(file.as_fd(), self.size, &self.path, into, &mut |_| ()),
+            Content::Memory(bytes) => Ok(into.write(bytes)?),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Accept {
     ranges: Vec<Range>,
     /// How answers are worded, in the place of a watchdog.
     manner: Option<Manner>,
+    /// Whether it looks at what follows the body.
+    trailers: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub enum Choice {
     Raw(String),
     /// The JSON document.
     Json,
+    /// The file as it is, and as nothing else, under this type.
+    Bare(String),
 }
 
 impl Accept {
@@ -41,27 +45,45 @@ impl Accept {
     #[must_use]
     pub fn parse(value: Option<&[u8]>) -> Self {
         let value = value.unwrap_or_default();
-        Self { ranges: split(value, b',').into_iter().filter_map(Range::parse).collect(), manner: None }
+        let ranges = split(value, b',').into_iter().filter_map(Range::parse).collect();
+        Self { ranges, ..Self::default() }
     }
 
     /// Reads the header fields of a request.
     #[must_use]
     pub fn from_headers(headers: &http::HeaderMap) -> Self {
         let fields = headers.get_all(http::header::ACCEPT).iter();
-        Self { ranges: fields.flat_map(|field| Self::parse(Some(field.as_bytes())).ranges).collect(), manner: None }
+        let ranges = fields.flat_map(|field| Self::parse(Some(field.as_bytes())).ranges).collect();
+        // RFC 9110 §10.1.4.
+        let codings = headers.get_all(http::header::TE).iter().flat_map(|field| split(field.as_bytes(), b','));
+        let trailers = codings.into_iter().any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"));
+        Self { ranges, trailers, ..Self::default() }
     }
 
     /// Reads the header fields of a request that is answered in the place of a watchdog, if there is a style for that.
     #[must_use]
     pub fn in_style(headers: &http::HeaderMap, style: Option<&std::sync::Arc<Style>>) -> Self {
-        let Some(style) = style else { return Self::from_headers(headers) };
-        let accept = if style.reads_accept() { Self::from_headers(headers) } else { Self::default() };
-        Self { manner: Some(style.manner(headers)), ..accept }
+        let own = Self::from_headers(headers);
+        let Some(style) = style else { return own };
+        let ranges = if style.reads_accept() { own.ranges } else { Vec::new() };
+        Self { ranges, manner: Some(style.manner(headers)), ..own }
     }
 
     /// How the answer is worded, in the place of a watchdog.
     pub(super) fn manner(&self) -> Option<&Manner> {
         self.manner.as_ref()
+    }
+
+    /// The same from a client that can be sent no trailers, as it speaks HTTP/1.0.
+    #[must_use]
+    pub fn without_trailers(self) -> Self {
+        Self { trailers: false, ..self }
+    }
+
+    /// Whether trailers are looked at.
+    #[must_use]
+    pub fn trailers(&self) -> bool {
+        self.trailers
     }
 
     /// Whether `text/event-stream` was chosen, which must be known before the function runs: it is named with at
@@ -75,22 +97,35 @@ impl Accept {
     /// The form for this output, if it is not the event stream.
     #[must_use]
     pub fn choose(&self, output: &Output) -> Choice {
+        match output {
+            Output::None | Output::Streamed(_) if self.is_json() => Choice::Json,
+            Output::None | Output::Streamed(_) => Choice::Default,
+            Output::File(file) if file.is_bare() => Choice::Bare(file.media_type().to_owned()),
+            Output::File(file) => self.choose_for(file.media_type()),
+            Output::Tree(_) => self.choose_for("application/zip"),
+        }
+    }
+
+    /// Whether the document is asked for.
+    fn is_json(&self) -> bool {
         // Together with another type it is what every library sends for want of anything better.
         let concrete = |range: &&Range| range.sub != "*" && range.weight > 0;
-        if self.ranges.iter().filter(concrete).all(|range| range.is("application", "json"))
+        self.ranges.iter().filter(concrete).all(|range| range.is("application", "json"))
             && self.named("application", "json").is_some()
-        {
+    }
+
+    /// The form for bytes of this type.
+    #[must_use]
+    pub fn choose_for(&self, own: &str) -> Choice {
+        if self.is_json() {
             return Choice::Json;
         }
-        let own = match output {
-            Output::None => return Choice::Default,
-            Output::File(file) => mime_guess::from_path(file.path()).first_raw().unwrap_or("application/octet-stream"),
-            Output::Tree(_) => "application/zip",
-        };
-        let Some((main, sub)) = own.split_once('/') else { return Choice::Default };
+        let essence = own.split(';').next().unwrap_or(own).trim_end().to_ascii_lowercase();
+        let Some((main, sub)) = essence.split_once('/') else { return Choice::Default };
         // The best weight wins; at the same weight the more specific, first the file's own type.
         // `text/plain` asks for the default, and `application/json` for the document, whatever the file is called.
-        let own_weight = if matches!(own, "text/plain" | "application/json") { None } else { self.named(main, sub) };
+        let own_weight =
+            if matches!(essence.as_str(), "text/plain" | "application/json") { None } else { self.named(main, sub) };
         let bytes_weight = self.named("application", "octet-stream");
         let any_weight = if main == "text" { None } else { self.named(main, "*") };
         let best = own_weight.max(bytes_weight).max(any_weight);

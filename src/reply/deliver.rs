@@ -1,8 +1,13 @@
 //! A whole invocation with its answer: what `serve` does for a request and `run` does once.
 
+use std::{os::fd::BorrowedFd, time::Duration};
+
+use http::HeaderMap;
+
 use super::{
     Accept, Broken, CallFacts, Head, answer,
     events::{self, Events},
+    live::Live,
 };
 use crate::{
     intake::Source,
@@ -16,6 +21,19 @@ pub trait Port: Sink {
     /// The head of what follows. Sent with the first piece at the latest; until then another one may take its place.
     /// With `live` every piece is to be passed on at once.
     fn begin(&mut self, head: Head, live: bool);
+
+    /// What follows the body, for a client that has asked for that.
+    fn trail(&mut self, fields: HeaderMap);
+
+    /// What can be written to when there is room again, if that can be polled; else [`Cancel::nudge`] tells.
+    fn outlet(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// How long there may be no room until the reader counts as gone; `None` for no limit.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// An invocation that is over, and what became of its answer. The workspace exists until this is dropped or
@@ -39,7 +57,19 @@ pub fn deliver(
     port: &mut dyn Port,
 ) -> Delivered {
     let facts = CallFacts { call_id: &call.id, service };
-    if !accept.events() {
+    let is_events = accept.events() && !function.is_bare();
+    if function.is_live() && !is_events {
+        let mut live = Live::new(port, function, facts, accept);
+        let finished = invocation::run(function, call, source, cancel, &mut live);
+        let sent = if live.has_begun(&finished.outcome) {
+            live.finish(&finished.outcome)
+        } else {
+            // Nothing has been sent: what came of it is told as a whole.
+            send(&finished, &facts, accept, port)
+        };
+        return Delivered { finished, sent };
+    }
+    if !is_events {
         let finished = invocation::run(function, call, source, cancel, &mut Unwatched);
         let sent = send(&finished, &facts, accept, port);
         return Delivered { finished, sent };

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use crate::{invocation::Report, process::Exit};
+use crate::{invocation::Report, output::Directives, process::Exit};
 
 /// Why a run failed, in one word; on every answer that bandog made up itself.
 pub const X_BANDOG_ERROR: HeaderName = HeaderName::from_static("x-bandog-error");
@@ -73,6 +73,36 @@ pub(super) fn report_fields(head: &mut Head, report: &Report) {
     if let Some(Exit::Code(code)) = report.exit {
         head.set(X_EXIT_CODE, code.to_string());
     }
+}
+
+/// The status that the function asked for, or else a success.
+pub(super) fn status(directives: &Directives) -> StatusCode {
+    directives.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK)
+}
+
+/// Adds the fields that the function asked for, which take the place of those of the same name. Returns whether the
+/// answer has no content by its status.
+pub(super) fn own_fields(head: &mut Head, directives: &Directives) -> bool {
+    let describes_body = directives.field("content-type").is_some();
+    let mut names = Vec::new();
+    for (name, value) in &directives.fields {
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) else {
+            continue;
+        };
+        // They say how the function encoded its own answer; of our base64 or JSON they would be untrue.
+        let of_body = matches!(name.as_str(), "content-type" | "content-encoding" | "content-transfer-encoding");
+        if of_body && !describes_body {
+            continue;
+        }
+        if names.contains(&name) {
+            head.headers.append(name, value);
+        } else {
+            head.headers.insert(name.clone(), value);
+            names.push(name);
+        }
+    }
+    // RFC 9110 §15.3.5, §15.3.6, §15.4.5: these have no content.
+    matches!(head.status.as_u16(), 204 | 205 | 304)
 }
 
 /// A duration in seconds as C's `%f` writes it: six decimals.

@@ -51,13 +51,15 @@ impl<'a> Document<'a> {
 
     /// How many bytes it will have; `None` if the logs, which are read for it, cannot be read.
     pub(crate) fn len(&self) -> Option<u64> {
-        let file = |path: &Path, size: u64| (begin_file(path, size).len() + END_FILE.len()) as u64 + encoded_len(size);
+        let file = |path: &Path, kind: &str, size: u64| {
+            (begin_file(path, kind, size).len() + END_FILE.len()) as u64 + encoded_len(size)
+        };
         let files = match self.output {
-            Output::None => 0,
-            Output::File(output) => file(output.path(), output.size()),
+            Output::None | Output::Streamed(_) => 0,
+            Output::File(output) => file(output.path(), output.media_type(), output.size()),
             Output::Tree(tree) => {
                 let commas = (tree.len() as u64).saturating_sub(1);
-                tree.iter().map(|entry| file(entry.path(), entry.size())).sum::<u64>() + commas
+                tree.iter().map(|entry| file(entry.path(), kind_of(entry.path()), entry.size())).sum::<u64>() + commas
             }
         };
         let mut logs = 0;
@@ -73,9 +75,9 @@ impl<'a> Document<'a> {
     pub(crate) fn write(&self, outlet: &mut Outlet<'_>) -> Result<(), Broken> {
         outlet.write(BEGIN)?;
         match self.output {
-            Output::None => {}
+            Output::None | Output::Streamed(_) => {}
             Output::File(file) => {
-                outlet.write(&begin_file(file.path(), file.size()))?;
+                outlet.write(&begin_file(file.path(), file.media_type(), file.size()))?;
                 let mut encoder = Encoder::new(outlet, file.size());
                 file.pour(&mut encoder)?;
                 encoder.finish()?;
@@ -88,7 +90,7 @@ impl<'a> Document<'a> {
                         outlet.write(b",")?;
                     }
                     let file = opener.open(entry)?;
-                    outlet.write(&begin_file(entry.path(), entry.size()))?;
+                    outlet.write(&begin_file(entry.path(), kind_of(entry.path()), entry.size()))?;
                     let mut encoder = Encoder::new(outlet, entry.size());
                     file.pour(&mut encoder, &mut |_| ())?;
                     encoder.finish()?;
@@ -117,12 +119,18 @@ impl<'a> Document<'a> {
 }
 
 /// What stands before the data of a file.
-fn begin_file(path: &Path, size: u64) -> Vec<u8> {
-    let kind = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
+fn begin_file(path: &Path, kind: &str, size: u64) -> Vec<u8> {
     let mut text = b"{\"name\":\"".to_vec();
     escape(&path.to_string_lossy(), &mut text);
-    text.extend_from_slice(format!("\",\"type\":\"{kind}\",\"size\":{size},\"data\":\"").as_bytes());
+    text.extend_from_slice(b"\",\"type\":\"");
+    escape(kind, &mut text);
+    text.extend_from_slice(format!("\",\"size\":{size},\"data\":\"").as_bytes());
     text
+}
+
+/// The media type of a file by its name.
+fn kind_of(path: &Path) -> &'static str {
+    mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream")
 }
 
 /// Gives the logs to `take`, piece by piece, as the inside of a JSON string.

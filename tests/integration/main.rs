@@ -22,6 +22,7 @@ mod limits;
 mod logs;
 mod machine;
 mod memory;
+mod modes;
 mod outlive;
 mod process;
 mod readme;

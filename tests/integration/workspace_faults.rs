@@ -115,6 +115,18 @@ fn logs_that_do_not_fit_on_the_disk_are_not_answered_in_part() {
 }
 
 #[test]
+fn standard_output_that_does_not_fit_on_the_disk_is_not_answered_in_part() {
+    let Some(builder) = on_tmpfs(serve_command("exec head -c \"$(cat)\" /dev/zero").quiet(), "size=256k") else {
+        return;
+    };
+    let server = builder.args(["--mode", "stdio"]).start();
+    fails(&server.post("3000000").send(), "workspace-unavailable", &["No space left on device"]);
+    let answer = server.post("100000").send().expect(200);
+    assert_eq!(answer.body.len(), 100_000);
+    eventually("nothing is left", || listing(&inside(&server)).is_empty().then_some(()));
+}
+
+#[test]
 fn without_inodes_every_stage_fails_clearly_and_takes_back_what_it_made() {
     let Some(builder) = on_tmpfs(serve(function("copy.sh")), "size=1m,nr_inodes=12") else { return };
     let server = builder.start();

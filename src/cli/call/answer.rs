@@ -26,6 +26,8 @@ enum Kind {
     File,
     Zip,
     Logs,
+    /// No file, but what it wrote to standard output, as it is.
+    Stdout,
     /// Another server, which does not say.
     Unknown,
 }
@@ -36,6 +38,7 @@ impl Kind {
             Some(b"file") => Self::File,
             Some(b"zip") => Self::Zip,
             Some(b"logs") => Self::Logs,
+            Some(b"stdout") => Self::Stdout,
             _ => Self::Unknown,
         }
     }
@@ -62,7 +65,7 @@ impl Encoding {
         match kind {
             _ if is("content-transfer-encoding", "base64") => Self::Base64,
             Kind::File | Kind::Zip if is_text => Self::Base64,
-            Kind::File | Kind::Zip | Kind::Logs => Self::Plain,
+            Kind::File | Kind::Zip | Kind::Logs | Kind::Stdout => Self::Plain,
             Kind::Unknown => Self::Perhaps,
         }
     }
@@ -119,10 +122,10 @@ fn destination(path: &Path, kind: Kind, headers: &HeaderMap) -> Result<PathBuf, 
     }
     let name = match kind {
         Kind::File => headers.get("x-output-name").and_then(|name| plain_name(name.as_bytes())),
-        Kind::Zip | Kind::Logs | Kind::Unknown => None,
+        Kind::Zip | Kind::Logs | Kind::Stdout | Kind::Unknown => None,
     };
     let usual = match kind {
-        Kind::File | Kind::Unknown => "output",
+        Kind::File | Kind::Stdout | Kind::Unknown => "output",
         Kind::Zip => "output.zip",
         Kind::Logs => "output.txt",
     };

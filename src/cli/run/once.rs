@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
-    os::{fd::AsFd as _, unix::ffi::OsStrExt as _},
+    os::{
+        fd::{AsFd as _, BorrowedFd},
+        unix::ffi::OsStrExt as _,
+    },
     process::ExitCode,
     sync::Arc,
 };
@@ -11,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, http::request::Parts};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Event, RunArgs, result};
 use crate::{
@@ -66,7 +69,9 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         return fail(BAD_CONFIGURATION, &error);
     }
     let headers = headers(io);
-    let envelope = match Envelope::parse(&request::labels(&headers)) {
+    let labels = request::labels(&headers);
+    let envelope = if config.decodes() { Envelope::parse(&labels) } else { Ok(Envelope::as_sent(&labels)) };
+    let envelope = match envelope {
         Ok(envelope) => envelope,
         Err(error) => return fail(BAD_INPUT, &error),
     };
@@ -104,14 +109,17 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         }
     };
     let code = reply::exit_code(&finished.outcome);
+    if matches!(finished.outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. }) {
+        // The reader has left, as `head` does; nobody is there to be told.
+        return code.into();
+    }
     if !matches!(finished.outcome, Outcome::Done { .. }) {
-        // Without --output the whole problem is on stdout.
-        let explained = problem::explain(&finished.outcome, &facts, io.output.is_some());
+        // Without --output the whole problem is on stdout, unless a part of the answer is.
+        let explained = problem::explain(&finished.outcome, &facts, io.output.is_some() || sent.is_err());
         return fail(code, &explained);
     }
     match sent {
         Ok(()) => code.into(),
-        // The reader has left, as `head` does; nobody is there to be told.
         Err(result::Error::Broken(Broken::Gone(Gone))) => reply::READER_GONE.into(),
         Err(error) => fail(INTERNAL, &error),
     }
@@ -230,8 +238,21 @@ impl Sink for Stdout {
             Gone
         })
     }
+
+    fn room(&self) -> usize {
+        let mut events = [PollFd::new(&self.file, PollFlags::OUT)];
+        let looked = poll(&mut events, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        // What is wrong with it, who writes to it finds out.
+        if looked == Ok(0) { 0 } else { rustix::pipe::PIPE_BUF }
+    }
 }
 
 impl Port for Stdout {
     fn begin(&mut self, _: Head, _: bool) {}
+
+    fn trail(&mut self, _: HeaderMap) {}
+
+    fn outlet(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.file.as_fd())
+    }
 }

@@ -69,7 +69,7 @@ pub(super) fn write(outcome: &Outcome, facts: &CallFacts<'_>, path: &Path) -> Re
         fs::create_dir_all(&path).map_err(failed)?;
         path.push(match output {
             Output::File(file) => file.path().file_name().unwrap_or(file.path().as_os_str()),
-            Output::None | Output::Tree(_) => OsStr::new(LOGS),
+            Output::None | Output::Tree(_) | Output::Streamed(_) => OsStr::new(LOGS),
         });
     }
     // The bytes themselves: of a file and of a zip what a client gets who asks for them; logs are text anyway.

@@ -18,7 +18,7 @@ use crate::output::{
 
 fn names(output: &Output) -> Vec<String> {
     match output {
-        Output::None => Vec::new(),
+        Output::None | Output::Streamed(_) => Vec::new(),
         Output::File(file) => vec![file.path().to_str().expect("text").to_owned()],
         Output::Tree(tree) => tree.iter().map(|entry| entry.path().to_str().expect("text").to_owned()).collect(),
     }

@@ -18,6 +18,7 @@ fn choice(accept: &str, names: &[&str]) -> String {
         Choice::Default => "default".to_owned(),
         Choice::Json => "json".to_owned(),
         Choice::Raw(kind) => kind,
+        Choice::Bare(kind) => format!("bare {kind}"),
     }
 }
 

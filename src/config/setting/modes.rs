@@ -1,0 +1,39 @@
+//! The settings about bodies and answers in the modes that pass them on as they are.
+
+use super::{Fallback, PLAIN, Setting};
+
+/// `--decode`.
+pub static DECODE: Setting = Setting {
+    name: "decode",
+    value: None,
+    default: Fallback::Text("false"),
+    meaning: "makes a file of the request as mode `files` always does (JSON, base64, forms, gzip); else the body is passed on as sent",
+    ..PLAIN
+};
+
+/// `--encode`.
+pub static ENCODE: Setting = Setting {
+    name: "encode",
+    value: None,
+    default: Fallback::Text("false"),
+    meaning: "answers as mode `files` always does: in base64, or in the form that Accept asks for; else with the bytes themselves",
+    ..PLAIN
+};
+
+/// `--answer-type`.
+pub static ANSWER_TYPE: Setting = Setting {
+    name: "answer-type",
+    value: Some("TYPE"),
+    default: Fallback::Text("application/octet-stream"),
+    meaning: "the Content-Type of answers from standard output, unless the function names another",
+    ..PLAIN
+};
+
+/// `--combine-output`.
+pub static COMBINE_OUTPUT: Setting = Setting {
+    name: "combine-output",
+    value: None,
+    default: Fallback::Text("false"),
+    meaning: "in the modes `stdio` and `streaming`, standard error is part of the answer, in the order written",
+    ..PLAIN
+};

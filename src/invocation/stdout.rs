@@ -1,0 +1,233 @@
+//! Standard output as the answer: kept until the function has ended, or passed on while it writes.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{Failure, Taker, Watch, journal::Journal};
+use crate::{
+    config::{Config, Mode},
+    logs::Level,
+    output::{self, Gone, Output, Reader, Spool},
+    process::{self, Observer, Outputs, Pace, Room, Stop, Streams},
+    workspace::Workspace,
+};
+
+/// How standard output becomes the answer.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// While the function runs, if somebody takes it then.
+    pub(super) is_live: bool,
+    /// Standard error is part of it.
+    is_combined: bool,
+    pub(super) media_type: String,
+    /// It is sent as it is, whatever its caller accepts.
+    pub(super) is_bare: bool,
+    /// Bytes of it, at most.
+    limit: Option<u64>,
+}
+
+impl Rules {
+    /// `None` in modes where standard output is for the logs.
+    pub(super) fn of(config: &Config) -> Option<Self> {
+        let is_live = match config.mode {
+            Mode::Files => return None,
+            Mode::Stdio => false,
+            Mode::Streaming => true,
+        };
+        Some(Self {
+            is_live,
+            is_combined: config.bodies.combine_output,
+            media_type: config.bodies.answer_type.clone(),
+            is_bare: !config.encodes(),
+            limit: config.confinement.max_output,
+        })
+    }
+}
+
+/// Why no more of it was taken.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// It is more than the limit.
+    TooLarge { bytes: u64, limit: u64 },
+    /// There is no place to keep it.
+    Store(io::Error),
+    /// The function's own header fields, which go before it, cannot be sent.
+    Directives(output::Error),
+    /// Nobody reads it.
+    Gone,
+}
+
+/// The pipes that a function writes to.
+pub(super) struct Pipes {
+    stdout: Pipe,
+    /// Where standard error goes its own way.
+    stderr: Option<Pipe>,
+    is_answer: bool,
+}
+
+/// Held open on both sides, see [`Outputs`].
+struct Pipe {
+    read_end: OwnedFd,
+    write_end: OwnedFd,
+}
+
+impl Pipes {
+    pub(super) fn new(rules: Option<&Rules>) -> rustix::io::Result<Self> {
+        let pipe = || pipe_with(PipeFlags::CLOEXEC).map(|(read_end, write_end)| Pipe { read_end, write_end });
+        let is_apart = rules.is_some_and(|rules| !rules.is_combined);
+        let stderr = is_apart.then(pipe).transpose()?;
+        Ok(Self { stdout: pipe()?, stderr, is_answer: rules.is_some() })
+    }
+
+    /// What the function is given.
+    pub(super) fn streams<'p>(&'p self, stdin: BorrowedFd<'p>) -> Streams<'p> {
+        let stderr = self.stderr.as_ref().unwrap_or(&self.stdout);
+        Streams { stdin, stdout: self.stdout.write_end.as_fd(), stderr: stderr.write_end.as_fd() }
+    }
+
+    /// What is read.
+    pub(super) fn outputs(&self) -> Outputs<'_> {
+        let stdout = Some(&self.stdout.read_end);
+        if self.is_answer {
+            Outputs { logs: self.stderr.as_ref().map(|pipe| &pipe.read_end), answer: stdout }
+        } else {
+            Outputs { logs: stdout, answer: None }
+        }
+    }
+}
+
+/// The standard output of one invocation.
+#[derive(Debug)]
+pub(super) struct Stdout<'a> {
+    rules: &'a Rules,
+    kept: Spool,
+    /// Bytes passed on; `None` until there was something to pass on.
+    sent: Option<u64>,
+    has_ended: bool,
+    stopped: Option<Stopped>,
+}
+
+impl<'a> Stdout<'a> {
+    pub(super) fn new(rules: &'a Rules) -> Self {
+        Self { rules, kept: Spool::default(), sent: None, has_ended: false, stopped: None }
+    }
+
+    /// Whether what comes is passed on. What has not begun when the function ends is kept: so its end is known before
+    /// the beginning of the answer is sent.
+    fn is_live(&self) -> bool {
+        self.rules.is_live && (self.sent.is_some() || !self.has_ended)
+    }
+
+    /// Adds what the function has written.
+    fn add(&mut self, bytes: &[u8], taker: Option<&mut dyn Taker>, place: BorrowedFd<'_>) -> Result<(), Stopped> {
+        let sum = self.sent.unwrap_or(self.kept.len()) + bytes.len() as u64;
+        if let Some(limit) = self.rules.limit.filter(|limit| sum > *limit) {
+            return Err(Stopped::TooLarge { bytes: sum, limit });
+        }
+        let Some(taker) = taker else { return self.kept.write(bytes, place).map_err(Stopped::Store) };
+        taker.take(bytes).map_err(|Gone| Stopped::Gone)?;
+        self.sent = Some(sum);
+        Ok(())
+    }
+
+    /// Whether no more was taken, though there was more.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// Why that makes a failure of the run; `None` if nobody reads the answer.
+    pub(super) fn into_failure(self) -> Option<Failure> {
+        match self.stopped? {
+            Stopped::TooLarge { bytes, limit } => Some(Failure::OutputTooLarge { files: 1, bytes, limit }),
+            Stopped::Store(error) => Some(Failure::Workspace(error)),
+            Stopped::Directives(error) => Some(Failure::Output(error)),
+            Stopped::Gone => None,
+        }
+    }
+
+    /// The answer, now that the function has ended.
+    pub(super) fn into_output(self) -> Output {
+        match self.sent {
+            Some(bytes) => Output::Streamed(bytes),
+            None => Output::File(self.kept.into_file(&self.rules.media_type, self.rules.is_bare)),
+        }
+    }
+}
+
+/// Writes down what the function writes, and shows it to who watches.
+pub(super) struct Scribe<'s, 'a> {
+    pub(super) journal: &'s mut Journal<'a>,
+    pub(super) watch: &'s mut dyn Watch,
+    pub(super) stdout: Option<&'s mut Stdout<'a>>,
+    pub(super) workspace: &'s Workspace,
+    pub(super) reader: Option<Reader>,
+}
+
+impl Scribe<'_, '_> {
+    /// Takes what a function that has ended left of its answer in the pipe. Waits while the reader is slow.
+    pub(super) fn take_rest(&mut self, pipe: &OwnedFd) -> io::Result<()> {
+        if let Some(stdout) = &mut self.stdout {
+            stdout.has_ended = true;
+        }
+        process::drain(pipe, &mut |written| {
+            // What stopped it is kept.
+            let _ = self.take(written);
+        })
+    }
+
+    /// Begins the answer with what the function asks for by now.
+    fn begin(&mut self) -> Result<(), Stopped> {
+        let (directory, name) = self.workspace.headers_place();
+        let mut warn = |warning: String| self.journal.note(Level::Warning, &warning);
+        let directives = output::read_directives(directory, name, self.reader, &mut warn);
+        let directives = directives.map_err(Stopped::Directives)?;
+        if let Some(taker) = self.watch.taker() {
+            taker.begin(&directives);
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, written: &[u8]) -> Result<(), Stopped> {
+        let Some(stdout) = &self.stdout else { return Ok(()) };
+        let (is_live, is_first) = (stdout.is_live() && self.watch.taker().is_some(), stdout.sent.is_none());
+        if is_live && is_first {
+            self.begin()?;
+        }
+        let taker = if is_live { self.watch.taker() } else { None };
+        match &mut self.stdout {
+            Some(stdout) => stdout.add(written, taker, self.workspace.directory()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Observer for Scribe<'_, '_> {
+    fn observe(&mut self, written: &[u8]) -> Pace {
+        self.journal.output(written);
+        self.watch.progress(self.journal.logs())
+    }
+
+    fn room(&mut self) -> Room<'_> {
+        match self.watch.taker() {
+            Some(taker) if self.stdout.as_ref().is_some_and(|stdout| stdout.is_live()) => taker.room(),
+            Some(_) | None => Room::Bytes(usize::MAX),
+        }
+    }
+
+    fn take(&mut self, written: &[u8]) -> Result<(), Stop> {
+        if self.stdout.as_ref().is_some_and(|stdout| stdout.is_stopped()) {
+            return Err(Stop);
+        }
+        let passed_on = self.pass_on(written);
+        passed_on.map_err(|stopped| {
+            if let Some(stdout) = &mut self.stdout {
+                stdout.stopped = Some(stopped);
+            }
+            Stop
+        })
+    }
+}

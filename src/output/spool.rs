@@ -1,0 +1,99 @@
+//! What a function writes to standard output, kept until it has ended: a little of it in memory, more in a nameless file.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    os::fd::BorrowedFd,
+};
+
+use super::{OutputFile, file::Content};
+use crate::workspace;
+
+/// The name that it has among the outputs.
+pub const NAME: &str = "stdout";
+
+/// Bytes kept in memory before they go to a file: as many as one read of a pipe brings, and as most functions write.
+const MEMORY_LIMIT: usize = 64 * 1024;
+
+/// What has been written so far.
+#[derive(Debug, Default)]
+pub struct Spool {
+    recent: Vec<u8>,
+    /// What came before, once there was more than memory is used for.
+    file: Option<File>,
+    len: u64,
+}
+
+impl Spool {
+    /// Bytes so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds what was written; a file is made in `place`. After an error it is not whole.
+    pub fn write(&mut self, bytes: &[u8], place: BorrowedFd<'_>) -> io::Result<()> {
+        self.len += bytes.len() as u64;
+        if self.file.is_none() && self.recent.len() + bytes.len() <= MEMORY_LIMIT {
+            self.recent.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(workspace::nameless_file(place)?),
+        };
+        file.write_all(&std::mem::take(&mut self.recent))?;
+        file.write_all(bytes)
+    }
+
+    /// The whole as the one output file, of this type; `is_bare` as [`OutputFile::is_bare`] says.
+    #[must_use]
+    pub fn into_file(self, media_type: &str, is_bare: bool) -> OutputFile {
+        OutputFile {
+            content: self.file.map_or(Content::Memory(self.recent), |file| Content::File(file.into())),
+            path: NAME.into(),
+            size: self.len,
+            media_type: Some(media_type.to_owned()),
+            is_bare,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+    use crate::output::{
+        pieces::Outlet,
+        testing::{Kept, noise, open},
+    };
+
+    #[test]
+    fn what_is_written_comes_back_whether_it_fits_in_memory_or_not() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        for pieces in [&[][..], &[10], &[MEMORY_LIMIT], &[MEMORY_LIMIT, 1], &[1, 300_000, 7], &[MEMORY_LIMIT + 1, 9]] {
+            let (mut spool, mut wanted) = (Spool::default(), Vec::new());
+            for (number, length) in pieces.iter().enumerate() {
+                let piece = noise(length + number).split_off(number);
+                spool.write(&piece, open(dir.path()).as_fd()).expect("written");
+                wanted.extend_from_slice(&piece);
+            }
+            assert_eq!((spool.len(), spool.is_empty()), (wanted.len() as u64, wanted.is_empty()));
+            assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 0, "the file has no name");
+            let file = spool.into_file("text/x", true);
+            assert_eq!((file.size(), file.media_type(), file.is_bare()), (wanted.len() as u64, "text/x", true));
+            let mut kept = Kept::default();
+            let mut outlet = Outlet::new(&mut kept, file.size());
+            file.pour(&mut outlet).expect("readable");
+            outlet.finish().expect("kept");
+            assert!(kept.bytes() == wanted, "{pieces:?}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What `streaming` promises while the function runs.
+
+use std::{io::Read as _, net::TcpStream, process::Stdio, thread, time::Duration};
+
+use super::serve;
+use crate::harness::{Answer, PATIENCE, Server, Wire, eventually, noise, shown};
+
+/// Writes, then waits for the sign go, then ends so.
+fn waits(end: &str) -> String {
+    format!("printf first; : >\"$SCRATCH/began\"; until [ -e \"$SCRATCH/go\" ]; do sleep 0.02; done; {end}")
+}
+
+/// A connection on which the head and the first bytes of an answer have come while its function still waits.
+#[track_caller]
+fn begun(server: &Server, trailers: bool) -> (Wire, Answer) {
+    let mut wire = server.connect();
+    let request = server.post("");
+    let request = if trailers { request.header("TE", "trailers").header("Connection", "TE") } else { request };
+    wire.write(&request.head());
+    let head = wire.answer_head();
+    assert_eq!(head.status, 200, "{head}");
+    assert_eq!(wire.line().as_deref(), Some("5"), "one chunk: {head}");
+    assert_eq!(wire.line().as_deref(), Some("first"), "{head}");
+    assert!(!server.has_sign("go") && !server.living().is_empty(), "the function still runs");
+    (wire, head)
+}
+
+/// All lines that follow, until the connection ends.
+fn rest(wire: &mut Wire) -> Vec<String> {
+    std::iter::from_fn(|| wire.line()).collect()
+}
+
+#[test]
+fn the_first_byte_arrives_while_the_function_runs_and_the_end_is_a_proper_one() {
+    let server = serve("streaming", &waits("printf second")).start();
+    let (mut wire, head) = begun(&server, false);
+    assert_eq!((head.header("content-length"), head.header("trailer")), (None, None), "{head}");
+    assert_eq!(head.wants("content-type"), "application/octet-stream");
+    server.give("go");
+    for line in ["6", "second", "0", ""] {
+        assert_eq!(wire.line().as_deref(), Some(line));
+    }
+    let again = server.post("").send_on(&mut wire).expect(200);
+    assert_eq!(again.text(), "firstsecond", "the connection goes on");
+}
+
+#[test]
+fn a_failure_after_the_first_byte_breaks_the_connection() {
+    for end in ["exit 3", "kill -9 $$", "exec sleep 60"] {
+        let server = serve("streaming", &waits(end)).args(["--exec-timeout", "2s"]).start();
+        let (mut wire, _) = begun(&server, false);
+        server.give("go");
+        assert_eq!(rest(&mut wire), [""; 0], "{end}: no end of the body");
+        server.is_clean();
+        server.log_line("the access line of a broken answer", |line| line.contains("broken off"));
+    }
+}
+
+#[test]
+fn over_http_1_0_a_failure_after_the_first_byte_is_a_reset() {
+    let server = serve("streaming", &waits("exit 3")).start();
+    let mut socket = TcpStream::connect(server.address).expect("it listens");
+    socket.set_read_timeout(Some(PATIENCE)).expect("settable");
+    std::io::Write::write_all(&mut socket, b"POST / HTTP/1.0\r\nTE: trailers\r\nContent-Length: 0\r\n\r\n")
+        .expect("sent");
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\nfirst") {
+        let mut piece = [0; 1000];
+        let read = socket.read(&mut piece).expect("readable");
+        assert!(read > 0, "{}", shown(&bytes));
+        bytes.extend_from_slice(&piece[..read]);
+    }
+    server.give("go");
+    let ended =
+        socket.read(&mut [0; 100]).expect_err("the end of the connection is the end of the body, and must not come");
+    assert_eq!(ended.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn who_asks_for_trailers_is_told_the_end_by_them() {
+    let server = serve("streaming", &waits("printf second")).start();
+    let (mut wire, head) = begun(&server, true);
+    assert_eq!(head.wants("trailer"), "x-bandog-error, x-duration-seconds, x-exit-code");
+    server.give("go");
+    for line in ["6", "second", "0"] {
+        assert_eq!(wire.line().as_deref(), Some(line));
+    }
+    let mut trailers = Vec::new();
+    while let Some(line) = wire.line().filter(|line| !line.is_empty()) {
+        trailers.push(line);
+    }
+    trailers.sort();
+    assert!(trailers[0].starts_with("x-duration-seconds: "), "{trailers:?}");
+    assert_eq!((trailers[1].as_str(), trailers.len()), ("x-exit-code: 0", 2), "{trailers:?}");
+    let answer = server.post("").send_on(&mut wire).expect(200);
+    assert_eq!(answer.text(), "firstsecond", "the connection goes on");
+}
+
+#[test]
+fn who_asks_for_trailers_is_told_of_a_failure_by_them_and_the_connection_ends() {
+    for (end, slug) in
+        [("exit 3", "function-failed"), ("kill -9 $$", "function-killed"), ("exec sleep 60", "function-timeout")]
+    {
+        let server = serve("streaming", &waits(end)).args(["--exec-timeout", "2s"]).start();
+        let (mut wire, _) = begun(&server, true);
+        server.give("go");
+        let lines = rest(&mut wire);
+        assert_eq!(lines[0], "0", "{lines:?}");
+        assert!(lines.contains(&format!("x-bandog-error: {slug}")), "{lines:?}");
+        assert_eq!(lines.contains(&"x-exit-code: 3".to_owned()), end == "exit 3", "{lines:?}");
+        assert_eq!(lines.last().map(String::as_str), Some(""), "{lines:?}");
+        server.is_clean();
+    }
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_stops_the_function() {
+    let command = "trap ': >\"$SCRATCH/term\"; exit 1' TERM; printf first; while :; do sleep 0.02; done";
+    let server = serve("streaming", command).start();
+    let (wire, _) = begun(&server, false);
+    wire.leave();
+    server.sign("term");
+    server.is_clean();
+}
+
+#[test]
+fn a_slow_reader_slows_the_function_and_loses_nothing() {
+    const LENGTH: usize = 32 << 20;
+    let body = noise(LENGTH);
+    let server = serve("streaming", "cat; : >\"$SCRATCH/written\"").start();
+    let mut wire = server.connect();
+    wire.write(&server.post(&body).head());
+    wire.write(&body);
+    let head = wire.answer_head();
+    thread::sleep(Duration::from_millis(300));
+    assert!(!server.has_sign("written"), "nobody reads, so that it cannot have written all of it");
+    let mut came = Vec::new();
+    let whole = wire.body_of(&head, |piece| {
+        came.extend_from_slice(piece);
+        if came.len() % 50 == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert!(whole && came == body, "{} of {LENGTH} bytes", came.len());
+    server.is_clean();
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_given_up_and_its_function_ended() {
+    let server = serve("streaming", "exec yes").args(["--send-timeout", "1s", "--exec-timeout", "0"]).start();
+    let mut wire = server.connect();
+    wire.write(&server.post("").head());
+    assert_eq!(wire.answer_head().status, 200);
+    eventually("the function to be ended", || server.living().is_empty().then_some(()));
+    server.is_clean();
+}
+
+#[test]
+fn the_time_limit_holds_also_while_nobody_reads() {
+    let server = serve("streaming", "exec yes").args(["--send-timeout", "0", "--exec-timeout", "1s"]).start();
+    let mut wire = server.connect();
+    wire.write(&server.post("").head());
+    let head = wire.answer_head();
+    server.log_line("the end of the run", |line| line.contains("ran longer than 1s"));
+    eventually("the function to be ended", || server.living().is_empty().then_some(()));
+    assert!(!wire.body_of(&head, |_| ()), "the answer is not whole");
+    server.is_clean();
+}
+
+#[test]
+fn bandog_run_passes_the_answer_on_while_the_function_runs() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut child = std::process::Command::new(crate::harness::command::BINARY)
+        .args(["run", "--mode", "streaming", "--workspace"])
+        .arg(home.path())
+        .args(["--", "/bin/sh", "-c", &waits("echo why >&2; exit 3")])
+        .env("SCRATCH", home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut stdout = child.stdout.take().expect("piped");
+    let mut first = [0; 5];
+    stdout.read_exact(&mut first).expect("the first bytes");
+    assert_eq!(&first, b"first");
+    assert!(child.try_wait().expect("waitable").is_none(), "it still runs");
+    std::fs::write(home.path().join("go"), b"").expect("writable");
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).expect("readable");
+    let ended = child.wait_with_output().expect("waitable");
+    assert_eq!((rest.as_slice(), ended.status.code()), (&b""[..], Some(3)), "no problem document behind the answer");
+    assert!(shown(&ended.stderr).contains("why"), "{}", shown(&ended.stderr));
+}
+
+#[test]
+fn bandog_run_ends_the_function_when_its_reader_leaves() {
+    let command = "BANDOG run --mode streaming --exec-timeout 0 --workspace workspace -- yes | head -c 10";
+    let command = command.replace("BANDOG", crate::harness::command::BINARY);
+    let ran = crate::harness::program("sh").args(["-c", &command]).run().expect(0);
+    assert_eq!((ran.text(), ran.complaint()), ("y\ny\ny\ny\ny\n", ""), "{ran}");
+}
