@@ -1,4 +1,5 @@
-//! What a process writes, and who is given it: logs, which never hold it up, and the answer, which waits for its reader.
+//! What a process writes, and who is given it: logs, which never hold it up, and the answer, which waits for its
+//! reader.
 
 use std::{
     io,
@@ -15,8 +16,8 @@ pub(super) const READ_SIZE: usize = 64 * 1024;
 
 /// The read ends of the pipes that a process writes to.
 ///
-/// The caller keeps the write ends open too, so that a child which closes its end early (a daemon's habit) does not make
-/// poll(2) return over and over.
+/// The caller keeps the write ends open too, so that a child which closes its end early (a daemon's habit) does not
+/// make poll(2) return over and over.
 #[derive(Debug, Clone, Copy)]
 pub struct Outputs<'a> {
     /// What is for the logs. Always read, so that it never holds the process up.
@@ -44,8 +45,8 @@ pub trait Observer {
 pub enum Room<'a> {
     /// So many bytes, one at least.
     Bytes(usize),
-    /// None until something can be written to `outlet`, or the order's bell rings ([`Cancel::nudge`]). The process waits
-    /// meanwhile, once its pipe is full. To be asked again at `deadline`.
+    /// None until something can be written to `outlet`, or the order's bell rings ([`nudge`](super::Cancel::nudge)). The
+    /// process waits meanwhile, once its pipe is full. To be asked again at `deadline`.
     Full {
         /// Where it goes, if that can be polled.
         outlet: Option<BorrowedFd<'a>>,

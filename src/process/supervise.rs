@@ -71,7 +71,7 @@ pub enum Pace {
 /// cgroup is killed, and so is what has left them and carries its mark.
 ///
 /// The observer has all that was written for the logs then. What is left of the answer is still in its pipe: see
-/// [`drain`].
+/// [`drain`](super::drain).
 ///
 /// # Errors
 /// The supervision itself failed; the child has been killed then.
@@ -120,8 +120,9 @@ struct Followed<'a> {
 }
 
 impl Followed<'_> {
-    /// Returns when the process has exited (and not been reaped yet), and whether it has left nothing to be read for the
-    /// logs. That is so if the pipe was empty in the same look that saw it dead; somebody else may write to it later.
+    /// Returns when the process has exited (and not been reaped yet), and whether it has left nothing to be read for
+    /// the logs. That is so if the pipe was empty in the same look that saw it dead; somebody else may write to it
+    /// later.
     fn to_the_end(
         &self,
         mut logs: Option<&mut Output<'_>>,
