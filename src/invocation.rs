@@ -5,6 +5,7 @@
 
 mod bounds;
 mod journal;
+mod lines;
 mod stdout;
 mod verdict;
 

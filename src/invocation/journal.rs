@@ -7,24 +7,20 @@ use std::{
 };
 
 use jiff::Timestamp;
-use memchr::memchr;
 
-use super::{Call, Failure, Function, Outcome, Report};
+use super::{Call, Failure, Function, Outcome, Report, lines::Lines};
 use crate::{
     logs::{Level, Logs},
     process::Exit,
     telemetry,
 };
 
-/// Bytes of one forwarded line. A longer one is written in pieces, so that memory stays bounded.
-const FORWARD_LIMIT: usize = 256 * 1024;
-
 /// The two logs of one invocation.
 pub(super) struct Journal<'a> {
     call_id: &'a str,
     logs: Logs,
-    /// The last, unfinished line to forward; `None` if the function's output is not forwarded.
-    partial: Option<Vec<u8>>,
+    /// `None` if the function's output is not forwarded.
+    lines: Option<Lines>,
 }
 
 impl<'a> Journal<'a> {
@@ -34,7 +30,7 @@ impl<'a> Journal<'a> {
         Self {
             call_id: &call.id,
             logs: if function.own_lines { logs.keeping_own_lines() } else { logs },
-            partial: forwards.then(Vec::new),
+            lines: forwards.then(|| Lines::new(&call.id)),
         }
     }
 
@@ -62,35 +58,17 @@ impl<'a> Journal<'a> {
     }
 
     /// Writes what the function wrote.
-    pub(super) fn output(&mut self, mut bytes: &[u8]) {
+    pub(super) fn output(&mut self, bytes: &[u8]) {
         self.logs.output(bytes);
-        let Some(partial) = &mut self.partial else { return };
-        while !bytes.is_empty() {
-            let (line, ended) = match memchr(b'\n', bytes) {
-                Some(end) => (&bytes[..end], true),
-                None => (bytes, false),
-            };
-            let room = FORWARD_LIMIT - partial.len();
-            if line.len() > room {
-                partial.extend_from_slice(&line[..room]);
-                bytes = &bytes[room..];
-            } else {
-                partial.extend_from_slice(line);
-                bytes = &bytes[line.len() + usize::from(ended)..];
-                if !ended {
-                    return;
-                }
-            }
-            telemetry::forward(self.call_id, &String::from_utf8_lossy(partial));
-            partial.clear();
+        if let Some(lines) = &mut self.lines {
+            lines.push(bytes);
         }
     }
 
     /// Ends the logs.
     pub(super) fn report(mut self, exit: Option<Exit>, duration: Duration) -> Report {
-        if let Some(partial) = self.partial.take().filter(|partial| !partial.is_empty()) {
-            telemetry::forward(self.call_id, &String::from_utf8_lossy(&partial));
-        }
+        // The last one, if it has no end.
+        drop(self.lines.take());
         self.logs.seal();
         Report { exit, duration, logs: self.logs }
     }
