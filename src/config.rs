@@ -15,6 +15,7 @@ use std::{
 use crate::logs::Level;
 
 pub mod address;
+mod backend;
 mod callers;
 mod compat;
 mod confinement;
@@ -33,6 +34,7 @@ mod user;
 mod watchdog;
 mod yaml;
 
+pub use backend::Upstream;
 pub use compat::{Compat, Habit};
 pub use confinement::Confinement;
 pub use environment::Environment;
@@ -130,8 +132,14 @@ pub struct Config {
     pub address_file: Option<PathBuf>,
     /// `--metrics`.
     pub metrics: Metrics,
-    /// What to run; never `None` in what [`Sources::resolve`] returns.
+    /// What to run; `None` only where the mode can do without.
     pub command: Option<Command>,
+    /// `--upstream`: where the function of [`Mode::Http`] listens.
+    pub upstream: Option<Upstream>,
+    /// `--ready-path`: what the function of [`Mode::Http`] answers with 2xx when it is ready.
+    pub ready_path: Option<String>,
+    /// `--static-dir`: what [`Mode::Static`] serves; never `None` there.
+    pub static_dir: Option<PathBuf>,
     /// The environment that functions inherit: bandog's own, less its secrets and the names it always sets.
     pub environment: Vec<(OsString, OsString)>,
     /// `--service`: the name that `/run/NAME` must have, if known.

@@ -6,6 +6,7 @@
 
 mod admission;
 mod arrival;
+mod backend;
 mod bridge;
 mod connection;
 mod exchange;
@@ -18,8 +19,10 @@ mod listener;
 mod lock;
 mod metrics;
 mod probe;
+mod site;
 mod stream;
 mod token;
+mod upstream;
 mod workers;
 
 use std::{
@@ -37,18 +40,24 @@ use tokio::sync::watch;
 
 use crate::{
     config::{self, Compat, Config, Habit},
-    invocation::Function,
     process::{Cancel, Cause},
     reply::{Head, Problem, watchdog::Style},
     request,
+    workspace::Root,
 };
+pub use backend::Backend;
 pub use listener::{Stop, bind, serve};
 use lock::Lock;
 
 /// Everything that the connections share.
 #[derive(Debug)]
 pub struct Server {
-    function: Arc<Function>,
+    backend: Backend,
+    workspaces: Arc<Root>,
+    /// [`Config::encodes`].
+    encodes: bool,
+    exec_timeout: Option<Duration>,
+    queue_timeout: Option<Duration>,
     service: Option<String>,
     /// [`Config::decodes`].
     decodes: bool,
@@ -95,17 +104,21 @@ enum Phase {
 }
 
 impl Server {
-    /// Prepares to serve `function` as configured.
+    /// Prepares to have `backend` answer as configured; bodies are stored in `workspaces`.
     ///
     /// # Errors
     /// The metrics cannot be registered, or the keys of `--jwt-issuer` not be had.
-    pub async fn new(config: &Config, function: Function) -> io::Result<Self> {
+    pub async fn new(config: &Config, backend: Backend, workspaces: Arc<Root>) -> io::Result<Self> {
         let jwt = match &config.jwt {
             None => None,
             Some(settings) => Some(Arc::new(jwt::Jwt::new(settings).await.map_err(io::Error::other)?)),
         };
         Ok(Self {
-            function: Arc::new(function),
+            backend,
+            workspaces,
+            encodes: config.encodes(),
+            exec_timeout: config.exec_timeout,
+            queue_timeout: config.queue_timeout,
             service: config.service.clone(),
             decodes: config.decodes(),
             max_body: config.max_body,
@@ -153,6 +166,11 @@ impl Server {
         *self.phase.borrow() >= phase
     }
 
+    /// Whether callers have to show a token.
+    fn is_guarded(&self) -> bool {
+        self.jwt.is_some() || !matches!(self.guard, token::Guard::Open)
+    }
+
     fn enter(&self, phase: Phase) {
         self.phase.send_if_modified(|now| {
             let is_next = *now < phase;
@@ -166,6 +184,7 @@ impl Server {
         self.enter(Phase::Closing);
         self.admission.close();
         self.running.cancel_all(now);
+        self.backend.end(now);
     }
 }
 

@@ -6,6 +6,7 @@
 mod bounds;
 mod journal;
 mod lines;
+mod resident;
 mod stdout;
 mod verdict;
 
@@ -30,6 +31,7 @@ use crate::{
 use bounds::Bounds;
 use journal::Journal;
 pub use process::{Cause, Pace, Room};
+pub use resident::{Life, Resident};
 use stdout::{Pipes, Scribe, Stdout};
 use verdict::Killed;
 
@@ -53,6 +55,16 @@ pub struct Function {
     workspaces: Arc<Root>,
     /// Where the script is that was given in the environment; removed with the function.
     _script: Option<Workspace>,
+}
+
+impl Report {
+    /// The report of an exchange in which bandog ran no process.
+    #[must_use]
+    pub fn of_exchange(duration: Duration) -> Self {
+        let mut logs = Logs::new(Level::Critical, 0, None);
+        logs.seal();
+        Self { exit: None, duration, logs }
+    }
 }
 
 impl Function {
@@ -126,6 +138,10 @@ impl Function {
 /// What functions inherit, with what belongs to their own user and sandbox in place of bandog's.
 fn environment(config: &Config) -> Vec<(OsString, OsString)> {
     let mut variables = config.environment.clone();
+    if config.mode == config::Mode::Http {
+        // bandog's own.
+        variables.retain(|(name, _)| name != PORT);
+    }
     if config.confinement.sandbox {
         // It gets one of its own each time.
         variables.retain(|(name, _)| name != TMPDIR);
@@ -143,6 +159,9 @@ fn environment(config: &Config) -> Vec<(OsString, OsString)> {
 
 /// Where programs make their temporary files.
 const TMPDIR: &str = "TMPDIR";
+
+/// Where a function that speaks HTTP is to listen.
+pub const PORT: &str = "PORT";
 
 /// One request, but for its body.
 #[derive(Debug)]
@@ -507,6 +526,8 @@ pub enum Outcome {
     },
     /// The body was bad; nothing was started.
     Refused(intake::Error),
+    /// What the function answered itself over HTTP, or a file, was passed on whole.
+    Passed,
 }
 
 /// Why a run failed.
@@ -573,4 +594,34 @@ pub enum Failure {
     /// The supervision itself failed.
     #[error("cannot supervise the function: {0}")]
     Supervise(#[source] std::io::Error),
+    /// A function that speaks HTTP itself did not answer.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+}
+
+/// Why a function that speaks HTTP itself did not answer, or not to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// It could not be started.
+    #[error("the function could not be started: {0}; bandog tries again")]
+    NotStarted(String),
+    /// There is nobody at its address.
+    #[error("the function cannot be reached at {place}: {source}")]
+    Unreachable {
+        /// Its address.
+        place: String,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// It closed the connection, or sent what is no answer.
+    #[error("the function at {place} gave no answer: {reason}")]
+    NoAnswer {
+        /// Its address.
+        place: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// It left in the middle of its answer.
+    #[error("the function broke off in the middle of its answer: {0}")]
+    BrokeOff(String),
 }

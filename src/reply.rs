@@ -16,7 +16,7 @@
 //! ([`watchdog`]).
 
 use bytes::Bytes;
-use http::header;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::{
     intake,
@@ -55,7 +55,8 @@ pub use self::{
 };
 pub use crate::output::Broken;
 
-use self::head::{Seconds, TEXT, encoded_path, own_fields, report_fields, status};
+pub(crate) use self::head::Seconds;
+use self::head::{TEXT, encoded_path, own_fields, report_fields, status};
 
 /// What is known of a call beside its outcome.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +126,18 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             }
             reply
         }
+        // Its head and body have gone their own way.
+        Outcome::Passed => Reply { head: Head::new(StatusCode::OK, Some(0)), body: Body::Empty },
     }
+}
+
+/// The answer to an exchange that did not succeed and had no process of its own.
+#[must_use]
+pub fn refusal(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
+    let problem = problem::of(outcome, call);
+    let seconds = report(outcome).map(|report| Seconds(report.duration).to_string());
+    let seconds = seconds.and_then(|seconds| HeaderValue::from_str(&seconds).ok());
+    seconds.into_iter().fold(problem, |problem, seconds| problem.header(X_DURATION_SECONDS, seconds))
 }
 
 fn done<'a>(
@@ -303,7 +315,7 @@ fn report(outcome: &Outcome) -> Option<&Report> {
             Some(report)
         }
         Outcome::Cancelled { report, .. } => report.as_ref(),
-        Outcome::Refused(_) => None,
+        Outcome::Refused(_) | Outcome::Passed => None,
     }
 }
 
@@ -321,7 +333,7 @@ fn report(outcome: &Outcome) -> Option<&Report> {
 #[must_use]
 pub fn exit_code(outcome: &Outcome) -> u8 {
     match outcome {
-        Outcome::Done { .. } => 0,
+        Outcome::Done { .. } | Outcome::Passed => 0,
         Outcome::Failed { failure, report } => match failure {
             // wait(2) gives eight bits.
             Failure::Exit(_)
@@ -338,7 +350,8 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
             | Failure::Spawn(_)
             | Failure::Workspace(_)
             | Failure::Output(_)
-            | Failure::Supervise(_) => 70,
+            | Failure::Supervise(_)
+            | Failure::Unanswered(_) => 70,
         },
         Outcome::TimedOut { .. } => 124,
         Outcome::Cancelled { cause: Cause::ClientGone, .. } => READER_GONE,

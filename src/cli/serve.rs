@@ -12,9 +12,8 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{INTERNAL, complain, destination::Destination};
 use crate::{
-    config::{Config, Metrics, Original, Watchdog},
-    http::{self, Server, Stop},
-    invocation::Function,
+    config::{Config, Metrics, Mode, Original, Watchdog},
+    http::{self, Backend, Server, Stop},
     process::{self, Mark},
     telemetry::{self, FunctionLines},
     workspace::Root,
@@ -63,8 +62,8 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
             Metrics::On | Metrics::Off => None,
         };
         let workspaces = make_root(config)?;
-        let function = Function::new(config, workspaces)?;
-        let server = Server::new(config, function).await?;
+        let backend = Backend::new(config, &workspaces)?;
+        let server = Server::new(config, backend, workspaces).await?;
         server.lock()?;
         announce(config, &listener, metrics.as_ref())?;
         http::serve(Arc::new(server), listener, metrics, stop).await;
@@ -123,7 +122,19 @@ fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListene
     if let Some(metrics) = metrics {
         tracing::info!("metrics at http://{}/metrics", metrics.local_addr()?);
     }
-    let function = config.command.as_ref().map(|command| command.origin).unwrap_or_default();
-    tracing::info!("listening on http://{address} (function from {function})");
+    tracing::info!("listening on http://{address} ({})", what_answers(config));
     Ok(())
+}
+
+/// Who answers the requests, for the operator.
+fn what_answers(config: &Config) -> String {
+    match (config.mode, &config.command, &config.upstream, &config.static_dir) {
+        (Mode::Static, _, _, Some(dir)) => format!("files of {}", dir.display()),
+        (Mode::Http, None, Some(upstream), _) => format!("function at {upstream}"),
+        (Mode::Http, Some(command), Some(upstream), _) => format!("function from {} at {upstream}", command.origin),
+        (Mode::Http, Some(command), None, _) => format!("function from {}, which speaks HTTP", command.origin),
+        (_, command, ..) => {
+            format!("function from {}", command.as_ref().map(|command| command.origin).unwrap_or_default())
+        }
+    }
 }

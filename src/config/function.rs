@@ -21,9 +21,13 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const PROBE: usize = 256;
 
 /// Chooses what to run, first come first served: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, OSCAR's script file,
-/// `$function_process` or `$fprocess`. In the place of a watchdog, what that is told to run comes before what OSCAR has for
-/// the supervisor.
-pub(super) fn choose(sources: &Sources, script: Option<Given>, compat: Compat) -> Result<(Command, Origin), Mistake> {
+/// `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog, what that is told to
+/// run comes before what OSCAR has for the supervisor.
+pub(super) fn choose(
+    sources: &Sources,
+    script: Option<Given>,
+    compat: Compat,
+) -> Result<Option<(Command, Origin)>, Mistake> {
     let typed = &sources.typed;
     if let Some(positional) = &typed.script {
         let other = if typed.command.is_empty() { "--script" } else { "-- COMMAND" };
@@ -35,24 +39,24 @@ pub(super) fn choose(sources: &Sources, script: Option<Given>, compat: Compat) -
                 &format!("given together with {other}; keep one of them"),
             ));
         }
-        return script_given(positional, Origin::Argument);
+        return script_given(positional, Origin::Argument).map(Some);
     }
     if let Some(name) = typed.command.first() {
         let command = program(&sources.environment, name, &typed.command, "-- COMMAND", &Origin::Argument)?;
-        return Ok((command, Origin::Argument));
+        return Ok(Some((command, Origin::Argument)));
     }
     if let Some(Given { value, origin }) = script {
-        return script_given(&value, origin);
+        return script_given(&value, origin).map(Some);
     }
     let process = watchdog::process(&sources.environment);
     if let Some((name, line)) = process
         && sources.face == Face::Fwatchdog
         && !is_supervisor(line, compat)
     {
-        return watchdog_process(sources, name, line, compat);
+        return watchdog_process(sources, name, line, compat).map(Some);
     }
     if let Some(encoded) = non_empty(&sources.environment, "SCRIPT") {
-        return inline(encoded);
+        return inline(encoded).map(Some);
     }
     let standard = &sources.paths.script;
     if standard.symlink_metadata().is_ok() {
@@ -62,21 +66,26 @@ pub(super) fn choose(sources: &Sources, script: Option<Given>, compat: Compat) -
         // Always by the shell, whatever its mode and first line: that is how OSCAR has always run it.
         let command = by_shell(standard, &[], "/oscar/config/script.sh")
             .map_err(|advice| mistake("script", Some(standard.as_os_str()), Origin::Default, &advice))?;
-        return Ok((command, origin));
+        return Ok(Some((command, origin)));
     }
     if let Some((name, line)) = process {
-        return watchdog_process(sources, name, line, compat);
+        return watchdog_process(sources, name, line, compat).map(Some);
     }
-    Err(mistake(
+    Ok(None)
+}
+
+/// What to do where [`choose`] finds nothing.
+pub(super) fn nothing_to_run(sources: &Sources) -> Mistake {
+    mistake(
         "function",
         None,
         Origin::Default,
         &format!(
             "nothing to run; give a script (bandog ./script.sh, or --script PATH) or a command (bandog -- COMMAND ARG…), set SCRIPT \
              (base64) or fprocess, or mount {}",
-            standard.display()
+            sources.paths.script.display()
         ),
-    ))
+    )
 }
 
 /// The command that runs a script file: the file itself if it can be executed, else the shell. The advice on what to

@@ -11,12 +11,21 @@ pub enum Mode {
     Stdio,
     /// The same, but standard output is passed on while the function writes it.
     Streaming,
+    /// One process that lives long and speaks HTTP itself.
+    Http,
+    /// No function at all: the files of a directory.
+    Static,
 }
 
 impl Mode {
     /// All of them, by name.
-    pub const NAMES: [(&str, Self); 3] =
-        [("files", Self::Files), ("stdio", Self::Stdio), ("streaming", Self::Streaming)];
+    pub const NAMES: [(&str, Self); 5] = [
+        ("files", Self::Files),
+        ("stdio", Self::Stdio),
+        ("streaming", Self::Streaming),
+        ("http", Self::Http),
+        ("static", Self::Static),
+    ];
 }
 
 /// What becomes of the bodies of requests and answers in the modes that can pass them on as they are.

@@ -15,6 +15,7 @@ use std::{
 use super::{
     Compat, Config, Face, LogFormat, Metrics, Mode, Sources,
     address::{self, Address},
+    backend::Places,
     document::{self, Document},
     environment, function,
     quantity::{self, DURATION_EXPECTED, SIZE_EXPECTED},
@@ -83,8 +84,9 @@ impl<'a> Resolver<'a> {
 
     /// `None` only if something of it is a mistake.
     fn config(&mut self) -> Option<Config> {
-        let command = self.command();
         let mode = self.choice(&setting::MODE, &Mode::NAMES);
+        let places = self.places(mode.unwrap_or(Mode::Files));
+        let command = self.command(mode.unwrap_or(Mode::Files), places.as_ref());
         let bodies = self.bodies();
         let stdin = self.stdin(mode);
         let workspace = self.workspace();
@@ -110,7 +112,11 @@ impl<'a> Resolver<'a> {
         let shutdown_delay = self.duration(&setting::SHUTDOWN_DELAY);
         let drain_timeout = self.duration(&setting::DRAIN_TIMEOUT);
         let compat = self.noted_compat();
+        let Places { upstream, ready_path, static_dir } = places?;
         Some(Config {
+            upstream,
+            ready_path,
+            static_dir,
             listen: listen?,
             address_file: address_file?,
             metrics: metrics?,
@@ -189,6 +195,10 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn note_unset(&mut self, setting: &Setting) {
         self.entries.push(Entry { name: setting.flag(), value: "-".to_owned(), origin: Origin::Default });
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        self.warnings.push(text);
     }
 
     pub(super) fn wrong(&mut self, setting: &Setting, given: Option<Given>, advice: impl Into<String>) {
@@ -338,14 +348,19 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn command(&mut self) -> Option<super::Command> {
+    /// What is run; `None` where there is nothing to run, or it is a mistake.
+    fn command(&mut self, mode: Mode, places: Option<&Places>) -> Option<super::Command> {
+        if mode == Mode::Static {
+            self.mistakes.extend(self.no_command_in_static());
+            return None;
+        }
         let script = self.given(&setting::SCRIPT);
         let typed = &self.sources.typed;
         if !typed.command.is_empty() && typed.value("script").is_some() {
-            self.warnings.push("--script: ignored, since a command is given after --".to_owned());
+            self.warn("--script: ignored, since a command is given after --".to_owned());
         }
         match function::choose(self.sources, script, self.compat()) {
-            Ok((command, origin)) => {
+            Ok(Some((command, origin))) => {
                 let words = command.arguments.iter().map(|word| word.to_string_lossy());
                 let mut shown = shell_words::join(words);
                 if command.inline_script.is_some() {
@@ -353,6 +368,18 @@ impl<'a> Resolver<'a> {
                 }
                 self.entries.push(Entry { name: "function".to_owned(), value: shown, origin });
                 Some(command)
+            }
+            Ok(None) => {
+                self.entries.push(Entry {
+                    name: "function".to_owned(),
+                    value: "-".to_owned(),
+                    origin: Origin::Default,
+                });
+                // One that is reached at a URL may have been started by somebody else.
+                if places.is_some_and(|places| places.upstream.is_none()) {
+                    self.mistakes.push(function::nothing_to_run(self.sources));
+                }
+                None
             }
             Err(mistake) => {
                 let origin = mistake.origin.clone();

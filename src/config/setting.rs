@@ -3,9 +3,11 @@
 
 use std::fmt::Write as _;
 
+mod backend;
 mod confinement;
 mod modes;
 
+pub use backend::{READY_PATH, STATIC_DIR, UPSTREAM};
 pub use confinement::{
     ALLOW_WRITE, MAX_CPU_TIME, MAX_MEMORY, MAX_OPEN_FILES, MAX_OUTPUT, MAX_PROCESSES, NICE, SANDBOX, USER,
 };
@@ -128,7 +130,7 @@ pub static MODE: Setting = Setting {
     name: "mode",
     value: Some("M"),
     default: Fallback::Text("files"),
-    meaning: "how the function is talked to: `files`, `stdio` or `streaming`; see Modes",
+    meaning: "how the function is talked to: `files`, `stdio`, `streaming`, `http` or `static`; see Modes",
     ..PLAIN
 };
 
@@ -389,9 +391,12 @@ pub static COMPAT: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 41] = [
+pub static ALL: [&Setting; 44] = [
     &SCRIPT,
     &MODE,
+    &UPSTREAM,
+    &READY_PATH,
+    &STATIC_DIR,
     &DECODE,
     &ENCODE,
     &ANSWER_TYPE,

@@ -8,6 +8,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming as RequestBody};
+use prometheus::IntCounter;
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
@@ -17,6 +18,7 @@ use super::{
     bridge::{Incoming, Upload},
     metrics::Metrics,
 };
+use crate::intake::{self, Side, SourceError};
 
 /// Bytes of a body that have to be there, if it has as many, before its request asks for a place: who sends a head and
 /// then nothing, or a byte now and then, takes neither a place nor a thread from those who send.
@@ -92,6 +94,19 @@ impl<'a> Arrival<'a> {
         (incoming, Some(sender))
     }
 
+    /// Bytes of the body as announced, what has come included.
+    pub(super) fn length(&self) -> Option<u64> {
+        let left = self.body.size_hint().exact()?;
+        Some(left + self.first.len() as u64)
+    }
+
+    /// What is to come, for who is served longer than this lives. `came` bytes of the body have been handed over; more
+    /// than `limit` are not taken (0 for no limit).
+    pub(super) fn into_rest(self, limit: u64, came: u64) -> Rest {
+        let received = self.metrics.received.clone();
+        Rest { body: self.body, deadline: self.deadline, received, limit, came }
+    }
+
     /// Sends the rest, for as long as it is taken.
     pub(super) async fn feed(&mut self, upload: mpsc::Sender<Upload>) {
         loop {
@@ -110,28 +125,72 @@ impl<'a> Arrival<'a> {
 
     /// The next piece that is not empty; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, Interrupted> {
+        let piece = next(&mut self.body, self.deadline, &self.metrics.received).await?;
+        self.note(piece.is_none() || self.body.is_end_stream());
+        Ok(piece)
+    }
+}
+
+/// The rest of a body, while its answer may be on the way already.
+#[derive(Debug)]
+pub(super) struct Rest {
+    body: RequestBody,
+    deadline: Option<Instant>,
+    received: IntCounter,
+    limit: u64,
+    /// Bytes that have come.
+    came: u64,
+}
+
+impl Rest {
+    /// Sends it, for as long as it is taken. Whoever takes it is told of its proper end, and of nothing else.
+    pub(super) async fn feed(mut self, upload: mpsc::Sender<Upload>) -> Result<(), intake::Error> {
         loop {
-            let frame = timeout(SILENCE, self.body.frame());
-            let frame = match self.deadline {
-                Some(deadline) => timeout_at(deadline, frame).await.map_err(|_| Interrupted::TimedOut)?,
-                None => frame.await,
-            };
-            match frame.map_err(|_| Interrupted::TimedOut)? {
-                None => {
-                    self.note(true);
-                    return Ok(None);
+            let piece = next(&mut self.body, self.deadline, &self.received).await.map_err(|interrupted| {
+                intake::Error::Source(match interrupted {
+                    Interrupted::Gone => SourceError::Gone,
+                    Interrupted::TimedOut => SourceError::TimedOut,
+                })
+            })?;
+            let piece = piece.map_or(Upload::End, Upload::Data);
+            let is_last = matches!(piece, Upload::End);
+            if let Upload::Data(data) = &piece {
+                self.came += data.len() as u64;
+                if self.limit > 0 && self.came > self.limit {
+                    return Err(intake::Error::TooLarge { limit: self.limit, side: Side::Sent });
                 }
-                Some(Err(_)) => return Err(Interrupted::Gone),
-                // Trailers carry nothing for us.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => {
-                        self.metrics.received.inc_by(data.len() as u64);
-                        self.note(self.body.is_end_stream());
-                        return Ok(Some(data));
-                    }
-                    _ => {}
-                },
             }
+            // Nobody takes it any more: the answer came first.
+            if upload.send(piece).await.is_err() || is_last {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The next piece of a body that is not empty; `None` at the end.
+async fn next(
+    body: &mut RequestBody,
+    deadline: Option<Instant>,
+    received: &IntCounter,
+) -> Result<Option<Bytes>, Interrupted> {
+    loop {
+        let frame = timeout(SILENCE, body.frame());
+        let frame = match deadline {
+            Some(deadline) => timeout_at(deadline, frame).await.map_err(|_| Interrupted::TimedOut)?,
+            None => frame.await,
+        };
+        match frame.map_err(|_| Interrupted::TimedOut)? {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Interrupted::Gone),
+            // Trailers carry nothing for us.
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => {
+                    received.inc_by(data.len() as u64);
+                    return Ok(Some(data));
+                }
+                _ => {}
+            },
         }
     }
 }

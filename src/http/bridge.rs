@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering, fence},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -18,6 +18,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
+use super::upstream;
 use crate::{
     intake::{Source, SourceError},
     output::{Gone, Sink},
@@ -53,18 +54,36 @@ pub(super) struct Incoming {
     first: Option<Bytes>,
     /// What follows; `None` if that was all.
     rest: Option<mpsc::Receiver<Upload>>,
+    /// Bytes of all that is still to be read, if that is known.
+    length: Option<u64>,
 }
 
 impl Incoming {
     /// A body that has arrived whole.
     pub(super) fn whole(body: Option<Bytes>) -> Self {
-        Self { first: body, rest: None }
+        let length = body.as_ref().map_or(0, Bytes::len) as u64;
+        Self { first: body.filter(|body| !body.is_empty()), rest: None, length: Some(length) }
     }
 
     /// A body that has begun with `first`; the rest is to be sent.
     pub(super) fn begun(first: Bytes) -> (Self, mpsc::Sender<Upload>) {
         let (sender, rest) = mpsc::channel(PIECES);
-        (Self { first: Some(first), rest: Some(rest) }, sender)
+        (Self { first: Some(first).filter(|first| !first.is_empty()), rest: Some(rest), length: None }, sender)
+    }
+
+    /// Bytes of it that are here already.
+    pub(super) fn came(&self) -> u64 {
+        self.first.as_ref().map_or(0, Bytes::len) as u64
+    }
+
+    /// All of it, if all is here.
+    pub(super) fn copy(&self) -> Option<Bytes> {
+        self.rest.is_none().then(|| self.first.clone().unwrap_or_default())
+    }
+
+    /// The same, of which so many bytes were announced.
+    pub(super) fn announced(self, length: Option<u64>) -> Self {
+        Self { length, ..self }
     }
 }
 
@@ -87,6 +106,38 @@ impl Source for Incoming {
                 None => return Err(SourceError::Gone),
             }
         }
+    }
+}
+
+/// As the body of the request to a function that speaks HTTP itself.
+impl http_body::Body for Incoming {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        let piece = match (this.first.take(), &mut this.rest) {
+            (Some(first), _) => first,
+            (None, None) => return Poll::Ready(None),
+            (None, Some(rest)) => match ready!(rest.poll_recv(context)) {
+                Some(Upload::Data(piece)) => piece,
+                Some(Upload::End) => {
+                    this.rest = None;
+                    return Poll::Ready(None);
+                }
+                Some(Upload::TimedOut) | None => return Poll::Ready(Some(Err(Broken))),
+            },
+        };
+        this.length = this.length.map(|length| length.saturating_sub(piece.len() as u64));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -261,6 +312,8 @@ pub(super) enum Body {
         /// Dropped with the body.
         _hang_up: Option<HangUp>,
     },
+    /// What a function that speaks HTTP itself is answering.
+    Upstream(Box<upstream::Passing>),
 }
 
 impl Body {
@@ -268,7 +321,7 @@ impl Body {
     pub(super) fn with(self, hang_up: Option<HangUp>) -> Self {
         match self {
             Self::Pieces { receiver, left, hunger, .. } => Self::Pieces { receiver, left, hunger, _hang_up: hang_up },
-            whole @ Self::Whole(_) => whole,
+            other @ (Self::Whole(_) | Self::Upstream(_)) => other,
         }
     }
 }
@@ -297,12 +350,17 @@ impl http_body::Body for Body {
                 Some(Download::End) => None,
                 None => Some(Err(Broken)),
             }),
+            Self::Upstream(passing) => passing.poll_frame(context),
         }
     }
 
     /// With a known length the last byte is the end: nobody asks for more after it.
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None) | Self::Pieces { left: Some(0), .. })
+        match self {
+            Self::Whole(body) => body.is_none(),
+            Self::Pieces { left, .. } => *left == Some(0),
+            Self::Upstream(passing) => passing.is_over(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -310,6 +368,7 @@ impl http_body::Body for Body {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
             Self::Pieces { left: Some(left), .. } => SizeHint::with_exact(*left),
             Self::Pieces { left: None, .. } => SizeHint::default(),
+            Self::Upstream(passing) => passing.left().map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
 }

@@ -64,6 +64,9 @@ pub(super) async fn serve(server: Arc<Server>, stream: TcpStream) {
             () = told_to_drain(&mut phase) => return,
         }
     }
+    if let Some(tunnel) = link.take_tunnel() {
+        tunnel.run().await;
+    }
 }
 
 /// Serves the requests of a client that speaks HTTP/1. Returns true when it has been answered all that it asked, and
@@ -74,7 +77,8 @@ async fn serve_http1(server: &Arc<Server>, link: &Arc<Link>, phase: &mut watch::
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(READ_BUFFER)
         .max_headers(MAX_FIELDS)
-        .serve_connection(TokioIo::new(Stream::http1(link)), service(server, link));
+        .serve_connection(TokioIo::new(Stream::http1(link)), service(server, link))
+        .with_upgrades();
     let mut connection = pin!(connection);
     let until_rest = poll_fn(|context| match connection.as_mut().poll(context) {
         Poll::Ready(result) => Poll::Ready(Some(result)),

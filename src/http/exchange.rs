@@ -63,6 +63,10 @@ impl Exchange {
         }
     }
 
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
     pub(super) fn method(&self) -> &Method {
         &self.method
     }

@@ -60,6 +60,8 @@ enum State {
     Passing { left: usize, then: Body },
     /// Within a body.
     Body(Body),
+    /// It is another protocol from here on.
+    Open,
 }
 
 /// What belongs to a head.
@@ -77,6 +79,11 @@ impl Gate {
         matches!(self.state, State::Head)
     }
 
+    /// Lets everything through from here on.
+    pub(super) fn open(&mut self) {
+        self.state = State::Open;
+    }
+
     /// Whether a head was refused: nothing more is to be read.
     pub(super) fn is_shut(&self) -> bool {
         matches!(self.state, State::Body(Body::Shut) | State::Passing { then: Body::Shut, .. })
@@ -85,7 +92,7 @@ impl Gate {
     /// Whether something has come that was not let through, or is to come for a body that has begun: what a client may
     /// still be sending when its connection ends.
     pub(super) fn is_unfinished(&self) -> bool {
-        !self.pending.is_empty() || !self.wants_head()
+        !matches!(self.state, State::Open) && (!self.pending.is_empty() || !self.wants_head())
     }
 
     /// Adds what has been read of a head.
@@ -121,6 +128,11 @@ impl Gate {
                 if is_over {
                     self.enter_body();
                 }
+            }
+            State::Open => {
+                let count = self.pending.len().min(into.remaining());
+                into.put_slice(&self.pending[..count]);
+                self.let_go(count);
             }
             State::Body(body) => {
                 let count = self.pending.len().min(into.remaining());

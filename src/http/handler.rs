@@ -27,17 +27,20 @@ use super::{
     Phase, Running, Server,
     admission::{Place, Refusal},
     arrival::{Arrival, Interrupted},
+    backend::Kind,
     bridge::{Answer, Body, HangUp},
     exchange::{Exchange, Tracked},
     gate,
     job::Job,
     link::Link,
     probe::{self, Page},
+    site,
+    upstream::{self, Passage},
 };
 use crate::{
     config::Habit,
     intake::{Envelope, Error as IntakeError, Labels, Side, SourceError},
-    invocation::{Call, Outcome},
+    invocation::{Call, Function, Outcome},
     logs::Level,
     process::Cancel,
     reply::{
@@ -48,7 +51,7 @@ use crate::{
 };
 
 /// The methods that invoke the function.
-const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
+pub(super) const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 
 /// Bytes of all header fields together; more is answered with 431. What comes before the handler has a limit of its
 /// own, higher.
@@ -164,6 +167,7 @@ async fn route(
 ) -> Result<Answer, Problem> {
     let path = parts.uri.path();
     if let Some(page) = probe::network_probe(&parts.headers) {
+        check_ready(server).await?;
         return Ok(whole(page));
     }
     if probe::is_admin(path) {
@@ -173,28 +177,55 @@ async fn route(
         if probe::needs_token(path) {
             let_in(server, &parts.headers).await?;
         }
-        return probe::page(server, path).map(whole);
+        let page = probe::page(server, path)?;
+        if probe::asks_ready(path) {
+            check_ready(server).await?;
+        }
+        return Ok(whole(page));
     }
     exchange.call_id = request::call_id(&parts.headers);
     // First of all: who may not call learns nothing else.
     let_in(server, &parts.headers).await?;
     let envelope = check_head(server, &parts)?;
-    let accept = Accept::in_style(&parts.headers, server.style.as_ref());
-    let accept = if parts.version < Version::HTTP_11 { accept.without_trailers() } else { accept };
-    let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
-    let call =
-        Call { id: exchange.call_id.clone(), envelope, variables: request::variables(&parts, server.cgi), details };
     // Whoever can only be turned away is so for the head alone, and not asked for the body.
     if server.admission.is_full() {
         return Err(turned_away(server, Refusal::Full));
     }
     let Some(body) = body.take() else { return Err(gone(false)) };
     let mut arrival = Arrival::new(body, server.read_timeout, &server.metrics, due);
+    if let Some(upstream) = server.backend.upstream() {
+        let then = Instant::now();
+        upstream.wait(server).await?;
+        arrival.excuse(then);
+    }
     let place = admit(server, &mut arrival, expects(&parts.headers)).await?;
     if server.is(Phase::Closing) {
         return Err(probe::draining());
     }
-    invoke(server, call, accept, place, arrival).await
+    let call_id = exchange.call_id.as_str();
+    match &server.backend.0 {
+        Kind::Function(function) => {
+            let accept = Accept::in_style(&parts.headers, server.style.as_ref());
+            let accept = if parts.version < Version::HTTP_11 { accept.without_trailers() } else { accept };
+            let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
+            let variables = request::variables(&parts, server.cgi);
+            let call = Call { id: call_id.to_owned(), envelope, variables, details };
+            invoke(server, Arc::clone(function), call, accept, place, arrival).await
+        }
+        Kind::Upstream(upstream) => {
+            let passage = Passage { parts, call_id, envelope, place, arrival, link: exchange.link() };
+            Ok(upstream::pass(server, upstream, passage).await)
+        }
+        Kind::Files(site) => site::serve(server, site, &parts, call_id, place).await,
+    }
+}
+
+/// Whether a function that lives long is ready.
+async fn check_ready(server: &Server) -> Result<(), Problem> {
+    match server.backend.upstream() {
+        Some(upstream) if !upstream.is_ready().await => Err(upstream::not_ready()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A place for a request whose body has begun to come.
@@ -241,10 +272,16 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
         let detail = format!("the header fields have {size} bytes, at most {HEADERS_LIMIT} are taken");
         return Err(Problem::new(Slug::HeadersTooLarge, detail));
     }
-    if !METHODS.split(", ").any(|method| parts.method == method) {
-        return Err(method_not_allowed(METHODS));
+    match server.backend.methods() {
+        Some(methods) if !methods.split(", ").any(|method| parts.method == method) => {
+            return Err(method_not_allowed(methods));
+        }
+        // A tunnel to anywhere is none of a function's tasks.
+        None if parts.method == Method::CONNECT => return Err(method_not_allowed("any method but CONNECT")),
+        Some(_) | None => {}
     }
-    if let (Some(service), Some(asked)) = (&server.service, parts.uri.path().strip_prefix("/run/")) {
+    let service = server.service.as_ref().filter(|_| server.backend.names_services());
+    if let (Some(service), Some(asked)) = (service, parts.uri.path().strip_prefix("/run/")) {
         let asked = percent_encoding::percent_decode_str(asked.split('/').next().unwrap_or_default());
         if !asked.clone().eq(service.bytes()) {
             let detail = format!("this is the service {service:?}, not {:?}", asked.decode_utf8_lossy());
@@ -270,6 +307,7 @@ fn is_continue(value: &HeaderValue) -> bool {
 /// Gives the invocation to a thread, feeds it the body, and waits for the answer.
 async fn invoke(
     server: &Arc<Server>,
+    function: Arc<Function>,
     call: Call,
     accept: Accept,
     place: Place,
@@ -280,7 +318,7 @@ async fn invoke(
     let hang_up = (!server.keeps(Habit::Detach)).then(|| HangUp(cancel.clone()));
     let (answer, mut answered) = oneshot::channel();
     let entry = Running::enter(server, &cancel);
-    let job = Job { entry, place, call, accept, incoming, cancel, answer, runtime: Handle::current() };
+    let job = Job { entry, place, function, call, accept, incoming, cancel, answer, runtime: Handle::current() };
     server.workers.submit(move || job.run()).map_err(|error| {
         tracing::error!("cannot start a thread for an invocation: {error}");
         Problem::new(Slug::Internal, format!("cannot start a thread for the invocation: {error}"))

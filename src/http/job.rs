@@ -3,6 +3,7 @@
 use std::{
     os::fd::BorrowedFd,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Duration,
 };
 
@@ -33,6 +34,7 @@ pub(super) type Deliver =
 
 /// An invocation on its way to a thread. Dropped there, whatever happens.
 pub(super) struct Job {
+    pub(super) function: Arc<Function>,
     pub(super) call: Call,
     pub(super) accept: Accept,
     pub(super) incoming: Incoming,
@@ -47,19 +49,17 @@ impl Job {
     /// The life of the invocation. A panic in it ends this one only: what it held is dropped, and the network side,
     /// which hears nothing more, answers that bandog failed, or breaks the answer off.
     pub(super) fn run(self) {
-        let Self { call, accept, mut incoming, cancel, answer, runtime, place, entry } = self;
+        let Self { function, call, accept, mut incoming, cancel, answer, runtime, place, entry } = self;
         let server = &entry.server;
         let mut port = Port::new(answer, &cancel, server.send_timeout.map(|limit| (limit, runtime)));
         let service = server.service.as_deref();
         let delivered = catch_unwind(AssertUnwindSafe(|| {
             let port: &mut dyn reply::Port = if server.shows_results { &mut Shown(&mut port) } else { &mut port };
-            (server.deliver)(&server.function, &call, &mut incoming, &cancel, &accept, service, port)
+            (server.deliver)(&function, &call, &mut incoming, &cancel, &accept, service, port)
         }));
         let Ok(mut delivered) = delivered else {
             tracing::error!(call_id = call.id, "the invocation panicked; this is a bug in bandog, please report it");
-            server.totals.count_broken();
-            server.metrics.outcomes.with_label_values(&[Slug::Internal.as_str()]).inc();
-            server.metrics.exits.with_label_values(&["none"]).inc();
+            server.count_panic();
             // The place first: whoever has the answer finds it free.
             drop((place, entry));
             return;
@@ -115,7 +115,14 @@ impl reply::Port for Shown<'_> {
 }
 
 impl Server {
-    fn count(&self, outcome: &Outcome) {
+    /// An invocation that a fault of bandog's own has ended.
+    pub(super) fn count_panic(&self) {
+        self.totals.count_broken();
+        self.metrics.outcomes.with_label_values(&[Slug::Internal.as_str()]).inc();
+        self.metrics.exits.with_label_values(&["none"]).inc();
+    }
+
+    pub(super) fn count(&self, outcome: &Outcome) {
         self.totals.count(outcome);
         let word = problem::slug(outcome).map_or("done", Slug::as_str);
         self.metrics.outcomes.with_label_values(&[word]).inc();
@@ -125,11 +132,19 @@ impl Server {
             }
             Outcome::Cancelled { report, .. } => report.as_ref().and_then(|report| report.exit),
             Outcome::Refused(_) => None,
+            // The process goes on.
+            Outcome::Passed => return,
         };
         match exit {
             None => self.metrics.exits.with_label_values(&["none"]).inc(),
-            Some(Exit::Code(code)) => self.metrics.exits.with_label_values(&[code.to_string().as_str()]).inc(),
-            Some(Exit::Signal(signal)) => self.metrics.exits.with_label_values(&[signal_name(signal)]).inc(),
+            Some(exit) => self.count_exit(exit),
+        }
+    }
+
+    pub(super) fn count_exit(&self, exit: Exit) {
+        match exit {
+            Exit::Code(code) => self.metrics.exits.with_label_values(&[code.to_string().as_str()]).inc(),
+            Exit::Signal(signal) => self.metrics.exits.with_label_values(&[signal_name(signal)]).inc(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     io,
+    net::IpAddr,
     pin::{Pin, pin},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -20,7 +21,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::gate::Refusal;
+use super::{gate::Refusal, upstream::Tunnel};
 
 /// Between two looks at a client that hyper does not look at.
 const GLANCE: Duration = Duration::from_millis(250);
@@ -73,6 +74,10 @@ pub(super) struct Link {
     last: AtomicBool,
     /// Why the request that comes next is not one.
     refusal: Mutex<Option<Refusal>>,
+    /// The connection has changed over to another protocol.
+    is_tunnel: AtomicBool,
+    /// What follows then, once hyper has let go of the socket.
+    tunnel: Mutex<Option<Tunnel>>,
     /// How long the client may take nothing of what is sent (`--send-timeout`).
     pub(super) send_timeout: Option<Duration>,
 }
@@ -88,6 +93,8 @@ impl Link {
             endless: AtomicBool::new(false),
             last: AtomicBool::new(false),
             refusal: Mutex::new(None),
+            is_tunnel: AtomicBool::new(false),
+            tunnel: Mutex::new(None),
             send_timeout,
         }
     }
@@ -167,6 +174,25 @@ impl Link {
     /// Why the request that has just come is not one, if it is not.
     pub(super) fn take_refusal(&self) -> Option<Refusal> {
         lock(&self.refusal).take()
+    }
+
+    /// The last answer changes the connection over: what comes from now on is not HTTP.
+    pub(super) fn change_over(&self, tunnel: Tunnel) {
+        *lock(&self.tunnel) = Some(tunnel);
+        self.is_tunnel.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.is_tunnel.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn take_tunnel(&self) -> Option<Tunnel> {
+        lock(&self.tunnel).take()
+    }
+
+    /// The client's address.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.with(|socket| socket.peer_addr()).ok().map(|address| address.ip().to_canonical())
     }
 
     /// From here on the connection ends with a reset, whatever ends it, but for [`Link::end_is_the_end`]: the end of

@@ -104,6 +104,7 @@ pub async fn serve(
         let server = Arc::clone(&server);
         async move { server.glances.tell().await }
     });
+    server.backend.begin(&server);
     accept(&server, &listener, &mut connections, stop.clone()).await;
     // From here on the kernel refuses connections.
     drop(listener);
@@ -159,6 +160,7 @@ async fn accept(
 /// [`CLEAN_UP`]. Told to stop now, it goes to the last step at once.
 async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: watch::Receiver<Stop>) {
     server.enter(Phase::Draining);
+    server.backend.let_end();
     let in_flight = server.running.count();
     tracing::info!(in_flight, "draining");
     let outcome = tokio::select! {
@@ -170,7 +172,7 @@ async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: wat
     if *stop.borrow() < Stop::Now {
         server.close(false);
         tokio::select! {
-            () = all_ended(server, &mut connections) => {}
+            () = all_over(server, &mut connections) => {}
             () = sleep(server.kill_grace) => {}
             () = told_to_stop_now(&mut stop) => {}
         }
@@ -179,8 +181,9 @@ async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: wat
     let end = Instant::now() + CLEAN_UP;
     // Half of the time for answers on their way; the other half is for the invocations that wrote to those who do
     // not read, and are let go of when their connections are cut.
-    let _ = timeout_at(end - CLEAN_UP / 2, all_ended(server, &mut connections)).await;
+    let _ = timeout_at(end - CLEAN_UP / 2, all_over(server, &mut connections)).await;
     connections.shutdown().await;
+    let _ = timeout_at(end, server.backend.is_over()).await;
     let workers = server.workers.clone();
     let rest = end.saturating_duration_since(Instant::now());
     let quiet = tokio::task::spawn_blocking(move || workers.wait_until_quiet(rest)).await;
@@ -206,6 +209,12 @@ async fn all_ended(server: &Server, connections: &mut JoinSet<()>) {
     while server.keeps(Habit::Detach) && server.running.count() > 0 {
         sleep(GLANCE).await;
     }
+}
+
+/// Ends when nothing is served any more, and the function that lives long has ended.
+async fn all_over(server: &Server, connections: &mut JoinSet<()>) {
+    all_ended(server, connections).await;
+    server.backend.is_over().await;
 }
 
 /// Ends when nothing new is to be accepted any more.

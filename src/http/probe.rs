@@ -39,7 +39,7 @@ pub(super) struct Totals {
 impl Totals {
     pub(super) fn count(&self, outcome: &Outcome) {
         let counter = match outcome {
-            Outcome::Done { .. } => &self.done,
+            Outcome::Done { .. } | Outcome::Passed => &self.done,
             Outcome::Failed { .. } => &self.failed,
             Outcome::TimedOut { .. } => &self.timed_out,
             Outcome::Cancelled { .. } => &self.cancelled,
@@ -161,6 +161,11 @@ fn is_well(server: &Server) -> bool {
     !server.is(Phase::Leaving) && server.lock.as_ref().is_none_or(Lock::is_there)
 }
 
+/// Whether a page says that requests are taken.
+pub(super) fn asks_ready(path: &str) -> bool {
+    path == "/_/ready"
+}
+
 /// Whether a page is for those who show the token only.
 pub(super) fn needs_token(path: &str) -> bool {
     path == "/_/status"
@@ -192,7 +197,7 @@ pub(super) fn draining() -> Problem {
 
 /// The metrics page, for the listener of its own too.
 pub(super) fn metrics(server: &Server) -> Page {
-    let body = server.metrics.render(server.admission.queued(), server.function.workspaces().open_workspaces());
+    let body = server.metrics.render(server.admission.queued(), server.workspaces.open_workspaces());
     page_of(StatusCode::OK, metrics::CONTENT_TYPE, body.into())
 }
 
@@ -207,7 +212,7 @@ fn status(server: &Server) -> Page {
         draining: server.is(Phase::Leaving),
         in_flight: server.running.count(),
         queued: server.admission.queued(),
-        workspaces: server.function.workspaces().open_workspaces(),
+        workspaces: server.workspaces.open_workspaces(),
         totals: StatusTotals {
             done: count(&totals.done),
             failed: count(&totals.failed),

@@ -95,6 +95,9 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { link, gate, .. } = self.get_mut();
         let Some(gate) = gate else { return link.with(|socket| socket.poll_read(context, into)) };
+        if link.is_tunnel() {
+            gate.open();
+        }
         let before = into.filled().len();
         link.set_listening(false);
         loop {

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     config::{Sources, Typed},
     intake::Source,
-    invocation::Call,
+    invocation::{Call, Function},
     reply::{Accept, Delivered, Port},
     workspace::Root,
 };
@@ -49,8 +49,8 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
     let typed = Typed { values, command: vec!["/bin/true".into()], ..Typed::default() };
     let config = Sources { typed, ..Sources::default() }.resolve().config.expect("a configuration");
     let workspaces = Arc::new(Root::open(dir.path()).expect("a root"));
-    let function = Function::new(&config, Arc::clone(&workspaces)).expect("a function");
-    let server = Server::new(&config, function).await.expect("a server");
+    let backend = Backend::new(&config, &workspaces).expect("a function");
+    let server = Server::new(&config, backend, Arc::clone(&workspaces)).await.expect("a server");
     let server = Arc::new(Server { deliver: sometimes_panics, ..server });
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "--listen").await.expect("bound");
     let address = listener.local_addr().expect("an address");

@@ -59,6 +59,12 @@ impl Envelope {
             extension: media_type.as_deref().and_then(filename::extension),
         }
     }
+
+    /// Whether it is a form, which may hold several files.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        matches!(self.content, Content::Multipart(_))
+    }
 }
 
 /// The decision table ("The request" in the README), by type.

@@ -34,7 +34,7 @@ impl Rules {
     /// `None` in modes where standard output is for the logs.
     pub(super) fn of(config: &Config) -> Option<Self> {
         let is_live = match config.mode {
-            Mode::Files => return None,
+            Mode::Files | Mode::Http | Mode::Static => return None,
             Mode::Stdio => false,
             Mode::Streaming => true,
         };

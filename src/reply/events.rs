@@ -105,6 +105,8 @@ impl<'s> Events<'s> {
                 events.extend_from_slice(b"\n\n");
                 self.send(events)?;
             }
+            // Its answer has gone its own way.
+            Outcome::Passed => self.send(events)?,
         }
         Ok(())
     }

@@ -80,13 +80,19 @@ pub enum Slug {
     ClientGone,
     /// bandog stopped before the function ended.
     ShuttingDown,
+    /// A function that speaks HTTP itself did not answer.
+    UpstreamFailed,
+    /// A function that speaks HTTP itself is not ready.
+    NotReady,
+    /// The part of the file that was asked for is not there.
+    RangeNotSatisfiable,
     /// bandog itself failed.
     Internal,
 }
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::BadRequest,
         Self::TargetTooLong,
         Self::ExpectationFailed,
@@ -117,6 +123,9 @@ impl Slug {
         Self::OutputUnreadable,
         Self::ClientGone,
         Self::ShuttingDown,
+        Self::UpstreamFailed,
+        Self::NotReady,
+        Self::RangeNotSatisfiable,
         Self::Internal,
     ];
 
@@ -154,6 +163,9 @@ impl Slug {
             // nginx's own number for this; only the access log shows it.
             Self::ClientGone => ("client-gone", 499, "The client went away"),
             Self::ShuttingDown => ("shutting-down", 503, "This instance stopped before the function ended"),
+            Self::UpstreamFailed => ("upstream-failed", 502, "The function did not answer"),
+            Self::NotReady => ("not-ready", 503, "The function is not ready"),
+            Self::RangeNotSatisfiable => ("range-not-satisfiable", 416, "The file has no such part"),
             Self::Internal => ("internal", 500, "bandog failed"),
         }
     }
@@ -269,7 +281,7 @@ impl Problem {
 #[must_use]
 pub fn slug(outcome: &Outcome) -> Option<Slug> {
     Some(match outcome {
-        Outcome::Done { .. } => return None,
+        Outcome::Done { .. } | Outcome::Passed => return None,
         Outcome::Failed { failure, .. } => match failure {
             Failure::Exit(_) => Slug::FunctionFailed,
             Failure::Signal { .. } => Slug::FunctionKilled,
@@ -281,6 +293,7 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
             Failure::Workspace(_) => Slug::WorkspaceUnavailable,
             Failure::Output(_) => Slug::OutputUnreadable,
             Failure::Supervise(_) => Slug::Internal,
+            Failure::Unanswered(_) => Slug::UpstreamFailed,
         },
         Outcome::TimedOut { .. } => Slug::FunctionTimeout,
         Outcome::Cancelled { cause: Cause::ClientGone, .. } => Slug::ClientGone,
@@ -300,7 +313,7 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
 /// The problem that an outcome other than [`Outcome::Done`] is.
 pub(super) fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
     let detail = match outcome {
-        Outcome::Done { .. } => "the function is done".to_owned(),
+        Outcome::Done { .. } | Outcome::Passed => "the function is done".to_owned(),
         Outcome::Failed { failure, .. } => failure.to_string(),
         Outcome::TimedOut { limit, .. } => {
             format!("the function ran longer than {limit:?} and was terminated; --exec-timeout sets the limit")

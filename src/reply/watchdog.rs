@@ -180,7 +180,8 @@ impl Manner {
                 | Failure::Confine(_)
                 | Failure::Workspace(_)
                 | Failure::Output(_)
-                | Failure::Supervise(_) => worded(problem, None, detail, Some(&report.logs)),
+                | Failure::Supervise(_)
+                | Failure::Unanswered(_) => worded(problem, None, detail, Some(&report.logs)),
             },
             Outcome::TimedOut { .. } => {
                 let status = compat.has(Habit::Status408).then_some(StatusCode::REQUEST_TIMEOUT);
@@ -194,7 +195,8 @@ impl Manner {
             }
             Outcome::Refused(_)
             | Outcome::Cancelled { cause: Cause::ClientGone | Cause::Shutdown, .. }
-            | Outcome::Done { .. } => worded(problem, None, detail, None),
+            | Outcome::Done { .. }
+            | Outcome::Passed => worded(problem, None, detail, None),
         }
     }
 

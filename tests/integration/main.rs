@@ -28,6 +28,8 @@ mod process;
 mod readme;
 mod sandbox;
 mod security;
+mod static_files;
+mod upstream;
 mod watchdog;
 mod wire;
 mod workspace_attacks;

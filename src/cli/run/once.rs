@@ -19,7 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::{Event, RunArgs, result};
 use crate::{
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
-    config::Config,
+    config::{Config, Mode},
     intake::{Envelope, Source, SourceError},
     invocation::{self, Call, Function, Outcome, Unwatched},
     logs::Level,
@@ -79,6 +79,9 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Ok(source) => source,
         Err(error) => return fail(BAD_INPUT, &error),
     };
+    if let Mode::Http | Mode::Static = config.mode {
+        return complain(BAD_CONFIGURATION, &"this mode answers requests; use bandog serve, or run with --mode files");
+    }
     let function = match serve::make_root(config).and_then(|root| Function::new(config, root)) {
         Ok(function) => function,
         Err(error) => return complain(BAD_CONFIGURATION, &error),

@@ -147,6 +147,12 @@ impl Request {
         self.header("Accept", value)
     }
 
+    /// Changes the target.
+    pub(crate) fn to(mut self, target: &str) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
     /// Sets the body.
     pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
@@ -275,6 +281,14 @@ impl Wire {
     /// Goes away without a word, as a client that crashed.
     pub(crate) fn leave(self) {
         let _ = self.reader.get_ref().shutdown(Shutdown::Both);
+    }
+
+    /// So many bytes.
+    #[track_caller]
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).unwrap_or_else(|error| panic!("cannot read {count} bytes: {error}"));
+        bytes
     }
 
     /// One line, without its end; `None` at the end of the connection.

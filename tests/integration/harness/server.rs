@@ -78,6 +78,13 @@ impl Builder {
         self
     }
 
+    /// The command to run, in the place of any other.
+    pub(crate) fn command<I: IntoIterator<Item: AsRef<OsStr>>>(mut self, words: I) -> Self {
+        self.command = vec!["--".into()];
+        self.command.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self
+    }
+
     /// A flag whose value is a path.
     pub(crate) fn arg_path(self, flag: &str, path: &Path) -> Self {
         self.args([OsStr::new(flag), path.as_os_str()])

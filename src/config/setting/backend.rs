@@ -1,0 +1,29 @@
+//! The settings of the modes in which requests go to somebody else than a process of their own.
+
+use super::{Fallback, PLAIN, Setting};
+
+/// `--upstream`.
+pub static UPSTREAM: Setting = Setting {
+    name: "upstream",
+    value: Some("URL"),
+    default: Fallback::Described("a free port on 127.0.0.1, told to the function in $PORT"),
+    meaning: "with --mode http: where the function listens; without a command nothing is started, and requests are passed there",
+    ..PLAIN
+};
+
+/// `--ready-path`.
+pub static READY_PATH: Setting = Setting {
+    name: "ready-path",
+    value: Some("PATH"),
+    default: Fallback::Described("it is ready when it listens"),
+    meaning: "with --mode http: the path that the function answers with 2xx when it is ready, such as /healthz",
+    ..PLAIN
+};
+
+/// `--static-dir`.
+pub static STATIC_DIR: Setting = Setting {
+    name: "static-dir",
+    value: Some("DIR"),
+    meaning: "with --mode static: the directory whose files are served; bandog --mode static DIR says the same",
+    ..PLAIN
+};

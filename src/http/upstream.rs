@@ -1,0 +1,256 @@
+//! Requests passed on to a function that speaks HTTP itself: a process of our own, or whoever listens at `--upstream`.
+//!
+//! Head and body go through as they are (`request`, `answer`), piece by piece, in both directions at once and with
+//! back-pressure; who asks for another protocol gets a `tunnel`. How the function stands is in `standing`, the
+//! connections to it are in `pool`. With `--decode` a body goes through the intake first (`decode`).
+//!
+//! What comes of an exchange is an [`Outcome`] as of any other invocation: counted, logged and answered by the same
+//! maps.
+
+mod answer;
+mod decode;
+mod pool;
+mod request;
+mod standing;
+mod stay;
+mod tunnel;
+mod upload;
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{
+    HeaderMap, Response,
+    body::Incoming as ResponseBody,
+    header::{CONNECTION, HeaderValue},
+    http::request::Parts,
+    upgrade::OnUpgrade,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+use self::{
+    pool::{Pool, Sender},
+    request::Facts,
+    standing::Standing,
+    stay::Stay,
+    upload::Uploading,
+};
+use super::{
+    Phase, Running, Server,
+    admission::Place,
+    arrival::Arrival,
+    bridge::{Answer, Incoming},
+    link::Link,
+};
+use crate::{
+    config::{self, Config, quantity},
+    intake::Envelope,
+    invocation::{Cause, Failure, Function, Outcome, Report, Resident, Unanswered},
+    process::Cancel,
+};
+pub(super) use answer::Passing;
+pub(super) use standing::not_ready;
+pub(super) use tunnel::Tunnel;
+
+/// What a client may say of its own patience; it only ever lowers `--exec-timeout`.
+const X_TIMEOUT: &str = "x-timeout";
+
+/// Between two attempts to reach a process of our own that does not listen (any more).
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The function, and the way to it.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    /// `--upstream`.
+    given: Option<config::Upstream>,
+    ready_path: Option<String>,
+    /// `None` if somebody else has started it.
+    resident: Option<Arc<Resident>>,
+    standing: Standing,
+    pool: Pool,
+}
+
+/// A request on its way to the function.
+pub(super) struct Passage<'a> {
+    pub(super) parts: Parts,
+    pub(super) call_id: &'a str,
+    pub(super) envelope: Envelope,
+    pub(super) place: Place,
+    pub(super) arrival: Arrival<'a>,
+    pub(super) link: &'a Arc<Link>,
+}
+
+/// The beginning of an answer, and the connection that the rest of it comes on.
+struct Answered {
+    response: Response<ResponseBody>,
+    sender: Sender,
+}
+
+impl Upstream {
+    /// The function as configured; with `function` it is a process of our own.
+    pub(super) fn new(config: &Config, function: Option<Function>) -> Self {
+        Self {
+            given: config.upstream.clone(),
+            ready_path: config.ready_path.clone(),
+            resident: function.map(|function| Arc::new(Resident::new(function))),
+            standing: Standing::default(),
+            pool: Pool::default(),
+        }
+    }
+
+    /// What every target begins with.
+    fn prefix(&self) -> &str {
+        self.given.as_ref().map_or("", |given| given.prefix.as_str())
+    }
+
+    /// `HOST:PORT`, for messages, and for requests that name no host.
+    fn authority(&self) -> String {
+        match &self.given {
+            Some(given) => given.authority.to_string(),
+            None => format!("127.0.0.1:{}", self.standing.port()),
+        }
+    }
+
+    /// Sends a request. One of our own that does not listen is waited for: nothing has been sent to it.
+    async fn ask(
+        &self,
+        server: &Server,
+        head: &Parts,
+        mut body: Incoming,
+        upgrades: bool,
+    ) -> Result<Answered, Unanswered> {
+        let patience = server.queue_timeout.and_then(|patience| Instant::now().checked_add(patience));
+        loop {
+            match self.send(head, body, upgrades).await {
+                Ok(answered) => return Ok(answered),
+                Err((Unanswered::Unreachable { .. }, Some(unsent)))
+                    if self.resident.is_some() && patience.is_none_or(|patience| Instant::now() < patience) =>
+                {
+                    body = unsent;
+                    sleep(PAUSE).await;
+                    self.standing.settled(patience).await?;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Passes a request on, and its answer back.
+pub(super) async fn pass(server: &Arc<Server>, upstream: &Arc<Upstream>, passage: Passage<'_>) -> Answer {
+    let Passage { mut parts, call_id, envelope, place, arrival, link } = passage;
+    let entry = Running::enter(server, &Cancel::new());
+    let stay = Stay::new(server, upstream, place, entry, call_id);
+    let limit = limit(server.exec_timeout, &parts.headers);
+    let deadline = limit.and_then(|limit| stay.started.checked_add(limit));
+    let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+    let (incoming, mut uploading) = Uploading::begin(arrival, server.max_body);
+    let outcome = tokio::select! {
+        biased;
+        answered = exchange(server, upstream, parts, envelope, incoming, call_id, link) => answered,
+        error = uploading.fails() => Err(Outcome::Refused(error)),
+        () = until(deadline) => Err(timed_out(stay.started, limit)),
+        () = closing(server.phase.subscribe()) => Err(Outcome::Cancelled { report: None, cause: Cause::Shutdown }),
+    };
+    let is_whole = uploading.is_done();
+    let (mut head, body) = match outcome {
+        Ok(Answered { response, .. }) if response.status().as_u16() == 101 => {
+            return tunnel::change_over(response, on_upgrade, link, stay);
+        }
+        Ok(answered) => answer::of(answered, stay, uploading, limit.zip(deadline)),
+        Err(outcome) => stay.refuse(&uploading.fault().map_or(outcome, Outcome::Refused)),
+    };
+    if !is_whole {
+        // Whether the rest is read is for the function to say.
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    (head, body)
+}
+
+/// From the head of the request to the head of the answer.
+async fn exchange(
+    server: &Arc<Server>,
+    upstream: &Upstream,
+    mut parts: Parts,
+    envelope: Envelope,
+    mut incoming: Incoming,
+    call_id: &str,
+    link: &Link,
+) -> Result<Answered, Outcome> {
+    let started = Instant::now();
+    if server.decodes && !envelope.is_form() {
+        incoming = decode::decode(server, envelope, incoming, &mut parts.headers).await?;
+    }
+    let upgrades = request::protocol(&parts).filter(|_| http_body::Body::is_end_stream(&incoming));
+    let facts = Facts {
+        call_id,
+        prefix: upstream.prefix(),
+        authority: &upstream.authority(),
+        peer: link.peer(),
+        is_guarded: server.is_guarded(),
+        encodes: server.encodes,
+    };
+    let failed = |error: Unanswered| {
+        if server.is(Phase::Closing) {
+            return Outcome::Cancelled { report: None, cause: Cause::Shutdown };
+        }
+        tracing::warn!(call_id, "{error}");
+        Outcome::Failed { report: Report::of_exchange(started.elapsed()), failure: Failure::Unanswered(error) }
+    };
+    let head = request::forward(&parts, upgrades.as_ref(), &facts).map_err(failed)?;
+    upstream.ask(server, &head, incoming, upgrades.is_some()).await.map_err(failed)
+}
+
+/// The time limit of one request: `--exec-timeout`, or what its client asks for if that is shorter. A client cannot
+/// lift it: no time, a negative one and nonsense do not count.
+fn limit(own: Option<Duration>, headers: &HeaderMap) -> Option<Duration> {
+    let asked = headers.get(X_TIMEOUT).and_then(|value| quantity::duration(value.to_str().ok()?));
+    let asked = asked.filter(|asked| !asked.is_zero());
+    match (own, asked) {
+        (Some(own), Some(asked)) => Some(own.min(asked)),
+        (own, asked) => own.or(asked),
+    }
+}
+
+fn timed_out(started: Instant, limit: Option<Duration>) -> Outcome {
+    let elapsed = started.elapsed();
+    Outcome::TimedOut { report: Report::of_exchange(elapsed), limit: limit.unwrap_or(elapsed) }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends when what is under way is called off: after the drain.
+async fn closing(mut phase: watch::Receiver<Phase>) {
+    // The sender outlives every connection.
+    let _ = phase.wait_for(|phase| *phase >= Phase::Closing).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_can_lower_the_time_limit_and_never_lift_it() {
+        let second = Duration::from_secs(1);
+        let with = |own, asked: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(X_TIMEOUT, asked.parse().expect("a value"));
+            limit(own, &headers)
+        };
+        for (asked, wanted) in
+            [("500ms", second / 2), ("2s", second), ("0s", second), ("0", second), ("-1s", second), ("x", second)]
+        {
+            assert_eq!(with(Some(second), asked), Some(wanted), "{asked}");
+        }
+        assert_eq!(with(None, "2"), Some(2 * second));
+        assert_eq!(with(None, "0s"), None);
+        assert_eq!(limit(Some(second), &HeaderMap::new()), Some(second));
+    }
+}

@@ -1,0 +1,159 @@
+//! `--decode`: a body goes through the intake into a file first, and what is in that is sent.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
+};
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    io::{Errno, read, retry_on_intr},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::{
+    http::{
+        Server,
+        bridge::{Incoming, Upload},
+    },
+    intake::{self, Envelope, Input, InputDir, Kind},
+    invocation::{Failure, Outcome, Report},
+    reply::CONTENT_TRANSFER_ENCODING,
+    workspace::Workspace,
+};
+
+/// Bytes of a piece.
+const PIECE: usize = 64 * 1024;
+
+/// What has come of a body.
+struct Decoded {
+    input: Input,
+    incoming: Incoming,
+}
+
+/// Decodes a body as mode `files` does, and says in `headers` what it is then.
+pub(super) async fn decode(
+    server: &Arc<Server>,
+    envelope: Envelope,
+    incoming: Incoming,
+    headers: &mut HeaderMap,
+) -> Result<Incoming, Outcome> {
+    let started = Instant::now();
+    let failed = |failure| Outcome::Failed { report: Report::of_exchange(started.elapsed()), failure };
+    let (tell, told) = oneshot::channel();
+    let of_the_server = Arc::clone(server);
+    let submitted = server.workers.submit(move || work(&of_the_server, &envelope, incoming, tell));
+    submitted.map_err(|error| failed(Failure::Supervise(error)))?;
+    let decoded =
+        told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("the decoding broke down"))))?;
+    let Decoded { input, incoming } = decoded.map_err(|fault| match fault {
+        Fault::Refused(error) => Outcome::Refused(error),
+        Fault::Workspace(error) => failed(Failure::Workspace(error)),
+    })?;
+    describe(headers, &input);
+    Ok(incoming)
+}
+
+/// What went wrong before there was anything to send.
+enum Fault {
+    Refused(intake::Error),
+    Workspace(std::io::Error),
+}
+
+/// On a thread of its own: first all of the body, then all of the file.
+fn work(
+    server: &Arc<Server>,
+    envelope: &Envelope,
+    mut incoming: Incoming,
+    tell: oneshot::Sender<Result<Decoded, Fault>>,
+) {
+    let workspace = match server.workspaces.workspace() {
+        Ok(workspace) => workspace,
+        Err(error) => return drop(tell.send(Err(Fault::Workspace(error)))),
+    };
+    let path = workspace.input_path();
+    let dir = InputDir { fd: workspace.input(), path: &path };
+    let input = match intake::receive(envelope, &mut incoming, dir, server.max_body) {
+        Ok(input) => input,
+        Err(error) => return drop(tell.send(Err(Fault::Refused(error)))),
+    };
+    let (name, length) = (input.path.clone(), input.bytes);
+    let (incoming, pieces) = Incoming::begun(Bytes::new());
+    if tell.send(Ok(Decoded { input, incoming: incoming.announced(Some(length)) })).is_ok() {
+        // An error is a body that ends too early, which the function is not given for the whole.
+        if let Err(error) = pour(&workspace, &name, &pieces) {
+            tracing::error!("cannot read back the decoded body: {error}");
+        }
+    }
+}
+
+/// Sends what is in the file, for as long as it is taken.
+fn pour(workspace: &Workspace, path: &Path, pieces: &mpsc::Sender<Upload>) -> Result<(), Errno> {
+    let name = path.file_name().unwrap_or_default();
+    let file = openat(workspace.input(), name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    loop {
+        let mut buffer = vec![0; PIECE];
+        let count = retry_on_intr(|| read(&file, &mut buffer))?;
+        buffer.truncate(count);
+        let piece = if count == 0 { Upload::End } else { Upload::Data(buffer.into()) };
+        if pieces.blocking_send(piece).is_err() || count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The fields that speak of the body, as it is now.
+fn describe(headers: &mut HeaderMap, input: &Input) {
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_TRANSFER_ENCODING);
+    let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = match input.kind {
+        // As it is labelled.
+        Kind::Empty | Kind::Raw | Kind::Text | Kind::Multipart => return,
+        Kind::Json if sent.ends_with("json") => return,
+        Kind::Json => "application/json",
+        // The label of bytes that were made fit for mail is that of the bytes.
+        Kind::Base64 if !is_wrapping(&sent) => return,
+        Kind::Base64 => mime_guess::from_path(&input.path).first_raw().unwrap_or("application/octet-stream"),
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+}
+
+/// Types that say nothing of what is in the base64 they are the label of.
+fn is_wrapping(kind: &str) -> bool {
+    matches!(kind, "" | "application/x-www-form-urlencoded" | "application/base64" | "text/plain" | "application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_that_of_what_the_function_gets() {
+        let described = |kind, sent: &str, name: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, sent.parse().expect("a value"));
+            headers.insert(CONTENT_ENCODING, "gzip".parse().expect("a value"));
+            describe(&mut headers, &Input { path: name.into(), kind, bytes: 1, event: None });
+            assert!(!headers.contains_key(CONTENT_ENCODING));
+            headers[CONTENT_TYPE].to_str().expect("text").to_owned()
+        };
+        for (kind, sent, name, wanted) in [
+            (Kind::Base64, "text/plain", "event-file-1", "application/octet-stream"),
+            (Kind::Base64, "application/json", "a.png", "image/png"),
+            (Kind::Base64, "image/jpeg", "event-file-1.jpg", "image/jpeg"),
+            (Kind::Json, "text/plain", "event-file-1", "application/json"),
+            (Kind::Json, "application/ld+json", "event-file-1", "application/ld+json"),
+            (Kind::Text, "text/plain; charset=latin1", "event-file-1", "text/plain; charset=latin1"),
+            (Kind::Raw, "image/png", "event-file-1.png", "image/png"),
+        ] {
+            assert_eq!(described(kind, sent, name), wanted, "{kind} {sent} {name}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! How the function stands: whether it has been started, listens, and is ready.
+
+use std::{
+    ffi::{CString, OsStr},
+    io,
+    net::{Ipv4Addr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use http_body_util::BodyExt as _;
+use hyper::{
+    Request,
+    header::{HOST, USER_AGENT},
+};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, watch},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use super::{
+    Upstream, closing,
+    pool::{nothing, shake_hands},
+};
+use crate::{
+    http::{Server, handler::RETRY_AFTER, probe},
+    invocation::{Failure, Life, Outcome, PORT, Report, Unanswered},
+    process::variable,
+    reply::problem::{Problem, Slug},
+};
+
+/// Between two looks whether the function is ready: the first, and the longest.
+const LOOK: Duration = Duration::from_millis(5);
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
+
+/// How long the function may take to say that it is ready.
+const READY: Duration = Duration::from_secs(2);
+
+/// How long what it has said counts for those who ask bandog.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How the function stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stand {
+    /// It has been started, or soon will be, and is not ready.
+    Starting,
+    /// It takes requests.
+    Ready,
+    /// It could not be started, and is tried again after a while.
+    NotStarted(String),
+    /// There is none any more.
+    Over,
+}
+
+/// How the function stands, for all who want to know.
+#[derive(Debug)]
+pub(super) struct Standing {
+    stand: watch::Sender<Stand>,
+    /// Counts the turns in its life, so that what was found out about one process is not said of the next.
+    turn: AtomicU64,
+    /// Where it was told to listen, if that is for bandog to say.
+    port: AtomicU16,
+    /// When it was asked last whether it is ready, and whether it was.
+    asked: Mutex<Option<(Instant, bool)>>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            stand: watch::Sender::new(Stand::Starting),
+            turn: AtomicU64::new(0),
+            port: AtomicU16::new(0),
+            asked: Mutex::default(),
+        }
+    }
+}
+
+impl Standing {
+    pub(super) fn port(&self) -> u16 {
+        self.port.load(Ordering::Relaxed)
+    }
+
+    /// The next turn in its life; the number of it.
+    fn turn(&self, stand: Stand) -> u64 {
+        let mut turn = 0;
+        self.stand.send_modify(|now| {
+            turn = self.turn.fetch_add(1, Ordering::Relaxed) + 1;
+            *now = stand;
+        });
+        turn
+    }
+
+    /// The number of this turn in its life.
+    pub(super) fn now(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_at(&self, turn: u64) -> bool {
+        self.turn.load(Ordering::Relaxed) == turn
+    }
+
+    /// Waits until it is ready, or it is known that it will not be soon; until `patience` ends.
+    pub(super) async fn settled(&self, patience: Option<Instant>) -> Result<(), Unanswered> {
+        let mut stand = self.stand.subscribe();
+        let settled = stand.wait_for(|stand| *stand != Stand::Starting);
+        let settled = match patience {
+            Some(patience) => timeout_at(patience, settled).await.ok().and_then(Result::ok),
+            None => settled.await.ok(),
+        };
+        match settled.as_deref() {
+            Some(Stand::NotStarted(reason)) => Err(Unanswered::NotStarted(reason.clone())),
+            // Whoever goes on finds out.
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Upstream {
+    /// Starts the function, if it is ours to start, and begins to look whether it is ready.
+    pub(in crate::http) fn begin(self: &Arc<Self>, server: &Arc<Server>) {
+        let Some(resident) = &self.resident else {
+            let turn = self.standing.turn(Stand::Starting);
+            tokio::spawn(Arc::clone(self).look(turn));
+            return;
+        };
+        let (this, resident, server) = (Arc::clone(self), Arc::clone(resident), Arc::clone(server));
+        let runtime = Handle::current();
+        let over = OverOnDrop(Arc::clone(self));
+        let thread = thread::Builder::new().name("function".to_owned()).spawn(move || {
+            let _over = over;
+            let tell = |life| this.lives(life, &server, &runtime);
+            resident.run(&|| this.variables(), &tell);
+        });
+        if let Err(error) = thread {
+            tracing::error!("cannot start a thread for the function: {error}");
+        }
+    }
+
+    /// What the function is told beside what it inherits: where to listen.
+    fn variables(&self) -> io::Result<Vec<CString>> {
+        let port = match &self.given {
+            Some(given) => given.port(),
+            // Free at this moment. If somebody else takes it first the function fails, and is started on another one.
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port(),
+        };
+        self.standing.port.store(port, Ordering::Relaxed);
+        Ok(vec![variable(OsStr::new(PORT), OsStr::new(&port.to_string()))?])
+    }
+
+    /// Takes note of a turn in the function's life.
+    fn lives(self: &Arc<Self>, life: Life, server: &Server, runtime: &Handle) {
+        match life {
+            Life::Started(_) => {
+                let turn = self.standing.turn(Stand::Starting);
+                runtime.spawn(Arc::clone(self).look(turn));
+            }
+            Life::Ended(exit) => {
+                server.count_exit(exit);
+                self.standing.turn(Stand::Starting);
+            }
+            Life::NotStarted(failure) => {
+                self.standing.turn(Stand::NotStarted(failure.to_string()));
+            }
+        }
+    }
+
+    pub(in crate::http) fn let_end(&self) {
+        if let Some(resident) = &self.resident {
+            resident.let_end();
+        }
+    }
+
+    pub(in crate::http) fn end(&self, now: bool) {
+        if let Some(resident) = &self.resident {
+            resident.end(now);
+        }
+    }
+
+    /// Ends when the process has, and is not started again.
+    pub(in crate::http) async fn is_over(&self) {
+        if self.resident.is_some() {
+            let _ = self.standing.stand.subscribe().wait_for(|stand| *stand == Stand::Over).await;
+        }
+    }
+
+    /// Looks until the function is ready, or has come to another turn in its life.
+    async fn look(self: Arc<Self>, turn: u64) {
+        let mut pause = LOOK;
+        while self.standing.is_at(turn) {
+            if timeout(READY, self.says_ready()).await.unwrap_or(false) {
+                self.standing.stand.send_if_modified(|stand| {
+                    let is_news = self.standing.is_at(turn) && *stand == Stand::Starting;
+                    if is_news {
+                        *stand = Stand::Ready;
+                    }
+                    is_news
+                });
+                tracing::info!("the function at {} is ready", self.authority());
+                return;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    /// Whether the function listens, and answers `--ready-path` with 2xx.
+    async fn says_ready(&self) -> bool {
+        let Ok(stream) = self.reach().await else { return false };
+        let Some(path) = &self.ready_path else { return true };
+        let Ok(mut sender) = shake_hands(stream).await else { return false };
+        let request = Request::get(format!("{}{path}", self.prefix()))
+            .header(HOST, self.authority())
+            .header(USER_AGENT, concat!("bandog/", env!("CARGO_PKG_VERSION")));
+        let Ok(request) = request.body(nothing()) else { return false };
+        match sender.send_request(request).await {
+            // To the end, so that the function is not left with a broken connection.
+            Ok(response) => {
+                let is_ready = response.status().is_success();
+                is_ready && response.into_body().collect().await.is_ok()
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// For `/_/ready`: how the function stands, or what it says itself if it may be asked.
+    pub(in crate::http) async fn is_ready(&self) -> bool {
+        if *self.standing.stand.borrow() != Stand::Ready {
+            return false;
+        }
+        if self.ready_path.is_none() {
+            return true;
+        }
+        // Whoever comes while it is being asked hears the same.
+        let mut asked = self.standing.asked.lock().await;
+        if let Some((when, was_ready)) = *asked
+            && when.elapsed() < FRESH
+        {
+            return was_ready;
+        }
+        let is_ready = timeout(READY, self.says_ready()).await.unwrap_or(false);
+        *asked = Some((Instant::now(), is_ready));
+        is_ready
+    }
+
+    /// Waits until the function takes requests, for at most `--queue-timeout`.
+    pub(in crate::http) async fn wait(&self, server: &Server) -> Result<(), Problem> {
+        if *self.standing.stand.borrow() == Stand::Ready {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let patience = server.queue_timeout.and_then(|patience| started.checked_add(patience));
+        let settled = tokio::select! {
+            settled = self.standing.settled(patience) => settled,
+            () = closing(server.phase.subscribe()) => return Err(probe::draining()),
+        };
+        if let Err(error) = settled {
+            let problem = Problem::new(Slug::UpstreamFailed, error.to_string());
+            let report = Report::of_exchange(started.elapsed());
+            server.count(&Outcome::Failed { report, failure: Failure::Unanswered(error) });
+            return Err(problem);
+        }
+        let stand = self.standing.stand.borrow().clone();
+        match stand {
+            Stand::Ready => Ok(()),
+            Stand::Over => Err(probe::draining()),
+            Stand::Starting | Stand::NotStarted(_) => {
+                server.totals.count_turned_away();
+                Err(not_ready())
+            }
+        }
+    }
+}
+
+/// What is answered while the function is not ready.
+pub(in crate::http) fn not_ready() -> Problem {
+    Problem::new(Slug::NotReady, "the function is not ready; repeat the request after a while").retry_after(RETRY_AFTER)
+}
+
+/// The thread has ended, in whatever way.
+struct OverOnDrop(Arc<Upstream>);
+
+impl Drop for OverOnDrop {
+    fn drop(&mut self) {
+        self.0.standing.turn(Stand::Over);
+    }
+}

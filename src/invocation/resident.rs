@@ -1,0 +1,186 @@
+//! The function as one process that lives long: started, followed, and started again when it ends.
+//!
+//! It knows no HTTP. Who talks to the process is told of each turn in its life, and may say that it is to end.
+
+use std::{
+    ffi::{CString, OsStr},
+    io,
+    os::fd::AsFd as _,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{Failure, Function, TMPDIR, lines::Lines};
+use crate::{
+    process::{self, Cancel, Cause, Exit, Observer, Outputs, Pace, Rules, Stop, Streams, variable},
+    unique,
+};
+
+/// How long the first pause before a new start is. Each is twice as long as the one before.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Who has lived so long begins with the first pause again.
+const LONG_LIFE: Duration = Duration::from_secs(10);
+
+/// A turn in the life of the process.
+#[derive(Debug)]
+pub enum Life {
+    /// It has been started, with this process id.
+    Started(i32),
+    /// It has ended by itself.
+    Ended(Exit),
+    /// It could not be started.
+    NotStarted(Failure),
+}
+
+/// The process, and who orders it to end.
+#[derive(Debug)]
+pub struct Resident {
+    function: Function,
+    orders: Mutex<Orders>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    /// It is not started again.
+    last: bool,
+    /// The process that runs.
+    current: Option<Cancel>,
+}
+
+impl Resident {
+    /// Nothing is started yet.
+    #[must_use]
+    pub fn new(function: Function) -> Self {
+        Self { function, orders: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// When the process ends from now on, it is not started again.
+    pub fn let_end(&self) {
+        self.orders().last = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends the process: SIGTERM, grace period, SIGKILL; or SIGKILL at once.
+    pub fn end(&self, now: bool) {
+        let mut orders = self.orders();
+        orders.last = true;
+        if let Some(current) = &orders.current {
+            if now { current.cancel_now(Cause::Shutdown) } else { current.cancel(Cause::Shutdown) }
+        }
+        drop(orders);
+        self.changed.notify_all();
+    }
+
+    /// Keeps the process running until it is to end. Blocks, and is to be called once, on a thread that does nothing
+    /// else. `variables` makes what it finds in its environment beside what it inherits, anew for each start.
+    pub fn run(&self, variables: &dyn Fn() -> io::Result<Vec<CString>>, tell: &dyn Fn(Life)) {
+        let mut pause = SHORTEST;
+        while let Some(cancel) = self.next() {
+            let started = Instant::now();
+            let ended = self.once(variables, &cancel, tell);
+            self.orders().current = None;
+            if started.elapsed() >= LONG_LIFE {
+                pause = SHORTEST;
+            }
+            let wait = jittered(pause);
+            match ended {
+                Ok(exit) if self.orders().last => tracing::info!("the function has ended: {exit}"),
+                Ok(exit) => {
+                    tracing::error!("the function ended by itself: {exit}; it is started again in {wait:?}");
+                    tell(Life::Ended(exit));
+                }
+                Err(failure) => {
+                    tracing::error!("{failure}; bandog tries again in {wait:?}");
+                    tell(Life::NotStarted(failure));
+                }
+            }
+            pause = (pause * 2).min(LONGEST);
+            let orders = self.orders();
+            let waited = self.changed.wait_timeout_while(orders, wait, |orders| !orders.last);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// The order for the next process; `None` if there is to be none.
+    fn next(&self) -> Option<Cancel> {
+        let mut orders = self.orders();
+        if orders.last {
+            return None;
+        }
+        Some(orders.current.insert(Cancel::new()).clone())
+    }
+
+    /// One life of the process. Its workspace lasts as long.
+    fn once(
+        &self,
+        variables: &dyn Fn() -> io::Result<Vec<CString>>,
+        cancel: &Cancel,
+        tell: &dyn Fn(Life),
+    ) -> Result<Exit, Failure> {
+        let function = &self.function;
+        let workspace = function.workspaces.workspace().map_err(Failure::Workspace)?;
+        let mut variables = variables().map_err(Failure::Supervise)?;
+        let place = workspace.output_path();
+        variables.push(variable(OsStr::new(process::MARK), place.as_os_str()).map_err(Failure::Supervise)?);
+        if function.bounds.limits.sandbox {
+            let scratch = workspace.add_scratch().map_err(Failure::Workspace)?;
+            variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
+        }
+        let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| Failure::Supervise(error.into()))?;
+        let (confined, ties) = function.bounds.of(&workspace)?;
+        let output = write_end.as_fd();
+        let streams = Streams { stdin: function.empty_input.as_fd(), stdout: output, stderr: output };
+        let child = process::spawn(&function.program, &variables, streams, &confined, ties)?;
+        drop(confined);
+        let pid = child.pid();
+        tracing::info!(pid, "function started: {}", function.program.path().display());
+        tell(Life::Started(pid));
+        let mut lines = Lines::new("");
+        let outputs = Outputs { logs: Some(&read_end), answer: None };
+        let rules = Rules { timeout: None, grace: function.rules.grace };
+        let ended = process::supervise(child, outputs, rules, cancel, &mut lines).map_err(Failure::Supervise)?;
+        Ok(ended.exit)
+    }
+
+    /// A poisoned lock guards state that every holder leaves whole.
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All of it is for the log.
+impl Observer for Lines {
+    fn observe(&mut self, written: &[u8]) -> Pace {
+        self.push(written);
+        Pace::UpToDate
+    }
+
+    fn take(&mut self, _: &[u8]) -> Result<(), Stop> {
+        Err(Stop)
+    }
+}
+
+/// Between half of the pause and all of it, so that many instances do not come back in step.
+fn jittered(pause: Duration) -> Duration {
+    pause / 2 + pause / 2 * u32::from(unique::id().as_bytes()[0]) / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_never_longer_than_asked_nor_shorter_than_half() {
+        for _ in 0..1000 {
+            let pause = jittered(LONGEST);
+            assert!(pause >= LONGEST / 2 && pause <= LONGEST, "{pause:?}");
+        }
+    }
+}
