@@ -215,8 +215,44 @@ fn a_mistake_says_name_value_origin_and_what_was_expected() {
     );
     assert_eq!(
         World::new().flag("mode", "stream").mistake(),
-        "--mode: \"stream\": expected files or stdio or streaming"
+        "--mode: \"stream\": expected files or stdio or streaming or http or static"
     );
+}
+
+#[test]
+fn a_function_at_a_url_needs_no_command_and_any_other_does() {
+    let upstream = "http://127.0.0.1:3000/api/";
+    let world = || World::without_function().flag("mode", "http");
+    let config = world().flag("upstream", upstream).config();
+    assert_eq!((config.mode, config.command), (Mode::Http, None));
+    assert_eq!(config.upstream.expect("a place").to_string(), "http://127.0.0.1:3000/api");
+    assert!(world().mistake().starts_with("function: nothing to run"));
+    assert!(World::without_function().flag("upstream", upstream).mistake().starts_with("function: nothing to run"));
+    assert!(world().flag("upstream", "https://x").mistake().contains("expected a URL such as http://"));
+    let ready = World::new().flag("mode", "http").flag("ready-path", "healthz").mistake();
+    assert!(ready.contains("expected a path such as /healthz"), "{ready}");
+}
+
+#[test]
+fn what_is_of_another_mode_is_a_warning() {
+    let resolution = World::new().flag("upstream", "http://x").flag("ready-path", "/x").sources.resolve();
+    let warnings = resolution.warnings.join("\n");
+    assert!(resolution.config.is_some() && warnings.contains("--upstream: ignored"), "{warnings}");
+    assert!(warnings.contains("--ready-path: ignored"), "{warnings}");
+}
+
+#[test]
+fn static_files_need_a_directory_and_nothing_to_run() {
+    let world = || World::without_function().flag("mode", "static");
+    let mut typed = world();
+    typed.sources.typed.script = Some(typed.dir.path().into());
+    let config = typed.config();
+    assert_eq!((config.mode, config.static_dir), (Mode::Static, Some(typed.dir.path().to_owned())));
+    assert!(world().mistake().contains("no directory is given"));
+    let missing = world().flag("static-dir", "/nowhere/at/all").mistake();
+    assert!(missing.contains("expected a directory that is there"), "{missing}");
+    typed.sources.typed.command = vec!["/bin/true".into()];
+    assert!(typed.mistake().contains("--mode static runs nothing"));
 }
 
 #[test]

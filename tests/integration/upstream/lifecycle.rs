@@ -96,6 +96,7 @@ fn after_a_crash_it_is_started_again_and_requests_wait_for_it() {
     assert!(log.contains("ERROR"), "{log}");
     // Killed by somebody, while nobody asks it anything.
     kill(*starts(&server).last().expect("started"));
+    server.log_line("its end", |line| line.contains("SIGKILL"));
     server.get("/").send().expect(200);
     let page = server.get("/_/metrics").send().expect(200).text().to_owned();
     for line in ["bandog_function_exits_total{exit=\"3\"} 1", "bandog_function_exits_total{exit=\"SIGKILL\"} 1"] {

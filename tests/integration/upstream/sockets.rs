@@ -33,7 +33,7 @@ fn frame(opcode: u8, data: &[u8]) -> Vec<u8> {
     match u16::try_from(data.len()).expect("a small frame") {
         short @ 0..126 => frame.push(0x80 | u8::try_from(short).expect("short")),
         long => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7E);
             frame.extend(long.to_be_bytes());
         }
     }
