@@ -87,7 +87,10 @@ impl Resolver<'_> {
             self.note(&setting::STATIC_DIR, given.value.to_string_lossy(), given.origin.clone());
             return self.directory(given).map(Some);
         }
-        let found = self.optional(&setting::STATIC_DIR, mode == Mode::Static, "static", |given| Ok(given.clone()))?;
+        let found = self.optional(&setting::STATIC_DIR, mode == Mode::Static, "static", |given| {
+            let is_path = !given.value.is_empty();
+            if is_path { Ok(given.clone()) } else { Err("expected a directory".to_owned()) }
+        })?;
         match (found, mode) {
             (Some(given), _) => self.directory(given).map(Some),
             (None, Mode::Static) => {
@@ -121,12 +124,12 @@ impl Resolver<'_> {
             return Some(None);
         };
         self.note(setting, given.value.to_string_lossy(), given.origin.clone());
-        if !wanted {
-            self.warn(format!("{}: ignored; it is of --mode {mode}", setting.flag()));
-            return Some(None);
-        }
         match parse(&given) {
-            Ok(value) => Some(Some(value)),
+            Ok(value) if wanted => Some(Some(value)),
+            Ok(_) => {
+                self.warn(format!("{}: ignored; it is of --mode {mode}", setting.flag()));
+                Some(None)
+            }
             Err(advice) => {
                 self.wrong(setting, Some(given), advice);
                 None

@@ -168,10 +168,11 @@ fn an_event_arrives_while_the_next_is_pending() {
 #[test]
 fn an_answer_that_is_cut_never_looks_whole() {
     let server = proxy().start();
-    for target in ["/die", "/die?chunked=1"] {
+    for (number, target) in ["/die", "/die?chunked=1"].into_iter().enumerate() {
         let answer = server.get(target).send();
         assert_eq!((answer.status, answer.whole), (200, false), "{target}: {answer}");
         assert_eq!(answer.body, b"only a part", "{target}");
+        eventually("its end is known", || (server.log().matches("ended by itself").count() > number).then_some(()));
     }
     let log = server.log_line("the cause", |line| line.contains("broke off in the middle"));
     assert!(log.contains("WARNING"), "{log}");
