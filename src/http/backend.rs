@@ -2,10 +2,16 @@
 
 use std::{io, sync::Arc};
 
-use super::{Server, handler::METHODS, site::Site, upstream::Upstream};
+use super::{
+    Server,
+    handler::METHODS,
+    site::Site,
+    upstream::{self, Upstream},
+};
 use crate::{
     config::{Config, Mode},
     invocation::Function,
+    reply::Problem,
     workspace::Root,
 };
 
@@ -74,6 +80,14 @@ impl Backend {
         match &self.0 {
             Kind::Upstream(upstream) => Some(upstream),
             Kind::Function(_) | Kind::Files(_) => None,
+        }
+    }
+
+    /// Whether requests are taken: by a function that lives long, once it is ready.
+    pub(super) async fn check_ready(&self) -> Result<(), Problem> {
+        match self.upstream() {
+            Some(upstream) if !upstream.is_ready().await => Err(upstream::not_ready()),
+            Some(_) | None => Ok(()),
         }
     }
 

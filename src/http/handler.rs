@@ -167,7 +167,7 @@ async fn route(
 ) -> Result<Answer, Problem> {
     let path = parts.uri.path();
     if let Some(page) = probe::network_probe(&parts.headers) {
-        check_ready(server).await?;
+        server.backend.check_ready().await?;
         return Ok(whole(page));
     }
     if probe::is_admin(path) {
@@ -179,7 +179,7 @@ async fn route(
         }
         let page = probe::page(server, path)?;
         if probe::asks_ready(path) {
-            check_ready(server).await?;
+            server.backend.check_ready().await?;
         }
         return Ok(whole(page));
     }
@@ -217,14 +217,6 @@ async fn route(
             Ok(upstream::pass(server, upstream, passage).await)
         }
         Kind::Files(site) => site::serve(server, site, &parts, call_id, place).await,
-    }
-}
-
-/// Whether a function that lives long is ready.
-async fn check_ready(server: &Server) -> Result<(), Problem> {
-    match server.backend.upstream() {
-        Some(upstream) if !upstream.is_ready().await => Err(upstream::not_ready()),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hyper::{
     HeaderMap, Request, Uri, Version,
     header::{
-        ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue,
+        ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, HeaderValue,
         PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING, UPGRADE,
     },
     http::request::Parts,
@@ -63,6 +63,13 @@ pub(super) fn forward(parts: &Parts, protocol: Option<&HeaderValue>, facts: &Fac
         // What is encoded is the whole of a thing, as it is.
         headers.remove(ACCEPT_ENCODING);
         headers.remove(RANGE);
+    }
+    // HTTP/2 may have taken them apart (RFC 9113 §8.2.3).
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, cookie);
     }
     if !headers.contains_key(HOST) {
         let authority = parts.uri.authority().map_or(facts.authority, |authority| authority.as_str());
@@ -172,6 +179,15 @@ mod tests {
         assert_eq!(head.headers.get_all("x-many").iter().count(), 2);
         assert_eq!(head.headers["x-forwarded-for"], "198.51.100.1, 192.0.2.7");
         assert_eq!(head.headers["host"], "example.org");
+    }
+
+    #[test]
+    fn a_request_of_http_2_becomes_one_of_http_1() {
+        let request = Request::get("http://example.org/x").version(Version::HTTP_2);
+        let head = forwarded(request.header("Cookie", "a=1").header("Cookie", "b=2"), false);
+        assert_eq!((head.uri.to_string().as_str(), head.version), ("/base/x", Version::HTTP_11));
+        assert_eq!(head.headers["host"], "example.org");
+        assert_eq!(head.headers["cookie"], "a=1; b=2");
     }
 
     #[test]
