@@ -5,9 +5,9 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use serde_json::Value;
 
 use crate::harness::{
-    Answer,
+    Answer, Builder,
     archive::{names, unzip},
-    bandog, decode, fixture, serve,
+    bandog, decode, encode, fixture, serve,
 };
 
 /// The cases of one file.
@@ -106,6 +106,73 @@ fn judge_http(case: &Value) {
     }
 }
 
+/// Sends the case to the pod that OSCAR makes of it: the name, the variables and the script are those of its own
+/// container. `compat` is what is wanted back of the old ways.
+fn over_fwatchdog(case: &Value, compat: &[&str]) -> Answer {
+    let oscar = [
+        ("fprocess", "/oscar/bin/supervisor"),
+        ("max_inflight", "1"),
+        ("write_debug", "true"),
+        ("exec_timeout", "0"),
+        ("read_timeout", "300"),
+        ("write_timeout", "300"),
+        ("PORT", "8080"),
+        ("K_SERVICE", "golden"),
+    ];
+    let script = encode(text(case, "script"));
+    let variables = oscar.into_iter().chain([("SCRIPT", &*script), ("LOG_LEVEL", text(case, "log_level"))]);
+    let variables = variables.chain(environment(case));
+    let mut builder = Builder::new().fwatchdog();
+    for (name, value) in variables {
+        builder = builder.env(name, value);
+    }
+    if !compat.is_empty() {
+        builder = builder.env("BANDOG_COMPAT", compat.join(","));
+    }
+    let server = builder.start();
+    let answer = server.post(decode(text(case, "stdin_b64"))).send();
+    assert!(answer.whole, "{answer}");
+    answer
+}
+
+/// In the place of the watchdog the answers are those of bandog, and failures are worded as it did.
+fn judge_fwatchdog(case: &Value) {
+    let (name, expect) = (text(case, "name"), &case["expect"]);
+    let answer = over_fwatchdog(case, &[]);
+    assert_eq!(u64::from(answer.status), expect["status"].as_u64().expect("a status"), "{name}: {answer}");
+    assert_eq!(answer.wants("content-type"), "text/plain; charset=utf-8", "{name}: {answer}");
+    if answer.status == 200 {
+        judge(name, expect, text(expect, "kind"), &answer.body);
+        return;
+    }
+    assert!(!answer.wants("x-bandog-error").is_empty() && answer.body.ends_with(b"\n"), "{name}: {answer}");
+    if let Some(code) = expect["exit_code"].as_i64() {
+        assert!(answer.body.starts_with(format!("exit status {code}\n").as_bytes()), "{name}: {answer}");
+    }
+    if let Some(wanted) = expect["logs_contain"].as_str() {
+        assert!(String::from_utf8_lossy(&answer.body).contains(wanted), "{name}: {answer}");
+    }
+}
+
+/// With the old ways back, what the original pair wrote is answered byte for byte, wherever it was not wrong: where
+/// it did not rewrite its input, and did not fail over it.
+fn judge_reference(case: &Value) -> bool {
+    let (name, reference) = (text(case, "name"), &case["reference"]);
+    let wanted = decode(text(reference, "stdout_b64"));
+    let ours = case["expect"]["body_b64"].as_str().map(decode);
+    let is_failure = case["expect"]["exit_code"].is_i64();
+    let is_kept = ours.is_some_and(|ours| wanted == [ours.as_slice(), b"\n"].concat());
+    if reference["exit"] != 0 || !(is_kept || is_failure) {
+        return false;
+    }
+    let answer = over_fwatchdog(case, &["newline", "status-200"]);
+    assert_eq!((answer.status, answer.header("x-bandog-error")), (200, None), "{name}: {answer}");
+    if is_kept {
+        assert_eq!(answer.body, wanted, "{name}: {answer}");
+    }
+    true
+}
+
 fn judge_run(case: &Value) {
     let (name, expect) = (text(case, "name"), &case["expect"]);
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -162,6 +229,17 @@ fn every_measured_case_is_answered_as_agreed_over_http() {
 #[test]
 fn every_measured_case_is_answered_as_agreed_through_run() {
     all("cases.jsonl", 41, judge_run);
+}
+
+#[test]
+fn every_measured_case_is_answered_as_agreed_in_the_place_of_the_watchdog() {
+    all("cases.jsonl", 41, judge_fwatchdog);
+}
+
+#[test]
+fn what_the_original_pair_answered_and_was_right_comes_back_byte_for_byte() {
+    let judged = cases("cases.jsonl").iter().filter(|case| judge_reference(case)).count();
+    assert!(judged >= 20, "only {judged} of the cases could be compared");
 }
 
 #[test]
