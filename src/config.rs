@@ -209,6 +209,21 @@ impl Config {
         self.bodies.decode || self.mode == Mode::Files
     }
 
+    /// Whether every method invokes the function: in of-watchdog's own modes.
+    #[must_use]
+    pub fn takes_any_method(&self) -> bool {
+        let is_of = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.original == Original::Of);
+        is_of && self.mode != Mode::Files
+    }
+
+    /// Whether what a failed function has written to standard output is told: where that is the answer of
+    /// classic-watchdog.
+    #[must_use]
+    pub fn tells_failed_output(&self) -> bool {
+        let is_classic = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.original == Original::Classic);
+        is_classic && self.mode == Mode::Stdio
+    }
+
     /// Whether an answer is encoded, in the form that its caller asks for; else it is sent as it is.
     #[must_use]
     pub fn encodes(&self) -> bool {

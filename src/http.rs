@@ -17,6 +17,7 @@ mod jwt;
 mod link;
 mod listener;
 mod lock;
+mod marshal;
 mod metrics;
 mod probe;
 mod site;
@@ -51,6 +52,7 @@ use lock::Lock;
 
 /// Everything that the connections share.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Server {
     backend: Backend,
     workspaces: Arc<Root>,
@@ -76,6 +78,10 @@ pub struct Server {
     lock: Option<Lock>,
     /// Answers are also written to standard output.
     shows_results: bool,
+    /// Bodies are put into a JSON document.
+    marshals: bool,
+    /// [`Config::takes_any_method`].
+    takes_any_method: bool,
     compat: Compat,
     cgi: request::Cgi,
     admission: admission::Admission,
@@ -134,6 +140,8 @@ impl Server {
             style: Style::of(config),
             lock: config.watchdog.as_ref().and_then(|watchdog| watchdog.lock.clone()).map(Lock::at),
             shows_results: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.write_debug),
+            marshals: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.marshal_request),
+            takes_any_method: config.takes_any_method(),
             compat: config.compat,
             cgi: request::Cgi::of(config),
             admission: admission::Admission::new(config.max_inflight, config.max_queue, config.queue_timeout),

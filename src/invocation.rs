@@ -24,7 +24,7 @@ use crate::{
     config::{self, Config, Stdin},
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, Logs},
-    output::{self, Directives, Gone, Output, Reader},
+    output::{self, Directives, Gone, Output, OutputFile, Reader},
     process::{self, Cancel, End, Ended, Exit, Observer as _, Program, Rules, SpawnError, variable},
     workspace::{Root, Workspace},
 };
@@ -52,6 +52,8 @@ pub struct Function {
     forward_logs: bool,
     /// The logs' own lines are wanted apart.
     own_lines: bool,
+    /// What it has written to standard output is told though it failed.
+    tells_failed_output: bool,
     workspaces: Arc<Root>,
     /// Where the script is that was given in the environment; removed with the function.
     _script: Option<Workspace>,
@@ -63,7 +65,7 @@ impl Report {
     pub fn of_exchange(duration: Duration) -> Self {
         let mut logs = Logs::new(Level::Critical, 0, None);
         logs.seal();
-        Self { exit: None, duration, logs }
+        Self { exit: None, duration, logs, failed_output: None }
     }
 }
 
@@ -100,6 +102,7 @@ impl Function {
             max_logs: config.max_logs,
             forward_logs: config.forward_logs,
             own_lines: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(true)),
+            tells_failed_output: config.tells_failed_output(),
             workspaces,
             _script: script,
         })
@@ -346,9 +349,22 @@ impl Run<'_> {
                         let note = format!("the function had limits, beyond which its own calls fail: {limits}");
                         self.journal.note(Level::Warning, &note);
                     }
-                    self.journal.failed(failure, Some(exit), self.started)
+                    let failed_output = self.failed_output();
+                    let mut outcome = self.journal.failed(failure, Some(exit), self.started);
+                    if let Outcome::Failed { report, .. } = &mut outcome {
+                        report.failed_output = failed_output;
+                    }
+                    outcome
                 }
             },
+        }
+    }
+
+    /// What a function that failed has written to standard output, if that is told.
+    fn failed_output(&mut self) -> Option<OutputFile> {
+        match self.stdout.take().filter(|_| self.function.tells_failed_output)?.into_output() {
+            Output::File(file) => Some(file),
+            Output::None | Output::Tree(_) | Output::Streamed(_) => None,
         }
     }
 
@@ -387,7 +403,8 @@ impl Run<'_> {
         scribe.observe(&[]);
         let ended = process::supervise(child, pipes.outputs(), function.rules, self.cancel, &mut scribe);
         let ended = ended.map_err(Failure::Supervise)?;
-        if let (End::Itself, Exit::Code(0), Some(answer)) = (ended.end, ended.exit, pipes.outputs().answer) {
+        let is_told = ended.exit == Exit::Code(0) || function.tells_failed_output;
+        if let (End::Itself, true, Some(answer)) = (ended.end, is_told, pipes.outputs().answer) {
             scribe.take_rest(answer).map_err(Failure::Supervise)?;
         }
         Ok(ended)
@@ -489,6 +506,8 @@ pub struct Report {
     pub duration: Duration,
     /// The captured logs, sealed.
     pub logs: Logs,
+    /// What a function that failed had written to standard output, where that would have been the answer and is told.
+    pub failed_output: Option<OutputFile>,
 }
 
 /// How an invocation ended. Every way has a case, so that a `match` maps them totally to status and exit codes.

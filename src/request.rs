@@ -18,7 +18,7 @@ use crate::{
     reply::{CONTENT_TRANSFER_ENCODING, X_CALL_ID},
     unique,
 };
-pub use variables::{Cgi, of as variables};
+pub use variables::{Cgi, is_hidden, of as variables};
 
 /// Shows the token, for callers behind a proxy that takes `Authorization` for itself.
 pub const X_BANDOG_TOKEN: HeaderName = HeaderName::from_static("x-bandog-token");

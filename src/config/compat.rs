@@ -20,7 +20,7 @@ pub enum Habit {
     Status200,
     /// `status-408`: a timeout is answered with 408.
     Status408,
-    /// `status-500`: a body that is neither JSON nor base64 is answered with 500.
+    /// `status-500`: a body that is neither JSON nor base64 is answered with 500, and so is the failure of an upstream.
     Status500,
     /// `unset-empty`: `Http_Query`, `Http_Host` and `Http_Transfer_Encoding` are not set when they are empty.
     UnsetEmpty,

@@ -283,7 +283,8 @@ impl<'a> Resolver<'a> {
         let Found { values, watchdog, entries, warnings, mistakes } =
             watchdog::read(&self.sources.environment, self.compat(), is_typed);
         self.platform = values;
-        self.watchdog = Some(watchdog);
+        let answer_type = self.given(&setting::ANSWER_TYPE).map(|given| given.value.to_string_lossy().into_owned());
+        self.watchdog = Some(Watchdog { content_type: answer_type, ..watchdog });
         self.entries.extend(entries);
         self.warnings.extend(warnings);
         self.mistakes.extend(mistakes);

@@ -97,6 +97,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Where both have always had their metrics.
 const METRICS: &str = "0.0.0.0:8081";
 
+/// What of-watchdog serves in mode `static` if nobody says.
+const STATIC_DIR: &str = "/home/app/public";
+
 const DURATION_EXPECTED: &str = "seconds such as 30, or a duration such as 1m30s";
 
 /// The command line of the function, and the name of the variable that holds it: of-watchdog's name wins.
@@ -180,11 +183,31 @@ impl Reader<'_> {
         let known = MODES.into_iter().find(|(name, _)| *name == mode);
         match (known, &*mode) {
             (Some(_), _) if is_supervisors => self.give("mode", "files", origin),
-            (Some((_, mode)), _) => self.give("mode", mode, Origin::Variable("mode".to_owned())),
+            (Some((_, mode)), _) => {
+                self.give("mode", mode, Origin::Variable("mode".to_owned()));
+                self.places(mode);
+            }
             (None, "afterburn" | "inproc") => {
                 self.mistake("mode", "bandog has no such mode; use streaming, serializing, http or static".to_owned());
             }
             (None, _) => self.mistake("mode", "expected streaming, serializing, http or static".to_owned()),
+        }
+    }
+
+    /// What belongs to some of the modes only. The second of two names wins.
+    fn places(&mut self, mode: &str) {
+        if mode == "static" {
+            self.give("static-dir", STATIC_DIR, Origin::Default);
+        }
+        for (of, name, setting) in [
+            ("http", "upstream_url", "upstream"),
+            ("http", "http_upstream_url", "upstream"),
+            ("http", "ready_path", "ready-path"),
+            ("static", "static_path", "static-dir"),
+        ] {
+            if let Some(value) = non_empty(self.environment, name).filter(|_| of == mode) {
+                self.give(setting, &value.to_string_lossy(), Origin::Variable(name.to_owned()));
+            }
         }
     }
 
@@ -195,17 +218,6 @@ impl Reader<'_> {
         self.give("metrics", METRICS, Origin::Default);
         if let Some((count, origin)) = self.count("max_inflight", u64::MAX) {
             self.give("max-inflight", &count.to_string(), origin);
-        }
-        // The second of two names wins.
-        for (name, setting) in [
-            ("upstream_url", "upstream"),
-            ("http_upstream_url", "upstream"),
-            ("ready_path", "ready-path"),
-            ("static_path", "static-dir"),
-        ] {
-            if let Some(value) = non_empty(self.environment, name) {
-                self.give(setting, &value.to_string_lossy(), Origin::Variable(name.to_owned()));
-            }
         }
     }
 
@@ -247,8 +259,7 @@ impl Reader<'_> {
         };
         if let Some(value) = &content_type {
             let origin = if is_set { Origin::Variable("content_type".to_owned()) } else { Origin::Default };
-            self.give("answer-type", value, origin.clone());
-            self.note("content_type", value, origin);
+            self.give("answer-type", value, origin);
         }
         // By default of-watchdog keeps them apart, and classic-watchdog does not.
         let origin = combine_output.map_or(Origin::Default, |_| Origin::Variable("combine_output".to_owned()));

@@ -33,6 +33,7 @@ use super::{
     gate,
     job::Job,
     link::Link,
+    marshal,
     probe::{self, Page},
     site,
     upstream::{self, Passage},
@@ -210,7 +211,9 @@ async fn route(
             let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
             let variables = request::variables(&parts, server.cgi);
             let call = Call { id: call_id.to_owned(), envelope, variables, details };
-            invoke(server, Arc::clone(function), call, accept, place, arrival).await
+            let hides = |name: &str| request::is_hidden(name, server.cgi);
+            let marshal = server.marshals.then(|| marshal::begin(&parts.headers, hides));
+            invoke(server, Arc::clone(function), call, accept, marshal, place, arrival).await
         }
         Kind::Upstream(upstream) => {
             let passage = Passage { parts, call_id, envelope, place, arrival, link: exchange.link() };
@@ -264,7 +267,7 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
         let detail = format!("the header fields have {size} bytes, at most {HEADERS_LIMIT} are taken");
         return Err(Problem::new(Slug::HeadersTooLarge, detail));
     }
-    match server.backend.methods() {
+    match methods(server, &parts.method) {
         Some(methods) if !methods.split(", ").any(|method| parts.method == method) => {
             return Err(method_not_allowed(methods));
         }
@@ -288,8 +291,22 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
     if length.is_some_and(|length| server.max_body > 0 && length > server.max_body) {
         return Err(refused(IntakeError::TooLarge { limit: server.max_body, side: Side::Sent }));
     }
-    let labels = if server.keeps(Habit::Untyped) { Labels::default() } else { request::labels(&parts.headers) };
+    // A document of our own says nothing of the body in it.
+    let labels = if server.keeps(Habit::Untyped) || server.marshals {
+        Labels::default()
+    } else {
+        request::labels(&parts.headers)
+    };
     if server.decodes { Envelope::parse(&labels).map_err(refused) } else { Ok(Envelope::as_sent(&labels)) }
+}
+
+/// The methods that are answered; `None` if that is not for bandog to say. of-watchdog gave all of them to its
+/// functions. HEAD asks for no body, so that one that is passed on while it is written would be ended with its head.
+fn methods(server: &Server, asked: &Method) -> Option<&'static str> {
+    match &server.backend.0 {
+        Kind::Function(function) if server.takes_any_method && !(function.is_live() && *asked == Method::HEAD) => None,
+        Kind::Function(_) | Kind::Upstream(_) | Kind::Files(_) => server.backend.methods(),
+    }
 }
 
 fn is_continue(value: &HeaderValue) -> bool {
@@ -302,6 +319,7 @@ async fn invoke(
     function: Arc<Function>,
     call: Call,
     accept: Accept,
+    marshal: Option<Vec<u8>>,
     place: Place,
     mut arrival: Arrival<'_>,
 ) -> Result<Answer, Problem> {
@@ -310,7 +328,8 @@ async fn invoke(
     let hang_up = (!server.keeps(Habit::Detach)).then(|| HangUp(cancel.clone()));
     let (answer, mut answered) = oneshot::channel();
     let entry = Running::enter(server, &cancel);
-    let job = Job { entry, place, function, call, accept, incoming, cancel, answer, runtime: Handle::current() };
+    let job =
+        Job { entry, place, function, call, accept, incoming, marshal, cancel, answer, runtime: Handle::current() };
     server.workers.submit(move || job.run()).map_err(|error| {
         tracing::error!("cannot start a thread for an invocation: {error}");
         Problem::new(Slug::Internal, format!("cannot start a thread for the invocation: {error}"))

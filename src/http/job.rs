@@ -15,6 +15,7 @@ use super::{
     Entry, Server,
     admission::Place,
     bridge::{Answer, Incoming, Port},
+    marshal::Marshalled,
 };
 use crate::{
     intake::Source,
@@ -38,6 +39,8 @@ pub(super) struct Job {
     pub(super) call: Call,
     pub(super) accept: Accept,
     pub(super) incoming: Incoming,
+    /// The beginning of the document that the body is put into, if it is.
+    pub(super) marshal: Option<Vec<u8>>,
     pub(super) cancel: Cancel,
     pub(super) answer: oneshot::Sender<Answer>,
     pub(super) runtime: Handle,
@@ -49,13 +52,19 @@ impl Job {
     /// The life of the invocation. A panic in it ends this one only: what it held is dropped, and the network side,
     /// which hears nothing more, answers that bandog failed, or breaks the answer off.
     pub(super) fn run(self) {
-        let Self { function, call, accept, mut incoming, cancel, answer, runtime, place, entry } = self;
+        let Self { function, call, accept, mut incoming, marshal, cancel, answer, runtime, place, entry } = self;
         let server = &entry.server;
         let mut port = Port::new(answer, &cancel, server.send_timeout.map(|limit| (limit, runtime)));
         let service = server.service.as_deref();
         let delivered = catch_unwind(AssertUnwindSafe(|| {
             let port: &mut dyn reply::Port = if server.shows_results { &mut Shown(&mut port) } else { &mut port };
-            (server.deliver)(&function, &call, &mut incoming, &cancel, &accept, service, port)
+            let mut source: &mut dyn Source = &mut incoming;
+            let mut marshalled;
+            if let Some(begin) = marshal {
+                marshalled = Marshalled::new(begin, source);
+                source = &mut marshalled;
+            }
+            (server.deliver)(&function, &call, source, &cancel, &accept, service, port)
         }));
         let Ok(mut delivered) = delivered else {
             tracing::error!(call_id = call.id, "the invocation panicked; this is a bug in bandog, please report it");

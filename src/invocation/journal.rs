@@ -70,7 +70,7 @@ impl<'a> Journal<'a> {
         // The last one, if it has no end.
         drop(self.lines.take());
         self.logs.seal();
-        Report { exit, duration, logs: self.logs }
+        Report { exit, duration, logs: self.logs, failed_output: None }
     }
 
     /// Ends the logs of a run that failed.

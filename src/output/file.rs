@@ -55,6 +55,18 @@ impl OutputFile {
         self.is_bare
     }
 
+    /// Its first bytes, at most so many; none if they cannot be read, which [`OutputFile::pour`] tells.
+    pub(crate) fn beginning(&self, most: usize) -> Vec<u8> {
+        match &self.content {
+            Content::Memory(bytes) => bytes[..bytes.len().min(most)].to_vec(),
+            Content::File(file) => {
+                let mut bytes = Vec::with_capacity(most);
+                let _ = retry_on_intr(|| pread(file, spare_capacity(&mut bytes), 0));
+                bytes
+            }
+        }
+    }
+
     /// Its size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -11,10 +11,10 @@ use super::{
     sniff::sniffed,
 };
 use crate::{
-    config::{Compat, Config, Habit, Original},
+    config::{Compat, Config, Habit, Mode, Original},
     invocation::{Cause, Failure, Outcome, Report},
     logs::Logs,
-    output::Kind,
+    output::{Kind, OutputFile},
     process::Exit,
 };
 
@@ -52,6 +52,7 @@ pub struct Style {
     content_type: Option<HeaderValue>,
     /// `combine_output=true`: bandog's lines about the run go before the result.
     mixes_logs: bool,
+    mode: Mode,
     max_inflight: usize,
 }
 
@@ -73,7 +74,8 @@ impl Style {
             original: watchdog.original,
             compat: config.compat,
             content_type,
-            mixes_logs: watchdog.combine_output == Some(true),
+            mixes_logs: watchdog.combine_output == Some(true) && config.mode == Mode::Files,
+            mode: config.mode,
             max_inflight: config.max_inflight,
         }))
     }
@@ -95,8 +97,12 @@ impl Style {
     /// A failure that no function had a part in.
     #[must_use]
     pub fn page(&self, problem: Problem) -> (Head, Bytes) {
+        // What the function of mode `http` does not answer has never had a text.
+        let is_of_upstream =
+            self.mode == Mode::Http && matches!(problem.slug, Slug::UpstreamFailed | Slug::FunctionTimeout);
         let text = match problem.slug {
             Slug::MethodNotAllowed => String::new(),
+            _ if is_of_upstream => String::new(),
             Slug::NotFound => "404 page not found\n".to_owned(),
             Slug::TooManyRequests => {
                 format!("Concurrent request limit exceeded. Max concurrent requests: {}\n", self.max_inflight)
@@ -107,8 +113,15 @@ impl Style {
         };
         let is_limit = problem.slug == Slug::TooManyRequests;
         let is_denied = matches!(problem.slug, Slug::Unauthorized | Slug::Forbidden);
+        let was_500 = problem.slug == Slug::UpstreamFailed && self.compat.has(Habit::Status500);
         let (mut head, _) = problem.into_parts();
         head.headers.insert(header::CONTENT_TYPE, TEXT);
+        if was_500 {
+            head.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        if is_of_upstream {
+            head.headers.insert(X_OPENFAAS_INTERNAL, HeaderValue::from_static("of-watchdog"));
+        }
         if is_limit {
             head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         }
@@ -136,6 +149,7 @@ impl Manner {
         let beginning = match &reply.body {
             Body::Logs(logs) => beginning(logs),
             Body::File(_, Form::Base64) | Body::Zip(_, Form::Base64) => Vec::new(),
+            Body::File(file, Form::Raw) if file.is_bare() => file.beginning(SNIFFED),
             _ => return,
         };
         if !has_own_type {
@@ -144,7 +158,7 @@ impl Manner {
         }
         let before = report.logs.own_lines().filter(|_| self.style.mixes_logs && !matches!(reply.body, Body::Logs(_)));
         let before = before.map(Bytes::copy_from_slice).unwrap_or_default();
-        let after = if self.style.compat.has(Habit::Newline) { &b"\n"[..] } else { &[] };
+        let after = self.after();
         if before.is_empty() && after.is_empty() {
             return;
         }
@@ -161,7 +175,8 @@ impl Manner {
     pub(super) fn failure<'a>(&self, outcome: &'a Outcome, call: &CallFacts<'_>) -> Reply<'a> {
         let compat = self.style.compat;
         let problem = problem::of(outcome, call);
-        let detail = format!("{}\n", problem.detail);
+        let detail = problem.detail.clone();
+        let mode = self.style.mode;
         match outcome {
             Outcome::Failed { report, failure } => match failure {
                 Failure::Exit(_)
@@ -169,11 +184,13 @@ impl Manner {
                 | Failure::OutOfMemory { .. }
                 | Failure::CpuTime { .. }
                 | Failure::FileTooLarge { .. } => {
-                    if compat.has(Habit::Status200) {
-                        return self.looks_well(problem, report);
+                    // Where standard output is kept, the watchdogs themselves told failures by their status.
+                    let looks_well = compat.has(Habit::Status200) && mode != Mode::Stdio;
+                    let told = Told::of(report, mode);
+                    if looks_well {
+                        return self.looking_well(problem, told);
                     }
-                    let line = report.exit.map_or(detail, |exit| format!("{}\n", exit_text(exit)));
-                    worded(problem, None, line, Some(&report.logs))
+                    self.worded(problem, None, &report.exit.map_or(detail, exit_text), told)
                 }
                 Failure::Spawn(_)
                 | Failure::OutputTooLarge { .. }
@@ -181,49 +198,122 @@ impl Manner {
                 | Failure::Workspace(_)
                 | Failure::Output(_)
                 | Failure::Supervise(_)
-                | Failure::Unanswered(_) => worded(problem, None, detail, Some(&report.logs)),
+                | Failure::Unanswered(_) => self.worded(problem, None, &detail, Told::of(report, mode)),
             },
             Outcome::TimedOut { .. } => {
-                let status = compat.has(Habit::Status408).then_some(StatusCode::REQUEST_TIMEOUT);
-                let mut reply = worded(problem, status, "Killed process.\n".to_owned(), None);
-                reply.head.headers.insert(header::CONTENT_TYPE, TEXT);
-                reply
+                let as_before = match self.style.original {
+                    Original::Of if mode != Mode::Files => StatusCode::INTERNAL_SERVER_ERROR,
+                    Original::Of | Original::Classic => StatusCode::REQUEST_TIMEOUT,
+                };
+                let status = compat.has(Habit::Status408).then_some(as_before);
+                self.worded(
+                    problem,
+                    status,
+                    if self.speaks_tersely() { "signal: killed" } else { "Killed process." },
+                    None,
+                )
             }
-            Outcome::Refused(_) if compat.has(Habit::Status500) && problem.slug.status().is_client_error() => {
+            Outcome::Refused(_)
+                if compat.has(Habit::Status500) && mode == Mode::Files && problem.slug.status().is_client_error() =>
+            {
                 let status = Some(StatusCode::INTERNAL_SERVER_ERROR);
-                worded(problem, status, format!("exit status 1\n{detail}"), None)
+                self.worded(problem, status, &format!("exit status 1\n{detail}"), None)
             }
             Outcome::Refused(_)
             | Outcome::Cancelled { cause: Cause::ClientGone | Cause::Shutdown, .. }
             | Outcome::Done { .. }
-            | Outcome::Passed => worded(problem, None, detail, None),
+            | Outcome::Passed => self.worded(problem, None, &detail, None),
         }
     }
 
-    /// A failure as the supervisor passed it on: with 200, and what the function wrote.
-    fn looks_well<'a>(&self, problem: Problem, report: &'a Report) -> Reply<'a> {
+    /// Whether a failure is told as of-watchdog does: in its type, without a line break, and with nothing behind it.
+    fn speaks_tersely(&self) -> bool {
+        self.style.original == Original::Of && self.style.mode != Mode::Files
+    }
+
+    /// Headers of the problem, and a line of text with what the function wrote behind it.
+    fn worded<'a>(
+        &self,
+        problem: Problem,
+        status: Option<StatusCode>,
+        line: &str,
+        told: Option<Told<'a>>,
+    ) -> Reply<'a> {
+        let (mut head, _) = problem.into_parts();
+        head.status = status.unwrap_or(head.status);
+        if self.speaks_tersely() {
+            head.headers.insert(header::CONTENT_TYPE, self.media_type(line.as_bytes()));
+            head.length = Some(line.len() as u64);
+            return Reply { head, body: Body::Bytes(Bytes::copy_from_slice(line.as_bytes())) };
+        }
+        let line = format!("{line}\n");
+        let mut start = line.clone().into_bytes();
+        start.extend(told.iter().flat_map(Told::beginning));
+        start.truncate(SNIFFED);
+        head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(sniffed(&start)));
+        head.length = Some(line.len() as u64 + told.as_ref().map_or(0, Told::len));
+        let body = [Body::Bytes(line.into())].into_iter().chain(told.map(Told::into_body)).collect();
+        Reply { head, body: Body::Joined(body) }
+    }
+
+    /// A failure as the supervisor passed it on, and of-watchdog while it streamed: with 200, and what there was.
+    fn looking_well<'a>(&self, problem: Problem, told: Option<Told<'a>>) -> Reply<'a> {
         let (mut head, _) = problem.into_parts();
         head.status = StatusCode::OK;
         head.headers.remove(X_BANDOG_ERROR);
+        head.headers.insert(header::CONTENT_TYPE, self.media_type(&told.as_ref().map_or(Vec::new(), Told::beginning)));
         head.set(X_OUTPUT_KIND, Kind::Logs.name());
-        head.length = Some(report.logs.len());
-        let mut reply = Reply { head, body: Body::Logs(&report.logs) };
-        self.dress(&mut reply, report, false);
-        reply
+        let after = Bytes::from_static(self.after());
+        head.length = Some(told.as_ref().map_or(0, Told::len) + after.len() as u64);
+        let body = told.map(Told::into_body).into_iter().chain([Body::Bytes(after)]).collect();
+        Reply { head, body: Body::Joined(body) }
+    }
+
+    /// What follows a result.
+    fn after(&self) -> &'static [u8] {
+        let is_wanted = self.style.compat.has(Habit::Newline) && self.style.mode == Mode::Files;
+        if is_wanted { b"\n" } else { b"" }
     }
 }
 
-/// Headers of the problem, and a line of text with what the function wrote behind it.
-fn worded(problem: Problem, status: Option<StatusCode>, line: String, output: Option<&Logs>) -> Reply<'_> {
-    let (mut head, _) = problem.into_parts();
-    head.status = status.unwrap_or(head.status);
-    let mut start = line.clone().into_bytes();
-    start.extend(output.map(beginning).unwrap_or_default());
-    start.truncate(SNIFFED);
-    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(sniffed(&start)));
-    head.length = Some(line.len() as u64 + output.map_or(0, Logs::len));
-    let body = [Body::Bytes(line.into())].into_iter().chain(output.map(Body::Logs)).collect();
-    Reply { head, body: Body::Joined(body) }
+/// What the caller of a function that failed gets to see of it.
+enum Told<'a> {
+    /// The captured logs.
+    Logs(&'a Logs),
+    /// What it wrote to standard output.
+    Stdout(&'a OutputFile),
+}
+
+impl<'a> Told<'a> {
+    fn of(report: &'a Report, mode: Mode) -> Option<Self> {
+        match mode {
+            Mode::Files => Some(Self::Logs(&report.logs)),
+            Mode::Stdio | Mode::Streaming | Mode::Http | Mode::Static => {
+                report.failed_output.as_ref().map(Self::Stdout)
+            }
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Logs(logs) => logs.len(),
+            Self::Stdout(file) => file.size(),
+        }
+    }
+
+    fn beginning(&self) -> Vec<u8> {
+        match self {
+            Self::Logs(logs) => beginning(logs),
+            Self::Stdout(file) => file.beginning(SNIFFED),
+        }
+    }
+
+    fn into_body(self) -> Body<'a> {
+        match self {
+            Self::Logs(logs) => Body::Logs(logs),
+            Self::Stdout(file) => Body::File(file, Form::Raw),
+        }
+    }
 }
 
 /// How Go names the end of a process (`os.ProcessState`).

@@ -125,13 +125,19 @@ fn decoded(path: &str) -> Cow<'_, [u8]> {
     Cow::Owned(parts.join(&b"%00"[..]))
 }
 
+/// Whether the function is not told of a header field of this name, in small letters.
+#[must_use]
+pub fn is_hidden(name: &str, cgi: Cgi) -> bool {
+    let is_wanted = name == "authorization" && matches!(cgi, Cgi::Watchdog { authorization: true, .. });
+    HIDDEN.contains(&name) && !is_wanted
+}
+
 /// `Http_X_Forwarded_For` for `x-forwarded-for`; `None` if the header does not become a variable. A name with any
 /// other sign than letters, digits and hyphens (`x_token`) does not either: it could pose as another header.
 fn variable_name(name: &HeaderName, cgi: Cgi) -> Option<String> {
     let name = name.as_str();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let is_wanted = name == "authorization" && matches!(cgi, Cgi::Watchdog { authorization: true, .. });
-    if !plain || (HIDDEN.contains(&name) && !is_wanted) || OWN.contains(&name) {
+    if !plain || is_hidden(name, cgi) || OWN.contains(&name) {
         return None;
     }
     let mut variable = String::with_capacity("Http_".len() + name.len());

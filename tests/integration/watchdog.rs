@@ -4,6 +4,7 @@
 mod command_line;
 mod life;
 mod oscar;
+mod stdio;
 
 use crate::harness::{Builder, encode};
 
