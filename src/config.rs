@@ -1,8 +1,8 @@
 //! Sources → one validated, immutable [`Config`]; every mistake reported at once.
 //!
 //! The command line collects what was typed ([`Typed`]), and [`Sources::resolve`] finds out what is meant: a flag
-//! before a `BANDOG_*` variable before the face's names before the platform's variables before the configuration file before the default, by
-//! the one table in [`setting`].
+//! before a `BANDOG_*` variable before the face's names before the platform's variables before the configuration file
+//! before the default, by the one table in [`setting`].
 
 use std::{
     collections::BTreeMap,

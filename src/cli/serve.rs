@@ -49,7 +49,7 @@ pub fn serve(config: Config) -> ExitCode {
 fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
     telemetry::init(config.log_level, config.log_format)?;
     if let Some(watchdog) = &config.watchdog {
-        speak_as(watchdog)?;
+        speak_as(watchdog, config.mode)?;
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -72,11 +72,14 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
 }
 
 /// Has the streams of the container say what a watchdog's would.
-fn speak_as(watchdog: &Watchdog) -> io::Result<()> {
+fn speak_as(watchdog: &Watchdog, mode: Mode) -> io::Result<()> {
     if watchdog.write_debug {
         telemetry::show_results()?;
     }
-    telemetry::word_functions_as(FunctionLines { prefix: watchdog.prefix_logs, limit: watchdog.log_limit });
+    // In mode `files` both streams of the function are one, and it is no watchdog's.
+    if mode != Mode::Files {
+        telemetry::word_functions_as(FunctionLines { prefix: watchdog.prefix_logs, limit: watchdog.log_limit });
+    }
     let original = match watchdog.original {
         Original::Classic => "classic-watchdog",
         Original::Of => "of-watchdog",

@@ -47,7 +47,8 @@ pub struct Watchdog {
     pub content_type: Option<String>,
     /// `combine_output`, if it is set.
     pub combine_output: Option<bool>,
-    /// `prefix_logs`, always so for classic-watchdog: the function's lines in the container's log begin with the time and `stderr: `.
+    /// `prefix_logs`, always so for classic-watchdog: the function's lines in the container's log begin with the time
+    /// and `stderr: `.
     pub prefix_logs: bool,
     /// `jwt_auth_debug`: the keys that tokens are checked with are named in the log.
     pub jwt_debug: bool,

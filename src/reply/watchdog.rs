@@ -98,8 +98,8 @@ impl Style {
     #[must_use]
     pub fn page(&self, problem: Problem) -> (Head, Bytes) {
         // What the function of mode `http` does not answer has never had a text.
-        let is_of_upstream =
-            self.mode == Mode::Http && matches!(problem.slug, Slug::UpstreamFailed | Slug::FunctionTimeout);
+        let is_of_upstream = self.mode == Mode::Http
+            && matches!(problem.slug, Slug::UpstreamFailed | Slug::NotReady | Slug::FunctionTimeout);
         let text = match problem.slug {
             Slug::MethodNotAllowed => String::new(),
             _ if is_of_upstream => String::new(),
@@ -113,7 +113,8 @@ impl Style {
         };
         let is_limit = problem.slug == Slug::TooManyRequests;
         let is_denied = matches!(problem.slug, Slug::Unauthorized | Slug::Forbidden);
-        let was_500 = problem.slug == Slug::UpstreamFailed && self.compat.has(Habit::Status500);
+        let was_500 =
+            matches!(problem.slug, Slug::UpstreamFailed | Slug::NotReady) && self.compat.has(Habit::Status500);
         let (mut head, _) = problem.into_parts();
         head.headers.insert(header::CONTENT_TYPE, TEXT);
         if was_500 {

@@ -4,7 +4,10 @@
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
-use bandog::{config::setting, reply::problem::Slug};
+use bandog::{
+    config::{Habit, setting},
+    reply::problem::Slug,
+};
 
 use crate::harness::{bandog, serve_command};
 
@@ -102,6 +105,22 @@ fn the_table_of_errors_has_every_one_that_a_caller_can_see() {
 }
 
 #[test]
+fn the_page_of_differences_has_the_way_back_of_every_one_that_has_one() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md");
+    let page = fs::read_to_string(path).expect("docs/compatibility.md");
+    // The last cell of each row with four.
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.matches(" | ").count() >= 4);
+    let ways: Vec<&str> = rows.filter_map(|line| line.trim_end_matches('|').rsplit('|').next()).collect();
+    for habit in Habit::ALL {
+        let word = format!("`{}`", habit.word());
+        assert!(
+            ways.iter().any(|way| way.contains(&word)),
+            "docs/compatibility.md does not say what {word} takes back"
+        );
+    }
+}
+
+#[test]
 fn every_metric_it_names_is_on_the_page() {
     let server = serve_command("true").quiet().start();
     server.get("/").send().expect(200);
@@ -125,7 +144,7 @@ fn every_link_leads_somewhere() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let read = |page: &str| fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let mut seen = 0;
-    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"] {
+    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/compatibility.md"] {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://")) {

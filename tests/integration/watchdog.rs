@@ -3,6 +3,7 @@
 
 mod command_line;
 mod life;
+mod modes;
 mod oscar;
 mod stdio;
 
