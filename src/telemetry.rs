@@ -51,16 +51,18 @@ static FUNCTION_LINES: OnceLock<FunctionLines> = OnceLock::new();
 /// How a watchdog writes the lines of its function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionLines {
-    /// The time and `stderr: ` go before each.
-    pub prefix: bool,
+    /// What goes before each, after the time: the name of the stream, if it is known; `None` for neither.
+    pub prefix: Option<&'static str>,
     /// Bytes of a line, beyond which it is cut and marked; `None` for no limit.
     pub limit: Option<usize>,
 }
 
 impl FunctionLines {
     fn text(self, moment: Timestamp, line: &str) -> String {
-        let mut text =
-            if self.prefix { moment.strftime("%Y/%m/%d %H:%M:%S stderr: ").to_string() } else { String::new() };
+        let mut text = self.prefix.map_or_else(String::new, |prefix| {
+            let time = moment.strftime("%Y/%m/%d %H:%M:%S");
+            format!("{time} {prefix}")
+        });
         let kept = self.limit.map_or(line.len(), |limit| line.floor_char_boundary(limit));
         text.push_str(&line[..kept]);
         if kept < line.len() {
@@ -326,9 +328,9 @@ mod tests {
     fn a_function_line_is_written_as_the_watchdogs_do() {
         let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
         let line = |prefix, limit| FunctionLines { prefix, limit }.text(moment, "h\u{e9}llo");
-        assert_eq!(line(true, None), "2026/11/20 14:49:56 stderr: h\u{e9}llo\n");
-        assert_eq!(line(false, Some(6)), "h\u{e9}llo\n");
-        assert_eq!(line(false, Some(2)), "h [bandog: 5 bytes cut; see log_buffer_size]\n");
+        assert_eq!(line(Some("stderr: "), None), "2026/11/20 14:49:56 stderr: h\u{e9}llo\n");
+        assert_eq!(line(None, Some(6)), "h\u{e9}llo\n");
+        assert_eq!(line(None, Some(2)), "h [bandog: 5 bytes cut; see log_buffer_size]\n");
     }
 
     #[test]

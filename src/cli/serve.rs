@@ -78,7 +78,10 @@ fn speak_as(watchdog: &Watchdog, mode: Mode) -> io::Result<()> {
     }
     // In mode `files` both streams of the function are one, and it is no watchdog's.
     if mode != Mode::Files {
-        telemetry::word_functions_as(FunctionLines { prefix: watchdog.prefix_logs, limit: watchdog.log_limit });
+        // A process that lives long has one pipe for both.
+        let stream = if mode == Mode::Http { "" } else { "stderr: " };
+        let prefix = watchdog.prefix_logs.then_some(stream);
+        telemetry::word_functions_as(FunctionLines { prefix, limit: watchdog.log_limit });
     }
     let original = match watchdog.original {
         Original::Classic => "classic-watchdog",

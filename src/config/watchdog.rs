@@ -156,6 +156,11 @@ impl Reader<'_> {
                 self.mistake(name, advice.to_owned());
             }
         }
+        for name in ["http_buffer_req_body", "buffer_http"] {
+            if self.switch(name, false) {
+                self.warnings.push(format!("{name}: ignored; bodies are passed on as they come"));
+            }
+        }
         if self.original == Original::Of {
             for name in CLASSIC_ONLY.into_iter().filter(|name| non_empty(self.environment, name).is_some()) {
                 self.warnings.push(format!("{name}: ignored; of-watchdog, which is meant here, does not read it"));
