@@ -60,7 +60,9 @@ pub(super) fn of(
     add_own(headers, &stay);
     let head = Head { status: parts.status, headers: parts.headers, length };
     if body.is_end_stream() {
-        stay.end_well(Some(sender));
+        // After a HEAD some send the body all the same, which nobody may take for the next answer.
+        let is_spent = has_content && announced != Some(0);
+        stay.end_well(Some(sender).filter(|_| !is_spent));
         return (head, Body::Whole(None));
     }
     let passing = Passing {

@@ -1,6 +1,6 @@
 //! `--decode`: a body goes through the intake into a file first, and what is in that is sent.
 
-use std::{path::Path, sync::Arc};
+use std::{os::fd::OwnedFd, sync::Arc};
 
 use bytes::Bytes;
 use hyper::{
@@ -24,7 +24,6 @@ use crate::{
     intake::{self, Envelope, Input, InputDir, Kind},
     invocation::{Failure, Outcome, Report},
     reply::CONTENT_TRANSFER_ENCODING,
-    workspace::Workspace,
 };
 
 /// Bytes of a piece.
@@ -72,33 +71,40 @@ fn work(
     mut incoming: Incoming,
     tell: oneshot::Sender<Result<Decoded, Fault>>,
 ) {
-    let workspace = match server.workspaces.workspace() {
-        Ok(workspace) => workspace,
-        Err(error) => return drop(tell.send(Err(Fault::Workspace(error)))),
+    // The workspace is gone before anybody hears of it; the file, which is open, is not.
+    let stored = store(server, envelope, &mut incoming);
+    let (input, file) = match stored {
+        Ok(stored) => stored,
+        Err(fault) => return drop(tell.send(Err(fault))),
     };
-    let path = workspace.input_path();
-    let dir = InputDir { fd: workspace.input(), path: &path };
-    let input = match intake::receive(envelope, &mut incoming, dir, server.max_body) {
-        Ok(input) => input,
-        Err(error) => return drop(tell.send(Err(Fault::Refused(error)))),
-    };
-    let (name, length) = (input.path.clone(), input.bytes);
     let (incoming, pieces) = Incoming::begun(Bytes::new());
-    if tell.send(Ok(Decoded { input, incoming: incoming.announced(Some(length)) })).is_ok() {
-        // An error is a body that ends too early, which the function is not given for the whole.
-        if let Err(error) = pour(&workspace, &name, &pieces) {
+    let incoming = incoming.announced(Some(input.bytes));
+    if tell.send(Ok(Decoded { input, incoming })).is_ok() {
+        // An error is a body that ends too early, which the function does not take for the whole.
+        if let Err(error) = pour(&file, &pieces) {
             tracing::error!("cannot read back the decoded body: {error}");
         }
     }
 }
 
+/// Decodes the body into a file.
+fn store(server: &Arc<Server>, envelope: &Envelope, incoming: &mut Incoming) -> Result<(Input, OwnedFd), Fault> {
+    let workspace = server.workspaces.workspace().map_err(Fault::Workspace)?;
+    let path = workspace.input_path();
+    let dir = InputDir { fd: workspace.input(), path: &path };
+    let input = intake::receive(envelope, incoming, dir, server.max_body).map_err(Fault::Refused)?;
+    let name = input.path.file_name().unwrap_or_default();
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = openat(workspace.input(), name, flags, Mode::empty());
+    let file = file.map_err(|error| Fault::Workspace(error.into()))?;
+    Ok((input, file))
+}
+
 /// Sends what is in the file, for as long as it is taken.
-fn pour(workspace: &Workspace, path: &Path, pieces: &mpsc::Sender<Upload>) -> Result<(), Errno> {
-    let name = path.file_name().unwrap_or_default();
-    let file = openat(workspace.input(), name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+fn pour(file: &OwnedFd, pieces: &mpsc::Sender<Upload>) -> Result<(), Errno> {
     loop {
         let mut buffer = vec![0; PIECE];
-        let count = retry_on_intr(|| read(&file, &mut buffer))?;
+        let count = retry_on_intr(|| read(file, &mut buffer))?;
         buffer.truncate(count);
         let piece = if count == 0 { Upload::End } else { Upload::Data(buffer.into()) };
         if pieces.blocking_send(piece).is_err() || count == 0 {

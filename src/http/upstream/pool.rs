@@ -82,7 +82,7 @@ impl Upstream {
         upgrades: bool,
     ) -> Result<Answered, (Unanswered, Option<Incoming>)> {
         let mut again = body.copy().filter(|_| is_repeatable(&head.method));
-        let turn = self.standing.now();
+        let (turn, mut is_repeated) = (self.standing.now(), false);
         loop {
             let used = if upgrades { None } else { self.pool.take() };
             let is_used = used.is_some();
@@ -91,7 +91,9 @@ impl Upstream {
                 None => match self.connect().await {
                     Ok(sender) => sender,
                     Err(source) => {
-                        return Err((Unanswered::Unreachable { place: self.authority(), source }, Some(body)));
+                        // What has been sent once is not kept for the next process.
+                        let unsent = Some(body).filter(|_| !is_repeated);
+                        return Err((Unanswered::Unreachable { place: self.authority(), source }, unsent));
                     }
                 },
             };
@@ -105,7 +107,7 @@ impl Upstream {
                             let reason = reason(failed.error());
                             return Err((Unanswered::NoAnswer { place: self.authority(), reason }, None));
                         }
-                        body = Incoming::whole(Some(copy));
+                        (body, is_repeated) = (Incoming::whole(Some(copy)), true);
                     }
                     _ => {
                         let reason = reason(failed.error());

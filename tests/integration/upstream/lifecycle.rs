@@ -187,10 +187,10 @@ fn what_is_not_finished_when_the_drain_ends_is_a_503() {
 
 #[test]
 fn a_function_that_does_not_listen_to_sigterm_is_killed_after_its_grace() {
-    let script = "trap '' TERM; while :; do sleep 1; done";
+    let script = "trap '' TERM; : >\"$SCRATCH/deaf\"; while :; do sleep 1; done";
     let flags = ["--mode", "http", "--kill-grace", "300ms"];
     let mut server = Builder::new().args(flags).command(["/bin/sh", "-c", script]).start();
-    started(&server, 1);
+    server.sign("deaf");
     server.signal(Signal::TERM);
     let (status, took) = server.end();
     assert_eq!(status.code(), Some(0), "{server}");
