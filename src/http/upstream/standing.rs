@@ -32,6 +32,7 @@ use crate::{
     invocation::{Failure, Life, Outcome, PORT, Report, Unanswered},
     process::variable,
     reply::problem::{Problem, Slug},
+    unique,
 };
 
 /// Between two looks whether the function is ready: the first, and the longest.
@@ -43,6 +44,9 @@ const READY: Duration = Duration::from_secs(2);
 
 /// How long what it has said counts for those who ask bandog.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How many ports are tried before the kernel is asked for any.
+const TRIES: usize = 64;
 
 /// How the function stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +150,7 @@ impl Upstream {
         let port = match &self.given {
             Some(given) => given.port(),
             // Free at this moment. If somebody else takes it first the function fails, and is started on another one.
-            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port(),
+            None => free_port()?,
         };
         self.standing.port.store(port, Ordering::Relaxed);
         Ok(vec![variable(OsStr::new(PORT), OsStr::new(&port.to_string()))?])
@@ -274,6 +278,21 @@ impl Upstream {
             }
         }
     }
+}
+
+/// A port that nobody listens on at this moment, out of the range that the kernel gives out by itself to whoever asks
+/// for any (ip(7), `ip_local_port_range`): there somebody else is likely to get it before the function does.
+fn free_port() -> io::Result<u16> {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 22_768;
+    for _ in 0..TRIES {
+        let [high, low, ..] = *unique::id().as_bytes();
+        let port = FIRST + u16::from_be_bytes([high, low]) % COUNT;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// What is answered while the function is not ready.
