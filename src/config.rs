@@ -28,6 +28,7 @@ pub mod quantity;
 mod report;
 mod resolve;
 pub mod setting;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -39,9 +40,10 @@ pub use compat::{Compat, Habit};
 pub use confinement::Confinement;
 pub use environment::Environment;
 pub use face::Face;
-pub use function::script;
+pub use function::{script, shell_script};
 pub use modes::{Bodies, Mode};
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
+pub use supervisor::Supervisor;
 pub use user::User;
 pub use watchdog::{Original, Watchdog};
 
@@ -190,6 +192,8 @@ pub struct Config {
     pub compat: Compat,
     /// What the `fwatchdog` face has beside the settings; `None` under another name.
     pub watchdog: Option<Watchdog>,
+    /// What is done in the place of OSCAR's supervisor; `None` where bandog does not take it.
+    pub supervisor: Option<Supervisor>,
     /// What is odd but stops nothing, such as an unknown `BANDOG_*` variable; to be logged at start.
     pub warnings: Vec<String>,
 }

@@ -14,6 +14,10 @@ pub struct Document {
     pub name: Option<String>,
     /// `log_level`.
     pub log_level: Option<String>,
+    /// `file_stage_in`: whether the function fetches its input itself.
+    pub file_stage_in: bool,
+    /// Whether `output` names a place to upload to.
+    pub has_output: bool,
 }
 
 /// Why a configuration file cannot be used.
@@ -26,7 +30,10 @@ pub enum Error {
     #[error("YAML in UTF-8; byte {0} is not")]
     Encoding(usize),
     /// Not YAML, or not of the expected form.
-    #[error("YAML with text for the keys name and log_level; see line {line}, column {column}")]
+    #[error(
+        "YAML with text for the keys name and log_level, and true or false for file_stage_in; see line {line}, column \
+         {column}"
+    )]
     Yaml {
         /// Where, from 1.
         line: u64,
@@ -55,7 +62,12 @@ impl Document {
         let root = Node::parse(text)?;
         let text =
             |key| -> Result<_, Place> { Ok(root.get(key)?.map(Node::text).transpose()?.flatten().map(str::to_owned)) };
-        Ok(Self { name: text("name")?, log_level: text("log_level")? })
+        Ok(Self {
+            name: text("name")?,
+            log_level: text("log_level")?,
+            file_stage_in: root.get("file_stage_in")?.map(Node::switch).transpose()?.unwrap_or_default(),
+            has_output: root.get("output")?.is_some_and(Node::is_filled_list),
+        })
     }
 }
 
@@ -64,7 +76,7 @@ mod tests {
     use super::*;
 
     fn document(name: &str, log_level: Option<&str>) -> Document {
-        Document { name: Some(name.to_owned()), log_level: log_level.map(str::to_owned) }
+        Document { name: Some(name.to_owned()), log_level: log_level.map(str::to_owned), ..Document::default() }
     }
 
     #[test]
@@ -86,6 +98,23 @@ mod tests {
     #[test]
     fn a_numeric_name_is_its_text() {
         assert_eq!(Document::parse(b"name: 123\n"), Ok(document("123", None)));
+    }
+
+    #[test]
+    fn file_stage_in_is_true_or_false_and_an_output_is_a_list_with_something_in_it() {
+        for (text, file_stage_in, has_output) in [
+            ("file_stage_in: true\n", true, false),
+            ("file_stage_in: True\noutput: []\n", true, false),
+            ("file_stage_in: false\noutput:\n", false, false),
+            ("file_stage_in:\noutput:\n- storage_provider: minio.default\n  path: out\n", false, true),
+            ("output: none\n", false, false),
+        ] {
+            let found = Document::parse(text.as_bytes());
+            assert_eq!(found, Ok(Document { file_stage_in, has_output, ..Document::default() }), "{text:?}");
+        }
+        for text in ["file_stage_in: yes\n", "file_stage_in: 1\n", "file_stage_in: [true]\n"] {
+            assert!(matches!(Document::parse(text.as_bytes()), Err(Error::Yaml { line: 1, .. })), "{text:?}");
+        }
     }
 
     #[test]
@@ -164,7 +193,11 @@ mod tests {
         ] {
             let options = serde_saphyr::options! { with_snippet: false };
             let reference = serde_saphyr::from_str_with_options::<Option<Reference>>(text, options).map(|found| {
-                found.map_or_else(Document::default, |Reference { name, log_level }| Document { name, log_level })
+                found.map_or_else(Document::default, |Reference { name, log_level }| Document {
+                    name,
+                    log_level,
+                    ..Document::default()
+                })
             });
             let found = Document::parse(text.as_bytes());
             match (&found, &reference) {

@@ -68,7 +68,8 @@ pub(super) fn choose(
             .map_err(|advice| mistake("script", Some(standard.as_os_str()), Origin::Default, &advice))?;
         return Ok(Some((command, origin)));
     }
-    if let Some((name, line)) = process {
+    // The supervisor has nothing to do with what the watchdog before it was told.
+    if let Some((name, line)) = process.filter(|_| sources.face != Face::Supervisor) {
         return watchdog_process(sources, name, line, compat).map(Some);
     }
     Ok(None)
@@ -96,6 +97,13 @@ pub fn script(file: &Path, origin: &'static str) -> Result<Command, String> {
     check_file(file)?;
     let file = path::absolute(file).map_err(|error| format!("cannot be found: {error}"))?;
     runnable(&file, std::slice::from_ref(&file.clone().into_os_string()), origin)
+}
+
+/// The command by which OSCAR runs its scripts: always `/bin/sh FILE`, whatever the file's mode and first line. The
+/// advice on what to do if it cannot.
+pub fn shell_script(file: &Path, origin: &'static str) -> Result<Command, String> {
+    check_file(file)?;
+    by_shell(file, &[], origin)
 }
 
 fn script_given(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mistake> {

@@ -21,6 +21,7 @@ use super::{
     quantity::{self, DURATION_EXPECTED, SIZE_EXPECTED},
     report::{Entry, Mistake, Origin, Resolution},
     setting::{self, Fallback, Setting},
+    supervisor::{self, Supervisor},
     watchdog::{self, Found, Watchdog},
 };
 use crate::logs::Level;
@@ -112,6 +113,7 @@ impl<'a> Resolver<'a> {
         let shutdown_delay = self.duration(&setting::SHUTDOWN_DELAY);
         let drain_timeout = self.duration(&setting::DRAIN_TIMEOUT);
         let compat = self.noted_compat();
+        let (supervisor, environment) = self.supervisor();
         let Places { upstream, ready_path, static_dir } = places?;
         Some(Config {
             upstream,
@@ -121,7 +123,7 @@ impl<'a> Resolver<'a> {
             address_file: address_file?,
             metrics: metrics?,
             command,
-            environment: environment::inherited(&self.sources.environment),
+            environment,
             service: service?,
             log_level: log_level?,
             log_format: log_format?,
@@ -146,6 +148,7 @@ impl<'a> Resolver<'a> {
             confinement: confinement?,
             compat: compat?,
             watchdog: self.watchdog.take(),
+            supervisor,
             warnings: Vec::new(),
         })
     }
@@ -314,6 +317,21 @@ impl<'a> Resolver<'a> {
                 None
             }
         }
+    }
+
+    /// What is done in the place of OSCAR's supervisor, and what functions inherit.
+    fn supervisor(&mut self) -> (Option<Supervisor>, Vec<(OsString, OsString)>) {
+        let mut environment = environment::inherited(&self.sources.environment);
+        let document = self.document.as_ref();
+        if let Some((document, file)) = document
+            && document.has_output
+        {
+            self.warnings.push(format!(
+                "output in {file}: nothing is uploaded to storage providers yet; results are answered or printed only"
+            ));
+        }
+        let skips_input = document.is_some_and(|(document, _)| document.file_stage_in);
+        (supervisor::read(self.sources, self.compat(), skips_input, &mut environment), environment)
     }
 
     fn read_document(&mut self) -> Option<(Document, String)> {

@@ -109,6 +109,20 @@ impl Node {
         }
     }
 
+    /// A truth value of YAML's core schema, false for null, or the place of what is neither.
+    pub(super) fn switch(&self) -> Result<bool, Place> {
+        match self.text()? {
+            None | Some("false" | "False" | "FALSE") => Ok(false),
+            Some("true" | "True" | "TRUE") => Ok(true),
+            Some(_) => Err(self.place),
+        }
+    }
+
+    /// Whether it is a sequence with something in it.
+    pub(super) fn is_filled_list(&self) -> bool {
+        matches!(&self.content, Content::Sequence(items) if !items.is_empty())
+    }
+
     fn is(&self, key: &str) -> bool {
         matches!(&self.content, Content::Text(text) if text == key)
     }
