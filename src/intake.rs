@@ -12,6 +12,7 @@ pub use envelope::Envelope;
 use form::Form;
 use store::Store;
 use text::Text;
+pub use wrapping::{QUERY_PREFIX, unwrap};
 
 pub mod base64;
 #[cfg(test)]
@@ -27,11 +28,13 @@ pub mod gzip;
 pub mod json;
 pub mod multipart;
 mod parameters;
+mod shape;
 pub mod spot;
 mod store;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wrapping;
 
 /// What the sender said about a body: the raw values of the header fields of the same names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,14 +112,24 @@ impl std::fmt::Display for Kind {
 /// An input that is ready on disk.
 #[derive(Debug)]
 pub struct Input {
-    /// The input file, or the input directory if there were several.
-    pub path: PathBuf,
+    /// The input file, or the input directory if there were several; `None` where none is wanted.
+    pub path: Option<PathBuf>,
     /// What it came from.
     pub kind: Kind,
     /// Bytes on disk, all files together.
     pub bytes: u64,
     /// What the body says if it has the exact shape of a storage event.
     pub event: Option<StorageEvent>,
+    /// Further variables for the function, from what the body was wrapped in.
+    pub variables: Vec<(String, String)>,
+    /// What was found on the way to it, for the log.
+    pub notes: Vec<&'static str>,
+}
+
+impl Input {
+    pub(crate) fn new(path: PathBuf, kind: Kind, bytes: u64) -> Self {
+        Self { path: Some(path), kind, bytes, event: None, variables: Vec::new(), notes: Vec::new() }
+    }
 }
 
 /// The parts of a storage event (an S3 notification) that the function is told of.
@@ -197,6 +210,25 @@ pub enum Error {
     /// It is not the form it is labelled as.
     #[error("the body is not multipart/form-data: {0}")]
     NotMultipart(#[from] multipart::Error),
+    /// It is an event about an object in a store, which bandog does not fetch.
+    #[error(
+        "the event names an object in {store}, and this version of bandog fetches nothing from there; a function that \
+         does so itself has file_stage_in: true in its configuration"
+    )]
+    Storage {
+        /// What kind of store.
+        store: &'static str,
+    },
+    /// It is an API gateway's event with more query than there is room for in an environment.
+    #[error(
+        "queryStringParameters of the API gateway's event have more than {limit} bytes, or more than {names} names"
+    )]
+    Query {
+        /// The limit in bytes.
+        limit: usize,
+        /// The limit of names.
+        names: usize,
+    },
     /// The input file could not be written (disk full, no inodes).
     #[error("cannot write the input file: {0}; make room in the directory of --workspace, or set another")]
     Store(#[source] io::Error),
@@ -235,6 +267,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The body is in an encoding that bandog can't undo.
     UnsupportedEncoding,
+    /// The body is about something in a store that bandog cannot fetch from.
+    Storage,
     /// bandog could not store the body.
     Store,
 }
@@ -255,9 +289,11 @@ impl Error {
             | Self::NotBase64(_)
             | Self::Neither { .. }
             | Self::NeitherBegun { .. }
-            | Self::NotMultipart(_) => ErrorKind::Bad,
+            | Self::NotMultipart(_)
+            | Self::Query { .. } => ErrorKind::Bad,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::UnsupportedEncoding { .. } => ErrorKind::UnsupportedEncoding,
+            Self::Storage { .. } => ErrorKind::Storage,
             Self::Store(_) => ErrorKind::Store,
         }
     }
@@ -363,7 +399,7 @@ impl<'a> Body<'a> {
                 parser.finish()?;
                 let (path, bytes, store) = form.finish(dir)?;
                 store.keep();
-                Ok(Input { path, kind: Kind::Multipart, bytes, event: None })
+                Ok(Input::new(path, Kind::Multipart, bytes))
             }
         }
     }
@@ -382,6 +418,6 @@ impl<'a> Single<'a> {
         };
         let bytes = self.store.end().map_err(Error::Store)?;
         self.store.keep();
-        Ok(Input { path: self.path, kind, bytes, event })
+        Ok(Input { event, ..Input::new(self.path, kind, bytes) })
     }
 }

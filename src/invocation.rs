@@ -21,7 +21,7 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 
 use crate::{
-    config::{self, Config, Stdin},
+    config::{self, Config, Stdin, Supervisor},
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, Logs},
     output::{self, Directives, Gone, Output, OutputFile, Reader},
@@ -54,6 +54,7 @@ pub struct Function {
     own_lines: bool,
     /// What it has written to standard output is told though it failed.
     tells_failed_output: bool,
+    supervisor: Option<Supervisor>,
     workspaces: Arc<Root>,
     /// Where the script is that was given in the environment; removed with the function.
     _script: Option<Workspace>,
@@ -82,7 +83,9 @@ impl Function {
             Some(text) => {
                 let script = workspaces.workspace()?;
                 let path = script.add_script(text)?;
-                let command = config::script(&path, configured.origin).map_err(io::Error::other)?;
+                // OSCAR runs its own by the shell whatever they begin with; the image may not have what they name.
+                let how = if config.supervisor.is_some() { config::shell_script } else { config::script };
+                let command = how(&path, configured.origin).map_err(io::Error::other)?;
                 if let Some(user) = &config.confinement.user {
                     script.lend_script(user.gid)?;
                 }
@@ -103,6 +106,7 @@ impl Function {
             forward_logs: config.forward_logs,
             own_lines: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(true)),
             tells_failed_output: config.tells_failed_output(),
+            supervisor: config.supervisor.clone(),
             workspaces,
             _script: script,
         })
@@ -295,10 +299,19 @@ impl Run<'_> {
         }
         let path = self.workspace.input_path();
         let dir = InputDir { fd: self.workspace.input(), path: &path };
-        let input = intake::receive(&self.call.envelope, source, dir, self.function.max_body)?;
-        self.workspace.knows_input(&input.path);
-        let (path, kind, bytes) = (input.path.display(), input.kind, input.bytes);
-        self.journal.note(Level::Info, &format!("input ready: {path} ({kind}, {bytes} bytes)"));
+        let max_body = self.function.max_body;
+        let mut input = intake::receive(&self.call.envelope, source, dir, max_body)?;
+        if let Some(supervisor) = &self.function.supervisor {
+            input = intake::unwrap(input, dir, max_body, supervisor.skips_input)?;
+        }
+        for note in &input.notes {
+            self.journal.note(Level::Info, note);
+        }
+        if let Some(path) = &input.path {
+            self.workspace.knows_input(path);
+            let (path, kind, bytes) = (path.display(), input.kind, input.bytes);
+            self.journal.note(Level::Info, &format!("input ready: {path} ({kind}, {bytes} bytes)"));
+        }
         Ok(input)
     }
 
@@ -384,11 +397,11 @@ impl Run<'_> {
             self.journal.note(Level::Debug, &format!("environment: {}", names.join(" ")));
         }
         let system = |error: rustix::io::Errno| Failure::Supervise(error.into());
-        let input_file = match function.stdin {
-            Stdin::Input => {
-                Some(rustix::fs::open(&input.path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(system)?)
+        let input_file = match (function.stdin, &input.path) {
+            (Stdin::Input, Some(path)) => {
+                Some(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(system)?)
             }
-            Stdin::Null => None,
+            (Stdin::Input, None) | (Stdin::Null, _) => None,
         };
         let stdin = input_file.as_ref().unwrap_or(&function.empty_input);
         let pipes = Pipes::new(function.stdout.as_ref()).map_err(system)?;
@@ -417,7 +430,9 @@ impl Run<'_> {
             variables.push(variable(OsStr::new(name), value)?);
             Ok(())
         };
-        set("INPUT_FILE_PATH", input.path.as_os_str())?;
+        if let Some(path) = &input.path {
+            set("INPUT_FILE_PATH", path.as_os_str())?;
+        }
         set("TMP_INPUT_DIR", self.workspace.input_path().as_os_str())?;
         set("RESPONSE_HEADERS_PATH", self.workspace.headers_path().as_os_str())?;
         set("CALL_ID", OsStr::new(&self.call.id))?;
@@ -425,6 +440,17 @@ impl Run<'_> {
             set("STORAGE_OBJECT_KEY", OsStr::new(&event.object_key))?;
             set("EVENT_TIME", OsStr::new(&event.time))?;
             set("EVENT", OsStr::new(&event.json))?;
+        }
+        for (name, value) in &input.variables {
+            set(name, OsStr::new(value))?;
+        }
+        let replaceable = self.function.supervisor.iter().flat_map(|supervisor| &supervisor.replaceable);
+        let is_replaced = |name: &OsStr| match &input.event {
+            Some(_) if name == "EVENT" => true,
+            _ => input.variables.iter().any(|(own, _)| name == own.as_str()),
+        };
+        for (name, value) in replaceable.filter(|(name, _)| !is_replaced(name)) {
+            variables.push(variable(name, value)?);
         }
         variables.extend(self.call.variables.iter().cloned());
         Ok(variables)

@@ -360,6 +360,7 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
             intake::ErrorKind::Bad
             | intake::ErrorKind::TooLarge
             | intake::ErrorKind::UnsupportedEncoding
+            | intake::ErrorKind::Storage
             | intake::ErrorKind::Gone
             | intake::ErrorKind::TimedOut => 65,
             intake::ErrorKind::ReadFailed | intake::ErrorKind::Store => 70,

@@ -3,9 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use super::{Compat, Face, Sources, function, watchdog};
-
-/// What precedes the names of the variables that hold the query of an API gateway's request.
-pub const QUERY_PREFIX: &str = "CONT_VAR_";
+use crate::intake::QUERY_PREFIX;
 
 /// What is done in the place of OSCAR's supervisor: under its name, and under the watchdog's where that is told to run
 /// it.

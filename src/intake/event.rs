@@ -7,9 +7,12 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde::{Deserialize, de::IgnoredAny};
 
-use super::StorageEvent;
+use super::{
+    StorageEvent,
+    shape::{First, MaybeText, Text},
+};
 
 /// The longest body in bytes that is looked at. An event is handed over as an environment variable, and Linux takes
 /// 131,072 bytes for one (`MAX_ARG_STRLEN`), of which `EVENT=` and the final zero are seven; a longer body is an
@@ -19,24 +22,112 @@ pub(super) const MAX_BYTES: usize = 128 * 1024 - 7;
 /// `eventSource` of Amazon S3, of MinIO, and of Ceph's object gateway, which sends the same records.
 const SOURCES: [&str; 3] = ["aws:s3", "minio:s3", "ceph:s3"];
 
-/// What the function is told if `json` has the shape of a storage event.
+/// What the function is told if `json` has the shape of a notification of an S3 store.
 #[must_use]
 pub(super) fn recognised(json: &[u8]) -> Option<StorageEvent> {
-    // Most bodies are not events; this finds out without parsing them a second time.
-    if json.len() > MAX_BYTES || memmem::find(json, b"\"Records\"").is_none() {
+    if json.len() > MAX_BYTES {
         return None;
     }
-    let json = std::str::from_utf8(json).ok()?;
-    let body: Value = serde_json::from_str(json).ok()?;
-    let record = body.get("Records")?.get(0)?;
-    let text = |pointer| record.pointer(pointer).and_then(Value::as_str);
-    SOURCES.contains(&text("/eventSource")?).then_some(())?;
-    text("/s3/bucket/name")?;
-    let object_key = decoded(text("/s3/object/key")?);
-    let time = text("/eventTime").unwrap_or_default().to_owned();
+    named(json).filter(|named| named.store == S3).and_then(|named| named.event)
+}
+
+/// What an event says about an object in a store.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    /// What kind of store, for messages.
+    pub(super) store: &'static str,
+    /// What the function is told; `None` where it cannot be.
+    pub(super) event: Option<StorageEvent>,
+}
+
+const S3: &str = "an S3 store";
+
+/// What `json` says if it has the exact shape of a notification: S3's, OneData's or dCache's.
+pub(super) fn named(json: &[u8]) -> Option<Named> {
+    // Most bodies are not events; this finds out without parsing them a second time.
+    let has = |key: &str| memmem::find(json, key.as_bytes()).is_some();
+    if has("\"subscription\"") && serde_json::from_slice::<DCache<'_>>(json).is_ok() {
+        return Some(Named { store: "dCache", event: None });
+    }
+    if !has("\"Records\"") {
+        return None;
+    }
+    let notification: Notification<'_> = serde_json::from_slice(json).ok()?;
+    let record = notification.records.0?;
+    let (time, source) = (record.time.text(), record.source.text()?);
+    let (store, object_key) = if SOURCES.contains(&source) {
+        record.s3.as_ref()?.bucket.name.text()?;
+        (S3, decoded(record.s3.as_ref()?.object.key.text()?))
+    } else if source == "OneTrigger" {
+        record.object_key.text().and(time)?;
+        ("OneData", notification.key.text().filter(|key| key.starts_with('/'))?.to_owned())
+    } else {
+        return None;
+    };
+    let time = time.unwrap_or_default().to_owned();
     // No environment variable can have a zero in it.
-    let possible = !object_key.is_empty() && !object_key.contains('\0') && !time.contains('\0');
-    possible.then(|| StorageEvent { object_key, time, json: json.to_owned() })
+    let possible = json.len() <= MAX_BYTES && !object_key.is_empty() && !object_key.contains('\0');
+    let json = std::str::from_utf8(json).ok().filter(|_| possible && !time.contains('\0'));
+    Some(Named { store, event: json.map(|json| StorageEvent { object_key, time, json: json.to_owned() }) })
+}
+
+/// What an S3 store and OneData send: of the records only the first counts.
+#[derive(Deserialize)]
+struct Notification<'a> {
+    #[serde(borrow, rename = "Records")]
+    records: First<Record<'a>>,
+    #[serde(borrow, default, rename = "Key")]
+    key: MaybeText<'a>,
+}
+
+#[derive(Deserialize)]
+struct Record<'a> {
+    #[serde(borrow, default, rename = "eventSource")]
+    source: MaybeText<'a>,
+    #[serde(borrow, default, rename = "eventTime")]
+    time: MaybeText<'a>,
+    #[serde(borrow, default, rename = "objectKey")]
+    object_key: MaybeText<'a>,
+    #[serde(borrow, default)]
+    s3: Option<S3Entity<'a>>,
+}
+
+#[derive(Deserialize)]
+struct S3Entity<'a> {
+    #[serde(borrow)]
+    bucket: Bucket<'a>,
+    #[serde(borrow)]
+    object: Object<'a>,
+}
+
+#[derive(Deserialize)]
+struct Bucket<'a> {
+    #[serde(borrow)]
+    name: MaybeText<'a>,
+}
+
+#[derive(Deserialize)]
+struct Object<'a> {
+    #[serde(borrow)]
+    key: MaybeText<'a>,
+}
+
+/// What dCache's storage events are delivered as.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DCache<'a> {
+    #[serde(borrow, rename = "event")]
+    _event: DCacheEvent<'a>,
+    #[serde(borrow, rename = "subscription")]
+    _subscription: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct DCacheEvent<'a> {
+    #[serde(borrow, rename = "name")]
+    _name: Text<'a>,
+    #[serde(rename = "mask")]
+    _mask: First<IgnoredAny>,
 }
 
 /// Stores send keys as in the query of a URL: blanks as `+`, the rest percent-encoded. A key that does not decode to

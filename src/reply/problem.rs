@@ -42,6 +42,8 @@ pub enum Slug {
     InputUnreadable,
     /// The input file could not be written.
     InputNotStored,
+    /// The event is about an object in a store, which bandog does not fetch.
+    StorageNotSupported,
     /// No token, or a wrong one.
     Unauthorized,
     /// A token that does not permit to call this function.
@@ -92,7 +94,7 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::BadRequest,
         Self::TargetTooLong,
         Self::ExpectationFailed,
@@ -104,6 +106,7 @@ impl Slug {
         Self::UnsupportedEncoding,
         Self::InputUnreadable,
         Self::InputNotStored,
+        Self::StorageNotSupported,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
@@ -142,6 +145,7 @@ impl Slug {
             Self::BodyTooLarge => ("body-too-large", 413, "The body is too large"),
             Self::UnsupportedEncoding => ("unsupported-encoding", 415, "The content encoding is not supported"),
             Self::InputUnreadable => ("input-unreadable", 500, "The input could not be read"),
+            Self::StorageNotSupported => ("storage-not-supported", 501, "Storage events are not supported yet"),
             Self::InputNotStored => ("input-not-stored", 500, "The input could not be stored"),
             Self::Unauthorized => ("unauthorized", 401, "A valid token is needed"),
             Self::Forbidden => ("forbidden", 403, "The token does not permit it"),
@@ -305,6 +309,7 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
             ErrorKind::Bad => Slug::BadInput,
             ErrorKind::TooLarge => Slug::BodyTooLarge,
             ErrorKind::UnsupportedEncoding => Slug::UnsupportedEncoding,
+            ErrorKind::Storage => Slug::StorageNotSupported,
             ErrorKind::Store => Slug::InputNotStored,
         },
     })

@@ -1,6 +1,6 @@
 //! `--decode`: a body goes through the intake into a file first, and what is in that is sent.
 
-use std::{os::fd::OwnedFd, sync::Arc};
+use std::{os::fd::OwnedFd, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use hyper::{
@@ -93,7 +93,7 @@ fn store(server: &Arc<Server>, envelope: &Envelope, incoming: &mut Incoming) -> 
     let path = workspace.input_path();
     let dir = InputDir { fd: workspace.input(), path: &path };
     let input = intake::receive(envelope, incoming, dir, server.max_body).map_err(Fault::Refused)?;
-    let name = input.path.file_name().unwrap_or_default();
+    let name = input.path.as_deref().and_then(Path::file_name).unwrap_or_default();
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = openat(workspace.input(), name, flags, Mode::empty());
     let file = file.map_err(|error| Fault::Workspace(error.into()))?;
@@ -126,7 +126,9 @@ fn describe(headers: &mut HeaderMap, input: &Input) {
         Kind::Json => "application/json",
         // The label of bytes that were made fit for mail is that of the bytes.
         Kind::Base64 if !is_wrapping(&sent) => return,
-        Kind::Base64 => mime_guess::from_path(&input.path).first_raw().unwrap_or("application/octet-stream"),
+        Kind::Base64 => mime_guess::from_path(input.path.as_deref().unwrap_or(Path::new("")))
+            .first_raw()
+            .unwrap_or("application/octet-stream"),
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
 }
@@ -146,7 +148,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, sent.parse().expect("a value"));
             headers.insert(CONTENT_ENCODING, "gzip".parse().expect("a value"));
-            describe(&mut headers, &Input { path: name.into(), kind, bytes: 1, event: None });
+            describe(&mut headers, &Input::new(name.into(), kind, 1));
             assert!(!headers.contains_key(CONTENT_ENCODING));
             headers[CONTENT_TYPE].to_str().expect("text").to_owned()
         };
