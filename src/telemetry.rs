@@ -98,7 +98,19 @@ pub fn result(piece: &[u8]) {
 /// # Errors
 /// The kernel refuses the thread that writes.
 pub fn init(level: Level, format: LogFormat) -> std::io::Result<()> {
-    let sink = SINK.get_or_init(|| Sink { level, format, writer: Writer::new(Stream::Stderr) });
+    start(Sink { level, format, names_calls: true, writer: Writer::new(Stream::Stderr) })
+}
+
+/// The same for a process with one invocation, of which every line is: none needs to name it.
+///
+/// # Errors
+/// The kernel refuses the thread that writes.
+pub fn init_for_one_call(level: Level, format: LogFormat) -> std::io::Result<()> {
+    start(Sink { level, format, names_calls: false, writer: Writer::new(Stream::Stderr) })
+}
+
+fn start(sink: Sink) -> std::io::Result<()> {
+    let sink = SINK.get_or_init(|| sink);
     sink.writer.start()?;
     // A second call finds a subscriber in place, which is this one.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Container(sink)));
@@ -148,13 +160,15 @@ pub fn shows(level: Level) -> bool {
 struct Sink {
     level: Level,
     format: LogFormat,
+    /// Whether the lines of text say which invocation they are about.
+    names_calls: bool,
     writer: Writer,
 }
 
 impl Sink {
     fn write(&self, line: &Line<'_>) {
         let mut text = match self.format {
-            LogFormat::Text => line.text(),
+            LogFormat::Text => line.text(self.names_calls),
             LogFormat::Json => line.json(),
         };
         text.push('\n');
@@ -174,12 +188,12 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn text(&self) -> String {
+    fn text(&self, names_call: bool) -> String {
         let mut line = String::with_capacity(TYPICAL + self.message.len());
         for part in [&stamp(self.moment), " - ", self.logger, " - ", self.level.name(), " - "] {
             line.push_str(part);
         }
-        if !self.call_id.is_empty() {
+        if names_call && !self.call_id.is_empty() {
             for part in ["[", self.call_id, "] "] {
                 line.push_str(part);
             }
@@ -335,13 +349,13 @@ mod tests {
 
     #[test]
     fn a_text_line_reads_as_the_contract_says_with_the_call_id() {
-        let text = line(Level::Info, "abc", "input ready", &[("bytes", 7.into())]).text();
+        let text = line(Level::Info, "abc", "input ready", &[("bytes", 7.into())]).text(true);
         assert_eq!(text, "2026-11-20 14:49:56,867 - supervisor - INFO - [abc] input ready bytes=7");
     }
 
     #[test]
     fn a_line_break_in_a_message_cannot_forge_a_line() {
-        let text = line(Level::Info, "", "a\nb\u{1b}[0m", &[("path", "x\ny".into())]).text();
+        let text = line(Level::Info, "", "a\nb\u{1b}[0m", &[("path", "x\ny".into())]).text(true);
         assert_eq!(text, "2026-11-20 14:49:56,867 - supervisor - INFO - a\\x0ab\\x1b[0m path=\"x\\ny\"");
     }
 

@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 use super::{FunctionFlags, header};
 pub use once::run;
 
+mod job;
 mod once;
 mod result;
 

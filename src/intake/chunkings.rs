@@ -313,7 +313,8 @@ pub fn received(labels: &Labels, body: &[u8], cuts: &[usize]) -> Result<Found, (
             assert!(files.is_empty(), "an error leaves nothing behind: {files:?}");
             Err(described(error))
         }
-        Ok(Input { path, kind, bytes, event }) => {
+        Ok(Input { path, kind, bytes, event, .. }) => {
+            let path = path.expect("a file");
             let input = path.strip_prefix(directory.path()).expect("it is in the directory");
             assert_eq!(bytes, files.iter().map(|file| file.1.len() as u64).sum::<u64>(), "bytes on disk");
             Ok(Found {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, IsTerminal as _, Read as _, Write as _},
     os::{
         fd::{AsFd as _, BorrowedFd},
         unix::ffi::OsStrExt as _,
@@ -16,7 +16,11 @@ use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, http::request::Parts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Event, RunArgs, result};
+use super::{
+    Event, RunArgs,
+    job::{self, Chosen},
+    result,
+};
 use crate::{
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, Mode},
@@ -57,13 +61,8 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
 }
 
 fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> ExitCode {
-    // The function's own story is in the result, and a failure is told at the end; more only if it is asked for.
-    let level = if config.log_level == Level::Debug { Level::Debug } else { Level::Critical };
-    if let Err(error) = telemetry::init(level, config.log_format) {
+    if let Err(error) = start_log(config) {
         return complain(INTERNAL, &format!("cannot start the log: {error}"));
-    }
-    for warning in &config.warnings {
-        eprintln!("bandog: warning: {warning}");
     }
     if let Some(Err(error)) = io.output.as_deref().map(result::check) {
         return fail(BAD_CONFIGURATION, &error);
@@ -75,7 +74,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Ok(envelope) => envelope,
         Err(error) => return fail(BAD_INPUT, &error),
     };
-    let mut source = match open(&io.event, bell) {
+    let mut source = match open(&io.event, bell).and_then(|source| of_job(config, io, source)) {
         Ok(source) => source,
         Err(error) => return fail(BAD_INPUT, &error),
     };
@@ -128,6 +127,64 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
     }
 }
 
+/// Starts the log on the standard error.
+fn start_log(config: &Config) -> io::Result<()> {
+    if config.supervisor.is_some() {
+        // In the place of OSCAR's supervisor it is the log of the job.
+        telemetry::init_for_one_call(config.log_level, config.log_format)?;
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        return Ok(());
+    }
+    // The function's own story is in the result, and a failure is told at the end; more only if it is asked for.
+    let level = if config.log_level == Level::Debug { Level::Debug } else { Level::Critical };
+    telemetry::init(level, config.log_format)?;
+    config.warnings.iter().for_each(|warning| eprintln!("bandog: warning: {warning}"));
+    Ok(())
+}
+
+/// The event of OSCAR's job, if it is one: what `EVENT` holds, where the standard input is what a shell's `echo` has
+/// made of it.
+fn of_job(config: &Config, io: &RunArgs, mut source: Input) -> Result<Input, String> {
+    let supervisor = config.supervisor.as_ref().filter(|_| io.event == Event::Stdin);
+    let Some((event, is_job)) = supervisor.and_then(|supervisor| Some((supervisor.event.as_ref()?, supervisor.is_job)))
+    else {
+        return Ok(source);
+    };
+    let untouched = || Input::Text(Some(Bytes::copy_from_slice(event.as_bytes())));
+    if io::stdin().is_terminal() {
+        return Ok(untouched());
+    }
+    let mut start = Vec::new();
+    while start.len() <= job::COPY_LIMIT {
+        match source.next() {
+            Ok(Some(piece)) => start.extend_from_slice(&piece),
+            Ok(None) => break,
+            // A signal: the invocation finds out the same, and says it.
+            Err(SourceError::Gone) => return Ok(source),
+            Err(error) => return Err(format!("cannot read the standard input: {error}")),
+        }
+    }
+    let chosen = if start.len() > job::COPY_LIMIT && !is_job {
+        Chosen::Stdin
+    } else {
+        job::choose(event.as_bytes(), &start, is_job)
+    };
+    match chosen {
+        Chosen::Variable => {
+            tracing::debug!("the event is taken from EVENT: the standard input is a copy of it");
+            Ok(untouched())
+        }
+        Chosen::Decoded(event) => {
+            tracing::debug!("the event is what EVENT holds in base64");
+            Ok(Input::Text(Some(event.into())))
+        }
+        Chosen::Stdin => {
+            tracing::warn!("EVENT is not used: the standard input is something else than what a shell makes of it");
+            Ok(Input::Begun(Some(start.into()), Box::new(source)))
+        }
+    }
+}
+
 /// The header fields of the request that is imitated.
 fn headers(io: &RunArgs) -> HeaderMap {
     let mut headers: HeaderMap = io.headers.iter().cloned().collect();
@@ -162,6 +219,8 @@ fn imitated(headers: &HeaderMap) -> Parts {
 /// Where the input is read from.
 enum Input {
     Text(Option<Bytes>),
+    /// The first bytes have been read.
+    Begun(Option<Bytes>, Box<Input>),
     File(Waited),
 }
 
@@ -193,6 +252,10 @@ impl Source for Input {
     fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         match self {
             Self::Text(text) => Ok(text.take().filter(|text| !text.is_empty())),
+            Self::Begun(start, rest) => match start.take().filter(|start| !start.is_empty()) {
+                Some(start) => Ok(Some(start)),
+                None => rest.next(),
+            },
             Self::File(waited) => waited.next(),
         }
     }
