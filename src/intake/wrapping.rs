@@ -46,8 +46,17 @@ const PIECE: usize = 64 * 1024;
 /// is left of it: the function is only told what it is about.
 ///
 /// # Errors
-/// It names storage, and the function does not fetch it itself; or what it holds is a bad body.
-pub fn unwrap(mut input: Input, dir: InputDir<'_>, max_body: u64, skips_input: bool) -> Result<Input, Error> {
+/// It names storage, and the function does not fetch it itself; or what it holds is a bad body. Then `dir` is empty.
+pub fn unwrap(input: Input, dir: InputDir<'_>, max_body: u64, skips_input: bool) -> Result<Input, Error> {
+    let unwrapped = layer_by_layer(input, dir, max_body, skips_input);
+    if unwrapped.is_err() {
+        // The workspace goes too; a second failure has nobody to go to.
+        let _ = clear(dir);
+    }
+    unwrapped
+}
+
+fn layer_by_layer(mut input: Input, dir: InputDir<'_>, max_body: u64, skips_input: bool) -> Result<Input, Error> {
     let (mut variables, mut notes) = (Vec::new(), Vec::new());
     let mut layers = Layers { gateway: true, delegated: true, json: input.kind == Kind::Json };
     // What plain bandog sees in it is seen again below.
@@ -58,7 +67,6 @@ pub fn unwrap(mut input: Input, dir: InputDir<'_>, max_body: u64, skips_input: b
             Some(Found::Storage(named)) => {
                 input.event = named.event.filter(|_| skips_input);
                 if input.event.is_none() {
-                    clear(dir).map_err(Error::Store)?;
                     return Err(Error::Storage { store: named.store });
                 }
                 notes.push("Storage event found.");
