@@ -4,10 +4,13 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use serde_json::Value;
 
-use crate::harness::{
-    Answer, Builder,
-    archive::{names, unzip},
-    bandog, decode, encode, fixture, serve,
+use crate::{
+    harness::{
+        Answer, Builder, Command, Ran,
+        archive::{names, unzip},
+        bandog, decode, encode, fixture, serve,
+    },
+    supervisor::oscar_supervisor,
 };
 
 /// The cases of one file.
@@ -82,8 +85,11 @@ fn over_http(case: &Value) -> Answer {
 }
 
 fn judge_http(case: &Value) {
+    judge_answer(case, &over_http(case));
+}
+
+fn judge_answer(case: &Value, answer: &Answer) {
     let (name, expect) = (text(case, "name"), &case["expect"]);
-    let answer = over_http(case);
     let status = u16::try_from(expect["status"].as_u64().expect("a status")).expect("a status");
     assert!(answer.status == status && answer.whole, "{name}: wanted {status}: {answer}");
     if status == 200 {
@@ -154,6 +160,17 @@ fn judge_fwatchdog(case: &Value) {
     }
 }
 
+/// The same for cases that may set a type of their own.
+fn judge_own_over_fwatchdog(case: &Value) {
+    let (name, expect) = (text(case, "name"), &case["expect"]);
+    let answer = over_fwatchdog(case, &[]);
+    let status = if names_storage(case) { 501 } else { expect["status"].as_u64().expect("a status") };
+    assert_eq!(u64::from(answer.status), status, "{name}: {answer}");
+    if status == 200 {
+        judge(name, expect, text(expect, "kind"), &answer.body);
+    }
+}
+
 /// With the old ways back, what the original pair wrote is answered byte for byte, wherever it was not wrong: where
 /// it did not rewrite its input, and did not fail over it.
 fn judge_reference(case: &Value) -> bool {
@@ -174,7 +191,6 @@ fn judge_reference(case: &Value) -> bool {
 }
 
 fn judge_run(case: &Value) {
-    let (name, expect) = (text(case, "name"), &case["expect"]);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut command = bandog(["run", "--log-level", text(case, "log_level"), "--script"])
         .arg(script(case, dir.path()))
@@ -183,7 +199,42 @@ fn judge_run(case: &Value) {
     for (variable, value) in environment(case) {
         command = command.env(variable, value);
     }
-    let ran = command.run();
+    judge_ran(case, &command.run());
+}
+
+/// A case for the supervisor, with the script in the environment.
+fn supervised(case: &Value) -> Command {
+    let command = oscar_supervisor()
+        .env("LOG_LEVEL", text(case, "log_level"))
+        .env("SCRIPT", encode(text(case, "script")))
+        .stdin(decode(text(case, "stdin_b64")));
+    environment(case).fold(command, |command, (variable, value)| command.env(variable, value))
+}
+
+/// The same in the place of OSCAR's supervisor.
+fn judge_supervisor(case: &Value) {
+    let ran = supervised(case).run();
+    if names_storage(case) {
+        assert_eq!(ran.code(), 65, "{}: {ran}", text(case, "name"));
+        assert!(ran.complaint().contains("names an object in"), "{ran}");
+        return;
+    }
+    judge_ran(case, &ran);
+}
+
+/// Whether it is about the interpreter in a script's first line, which OSCAR has never looked at: its images may not
+/// have it.
+fn names_interpreter(case: &Value) -> bool {
+    text(case, "name") == "run-shebang"
+}
+
+/// Whether it is about a storage event, which in the place of the supervisor is fetched or refused, and never the input.
+fn names_storage(case: &Value) -> bool {
+    ["event-storage-variables", "event-storage-verbatim"].contains(&text(case, "name"))
+}
+
+fn judge_ran(case: &Value, ran: &Ran) {
+    let (name, expect) = (text(case, "name"), &case["expect"]);
     let code = match expect["status"].as_u64().expect("a status") {
         200 => 0,
         400 => 65,
@@ -253,5 +304,60 @@ fn every_case_of_our_own_that_needs_no_header_is_answered_as_agreed_through_run(
         if fields(case).next().is_none() {
             judge_run(case);
         }
+    });
+}
+
+#[test]
+fn every_measured_case_is_answered_as_agreed_by_the_supervisor() {
+    all("cases.jsonl", 41, judge_supervisor);
+}
+
+#[test]
+fn every_case_of_our_own_that_needs_no_header_is_answered_as_agreed_by_both() {
+    all("own.jsonl", 60, |case| {
+        if fields(case).next().is_none() && !names_interpreter(case) {
+            judge_supervisor(case);
+            judge_own_over_fwatchdog(case);
+        }
+    });
+}
+
+/// Cases in which the pair that was measured printed something else: it rewrote JSON, failed on what was no object, took
+/// any key for an event, lost bytes, or called a failure a success.
+const DELIBERATE: [&str; 23] = [
+    "json-object-spaces",
+    "json-floats",
+    "json-nan",
+    "json-empty-array",
+    "json-string",
+    "json-true",
+    "json-string-b64",
+    "b64-nopad",
+    "b64-std-special",
+    "b64-all-junk",
+    "text-hello",
+    "raw-utf8-text",
+    "bom-json",
+    "ev-delegated-obj",
+    "ev-delegated-sp",
+    "ev-records-empty",
+    "ev-records-nosource",
+    "ev-records-badtype",
+    "out-nl-name",
+    "script-exit3",
+    "script-syntax",
+    "script-bashism",
+    "script-invalid-utf8",
+];
+
+#[test]
+fn in_all_other_cases_the_supervisor_prints_what_the_measured_one_printed_but_for_the_line_end() {
+    all("cases.jsonl", 41, |case| {
+        let name = text(case, "name");
+        let printed = decode(text(&case["reference"], "stdout_b64"));
+        let printed = printed.strip_suffix(b"\n").unwrap_or(&printed);
+        let ran = supervised(case).run();
+        let is_same = ran.stdout == printed && case["reference"]["exit"] == ran.code();
+        assert_eq!(is_same, !DELIBERATE.contains(&name), "{name}: not {:?}: {ran}", String::from_utf8_lossy(printed));
     });
 }

@@ -29,6 +29,7 @@ mod readme;
 mod sandbox;
 mod security;
 mod static_files;
+mod supervisor;
 mod upstream;
 mod watchdog;
 mod wire;
