@@ -6,6 +6,7 @@
 //! by a guard, also when a test panics. What it is not: a place for promises that hold outside a container as well.
 
 mod kubernetes;
+mod oscar;
 
 use std::{
     io::Write as _,
