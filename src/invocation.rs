@@ -302,7 +302,7 @@ impl Run<'_> {
         let max_body = self.function.max_body;
         let mut input = intake::receive(&self.call.envelope, source, dir, max_body)?;
         if let Some(supervisor) = &self.function.supervisor {
-            input = intake::unwrap(input, dir, max_body, supervisor.skips_input)?;
+            input = intake::unwrap(input, dir, max_body, supervisor.skips_input, supervisor.is_loose)?;
         }
         for note in &input.notes {
             self.journal.note(Level::Info, note);

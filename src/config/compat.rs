@@ -12,6 +12,8 @@ pub enum Habit {
     Detach,
     /// `lenient`: a value that cannot be read is replaced by the default, with a warning.
     Lenient,
+    /// `loose-events`: one key is enough for an event that holds another.
+    LooseEvents,
     /// `newline`: a line break follows the result.
     Newline,
     /// `split-spaces`: `fprocess` is split at each single space.
@@ -22,6 +24,8 @@ pub enum Habit {
     Status408,
     /// `status-500`: a body that is neither JSON nor base64 is answered with 500, and so is the failure of an upstream.
     Status500,
+    /// `stdin`: the event of a job is what its shell has left on the standard input.
+    Stdin,
     /// `unset-empty`: `Http_Query`, `Http_Host` and `Http_Transfer_Encoding` are not set when they are empty.
     UnsetEmpty,
     /// `untyped`: what a body is does not depend on its `Content-Type`.
@@ -30,16 +34,18 @@ pub enum Habit {
 
 impl Habit {
     /// All of them, by name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Accept,
         Self::Authorization,
         Self::Detach,
         Self::Lenient,
+        Self::LooseEvents,
         Self::Newline,
         Self::SplitSpaces,
         Self::Status200,
         Self::Status408,
         Self::Status500,
+        Self::Stdin,
         Self::UnsetEmpty,
         Self::Untyped,
     ];
@@ -52,11 +58,13 @@ impl Habit {
             Self::Authorization => "authorization",
             Self::Detach => "detach",
             Self::Lenient => "lenient",
+            Self::LooseEvents => "loose-events",
             Self::Newline => "newline",
             Self::SplitSpaces => "split-spaces",
             Self::Status200 => "status-200",
             Self::Status408 => "status-408",
             Self::Status500 => "status-500",
+            Self::Stdin => "stdin",
             Self::UnsetEmpty => "unset-empty",
             Self::Untyped => "untyped",
         }

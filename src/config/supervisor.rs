@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::{Compat, Face, Sources, function, watchdog};
+use super::{Compat, Face, Habit, Sources, function, watchdog};
 use crate::intake::QUERY_PREFIX;
 
 /// What is done in the place of OSCAR's supervisor: under its name, and under the watchdog's where that is told to run
@@ -11,6 +11,8 @@ use crate::intake::QUERY_PREFIX;
 pub struct Supervisor {
     /// `file_stage_in` in the configuration file: no input is fetched or saved.
     pub skips_input: bool,
+    /// Whether one key is enough for an event that holds another.
+    pub is_loose: bool,
     /// `EVENT`, as bandog was started with it: what OSCAR's jobs are given beside the standard input.
     pub event: Option<OsString>,
     /// Whether `JOB_UUID` says that it is one of OSCAR's jobs.
@@ -42,5 +44,6 @@ pub(super) fn read(
     // Only a job's own: a watchdog that has an EVENT has a stale one.
     let event = variable("EVENT").filter(|_| sources.face == Face::Supervisor).map(OsStr::to_owned);
     replaceable.extend(event.clone().map(|event| ("EVENT".into(), event)));
-    Some(Supervisor { skips_input, event, is_job: variable("JOB_UUID").is_some(), replaceable })
+    let is_loose = compat.has(Habit::LooseEvents);
+    Some(Supervisor { skips_input, is_loose, event, is_job: variable("JOB_UUID").is_some(), replaceable })
 }

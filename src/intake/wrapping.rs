@@ -18,6 +18,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, unlinkat};
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
 
 use super::{
     Envelope, Error, Input, InputDir, Kind, Labels, Source, SourceError, base64,
@@ -43,12 +44,19 @@ const QUERY_NAMES: usize = 256;
 const PIECE: usize = 64 * 1024;
 
 /// Replaces an input that was received by what it holds, if it is an event of a platform. With `skips_input` no file
-/// is left of it: the function is only told what it is about.
+/// is left of it: the function is only told what it is about. With `is_loose` one key makes it such an event, as the
+/// original had it.
 ///
 /// # Errors
 /// It names storage, and the function does not fetch it itself; or what it holds is a bad body. Then `dir` is empty.
-pub fn unwrap(input: Input, dir: InputDir<'_>, max_body: u64, skips_input: bool) -> Result<Input, Error> {
-    let unwrapped = layer_by_layer(input, dir, max_body, skips_input);
+pub fn unwrap(
+    input: Input,
+    dir: InputDir<'_>,
+    max_body: u64,
+    skips_input: bool,
+    is_loose: bool,
+) -> Result<Input, Error> {
+    let unwrapped = layer_by_layer(input, dir, max_body, skips_input, is_loose);
     if unwrapped.is_err() {
         // The workspace goes too; a second failure has nobody to go to.
         let _ = clear(dir);
@@ -56,13 +64,20 @@ pub fn unwrap(input: Input, dir: InputDir<'_>, max_body: u64, skips_input: bool)
     unwrapped
 }
 
-fn layer_by_layer(mut input: Input, dir: InputDir<'_>, max_body: u64, skips_input: bool) -> Result<Input, Error> {
+fn layer_by_layer(
+    mut input: Input,
+    dir: InputDir<'_>,
+    max_body: u64,
+    skips_input: bool,
+    is_loose: bool,
+) -> Result<Input, Error> {
     let (mut variables, mut notes) = (Vec::new(), Vec::new());
     let mut layers = Layers { gateway: true, delegated: true, json: input.kind == Kind::Json };
     // What plain bandog sees in it is seen again below.
     input.event = None;
     while let Some(text) = text_of(&input, dir, &layers).map_err(Error::Store)? {
-        let (envelope, body) = match found(&text, &layers) {
+        let strict = found(&text, &layers);
+        let (envelope, body) = match strict.or_else(|| loosely_found(&text, &layers).filter(|_| is_loose)) {
             None => break,
             Some(Found::Storage(named)) => {
                 input.event = named.event.filter(|_| skips_input);
@@ -75,8 +90,8 @@ fn layer_by_layer(mut input: Input, dir: InputDir<'_>, max_body: u64, skips_inpu
             Some(Found::Delegated(event)) => {
                 notes.push("Delegated event found.");
                 layers = Layers { gateway: false, delegated: false, json: true };
-                let labels = Labels { content_type: Some(b"application/json".to_vec()), ..Labels::default() };
-                (Envelope::parse(&labels)?, Cow::Owned(event.into_owned().into_bytes()))
+                // Strictly it is an object; loosely anything, by the table.
+                (Envelope::parse(&Labels::default())?, Cow::Owned(event.into_owned().into_bytes()))
             }
             Some(Found::Gateway(gateway)) => {
                 notes.push("API Gateway event found.");
@@ -133,6 +148,26 @@ fn found<'a>(json: &'a [u8], layers: &Layers) -> Option<Found<'a>> {
     event::named(json).map(Found::Storage)
 }
 
+/// What the original found, which looked for one key.
+fn loosely_found<'a>(json: &'a [u8], layers: &Layers) -> Option<Found<'a>> {
+    if layers.gateway
+        && let Ok(LooseGateway { body, query, .. }) = serde_json::from_slice(json)
+    {
+        // It looked at neither the headers nor `isBase64Encoded`.
+        return Some(Found::Gateway(Gateway { _method: Method::Post, headers: None, body, is_base64: false, query }));
+    }
+    if layers.delegated
+        && let Ok(LooselyDelegated { event }) = serde_json::from_slice(json)
+    {
+        let text = match event {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        return Some(Found::Delegated(Cow::Owned(text)));
+    }
+    None
+}
+
 /// The whole of an input, if it may be an event.
 fn text_of(input: &Input, dir: InputDir<'_>, layers: &Layers) -> io::Result<Option<Vec<u8>>> {
     let name = input.path.as_ref().and_then(|path| path.file_name());
@@ -165,6 +200,23 @@ struct Delegated<'a> {
     _storage_provider: Text<'a>,
     #[serde(borrow)]
     event: Text<'a>,
+}
+
+/// What the original took for a delegated event.
+#[derive(Deserialize)]
+struct LooselyDelegated {
+    event: Value,
+}
+
+/// What the original took for an API gateway's request.
+#[derive(Deserialize)]
+struct LooseGateway<'a> {
+    #[serde(rename = "httpMethod")]
+    _method: IgnoredAny,
+    #[serde(borrow, default)]
+    body: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "queryStringParameters")]
+    query: Option<Texts<'a>>,
 }
 
 /// A request as an API gateway hands it on. A field that is not there is not the same as one that is null.

@@ -80,6 +80,22 @@ impl Style {
         }))
     }
 
+    /// For a run in the place of the supervisor whose old ways are wanted; else `None`.
+    #[must_use]
+    pub fn of_supervisor(config: &Config) -> Option<Arc<Self>> {
+        let wants = |habit| config.supervisor.is_some() && config.compat.has(habit);
+        (wants(Habit::Newline) || wants(Habit::Status200)).then(|| {
+            Arc::new(Self {
+                original: Original::Of,
+                compat: config.compat,
+                content_type: None,
+                mixes_logs: false,
+                mode: config.mode,
+                max_inflight: config.max_inflight,
+            })
+        })
+    }
+
     /// For a request with these header fields.
     #[must_use]
     pub fn manner(self: &Arc<Self>, headers: &http::HeaderMap) -> Manner {

@@ -167,3 +167,21 @@ fn sigterm_ends_the_function_and_leaves_nothing() {
     let line = "(sleep 0.3; kill -TERM $$) & mkfifo event; sleep 5 >event & exec ./supervisor <event";
     shell(&["dash"], line, "true").run().expect(143);
 }
+
+#[test]
+fn each_old_way_can_be_had_back() {
+    let old = |words: &str, script: &str| supervisor(script).env("BANDOG_COMPAT", words);
+    let ran = old("newline", CAT).stdin(encode("hello")).run().expect(0);
+    assert_eq!(ran.text(), "hello\n");
+    let file = "echo x >$TMP_OUTPUT_DIR/x";
+    assert_eq!(old("newline", file).stdin("{}").run().expect(0).text(), format!("{}\n", encode("x\n")));
+    let ran = old("status-200", "echo before; exit 7").stdin("{}").run().expect(0);
+    assert_eq!(ran.text(), "before\n");
+    assert!(ran.complaint().contains("the function exited with code 7"), "{ran}");
+    assert_eq!(old("status-200,newline", "echo before; kill $$").stdin("{}").run().expect(0).text(), "before\n\n");
+    assert_eq!(old("status-200", "sleep 9").env("BANDOG_EXEC_TIMEOUT", "100ms").stdin("{}").run().code(), 124);
+    let ran = old("stdin", CAT).env("EVENT", "[1]").env("JOB_UUID", "x").stdin("[2]").run().expect(0);
+    assert_eq!(ran.text(), "[2]");
+    let ran = old("loose-events", CAT).stdin(r#"{"event": {"a": 1}}"#).run().expect(0);
+    assert_eq!(ran.text(), r#"{"a":1}"#);
+}

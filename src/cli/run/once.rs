@@ -23,13 +23,13 @@ use super::{
 };
 use crate::{
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
-    config::{Config, Mode},
+    config::{Config, Habit, Mode},
     intake::{Envelope, Source, SourceError},
     invocation::{self, Call, Function, Outcome, Unwatched},
     logs::Level,
     output::{Gone, Sink},
     process::{self, Bell, Cancel, Cause},
-    reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem},
+    reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem, watchdog::Style},
     request, telemetry,
 };
 
@@ -88,7 +88,8 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
     let variables = request::variables(&imitated(&headers), request::Cgi::of(config));
     let call = Call { id: request::call_id(&headers), envelope, variables, details: Vec::new() };
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
-    let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::from_headers(&headers) };
+    let style = Style::of_supervisor(config);
+    let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };
     let service = config.service.as_deref();
     let facts = CallFacts { call_id: &call.id, service };
     let (finished, sent) = match &io.output {
@@ -110,7 +111,10 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
             (finished, sent)
         }
     };
-    let code = reply::exit_code(&finished.outcome);
+    let code = match &finished.outcome {
+        Outcome::Failed { report, .. } if report.exit.is_some() && looks_well(config) => 0,
+        outcome => reply::exit_code(outcome),
+    };
     if matches!(finished.outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. }) {
         // The reader has left, as `head` does; nobody is there to be told.
         return code.into();
@@ -125,6 +129,11 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Err(result::Error::Broken(Broken::Gone(Gone))) => reply::READER_GONE.into(),
         Err(error) => fail(INTERNAL, &error),
     }
+}
+
+/// Whether a function that failed is to look as if it had not, as it did under the original.
+fn looks_well(config: &Config) -> bool {
+    config.supervisor.is_some() && config.compat.has(Habit::Status200)
 }
 
 /// Starts the log on the standard error.
@@ -145,7 +154,8 @@ fn start_log(config: &Config) -> io::Result<()> {
 /// The event of OSCAR's job, if it is one: what `EVENT` holds, where the standard input is what a shell's `echo` has
 /// made of it.
 fn of_job(config: &Config, io: &RunArgs, mut source: Input) -> Result<Input, String> {
-    let supervisor = config.supervisor.as_ref().filter(|_| io.event == Event::Stdin);
+    let is_asked = io.event == Event::Stdin && !config.compat.has(Habit::Stdin);
+    let supervisor = config.supervisor.as_ref().filter(|_| is_asked);
     let Some((event, is_job)) = supervisor.and_then(|supervisor| Some((supervisor.event.as_ref()?, supervisor.is_job)))
     else {
         return Ok(source);

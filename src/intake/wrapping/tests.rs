@@ -17,12 +17,16 @@ struct Left {
 }
 
 fn unwrapped(body: &[u8], skips_input: bool) -> Result<Left, Error> {
+    unwrapped_as(body, skips_input, false)
+}
+
+fn unwrapped_as(body: &[u8], skips_input: bool, is_loose: bool) -> Result<Left, Error> {
     let directory = tempfile::tempdir().expect("a directory");
     let fd = fs::File::open(directory.path()).expect("it opens");
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
     let envelope = Envelope::parse(&Labels::default()).expect("no labels");
-    let result =
-        receive(&envelope, &mut Pieces(body.chunks(7)), dir, 0).and_then(|input| unwrap(input, dir, 0, skips_input));
+    let result = receive(&envelope, &mut Pieces(body.chunks(7)), dir, 0)
+        .and_then(|input| unwrap(input, dir, 0, skips_input, is_loose));
     let files = fs::read_dir(directory.path()).expect("it is read").count();
     match result {
         Err(error) => {
@@ -249,4 +253,22 @@ fn a_bad_body_in_an_envelope_is_a_bad_body() {
         let error = unwrapped(event.to_string().as_bytes(), false).expect_err("refused");
         assert_eq!(error.kind(), super::super::ErrorKind::Bad, "{error}");
     }
+}
+
+#[test]
+fn one_key_is_enough_if_the_old_way_is_wanted() {
+    let loosely = |event: Value| {
+        let left = unwrapped_as(event.to_string().as_bytes(), false, true).expect("an input");
+        (String::from_utf8(left.content.expect("a file")).expect("text"), left.variables)
+    };
+    assert_eq!(loosely(json!({"event": {"a": 1}})).0, r#"{"a":1}"#);
+    assert_eq!(loosely(json!({"storage_provider": "minio.x", "event": {"a": 1}, "more": 1})).0, r#"{"a":1}"#);
+    assert_eq!(loosely(json!({"event": "aGVsbG8="})).0, "hello");
+    let (content, variables) =
+        loosely(json!({"httpMethod": 1, "body": "aGVsbG8=", "queryStringParameters": {"a": "b"}}));
+    assert_eq!((&*content, variables), ("hello", vec![("CONT_VAR_a".to_owned(), "b".to_owned())]));
+    assert_eq!(loosely(json!({"httpMethod": "GET"})).0, "");
+    assert_eq!(loosely(json!({"a": 1})).0, r#"{"a":1}"#);
+    let storage = json!({"event": minio()}).to_string();
+    assert!(matches!(unwrapped_as(storage.as_bytes(), false, true), Err(Error::Storage { .. })));
 }

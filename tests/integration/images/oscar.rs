@@ -138,7 +138,7 @@ fn a_pod_of_oscar_answers_its_clients_and_its_jobs_get_their_events_whole() {
     assert!(answer.decoded() == input.to_uppercase().as_bytes(), "{answer}");
     // curl -d @-: a form without line breaks; by the gateway with what it adds.
     let curl = ["-sS", "--fail", "-d", "@-", "-H", "Authorization: Bearer s3cr3t-of-the-caller"];
-    let lines: Vec<String> = encoded.as_bytes().chunks(76).map(|line| shown(line)).collect();
+    let lines: Vec<String> = encoded.as_bytes().chunks(76).map(shown).collect();
     let url = format!("http://{}/", pod.address());
     let printed = succeed(Command::new("curl").args(curl).arg(&url), (lines.join("\n") + "\n").as_bytes()).stdout;
     assert!(printed == encode(input.to_uppercase()).as_bytes(), "{}", shown(&printed));
