@@ -168,7 +168,7 @@ pub static CONFIG: Setting = Setting {
     name: "config",
     value: Some("PATH"),
     default: Fallback::Described("/oscar/config/function_config.yaml if it exists, $FUNCTION_CONFIG (base64)"),
-    meaning: "the configuration file, in YAML; used of it: name, log_level",
+    meaning: "the configuration file, in YAML; used of it: name, log_level, and under the names fwatchdog and supervisor file_stage_in",
     ..PLAIN
 };
 
