@@ -3,11 +3,11 @@
 //!
 //! Users' own JSON comes in by the same door, so nothing less than the exact shape counts:
 //!
-//! | it is | if the object has | then the input is |
-//! |---|---|---|
-//! | an API gateway's request | `httpMethod`, `headers`, `body`, `isBase64Encoded` and `queryStringParameters`, each of its type | the body, taken by the headers' `Content-Type`, or what its base64 holds |
-//! | a delegated event | `storage_provider` and `event`, and nothing else, both text, `event` itself an object | `event` |
-//! | a storage event | see [`super::event`] | none: that is an error, unless the function fetches it itself |
+//! - An API gateway's request has `httpMethod`, `headers`, `body`, `isBase64Encoded` and `queryStringParameters`, each
+//!   of its type. The input is the body, taken by the headers' `Content-Type`, or what its base64 holds.
+//! - A delegated event has `storage_provider` and `event`, and nothing else, both text, `event` itself an object, which
+//!   is the input.
+//! - A storage event (see [`super::event`]) is an error, unless the function fetches it itself.
 //!
 //! The first may hold the other two, the second the third. The outer body is stored first, as any body is, so that
 //! memory does not grow with it; one of more than [`LIMIT`] is not looked into.

@@ -30,7 +30,10 @@ fn configured(yaml: &str, script: &str) -> Command {
 
 const CAT: &str = r#"cat "$INPUT_FILE_PATH""#;
 
-const MINIO: &str = r#"{"EventName":"s3:ObjectCreated:Put","Key":"in/a.png","Records":[{"eventSource":"minio:s3","eventTime":"2026-11-20T14:49:56.867Z","s3":{"bucket":{"name":"in"},"object":{"key":"dir/a+b.png"}}}]}"#;
+const MINIO: &str = concat!(
+    r#"{"EventName":"s3:ObjectCreated:Put","Key":"in/a.png","Records":[{"eventSource":"minio:s3","#,
+    r#""eventTime":"2026-11-20T14:49:56.867Z","s3":{"bucket":{"name":"in"},"object":{"key":"dir/a+b.png"}}}]}"#
+);
 
 /// Level and message of each line of the log, which must all have the supervisor's form.
 fn log(ran: &Ran) -> Vec<(String, String)> {

@@ -146,7 +146,10 @@ proptest! {
     }
 
     #[test]
-    fn no_two_inputs_make_it_panic(event in proptest::collection::vec(any::<u8>(), 1..64), stdin in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn no_two_inputs_make_it_panic(
+        event in proptest::collection::vec(any::<u8>(), 1..64),
+        stdin in proptest::collection::vec(any::<u8>(), 0..64),
+    ) {
         let chosen = choose(&event, &stdin, false);
         prop_assert!(chosen == Chosen::Stdin || stdin.is_empty() || choose(&event, &stdin, true) == chosen);
     }
