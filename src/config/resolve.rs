@@ -278,8 +278,13 @@ impl<'a> Resolver<'a> {
 
     /// Reads the names that only the face knows.
     fn read_face(&mut self) {
-        if self.sources.face != Face::Fwatchdog {
-            return;
+        match self.sources.face {
+            Face::Bandog => return,
+            Face::Supervisor => {
+                self.platform = supervisor::defaults();
+                return;
+            }
+            Face::Fwatchdog => {}
         }
         let typed = &self.sources.typed;
         let is_typed = typed.script.is_some() || !typed.command.is_empty() || self.given(&setting::SCRIPT).is_some();

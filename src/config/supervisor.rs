@@ -1,8 +1,11 @@
 //! What is different where bandog takes the place of OSCAR's faas-supervisor.
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
 
-use super::{Compat, Face, Habit, Sources, function, watchdog};
+use super::{Compat, Face, Habit, Origin, Sources, function, resolve::Given, setting, watchdog};
 use crate::intake::QUERY_PREFIX;
 
 /// What is done in the place of OSCAR's supervisor: under its name, and under the watchdog's where that is told to run
@@ -19,6 +22,11 @@ pub struct Supervisor {
     pub is_job: bool,
     /// Variables that functions inherit unless an event sets them: `EVENT` and `CONT_VAR_…`.
     pub replaceable: Vec<(OsString, OsString)>,
+}
+
+/// Values of settings under the supervisor's own name: it has never ended a run, and jobs take hours.
+pub(super) fn defaults() -> BTreeMap<&'static str, Given> {
+    [(setting::EXEC_TIMEOUT.name, Given { value: "0".into(), origin: Origin::Default })].into()
 }
 
 /// Finds out whether bandog takes that place; then moves what events may set out of `environment`.

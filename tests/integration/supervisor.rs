@@ -188,3 +188,15 @@ fn each_old_way_can_be_had_back() {
     let ran = old("loose-events", CAT).stdin(r#"{"event": {"a": 1}}"#).run().expect(0);
     assert_eq!(ran.text(), r#"{"a":1}"#);
 }
+
+#[test]
+fn a_job_may_run_for_hours_unless_somebody_says_otherwise() {
+    let told = |command: Command| {
+        let ran = command.args(["check"]).run().expect(0);
+        let line = ran.text().lines().find(|line| line.starts_with("--exec-timeout")).expect("a line").to_owned();
+        line.split_whitespace().nth(1).expect("a value").to_owned()
+    };
+    // What a watchdog beside it is told is nothing to the supervisor.
+    assert_eq!(told(supervisor(CAT).env("exec_timeout", "7")), "0");
+    assert_eq!(told(supervisor(CAT).env("BANDOG_EXEC_TIMEOUT", "1h")), "1h");
+}
