@@ -103,12 +103,13 @@ enum Command {
 /// Does what the command line says, and returns how it went.
 ///
 /// After this has read the environment, nothing does.
-pub fn main(arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
+pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
     let face = Face::of(arguments.first().map(OsString::as_os_str));
-    if face == Face::Fwatchdog
-        && let Some(code) = watchdog::flags(&arguments, environment)
-    {
-        return code;
+    if face == Face::Fwatchdog {
+        if let Some(code) = watchdog::flags(&arguments, environment) {
+            return code;
+        }
+        arguments = watchdog::without_flags(arguments);
     }
     let cli = match parse(arguments) {
         Ok(cli) => cli,

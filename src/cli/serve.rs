@@ -55,7 +55,7 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let listener = http::bind(config.listen, "--listen").await?;
         let metrics = match config.metrics {
             Metrics::At(address) => Some(http::bind(address, "--metrics").await?),
@@ -63,12 +63,20 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
         };
         let workspaces = make_root(config)?;
         let backend = Backend::new(config, &workspaces)?;
-        let server = Server::new(config, backend, workspaces).await?;
-        server.lock()?;
+        let mut early = stop.clone();
+        let server = tokio::select! {
+            server = Server::new(config, backend, workspaces) => server?,
+            // Nobody has been served yet.
+            _ = early.wait_for(|stop| *stop != Stop::No) => return Ok(()),
+        };
         announce(config, &listener, metrics.as_ref())?;
+        server.lock()?;
         http::serve(Arc::new(server), listener, metrics, stop).await;
         Ok(())
-    })
+    });
+    // What still waits for somebody outside, such as a provider of keys, does not hold up the end.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Has the streams of the container say what a watchdog's would.

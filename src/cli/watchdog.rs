@@ -53,25 +53,35 @@ pub(super) fn flags(arguments: &[OsString], environment: &Environment) -> Option
 fn asked(arguments: &[OsString]) -> Asked {
     let mut asked = Asked::default();
     for argument in arguments {
-        let Some(word) = argument.to_str().filter(|word| word.starts_with('-') && !matches!(*word, "-" | "--")) else {
-            break;
-        };
         // bandog has a long help of its own.
-        if matches!(word, "-h" | "-help") {
+        if argument == "-h" || argument == "-help" {
             asked.help = true;
             break;
         }
-        let flag = word.strip_prefix("--").or(word.strip_prefix('-')).unwrap_or(word);
-        let (name, value) = flag.split_once('=').unwrap_or((flag, "true"));
-        // What Go's strconv.ParseBool takes for true.
-        let is_on = matches!(value, "1" | "t" | "T" | "TRUE" | "true" | "True");
-        match name {
-            "run-healthcheck" => asked.healthcheck = is_on,
-            "version" => asked.version = is_on,
-            _ => break,
+        match flag(argument) {
+            Some(("run-healthcheck", is_on)) => asked.healthcheck = is_on,
+            Some((_, is_on)) => asked.version = is_on,
+            None => break,
         }
     }
     asked
+}
+
+/// The watchdogs' flag that a word is, and whether it is switched on.
+fn flag(argument: &OsStr) -> Option<(&'static str, bool)> {
+    let word = argument.to_str()?.strip_prefix('-')?;
+    let word = word.strip_prefix('-').unwrap_or(word);
+    let (name, value) = word.split_once('=').unwrap_or((word, "true"));
+    let (name, _) = FLAGS.into_iter().find(|(known, _)| *known == name)?;
+    // What Go's strconv.ParseBool takes for true.
+    Some((name, matches!(value, "1" | "t" | "T" | "TRUE" | "true" | "True")))
+}
+
+/// The command line without the watchdogs' flags at its beginning, which are all off then.
+pub(super) fn without_flags(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let flags = arguments.iter().skip(1).take_while(|argument| flag(argument).is_some()).count();
+    arguments.drain(1.min(arguments.len())..(1 + flags).min(arguments.len()));
+    arguments
 }
 
 /// The probe of who has no HTTP client: whether the lock file is there.
@@ -111,6 +121,15 @@ mod tests {
         assert!(read(&["-version", "-run-healthcheck"]).healthcheck);
         assert!(read(&["--version"]).version);
         assert!(read(&["-h"]).help && read(&["-help"]).help);
+    }
+
+    #[test]
+    fn flags_that_are_off_are_no_words_of_bandogs() {
+        let words = ["fwatchdog", "-version=false", "--run-healthcheck=0", "serve", "-version=false"];
+        let rest = without_flags(words.iter().map(OsString::from).collect());
+        assert_eq!(rest, ["fwatchdog", "serve", "-version=false"]);
+        assert_eq!(without_flags(vec!["fwatchdog".into()]), ["fwatchdog"]);
+        assert_eq!(without_flags(Vec::new()), Vec::<OsString>::new());
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> Fo
     reader.mode(compat, typed);
     reader.listener();
     reader.times();
-    let jwt_debug = reader.jwt();
+    let jwt_debug = reader.strictly(Reader::jwt);
     let watchdog = Watchdog { jwt_debug, ..reader.watchdog() };
     let Reader { values, entries, warnings, mistakes, .. } = reader;
     Found { values, watchdog, entries, warnings, mistakes }
@@ -152,7 +152,7 @@ impl Reader<'_> {
             ("oauth_enabled", "bandog has no browser login; put a proxy that has one in front, and unset this"),
             ("one_shot", "bandog does not end after one request; unset this"),
         ] {
-            if self.switch(name, false) {
+            if self.strictly(|reader| reader.switch(name, false)) {
                 self.mistake(name, advice.to_owned());
             }
         }
@@ -321,6 +321,14 @@ impl Reader<'_> {
             self.invalid(name, &value, &format!("a whole number from 0 to {most}"));
         }
         count.map(|count| (count, Origin::Variable(name.to_owned())))
+    }
+
+    /// Reads what must not be taken for its default: nonsense is a mistake, even if nonsense is to be passed over.
+    fn strictly<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let lenient = std::mem::replace(&mut self.lenient, false);
+        let value = read(self);
+        self.lenient = lenient;
+        value
     }
 
     fn switch(&mut self, name: &'static str, default: bool) -> bool {

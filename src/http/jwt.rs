@@ -9,14 +9,14 @@ mod crypto;
 mod keys;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use hyper::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use self::keys::{Keys, Provider};
 use super::token::bearer;
@@ -31,6 +31,10 @@ const OLD: Duration = Duration::from_mins(10);
 /// How long nothing is fetched after a try, however many tokens name unknown keys: who sends them must not make bandog
 /// a load for the provider.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a request waits for keys to be fetched again that are only old: a provider that is slow, or gone, must not
+/// make every caller wait.
+const BRIEFLY: Duration = Duration::from_secs(2);
 
 /// Seconds by which the clocks of two machines may differ.
 const LEEWAY: u64 = 1;
@@ -54,7 +58,7 @@ pub(super) struct Jwt {
     provider: Provider,
     /// `NAMESPACE:NAME`, as permissions name it.
     function: String,
-    keys: Mutex<Arc<Keys>>,
+    keys: Arc<Mutex<Arc<Keys>>>,
     /// One fetch at a time; when the last one began.
     fetched: tokio::sync::Mutex<Instant>,
 }
@@ -96,14 +100,15 @@ impl Jwt {
     pub(super) async fn new(settings: &config::Jwt) -> Result<Self, String> {
         crypto::install();
         let provider = Provider::new(&settings.issuer);
-        let keys = provider.fetch_in_background().await?;
+        let first = provider.clone();
+        let keys = spawn_blocking(move || first.fetch()).await.map_err(|error| error.to_string())??;
         if settings.debug {
             tracing::info!("JWT: issuer {}, keys {:?}", keys.issuer(), keys.ids().collect::<Vec<_>>());
         }
         Ok(Self {
             provider,
             function: settings.function.clone(),
-            keys: Mutex::new(Arc::new(keys)),
+            keys: Arc::new(Mutex::new(Arc::new(keys))),
             fetched: tokio::sync::Mutex::new(Instant::now()),
         })
     }
@@ -122,14 +127,17 @@ impl Jwt {
     async fn check(self: &Arc<Self>, headers: &HeaderMap) -> Result<(), Denied> {
         let token = bearer(headers).ok_or(Denied::NoToken)?;
         let header = decode_header(token).map_err(|_| Denied::Invalid)?;
-        let id = header.kid.filter(|_| ALGORITHMS.contains(&header.alg)).ok_or(Denied::Invalid)?;
+        // What is critical has to be understood (RFC 7515 §4.1.11), and nothing of that is.
+        let is_known = header.crit.is_none() && ALGORITHMS.contains(&header.alg);
+        let id = header.kid.filter(|_| is_known).ok_or(Denied::Invalid)?;
         let mut keys = self.keys();
         if !keys.has(&id) {
             self.refresh(Some(&id)).await;
             keys = self.keys();
         } else if keys.age() > OLD {
-            let own = Arc::clone(self);
-            tokio::spawn(async move { own.refresh(None).await });
+            // One of them may have been withdrawn.
+            let _ = timeout(BRIEFLY, self.refresh(None)).await;
+            keys = self.keys();
         }
         let key = keys.key(&id, header.alg).ok_or(Denied::Invalid)?;
         let mut validation = Validation::new(header.alg);
@@ -143,10 +151,11 @@ impl Jwt {
     }
 
     fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.keys))
     }
 
-    /// Fetches the keys again, unless that was done just now. Those there are stay in use if it fails.
+    /// Fetches the keys again, unless that was done just now. Those there are stay in use if it fails. Whoever does not
+    /// want to wait to the end may leave: what was begun goes on.
     async fn refresh(&self, wanted: Option<&str>) {
         let mut fetched = self.fetched.lock().await;
         let is_there = wanted.is_some_and(|id| self.keys().has(id));
@@ -154,19 +163,18 @@ impl Jwt {
             return;
         }
         *fetched = Instant::now();
-        match self.provider.fetch_in_background().await {
-            Ok(keys) => *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
+        let (provider, known) = (self.provider.clone(), Arc::clone(&self.keys));
+        let done = spawn_blocking(move || match provider.fetch() {
+            Ok(keys) => *lock(&known) = Arc::new(keys),
             Err(error) => tracing::warn!("{error}; the keys there are stay in use"),
-        }
+        });
+        let _ = done.await;
     }
 }
 
-impl Provider {
-    /// On a thread that may block.
-    async fn fetch_in_background(&self) -> Result<Keys, String> {
-        let provider = self.clone();
-        spawn_blocking(move || provider.fetch()).await.map_err(|error| error.to_string())?
-    }
+/// A poisoned lock guards state that every holder leaves whole.
+fn lock(keys: &Mutex<Arc<Keys>>) -> MutexGuard<'_, Arc<Keys>> {
+    keys.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Permissions {

@@ -25,12 +25,12 @@ impl Lock {
         Self { path }
     }
 
-    /// Makes the file, or empties the one that a predecessor left. What another user may have put there instead (a
-    /// link to a file of ours, a FIFO that nobody reads) is not followed and not waited for.
+    /// Makes the file, or takes the one that a predecessor left, as it is: another name of a file of ours may have been
+    /// put there, and is not emptied. A link is not followed, and a FIFO that nobody reads not waited for.
     fn make(&self) -> io::Result<()> {
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
         let made =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).custom_flags(flags).open(&self.path);
+            OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).custom_flags(flags).open(&self.path);
         made.map(drop).map_err(|error| {
             let path = self.path.display();
             io::Error::new(

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use base64_simd::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use ring::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Builder, Server, bandog, function, serve, serve_command};
+use crate::harness::{Builder, Server, bandog, command::BINARY, function, program, serve, serve_command};
 
 struct Provider {
     server: Server,
@@ -114,6 +114,18 @@ fn under_the_watchdogs_name_the_answers_are_the_middlewares() {
     }
     with(&provider.token("ns:sign")).expect(200);
     server.get("/_/health").send().expect(200);
+}
+
+#[test]
+fn a_provider_that_does_not_answer_holds_up_neither_the_end_of_a_start_nor_the_end() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let issuer = format!("http://{}", silent.local_addr().expect("an address"));
+    let serve = format!("serve --listen 127.0.0.1:0 --jwt-issuer {issuer} --jwt-function ns:f -- true");
+    let line = format!("'{BINARY}' {serve} & sleep 0.5; kill $!; wait $!");
+    let began = Instant::now();
+    program("/bin/sh").args(["-c", &line]).run().expect(0);
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 #[test]

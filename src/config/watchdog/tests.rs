@@ -147,3 +147,11 @@ fn tokens_that_cannot_be_checked_and_a_switch_that_is_misread_are_mistakes() {
         assert!(mistakes.iter().any(|mistake| mistake.name == name), "{variables:?}: {mistakes:?}");
     }
 }
+
+#[test]
+fn what_guards_a_function_is_never_replaced_by_its_default() {
+    for (name, value) in [("jwt_auth", "enabled"), ("oauth_enabled", "enabled"), ("one_shot", "maybe")] {
+        let lenient = read(&environment(&[(name, value)]), Compat::default().with(Habit::Lenient), false);
+        assert!(lenient.mistakes.iter().any(|mistake| mistake.name == name), "{name}: {:?}", lenient.mistakes);
+    }
+}

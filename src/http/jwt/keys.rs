@@ -111,6 +111,12 @@ impl Keys {
         self.fetched.elapsed()
     }
 
+    #[cfg(test)]
+    pub(super) fn make_old(self: &mut std::sync::Arc<Self>) {
+        let old = Instant::now().checked_sub(2 * super::OLD).expect("a while ago");
+        std::sync::Arc::get_mut(self).expect("nobody else has them").fetched = old;
+    }
+
     pub(super) fn has(&self, id: &str) -> bool {
         self.by_id.contains_key(id)
     }

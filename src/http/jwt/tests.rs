@@ -80,7 +80,10 @@ impl Signer {
     }
 
     fn token_as(&self, id: &str, algorithm: &str, claims: &Value) -> String {
-        let header = json!({"alg": algorithm, "typ": "JWT", "kid": id});
+        self.token_with(&json!({"alg": algorithm, "typ": "JWT", "kid": id}), claims)
+    }
+
+    fn token_with(&self, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", text(header.to_string()), text(claims.to_string()));
         let signature = (self.sign)(message.as_bytes());
         format!("{message}.{}", text(signature))
@@ -188,7 +191,9 @@ async fn a_token_must_be_signed_by_the_provider_in_the_way_of_its_key() {
         sign: Box::new(move |message| ring::hmac::sign(&secret, message).as_ref().to_vec()),
     };
     let unsigned = Signer { id: "key", algorithm: "none", public: Value::Null, sign: Box::new(|_| Vec::new()) };
+    let critical = json!({"alg": "EdDSA", "kid": "key", "crit": ["x"], "x": 1});
     for token in [
+        signer.token_with(&critical, &claims),
         by_secret.token(&claims),
         unsigned.token(&claims),
         signer.token_as("key", "ES256", &claims),
@@ -256,6 +261,40 @@ async fn new_keys_are_fetched_once_they_are_named_and_not_at_every_try() {
     assert_eq!(check(&jwt, &new.token(&claims)).await, Ok(()));
     assert_eq!(check(&jwt, &old.token(&claims)).await, Err(Denied::Invalid), "it is not listed any more");
     assert_eq!(server.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_withdrawn_lets_nobody_in_once_the_keys_are_old() {
+    let (old, new) = (Signer::ed("old"), Signer::ed("new"));
+    let server = Server::start(vec![old.listed(), new.listed()]);
+    let jwt = server.jwt().await;
+    *server.keys.lock().expect("keys") = vec![new.listed()];
+    let claims = server.claims(&["*"]);
+    assert_eq!(check(&jwt, &old.token(&claims)).await, Ok(()), "nobody has said so yet");
+    lock(&jwt.keys).make_old();
+    *jwt.fetched.lock().await = Instant::now().checked_sub(PAUSE).expect("a while ago");
+    assert_eq!(check(&jwt, &old.token(&claims)).await, Err(Denied::Invalid));
+    assert_eq!(check(&jwt, &new.token(&claims)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_holds_callers_up_briefly_and_once() {
+    let signer = Signer::ed("key");
+    let server = Server::start(vec![signer.listed()]);
+    let mut jwt = server.jwt().await;
+    let claims = server.claims(&["*"]);
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let url = format!("http://{}", silent.local_addr().expect("address"));
+    Arc::get_mut(&mut jwt).expect("nobody else has it").provider = Provider::new(&url);
+    lock(&jwt.keys).make_old();
+    *jwt.fetched.lock().await = Instant::now().checked_sub(PAUSE).expect("a while ago");
+    let began = Instant::now();
+    assert_eq!(check(&jwt, &signer.token(&claims)).await, Ok(()));
+    assert!(began.elapsed() >= BRIEFLY, "the keys were asked for again");
+    let again = Instant::now();
+    assert_eq!(check(&jwt, &signer.token(&claims)).await, Ok(()));
+    assert!(again.elapsed() < BRIEFLY, "not for every caller");
 }
 
 #[tokio::test]

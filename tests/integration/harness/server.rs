@@ -110,6 +110,11 @@ impl Builder {
         self.env("TMPDIR", place).env("BANDOG_METRICS", "on")
     }
 
+    /// The lock file of a watchdog.
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.home.path().join("tmp/.lock")
+    }
+
     /// Lets the container log go elsewhere than to the file that [`Server::log`] reads.
     pub(crate) fn stderr(mut self, to: impl Into<OwnedFd>) -> Self {
         self.stderr = Some(to.into());

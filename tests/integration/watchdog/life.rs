@@ -47,6 +47,27 @@ fn who_removes_the_lock_makes_it_unhealthy_and_nothing_else() {
 }
 
 #[test]
+fn another_name_of_a_file_in_the_place_of_the_lock_does_not_empty_it() {
+    let server = oscar("true");
+    let victim = server.lock().with_file_name("victim");
+    fs::write(&victim, "precious").expect("written");
+    fs::hard_link(&victim, server.lock()).expect("linked");
+    let _server = server.start();
+    assert_eq!(fs::read_to_string(&victim).expect("read"), "precious");
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_lock() {
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--metrics", "on", "--address-file", "/nonexistent/address"];
+    let command = bandog(arguments).named("fwatchdog");
+    let lock = command.home().join(".lock");
+    let place = command.home().to_owned();
+    let ran = command.env("TMPDIR", place).env("fprocess", "supervisor").env("SCRIPT", "OgA=").run().expect(70);
+    assert!(ran.complaint().contains("/nonexistent/address"), "{ran}");
+    assert!(!lock.exists(), "a probe would call it healthy");
+}
+
+#[test]
 fn without_a_lock_it_is_healthy_all_the_same() {
     let server = oscar("true").env("suppress_lock", "true").start();
     assert!(!server.lock().exists());
