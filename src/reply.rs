@@ -40,6 +40,7 @@ pub mod live;
 pub mod problem;
 mod sniff;
 pub mod text;
+mod trailers;
 pub mod watchdog;
 
 pub use self::{
@@ -52,6 +53,7 @@ pub use self::{
     },
     live::Live,
     problem::{Problem, Slug},
+    trailers::{Trailers, X_BANDOG_TRAILERS},
 };
 pub use crate::output::Broken;
 

@@ -207,8 +207,8 @@ impl Port {
         }
     }
 
-    /// Ends a body that is not whole, so that nobody takes it for that: with trailers that say so for who has asked for
-    /// them, else the connection is broken.
+    /// Ends a body that is not whole, so that nobody takes it for that: with trailers that say so for who looks at them,
+    /// else the connection is broken.
     pub(super) fn break_off(mut self) {
         if let (Some(trailers), Some(pieces)) = (self.trailers.take(), &self.pieces) {
             let _ = self.hand_over(pieces, Download::Trailers(trailers));

@@ -45,7 +45,7 @@ use crate::{
     logs::Level,
     process::Cancel,
     reply::{
-        Accept, Head,
+        Accept, Head, Trailers,
         problem::{self, Problem, Slug},
     },
     request, telemetry,
@@ -207,7 +207,7 @@ async fn route(
     match &server.backend.0 {
         Kind::Function(function) => {
             let accept = Accept::in_style(&parts.headers, server.style.as_ref());
-            let accept = if parts.version < Version::HTTP_11 { accept.without_trailers() } else { accept };
+            let accept = accept.with_trailers(Trailers::asked(parts.version, &parts.headers));
             let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
             let variables = request::variables(&parts, server.cgi);
             let call = Call { id: call_id.to_owned(), envelope, variables, details };

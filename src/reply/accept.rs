@@ -5,7 +5,10 @@
 //! and must keep getting what they always got. What can't be understood is ignored, and nothing is ever refused with
 //! 406.
 
-use super::watchdog::{Manner, Style};
+use super::{
+    trailers::Trailers,
+    watchdog::{Manner, Style},
+};
 use crate::output::Output;
 
 /// What a client accepts.
@@ -14,8 +17,8 @@ pub struct Accept {
     ranges: Vec<Range>,
     /// How answers are worded, in the place of a watchdog.
     manner: Option<Manner>,
-    /// Whether it looks at what follows the body.
-    trailers: bool,
+    /// What it is told behind the body.
+    trailers: Trailers,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +57,7 @@ impl Accept {
     pub fn from_headers(headers: &http::HeaderMap) -> Self {
         let fields = headers.get_all(http::header::ACCEPT).iter();
         let ranges = fields.flat_map(|field| Self::parse(Some(field.as_bytes())).ranges).collect();
-        // RFC 9110 §10.1.4.
-        let codings = headers.get_all(http::header::TE).iter().flat_map(|field| split(field.as_bytes(), b','));
-        let trailers = codings.into_iter().any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"));
-        Self { ranges, trailers, ..Self::default() }
+        Self { ranges, ..Self::default() }
     }
 
     /// Reads the header fields of a request that is answered in the place of a watchdog, if there is a style for that.
@@ -74,15 +74,15 @@ impl Accept {
         self.manner.as_ref()
     }
 
-    /// The same from a client that can be sent no trailers, as it speaks HTTP/1.0.
+    /// The same from a client that is told this behind the body.
     #[must_use]
-    pub fn without_trailers(self) -> Self {
-        Self { trailers: false, ..self }
+    pub fn with_trailers(self, trailers: Trailers) -> Self {
+        Self { trailers, ..self }
     }
 
-    /// Whether trailers are looked at.
+    /// What is told behind the body.
     #[must_use]
-    pub fn trailers(&self) -> bool {
+    pub fn trailers(&self) -> Trailers {
         self.trailers
     }
 

@@ -1,7 +1,7 @@
 //! Standard output as the answer while the function writes it: mode `streaming`.
 //!
 //! The head goes with the first byte, so that its status is a success. If the function fails after that the answer is
-//! broken off; who asked for trailers (`TE: trailers`, RFC 9110 §6.5) is told by them, and has to look.
+//! broken off; only who has said that it looks at the trailers is told by them ([`super::Trailers`]).
 
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use super::{
     deliver::Port,
     head::{CONTENT_TRANSFER_ENCODING, TEXT, disposition, own_fields, report_fields, status},
     problem, report,
+    trailers::Trailers,
 };
 use crate::{
     invocation::{Function, Outcome, Pace, Room, Taker, Watch},
@@ -31,7 +32,7 @@ pub struct Live<'p> {
     facts: CallFacts<'p>,
     /// What it is sent as; `None` for base64.
     raw: Option<String>,
-    trailers: bool,
+    trailers: Trailers,
     state: State,
     /// What does not make a group of base64 yet.
     rest: Vec<u8>,
@@ -107,7 +108,12 @@ impl<'p> Live<'p> {
             }
             Some(slug) => trailers.set(X_BANDOG_ERROR, slug.as_str()),
         }
-        if self.trailers {
+        let is_told = match self.trailers {
+            Trailers::None => false,
+            Trailers::Success => slug.is_none(),
+            Trailers::Failure => true,
+        };
+        if is_told {
             self.port.trail(trailers.headers);
         }
         match slug {
@@ -183,8 +189,13 @@ impl Taker for Live<'_> {
         head.set(X_CALL_ID, self.facts.call_id);
         // nginx would hold the answer back until its buffer is full.
         head.set(http::HeaderName::from_static("x-accel-buffering"), "no");
-        if self.trailers {
-            let names = [X_BANDOG_ERROR, X_DURATION_SECONDS, X_EXIT_CODE].map(|name| name.to_string());
+        let names: &[_] = match self.trailers {
+            Trailers::None => &[],
+            Trailers::Success => &[X_DURATION_SECONDS, X_EXIT_CODE],
+            Trailers::Failure => &[X_DURATION_SECONDS, X_EXIT_CODE, X_BANDOG_ERROR],
+        };
+        if !names.is_empty() {
+            let names: Vec<_> = names.iter().map(http::HeaderName::as_str).collect();
             head.set(header::TRAILER, names.join(", "));
         }
         self.state = State::Open;

@@ -10,6 +10,12 @@ use crate::harness::{PATIENCE, Server, eventually};
 
 const WAITS: &str = "printf first; until [ -e \"$SCRATCH/go\" ]; do sleep 0.02; done";
 
+/// Header fields of a request.
+type Fields = &'static [(&'static str, &'static str)];
+
+/// There is no `Connection` over HTTP/2 (RFC 9113 §8.2.2).
+const TRAILERS: Fields = &[("te", "trailers")];
+
 /// What came of an answer.
 #[derive(Debug, Default)]
 struct Came {
@@ -20,10 +26,10 @@ struct Came {
 }
 
 /// Asks, gives the sign once the first bytes have come, and takes the rest.
-fn ask(server: &Server, trailers: bool) -> Came {
+fn ask(server: &Server, fields: Fields) -> Came {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let whole = async {
-        let mut body = stream(server.address, trailers).await;
+        let mut body = stream(server.address, fields).await;
         let mut came = Came::default();
         while came.first.len() < b"first".len() {
             came.first.extend_from_slice(&body.data().await.expect("more").expect("readable"));
@@ -46,14 +52,12 @@ fn ask(server: &Server, trailers: bool) -> Came {
     runtime.block_on(async { timeout(PATIENCE, whole).await.expect("an answer in time") })
 }
 
-async fn stream(address: SocketAddr, trailers: bool) -> RecvStream {
+async fn stream(address: SocketAddr, fields: Fields) -> RecvStream {
     let socket = TcpStream::connect(address).await.expect("it listens");
     let (client, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
     tokio::spawn(connection);
-    let mut request = http::Request::post("http://modes/");
-    if trailers {
-        request = request.header("te", "trailers");
-    }
+    let request = http::Request::post("http://modes/");
+    let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let mut client = client.ready().await.expect("ready");
     let (response, _) = client.send_request(request.body(()).expect("a request"), true).expect("sent");
     let response = response.await.expect("an answer");
@@ -68,23 +72,25 @@ fn value<'a>(came: &'a Came, name: &str) -> Option<&'a str> {
 #[test]
 fn over_http_2_the_first_byte_arrives_while_the_function_runs() {
     let server = serve("streaming", &format!("{WAITS}; printf second")).start();
-    let came = ask(&server, false);
+    let came = ask(&server, &[]);
     assert_eq!((came.first.as_slice(), came.rest.as_slice()), (&b"first"[..], &b"second"[..]));
     assert!(came.reset.is_none() && came.trailers.is_empty(), "{came:?}");
     let server = serve("streaming", &format!("{WAITS}; printf second")).start();
-    let came = ask(&server, true);
+    let came = ask(&server, TRAILERS);
     assert_eq!((value(&came, "x-exit-code"), value(&came, "x-bandog-error")), (Some("0"), None), "{came:?}");
 }
 
 #[test]
 fn over_http_2_a_failure_after_the_first_byte_resets_the_stream_or_is_a_trailer() {
-    for trailers in [false, true] {
+    const ALL: Fields = &[("te", "trailers"), ("x-bandog-trailers", "1")];
+    for fields in [&[], TRAILERS, &[("x-bandog-trailers", "1")], ALL] {
+        let is_told = fields == ALL;
         let server = serve("streaming", &format!("{WAITS}; exit 3")).start();
-        let came = ask(&server, trailers);
+        let came = ask(&server, fields);
         assert_eq!(came.first, b"first");
-        assert_eq!(came.reset, (!trailers).then_some(Reason::INTERNAL_ERROR), "{came:?}");
+        assert_eq!(came.reset, (!is_told).then_some(Reason::INTERNAL_ERROR), "{came:?}");
         let told = (value(&came, "x-exit-code"), value(&came, "x-bandog-error"));
-        assert_eq!(told, if trailers { (Some("3"), Some("function-failed")) } else { (None, None) });
+        assert_eq!(told, if is_told { (Some("3"), Some("function-failed")) } else { (None, None) });
         server.is_clean();
     }
 }
@@ -94,7 +100,7 @@ fn over_http_2_a_reader_that_takes_nothing_is_given_up_and_its_function_ended() 
     let server = serve("streaming", "exec yes").args(["--send-timeout", "1s", "--exec-timeout", "0"]).start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut body = timeout(PATIENCE, stream(server.address, false)).await.expect("an answer in time");
+        let mut body = timeout(PATIENCE, stream(server.address, &[])).await.expect("an answer in time");
         let _ = body.data().await.expect("more").expect("readable");
         // Nothing more is released to the other side: the window is used up, and the connection lives.
         eventually("the function to be ended", || server.living().is_empty().then_some(()));

@@ -10,13 +10,27 @@ fn waits(end: &str) -> String {
     format!("printf first; : >\"$SCRATCH/began\"; until [ -e \"$SCRATCH/go\" ]; do sleep 0.02; done; {end}")
 }
 
+/// Header fields of a request.
+type Fields = &'static [(&'static str, &'static str)];
+
+/// Those that ask for trailers.
+const TRAILERS: Fields = &[("TE", "trailers"), ("Connection", "TE")];
+
+/// Those that want to be told of a failure by them.
+const ALL_TRAILERS: Fields = &[("TE", "trailers"), ("Connection", "TE"), ("X-Bandog-Trailers", "1")];
+
 /// A connection on which the head and the first bytes of an answer have come while its function still waits.
 #[track_caller]
-fn begun(server: &Server, trailers: bool) -> (Wire, Answer) {
+fn begun(server: &Server, fields: Fields) -> (Wire, Answer) {
+    begun_of_many(server, fields, b"")
+}
+
+/// The same, with more sent behind the request at once.
+#[track_caller]
+fn begun_of_many(server: &Server, fields: Fields, behind: &[u8]) -> (Wire, Answer) {
     let mut wire = server.connect();
-    let request = server.post("");
-    let request = if trailers { request.header("TE", "trailers").header("Connection", "TE") } else { request };
-    wire.write(&request.head());
+    let request = fields.iter().fold(server.post(""), |request, (name, value)| request.header(name, value));
+    wire.write(&[&request.head(), behind].concat());
     let head = wire.answer_head();
     assert_eq!(head.status, 200, "{head}");
     assert_eq!(wire.line().as_deref(), Some("5"), "one chunk: {head}");
@@ -33,7 +47,7 @@ fn rest(wire: &mut Wire) -> Vec<String> {
 #[test]
 fn the_first_byte_arrives_while_the_function_runs_and_the_end_is_a_proper_one() {
     let server = serve("streaming", &waits("printf second")).start();
-    let (mut wire, head) = begun(&server, false);
+    let (mut wire, head) = begun(&server, &[]);
     assert_eq!((head.header("content-length"), head.header("trailer")), (None, None), "{head}");
     assert_eq!(head.wants("content-type"), "application/octet-stream");
     server.give("go");
@@ -48,7 +62,7 @@ fn the_first_byte_arrives_while_the_function_runs_and_the_end_is_a_proper_one() 
 fn a_failure_after_the_first_byte_breaks_the_connection() {
     for end in ["exit 3", "kill -9 $$", "exec sleep 60"] {
         let server = serve("streaming", &waits(end)).args(["--exec-timeout", "2s"]).start();
-        let (mut wire, _) = begun(&server, false);
+        let (mut wire, _) = begun(&server, &[]);
         server.give("go");
         assert_eq!(rest(&mut wire), [""; 0], "{end}: no end of the body");
         server.is_clean();
@@ -79,8 +93,8 @@ fn over_http_1_0_a_failure_after_the_first_byte_is_a_reset() {
 #[test]
 fn who_asks_for_trailers_is_told_the_end_by_them() {
     let server = serve("streaming", &waits("printf second")).start();
-    let (mut wire, head) = begun(&server, true);
-    assert_eq!(head.wants("trailer"), "x-bandog-error, x-duration-seconds, x-exit-code");
+    let (mut wire, head) = begun(&server, TRAILERS);
+    assert_eq!(head.wants("trailer"), "x-duration-seconds, x-exit-code");
     server.give("go");
     for line in ["6", "second", "0"] {
         assert_eq!(wire.line().as_deref(), Some(line));
@@ -97,12 +111,13 @@ fn who_asks_for_trailers_is_told_the_end_by_them() {
 }
 
 #[test]
-fn who_asks_for_trailers_is_told_of_a_failure_by_them_and_the_connection_ends() {
+fn who_wants_to_be_told_of_a_failure_by_trailers_is_and_the_connection_ends() {
     for (end, slug) in
         [("exit 3", "function-failed"), ("kill -9 $$", "function-killed"), ("exec sleep 60", "function-timeout")]
     {
         let server = serve("streaming", &waits(end)).args(["--exec-timeout", "2s"]).start();
-        let (mut wire, _) = begun(&server, true);
+        let (mut wire, head) = begun(&server, ALL_TRAILERS);
+        assert_eq!(head.wants("trailer"), "x-duration-seconds, x-exit-code, x-bandog-error");
         server.give("go");
         let lines = rest(&mut wire);
         assert_eq!(lines[0], "0", "{lines:?}");
@@ -114,10 +129,32 @@ fn who_asks_for_trailers_is_told_of_a_failure_by_them_and_the_connection_ends() 
 }
 
 #[test]
+fn a_failure_breaks_the_answer_of_whoever_did_not_want_to_be_told_by_trailers() {
+    for fields in [
+        TRAILERS,
+        // A browser's, or a proxy's that passes it on.
+        &[("TE", "trailers")],
+        &[("TE", "trailers"), ("X-Bandog-Trailers", "1")],
+        &[("X-Bandog-Trailers", "1")],
+        &[("TE", "trailers"), ("Connection", "TE"), ("X-Bandog-Trailers", "0")],
+        &[("TE", "gzip"), ("Connection", "TE"), ("X-Bandog-Trailers", "1")],
+    ] {
+        let server = serve("streaming", &waits("exit 3")).start();
+        let (mut wire, head) = begun(&server, fields);
+        server.give("go");
+        assert_eq!(rest(&mut wire), [""; 0], "{fields:?}: no end of the body");
+        let is_asked = TRAILERS.iter().all(|field| fields.contains(field));
+        let names = is_asked.then_some("x-duration-seconds, x-exit-code");
+        assert_eq!(head.header("trailer"), names, "{fields:?}");
+        server.is_clean();
+    }
+}
+
+#[test]
 fn a_client_that_leaves_in_the_middle_stops_the_function() {
     let command = "trap ': >\"$SCRATCH/term\"; exit 1' TERM; printf first; while :; do sleep 0.02; done";
     let server = serve("streaming", command).start();
-    let (wire, _) = begun(&server, false);
+    let (wire, _) = begun(&server, &[]);
     wire.leave();
     server.sign("term");
     server.is_clean();
