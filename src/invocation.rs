@@ -4,171 +4,41 @@
 //! collects what it left, and says how it went. It knows neither HTTP nor the command line.
 
 mod bounds;
+mod function;
 mod journal;
 mod lines;
+mod outcome;
 mod resident;
 mod stdout;
 mod verdict;
+mod watch;
 
 use std::{
-    ffi::{CString, OsStr, OsString},
+    ffi::{CString, OsStr},
     io,
-    os::fd::{AsFd as _, OwnedFd},
-    sync::Arc,
-    time::{Duration, Instant},
+    os::fd::AsFd as _,
+    time::Instant,
 };
 
 use rustix::fs::{Mode, OFlags};
 
 use crate::{
-    config::{self, Config, Stdin, Supervisor},
+    config::Stdin,
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
-    logs::{Level, Logs},
-    output::{self, Directives, Gone, Output, OutputFile, Reader},
-    process::{self, Cancel, End, Ended, Exit, Observer as _, Program, Rules, SpawnError, variable},
-    workspace::{Root, Workspace},
+    logs::Level,
+    output::{self, Directives, Output, OutputFile},
+    process::{self, Cancel, End, Ended, Exit, Observer as _, variable},
+    workspace::Workspace,
 };
-use bounds::Bounds;
+use function::TMPDIR;
+pub use function::{Function, PORT};
 use journal::Journal;
+pub use outcome::{Failure, Outcome, Report, Unanswered};
 pub use process::{Cause, Pace, Room};
 pub use resident::{Life, Resident};
 use stdout::{Pipes, Scribe, Stdout};
 use verdict::Killed;
-
-/// What to run, and under which rules: the same for every invocation.
-#[derive(Debug)]
-pub struct Function {
-    program: Program,
-    rules: Rules,
-    bounds: Bounds,
-    stdin: Stdin,
-    /// How its standard output becomes the answer, if it does.
-    stdout: Option<stdout::Rules>,
-    /// What the function finds on its standard input under [`Stdin::Null`].
-    empty_input: OwnedFd,
-    max_body: u64,
-    log_level: Level,
-    max_logs: u64,
-    forward_logs: bool,
-    /// The logs' own lines are wanted apart.
-    own_lines: bool,
-    /// What it has written to standard output is told though it failed.
-    tells_failed_output: bool,
-    supervisor: Option<Supervisor>,
-    workspaces: Arc<Root>,
-    /// Where the script is that was given in the environment; removed with the function.
-    _script: Option<Workspace>,
-}
-
-impl Report {
-    /// The report of an exchange in which bandog ran no process.
-    #[must_use]
-    pub fn of_exchange(duration: Duration) -> Self {
-        let mut logs = Logs::new(Level::Critical, 0, None);
-        logs.seal();
-        Self { exit: None, duration, logs, failed_output: None }
-    }
-}
-
-impl Function {
-    /// Prepares the configured function to run in workspaces below `workspaces`.
-    ///
-    /// # Errors
-    /// No function is configured, an argument or a variable holds a NUL byte, or an inline script cannot be written.
-    pub fn new(config: &Config, workspaces: Arc<Root>) -> io::Result<Self> {
-        let configured = config.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
-        let (command, script) = match &configured.inline_script {
-            None => (configured.clone(), None),
-            // From here on it is a script like any other.
-            Some(text) => {
-                let script = workspaces.workspace()?;
-                let path = script.add_script(text)?;
-                // OSCAR runs its own by the shell whatever they begin with; the image may not have what they name.
-                let how = if config.supervisor.is_some() { config::shell_script } else { config::script };
-                let command = how(&path, configured.origin).map_err(io::Error::other)?;
-                if let Some(user) = &config.confinement.user {
-                    script.lend_script(user.gid)?;
-                }
-                (command, Some(script))
-            }
-        };
-        let bounds = Bounds::new(&config.confinement)?;
-        Ok(Self {
-            program: Program::new(&command.program, &command.arguments, environment(config))?,
-            rules: Rules { timeout: config.exec_timeout, grace: config.kill_grace },
-            bounds,
-            stdin: config.stdin,
-            stdout: stdout::Rules::of(config),
-            empty_input: process::empty_input()?,
-            max_body: config.max_body,
-            log_level: config.captured_level(),
-            max_logs: config.max_logs,
-            forward_logs: config.forward_logs,
-            own_lines: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(true)),
-            tells_failed_output: config.tells_failed_output(),
-            supervisor: config.supervisor.clone(),
-            workspaces,
-            _script: script,
-        })
-    }
-
-    /// Whether its answer can be taken while it writes it.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        self.stdout.as_ref().is_some_and(|rules| rules.is_live)
-    }
-
-    /// Whether its answer is sent as it is, whatever its caller accepts.
-    #[must_use]
-    pub fn is_bare(&self) -> bool {
-        self.stdout.as_ref().is_some_and(|rules| rules.is_bare)
-    }
-
-    /// The media type of its standard output, where that is the answer.
-    #[must_use]
-    pub fn answer_type(&self) -> &str {
-        self.stdout.as_ref().map_or("text/plain", |rules| &rules.media_type)
-    }
-
-    /// On whose behalf its output is read.
-    fn reader(&self) -> Option<Reader> {
-        self.bounds.limits.user.as_ref().map(|user| Reader { uid: user.uid })
-    }
-
-    /// Where its workspaces are.
-    #[must_use]
-    pub fn workspaces(&self) -> &Arc<Root> {
-        &self.workspaces
-    }
-}
-
-/// What functions inherit, with what belongs to their own user and sandbox in place of bandog's.
-fn environment(config: &Config) -> Vec<(OsString, OsString)> {
-    let mut variables = config.environment.clone();
-    if config.mode == config::Mode::Http {
-        // bandog's own.
-        variables.retain(|(name, _)| name != PORT);
-    }
-    if config.confinement.sandbox {
-        // It gets one of its own each time.
-        variables.retain(|(name, _)| name != TMPDIR);
-    }
-    if let Some(user) = &config.confinement.user {
-        variables.retain(|(name, _)| !["HOME", "USER", "LOGNAME"].iter().any(|own| name == own));
-        let home = user.home.as_ref().map_or(OsStr::new("/"), |home| home.as_os_str());
-        variables.push(("HOME".into(), home.into()));
-        for name in ["USER", "LOGNAME"] {
-            variables.extend(user.name.as_ref().map(|value| (name.into(), value.into())));
-        }
-    }
-    variables
-}
-
-/// Where programs make their temporary files.
-const TMPDIR: &str = "TMPDIR";
-
-/// Where a function that speaks HTTP is to listen.
-pub const PORT: &str = "PORT";
+pub use watch::{Taker, Unwatched, Watch};
 
 /// One request, but for its body.
 #[derive(Debug)]
@@ -181,39 +51,6 @@ pub struct Call {
     pub variables: Vec<CString>,
     /// What the caller's side knows and only an operator who debugs wants to see, a line each; no secrets in it.
     pub details: Vec<String>,
-}
-
-/// Somebody who looks at the logs while the function runs.
-pub trait Watch {
-    /// Called after something was written, and when it asked to be called again. Must not block.
-    fn progress(&mut self, logs: &Logs) -> Pace;
-
-    /// Who takes the answer while the function writes it, if anybody does and the function is such a one.
-    fn taker(&mut self) -> Option<&mut dyn Taker> {
-        None
-    }
-}
-
-/// Somebody who takes the answer while the function writes it.
-pub trait Taker {
-    /// How much is taken without waiting.
-    fn room(&mut self) -> Room<'_>;
-
-    /// The answer begins, with what the function has asked for by then.
-    fn begin(&mut self, directives: &Directives);
-
-    /// Takes what the function has written. Waits if there is no room.
-    fn take(&mut self, written: &[u8]) -> Result<(), Gone>;
-}
-
-/// Nobody.
-#[derive(Debug)]
-pub struct Unwatched;
-
-impl Watch for Unwatched {
-    fn progress(&mut self, _: &Logs) -> Pace {
-        Pace::UpToDate
-    }
 }
 
 /// An invocation that is over. The workspace still exists, for the output to be read from; dropping this removes it.
@@ -521,152 +358,4 @@ impl Run<'_> {
 fn name_of(pair: &CString) -> std::borrow::Cow<'_, str> {
     let bytes = pair.as_bytes();
     String::from_utf8_lossy(bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes))
-}
-
-/// What is known of a run once the function has been started, or has failed to start.
-#[derive(Debug)]
-pub struct Report {
-    /// How the process ended; `None` if it never started.
-    pub exit: Option<Exit>,
-    /// From the first byte read of the body to the end of the process.
-    pub duration: Duration,
-    /// The captured logs, sealed.
-    pub logs: Logs,
-    /// What a function that failed had written to standard output, where that would have been the answer and is told.
-    pub failed_output: Option<OutputFile>,
-}
-
-/// How an invocation ended. Every way has a case, so that a `match` maps them totally to status and exit codes.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The function exited with 0 and its output was collected.
-    Done {
-        /// The run.
-        report: Report,
-        /// What it left in its output directory.
-        output: Output,
-        /// What it wrote to `RESPONSE_HEADERS_PATH`.
-        directives: Directives,
-    },
-    /// The function failed, or what it left cannot be answered with.
-    Failed {
-        /// The run.
-        report: Report,
-        /// Why.
-        failure: Failure,
-    },
-    /// The function ran longer than `--exec-timeout` and was terminated.
-    TimedOut {
-        /// The run.
-        report: Report,
-        /// The limit it exceeded.
-        limit: Duration,
-    },
-    /// Somebody called it off.
-    Cancelled {
-        /// The run, if it had begun.
-        report: Option<Report>,
-        /// Who.
-        cause: Cause,
-    },
-    /// The body was bad; nothing was started.
-    Refused(intake::Error),
-    /// What the function answered itself over HTTP, or a file, was passed on whole.
-    Passed,
-}
-
-/// Why a run failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Exit code other than 0.
-    #[error("the function exited with code {0}")]
-    Exit(i32),
-    /// Killed by a signal that bandog did not send.
-    #[error("the function was killed by signal {signal} ({name})", name = crate::process::signal_name(*.signal))]
-    Signal {
-        /// Its number.
-        signal: i32,
-    },
-    /// The kernel killed it, or a process of it, for want of memory.
-    #[error(
-        "the function was killed by the kernel: out of memory; {}",
-        .limit.map_or_else(
-            || "give the container more, or the function less to do".to_owned(),
-            |limit| format!("--max-memory allows it {limit} bytes"),
-        )
-    )]
-    OutOfMemory {
-        /// `--max-memory`, if it was that; else the container's or the machine's memory was used up.
-        limit: Option<u64>,
-    },
-    /// It used more than `--max-cpu-time`.
-    #[error("the function used up its CPU time of {limit:?} and was killed; --max-cpu-time sets the limit")]
-    CpuTime {
-        /// The limit.
-        limit: Duration,
-    },
-    /// It was killed for writing a file larger than `--max-output`.
-    #[error("the function was killed as it wrote a file of more than {limit} bytes; --max-output sets the limit")]
-    FileTooLarge {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// It left more than `--max-output`.
-    #[error(
-        "the output is too large: {bytes} bytes in {files} files, where {limit} are allowed; --max-output sets the limit"
-    )]
-    OutputTooLarge {
-        /// How many files.
-        files: usize,
-        /// How many bytes in all.
-        bytes: u64,
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// Its limits or its sandbox could not be prepared.
-    #[error("could not start the function: cannot prepare its limits: {0}")]
-    Confine(#[source] std::io::Error),
-    /// There is no process to speak of.
-    #[error("could not start the function: {0}")]
-    Spawn(#[from] SpawnError),
-    /// The workspace could not be made (disk full, no inodes, read-only), or could not hold the logs that are the
-    /// answer.
-    #[error("the workspace cannot be used: {0}")]
-    Workspace(#[source] std::io::Error),
-    /// The output directory could not be read whole.
-    #[error(transparent)]
-    Output(#[from] output::Error),
-    /// The supervision itself failed.
-    #[error("cannot supervise the function: {0}")]
-    Supervise(#[source] std::io::Error),
-    /// A function that speaks HTTP itself did not answer.
-    #[error(transparent)]
-    Unanswered(#[from] Unanswered),
-}
-
-/// Why a function that speaks HTTP itself did not answer, or not to the end.
-#[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
-    /// It could not be started.
-    #[error("the function could not be started: {0}; bandog tries again")]
-    NotStarted(String),
-    /// There is nobody at its address.
-    #[error("the function cannot be reached at {place}: {source}")]
-    Unreachable {
-        /// Its address.
-        place: String,
-        /// What the kernel said.
-        source: std::io::Error,
-    },
-    /// It closed the connection, or sent what is no answer.
-    #[error("the function at {place} gave no answer: {reason}")]
-    NoAnswer {
-        /// Its address.
-        place: String,
-        /// What was wrong.
-        reason: String,
-    },
-    /// It left in the middle of its answer.
-    #[error("the function broke off in the middle of its answer: {0}")]
-    BrokeOff(String),
 }

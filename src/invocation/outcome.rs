@@ -1,0 +1,168 @@
+//! How an invocation ended, and what is known of it then.
+
+use std::time::Duration;
+
+use crate::{
+    intake,
+    logs::{Level, Logs},
+    output::{self, Directives, Output, OutputFile},
+    process::{Cause, Exit, SpawnError},
+};
+
+/// What is known of a run once the function has been started, or has failed to start.
+#[derive(Debug)]
+pub struct Report {
+    /// How the process ended; `None` if it never started.
+    pub exit: Option<Exit>,
+    /// From the first byte read of the body to the end of the process.
+    pub duration: Duration,
+    /// The captured logs, sealed.
+    pub logs: Logs,
+    /// What a function that failed had written to standard output, where that would have been the answer and is told.
+    pub failed_output: Option<OutputFile>,
+}
+
+impl Report {
+    /// The report of an exchange in which bandog ran no process.
+    #[must_use]
+    pub fn of_exchange(duration: Duration) -> Self {
+        let mut logs = Logs::new(Level::Critical, 0, None);
+        logs.seal();
+        Self { exit: None, duration, logs, failed_output: None }
+    }
+}
+
+/// How an invocation ended. Every way has a case, so that a `match` maps them totally to status and exit codes.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The function exited with 0 and its output was collected.
+    Done {
+        /// The run.
+        report: Report,
+        /// What it left in its output directory.
+        output: Output,
+        /// What it wrote to `RESPONSE_HEADERS_PATH`.
+        directives: Directives,
+    },
+    /// The function failed, or what it left cannot be answered with.
+    Failed {
+        /// The run.
+        report: Report,
+        /// Why.
+        failure: Failure,
+    },
+    /// The function ran longer than `--exec-timeout` and was terminated.
+    TimedOut {
+        /// The run.
+        report: Report,
+        /// The limit it exceeded.
+        limit: Duration,
+    },
+    /// Somebody called it off.
+    Cancelled {
+        /// The run, if it had begun.
+        report: Option<Report>,
+        /// Who.
+        cause: Cause,
+    },
+    /// The body was bad; nothing was started.
+    Refused(intake::Error),
+    /// What the function answered itself over HTTP, or a file, was passed on whole.
+    Passed,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Exit code other than 0.
+    #[error("the function exited with code {0}")]
+    Exit(i32),
+    /// Killed by a signal that bandog did not send.
+    #[error("the function was killed by signal {signal} ({name})", name = crate::process::signal_name(*.signal))]
+    Signal {
+        /// Its number.
+        signal: i32,
+    },
+    /// The kernel killed it, or a process of it, for want of memory.
+    #[error(
+        "the function was killed by the kernel: out of memory; {}",
+        .limit.map_or_else(
+            || "give the container more, or the function less to do".to_owned(),
+            |limit| format!("--max-memory allows it {limit} bytes"),
+        )
+    )]
+    OutOfMemory {
+        /// `--max-memory`, if it was that; else the container's or the machine's memory was used up.
+        limit: Option<u64>,
+    },
+    /// It used more than `--max-cpu-time`.
+    #[error("the function used up its CPU time of {limit:?} and was killed; --max-cpu-time sets the limit")]
+    CpuTime {
+        /// The limit.
+        limit: Duration,
+    },
+    /// It was killed for writing a file larger than `--max-output`.
+    #[error("the function was killed as it wrote a file of more than {limit} bytes; --max-output sets the limit")]
+    FileTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// It left more than `--max-output`.
+    #[error(
+        "the output is too large: {bytes} bytes in {files} files, where {limit} are allowed; --max-output sets the limit"
+    )]
+    OutputTooLarge {
+        /// How many files.
+        files: usize,
+        /// How many bytes in all.
+        bytes: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// Its limits or its sandbox could not be prepared.
+    #[error("could not start the function: cannot prepare its limits: {0}")]
+    Confine(#[source] std::io::Error),
+    /// There is no process to speak of.
+    #[error("could not start the function: {0}")]
+    Spawn(#[from] SpawnError),
+    /// The workspace could not be made (disk full, no inodes, read-only), or could not hold the logs that are the
+    /// answer.
+    #[error("the workspace cannot be used: {0}")]
+    Workspace(#[source] std::io::Error),
+    /// The output directory could not be read whole.
+    #[error(transparent)]
+    Output(#[from] output::Error),
+    /// The supervision itself failed.
+    #[error("cannot supervise the function: {0}")]
+    Supervise(#[source] std::io::Error),
+    /// A function that speaks HTTP itself did not answer.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+}
+
+/// Why a function that speaks HTTP itself did not answer, or not to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// It could not be started.
+    #[error("the function could not be started: {0}; bandog tries again")]
+    NotStarted(String),
+    /// There is nobody at its address.
+    #[error("the function cannot be reached at {place}: {source}")]
+    Unreachable {
+        /// Its address.
+        place: String,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// It closed the connection, or sent what is no answer.
+    #[error("the function at {place} gave no answer: {reason}")]
+    NoAnswer {
+        /// Its address.
+        place: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// It left in the middle of its answer.
+    #[error("the function broke off in the middle of its answer: {0}")]
+    BrokeOff(String),
+}

@@ -1,0 +1,40 @@
+//! Who looks on while the function runs.
+
+use crate::{
+    logs::Logs,
+    output::{Directives, Gone},
+    process::{Pace, Room},
+};
+
+/// Somebody who looks at the logs while the function runs.
+pub trait Watch {
+    /// Called after something was written, and when it asked to be called again. Must not block.
+    fn progress(&mut self, logs: &Logs) -> Pace;
+
+    /// Who takes the answer while the function writes it, if anybody does and the function is such a one.
+    fn taker(&mut self) -> Option<&mut dyn Taker> {
+        None
+    }
+}
+
+/// Somebody who takes the answer while the function writes it.
+pub trait Taker {
+    /// How much is taken without waiting.
+    fn room(&mut self) -> Room<'_>;
+
+    /// The answer begins, with what the function has asked for by then.
+    fn begin(&mut self, directives: &Directives);
+
+    /// Takes what the function has written. Waits if there is no room.
+    fn take(&mut self, written: &[u8]) -> Result<(), Gone>;
+}
+
+/// Nobody.
+#[derive(Debug)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn progress(&mut self, _: &Logs) -> Pace {
+        Pace::UpToDate
+    }
+}
