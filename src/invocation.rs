@@ -17,7 +17,7 @@ use std::{
     ffi::{CString, OsStr},
     io,
     os::fd::AsFd as _,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{Mode, OFlags};
@@ -82,13 +82,13 @@ pub fn run(
         Ok(workspace) => workspace,
         Err(error) => {
             let journal = Journal::new(function, call, None);
-            let outcome = journal.failed(Failure::Workspace(error), None, started);
+            let outcome = journal.failed(Failure::Workspace(error), None, started.elapsed());
             return Finished { outcome, workspace: None };
         }
     };
     let journal = Journal::new(function, call, Some(workspace.logs_place()));
     let stdout = function.stdout.as_ref().map(Stdout::new);
-    let run = Run { function, call, workspace: &mut workspace, cancel, journal, stdout, started };
+    let run = Run { function, call, workspace: &mut workspace, cancel, journal, stdout, started, ran: None };
     let outcome = run.go(source, watch);
     Finished { outcome, workspace: Some(workspace) }
 }
@@ -103,6 +103,8 @@ struct Run<'a> {
     /// Where standard output is the answer.
     stdout: Option<Stdout<'a>>,
     started: Instant,
+    /// From then to the end of the process, once that has come. What its reader takes longer is not the function's.
+    ran: Option<Duration>,
 }
 
 impl Run<'_> {
@@ -158,9 +160,12 @@ impl Run<'_> {
         let killed_before = self.function.bounds.count_killed();
         let Ended { exit, end, cpu_time, toll } = match self.supervise(input, watch) {
             Ok(ended) => ended,
-            Err(failure) => return self.journal.failed(failure, None, self.started),
+            Err(failure) => {
+                let duration = self.duration();
+                return self.journal.failed(failure, None, duration);
+            }
         };
-        let duration = self.started.elapsed();
+        let duration = self.duration();
         self.journal.note(Level::Info, &format!("function finished: {exit} after {:.6} s", duration.as_secs_f64()));
         if toll.not_started > 0 {
             let limit = self.function.bounds.limits.max_processes.unwrap_or_default();
@@ -200,7 +205,7 @@ impl Run<'_> {
                         self.journal.note(Level::Warning, &note);
                     }
                     let failed_output = self.failed_output();
-                    let mut outcome = self.journal.failed(failure, Some(exit), self.started);
+                    let mut outcome = self.journal.failed(failure, Some(exit), duration);
                     if let Outcome::Failed { report, .. } = &mut outcome {
                         report.failed_output = failed_output;
                     }
@@ -208,6 +213,10 @@ impl Run<'_> {
                 }
             },
         }
+    }
+
+    fn duration(&self) -> Duration {
+        self.ran.unwrap_or_else(|| self.started.elapsed())
     }
 
     /// What a function that failed has written to standard output, if that is told.
@@ -253,6 +262,7 @@ impl Run<'_> {
         scribe.observe(&[]);
         let ended = process::supervise(child, pipes.outputs(), function.rules, self.cancel, &mut scribe);
         let ended = ended.map_err(Failure::Supervise)?;
+        self.ran = Some(self.started.elapsed());
         let is_told = ended.exit == Exit::Code(0) || function.tells_failed_output;
         if let (End::Itself, true, Some(answer)) = (ended.end, is_told, pipes.outputs().answer) {
             scribe.take_rest(answer).map_err(Failure::Supervise)?;
@@ -295,11 +305,12 @@ impl Run<'_> {
 
     /// What comes of a function whose answer was not taken to its end.
     fn stopped(mut self, exit: Exit) -> Outcome {
+        let duration = self.duration();
         if let Some(failure) = self.stdout.take().and_then(Stdout::into_failure) {
-            return self.journal.failed(failure, Some(exit), self.started);
+            return self.journal.failed(failure, Some(exit), duration);
         }
         self.journal.note(Level::Debug, "nobody takes the answer any more, and the function was terminated");
-        let report = self.journal.report(Some(exit), self.started.elapsed());
+        let report = self.journal.report(Some(exit), duration);
         Outcome::Cancelled { report: Some(report), cause: Cause::ClientGone }
     }
 
@@ -308,11 +319,12 @@ impl Run<'_> {
         if self.stdout.as_ref().is_some_and(Stdout::is_stopped) {
             return self.stopped(exit);
         }
+        let duration = self.duration();
         match self.find() {
             Ok((directives, output)) => {
                 // Where the logs are the answer, a part of them must not pass for the whole.
                 if let (Output::None, Some(error)) = (&output, self.journal.take_loss()) {
-                    return self.journal.failed(Failure::Workspace(error), Some(exit), self.started);
+                    return self.journal.failed(Failure::Workspace(error), Some(exit), duration);
                 }
                 if let Output::File(file) = &output {
                     self.workspace.knows_output(file.path());
@@ -320,13 +332,13 @@ impl Run<'_> {
                 let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
                 if let Some(limit) = self.function.bounds.limits.max_output.filter(|limit| bytes > *limit) {
                     let failure = Failure::OutputTooLarge { files, bytes, limit };
-                    return self.journal.failed(failure, Some(exit), self.started);
+                    return self.journal.failed(failure, Some(exit), duration);
                 }
                 self.journal.note(Level::Info, &format!("output: {kind} (files: {files}, bytes: {bytes})"));
-                let report = self.journal.report(Some(exit), self.started.elapsed());
+                let report = self.journal.report(Some(exit), duration);
                 Outcome::Done { report, output, directives }
             }
-            Err(error) => self.journal.failed(Failure::Output(error), Some(exit), self.started),
+            Err(error) => self.journal.failed(Failure::Output(error), Some(exit), duration),
         }
     }
 }

@@ -1,10 +1,6 @@
 //! What is written down about one invocation: for the caller ([`Logs`]) and for the operator ([`telemetry`]).
 
-use std::{
-    os::fd::OwnedFd,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -74,8 +70,8 @@ impl<'a> Journal<'a> {
     }
 
     /// Ends the logs of a run that failed.
-    pub(super) fn failed(mut self, failure: Failure, exit: Option<Exit>, started: Instant) -> Outcome {
+    pub(super) fn failed(mut self, failure: Failure, exit: Option<Exit>, duration: Duration) -> Outcome {
         self.note(Level::Error, &failure.to_string());
-        Outcome::Failed { report: self.report(exit, started.elapsed()), failure }
+        Outcome::Failed { report: self.report(exit, duration), failure }
     }
 }

@@ -71,6 +71,21 @@ fn a_failure_after_the_first_byte_breaks_the_connection() {
 }
 
 #[test]
+fn a_slow_reader_does_not_count_as_time_of_the_function() {
+    // What it leaves in the pipe waits for the reader.
+    let server = serve("streaming", "timeout 0.5 yes; exit 0").start();
+    let mut wire = server.connect();
+    wire.write(&server.post("").head());
+    let head = wire.answer_head();
+    thread::sleep(Duration::from_millis(2500));
+    assert!(wire.body_of(&head, |_| ()), "whole");
+    let line = server.log_line("the end of the process", |line| line.contains("function finished: "));
+    let (_, after) = line.split_once(" after ").expect("its duration");
+    let seconds: f64 = after.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
+    assert!((0.5..2.0).contains(&seconds), "{line}");
+}
+
+#[test]
 fn over_http_1_0_a_failure_after_the_first_byte_is_a_reset() {
     let server = serve("streaming", &waits("exit 3")).start();
     let mut socket = TcpStream::connect(server.address).expect("it listens");
