@@ -263,7 +263,7 @@ impl Run<'_> {
         let ended = process::supervise(child, pipes.outputs(), function.rules, self.cancel, &mut scribe);
         let ended = ended.map_err(Failure::Supervise)?;
         self.ran = Some(self.started.elapsed());
-        let is_told = ended.exit == Exit::Code(0) || function.tells_failed_output;
+        let is_told = ended.exit == Exit::Code(0) || function.tells_failed_output || scribe.has_begun();
         if let (End::Itself, true, Some(answer)) = (ended.end, is_told, pipes.outputs().answer) {
             scribe.take_rest(answer).map_err(Failure::Supervise)?;
         }

@@ -221,7 +221,9 @@ impl Port {
             let length = head.length;
             self.pieces = Some(sender);
             let hunger = self.hunger.clone();
-            answer.send((head, Body::Pieces { receiver, left: length, hunger, _hang_up: None })).map_err(|_| Gone)?;
+            answer
+                .send((head, Body::Pieces { receiver, left: length, is_broken: false, hunger, _hang_up: None }))
+                .map_err(|_| Gone)?;
         }
         let pieces = self.pieces.as_ref().ok_or(Gone)?;
         self.hand_over(pieces, Download::Data(piece))
@@ -307,6 +309,8 @@ pub(super) enum Body {
         receiver: mpsc::Receiver<Download>,
         /// Bytes announced and not received yet, if the length is known.
         left: Option<u64>,
+        /// The invocation has left it unfinished. What came before goes out first.
+        is_broken: bool,
         /// Whether who writes it waits for room.
         hunger: Hunger,
         /// Dropped with the body.
@@ -320,7 +324,9 @@ impl Body {
     /// Whoever leaves in the middle of the answer stops the function, if it still runs.
     pub(super) fn with(self, hang_up: Option<HangUp>) -> Self {
         match self {
-            Self::Pieces { receiver, left, hunger, .. } => Self::Pieces { receiver, left, hunger, _hang_up: hang_up },
+            Self::Pieces { receiver, left, is_broken, hunger, .. } => {
+                Self::Pieces { receiver, left, is_broken, hunger, _hang_up: hang_up }
+            }
             other @ (Self::Whole(_) | Self::Upstream(_)) => other,
         }
     }
@@ -338,18 +344,26 @@ impl http_body::Body for Body {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
             Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Pieces { receiver, left, hunger, .. } => receiver.poll_recv(context).map(|piece| match piece {
-                Some(Download::Data(piece)) => {
-                    hunger.end();
-                    if let Some(left) = left {
-                        *left = left.saturating_sub(piece.len() as u64);
+            Self::Pieces { receiver, left, is_broken, hunger, .. } => {
+                Poll::Ready(match ready!(receiver.poll_recv(context)) {
+                    Some(Download::Data(piece)) => {
+                        hunger.end();
+                        if let Some(left) = left {
+                            *left = left.saturating_sub(piece.len() as u64);
+                        }
+                        Some(Ok(Frame::data(piece)))
                     }
-                    Some(Ok(Frame::data(piece)))
-                }
-                Some(Download::Trailers(fields)) => Some(Ok(Frame::trailers(fields))),
-                Some(Download::End) => None,
-                None => Some(Err(Broken)),
-            }),
+                    Some(Download::Trailers(fields)) => Some(Ok(Frame::trailers(fields))),
+                    Some(Download::End) => None,
+                    // hyper throws away what it has not written when a body fails. It writes when there is nothing to
+                    // take.
+                    None if !std::mem::replace(is_broken, true) => {
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    None => Some(Err(Broken)),
+                })
+            }
             Self::Upstream(passing) => passing.poll_frame(context),
         }
     }

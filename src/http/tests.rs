@@ -4,14 +4,19 @@ use std::{
     collections::BTreeMap,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    task::{Context, Poll, Waker},
 };
+
+use bytes::Bytes;
+use hyper::{HeaderMap, StatusCode, body::Body as _};
 
 use super::*;
 use crate::{
     config::{Sources, Typed},
     intake::Source,
     invocation::{Call, Function},
-    reply::{Accept, Delivered, Port},
+    output::Sink as _,
+    reply::{Accept, Delivered, Head, Port},
     workspace::Root,
 };
 
@@ -76,4 +81,18 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
     tell.send_replace(Stop::Drain);
     serving.await.expect("served to the end");
     assert!(server.is(Phase::Closing));
+}
+
+#[tokio::test]
+async fn hyper_can_write_what_has_come_of_an_answer_before_that_is_broken_off() {
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let mut port = bridge::Port::new(answer, &Cancel::new(), None);
+    port.begin(Head { status: StatusCode::OK, headers: HeaderMap::new(), length: None }, true);
+    port.send(Bytes::from_static(b"part")).expect("taken");
+    drop(port);
+    let (_, mut body) = answered.await.expect("an answer");
+    let mut next = || std::pin::Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(next(), Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_some_and(|data| data == "part")));
+    assert!(next().is_pending(), "it writes when there is nothing to take");
+    assert!(matches!(next(), Poll::Ready(Some(Err(bridge::Broken)))));
 }

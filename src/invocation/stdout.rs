@@ -168,6 +168,12 @@ pub(super) struct Scribe<'s, 'a> {
 }
 
 impl Scribe<'_, '_> {
+    /// Whether a part of the answer has been sent. The rest follows then, also of a function that failed: its last words
+    /// say why.
+    pub(super) fn has_begun(&self) -> bool {
+        self.stdout.as_ref().is_some_and(|stdout| stdout.sent.is_some())
+    }
+
     /// Takes what a function that has ended left of its answer in the pipe. Waits while the reader is slow.
     pub(super) fn take_rest(&mut self, pipe: &OwnedFd) -> io::Result<()> {
         if let Some(stdout) = &mut self.stdout {

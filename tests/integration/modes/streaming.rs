@@ -2,6 +2,8 @@
 
 use std::{io::Read as _, net::TcpStream, process::Stdio, thread, time::Duration};
 
+use rustix::process::Signal;
+
 use super::serve;
 use crate::harness::{Answer, PATIENCE, Server, Wire, eventually, noise, shown};
 
@@ -68,6 +70,21 @@ fn a_failure_after_the_first_byte_breaks_the_connection() {
         server.is_clean();
         server.log_line("the access line of a broken answer", |line| line.contains("broken off"));
     }
+}
+
+#[test]
+fn the_last_bytes_before_a_failure_arrive_and_then_the_connection_breaks() {
+    let end = "printf 'fatal: disk' >&2; : >\"$SCRATCH/written\"; exit 3";
+    let server = serve("streaming", &waits(end)).args(["--combine-output"]).start();
+    let (mut wire, _) = begun(&server, false);
+    // So that it sees the bytes and the end at once.
+    server.signal(Signal::STOP);
+    server.give("go");
+    server.sign("written");
+    thread::sleep(Duration::from_millis(100));
+    server.signal(Signal::CONT);
+    assert_eq!(rest(&mut wire), ["B", "fatal: disk"], "no end of the body");
+    server.is_clean();
 }
 
 #[test]
