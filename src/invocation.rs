@@ -25,7 +25,7 @@ use rustix::fs::{Mode, OFlags};
 use crate::{
     config::Stdin,
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
-    logs::Level,
+    logs::{Level, TAIL_LIMIT},
     output::{self, Directives, Output, OutputFile},
     process::{self, Cancel, End, Ended, Exit, Observer as _, variable},
     workspace::Workspace,
@@ -166,6 +166,9 @@ impl Run<'_> {
             }
         };
         let duration = self.duration();
+        if (end, exit) != (End::Itself, Exit::Code(0)) {
+            self.quote_output();
+        }
         self.journal.note(Level::Info, &format!("function finished: {exit} after {:.6} s", duration.as_secs_f64()));
         if toll.not_started > 0 {
             let limit = self.function.bounds.limits.max_processes.unwrap_or_default();
@@ -219,6 +222,21 @@ impl Run<'_> {
         self.ran.unwrap_or_else(|| self.started.elapsed())
     }
 
+    /// Puts the end of what a function that failed has written into the logs, where these would have been part of the
+    /// answer.
+    fn quote_output(&mut self) {
+        let Some(stdout) = self.stdout.as_ref().filter(|stdout| stdout.holds_logs()) else { return };
+        if self.function.tells_failed_output {
+            return;
+        }
+        match stdout.tail(TAIL_LIMIT) {
+            Ok(written) => self.journal.output(&written),
+            Err(error) => {
+                self.journal.note(Level::Warning, &format!("what the function has written cannot be read: {error}"));
+            }
+        }
+    }
+
     /// What a function that failed has written to standard output, if that is told.
     fn failed_output(&mut self) -> Option<OutputFile> {
         match self.stdout.take().filter(|_| self.function.tells_failed_output)?.into_output() {
@@ -263,8 +281,8 @@ impl Run<'_> {
         let ended = process::supervise(child, pipes.outputs(), function.rules, self.cancel, &mut scribe);
         let ended = ended.map_err(Failure::Supervise)?;
         self.ran = Some(self.started.elapsed());
-        let is_told = ended.exit == Exit::Code(0) || function.tells_failed_output || scribe.has_begun();
-        if let (End::Itself, true, Some(answer)) = (ended.end, is_told, pipes.outputs().answer) {
+        let is_told = ended.end == End::Itself && (ended.exit == Exit::Code(0) || function.tells_failed_output);
+        if let Some(answer) = pipes.outputs().answer.filter(|_| is_told || scribe.wants_rest(ended.end)) {
             scribe.take_rest(answer).map_err(Failure::Supervise)?;
         }
         Ok(ended)

@@ -12,7 +12,7 @@ use crate::{
     config::{Config, Mode},
     logs::Level,
     output::{self, Gone, Output, Reader, Spool},
-    process::{self, Observer, Outputs, Pace, Room, Stop, Streams},
+    process::{self, End, Observer, Outputs, Pace, Room, Stop, Streams},
     workspace::Workspace,
 };
 
@@ -134,6 +134,16 @@ impl<'a> Stdout<'a> {
         Ok(())
     }
 
+    /// Whether the logs of a function that fails are here: the end of what is kept is to be told then.
+    pub(super) fn holds_logs(&self) -> bool {
+        self.rules.is_combined && self.sent.is_none()
+    }
+
+    /// The end of what is kept.
+    pub(super) fn tail(&self, limit: usize) -> io::Result<Vec<u8>> {
+        self.kept.tail(limit)
+    }
+
     /// Whether no more was taken, though there was more.
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.is_some()
@@ -168,10 +178,15 @@ pub(super) struct Scribe<'s, 'a> {
 }
 
 impl Scribe<'_, '_> {
-    /// Whether a part of the answer has been sent. The rest follows then, also of a function that failed: its last words
-    /// say why.
-    pub(super) fn has_begun(&self) -> bool {
-        self.stdout.as_ref().is_some_and(|stdout| stdout.sent.is_some())
+    /// Whether what is left of the answer is wanted also of a function that has ended so.
+    ///
+    /// What has begun to be sent goes on to the last words, which say why it failed; not if it was terminated, as its
+    /// reader may be the reason. Logs are kept whatever the end.
+    pub(super) fn wants_rest(&self, end: End) -> bool {
+        self.stdout.as_ref().is_some_and(|stdout| match end {
+            End::Itself => stdout.sent.is_some() || stdout.holds_logs(),
+            End::TimedOut | End::Cancelled(_) | End::Stopped => stdout.holds_logs(),
+        })
     }
 
     /// Takes what a function that has ended left of its answer in the pipe. Waits while the reader is slow.

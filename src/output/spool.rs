@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write as _},
-    os::fd::BorrowedFd,
+    os::{fd::BorrowedFd, unix::fs::FileExt as _},
 };
 
 use super::{OutputFile, file::Content};
@@ -52,6 +52,16 @@ impl Spool {
         file.write_all(bytes)
     }
 
+    /// The last bytes of it, at most `limit`.
+    pub fn tail(&self, limit: usize) -> io::Result<Vec<u8>> {
+        let Some(file) = &self.file else { return Ok(self.recent[self.recent.len().saturating_sub(limit)..].to_vec()) };
+        let len = file.metadata()?.len();
+        let offset = len.saturating_sub(limit as u64);
+        let mut bytes = vec![0; usize::try_from(len - offset).unwrap_or(limit)];
+        file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
     /// The whole as the one output file, of this type; `is_bare` as [`OutputFile::is_bare`] says.
     #[must_use]
     pub fn into_file(self, media_type: &str, is_bare: bool) -> OutputFile {
@@ -87,6 +97,10 @@ mod tests {
             }
             assert_eq!((spool.len(), spool.is_empty()), (wanted.len() as u64, wanted.is_empty()));
             assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 0, "the file has no name");
+            for limit in [0, 5, MEMORY_LIMIT, usize::MAX / 2] {
+                let end = wanted.len().saturating_sub(limit);
+                assert!(spool.tail(limit).expect("readable") == wanted[end..], "{pieces:?}: the last {limit}");
+            }
             let file = spool.into_file("text/x", true);
             assert_eq!((file.size(), file.media_type(), file.is_bare()), (wanted.len() as u64, "text/x", true));
             let mut kept = Kept::default();

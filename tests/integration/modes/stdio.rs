@@ -128,6 +128,23 @@ fn a_failure_is_a_problem_with_standard_error_as_its_logs() {
 }
 
 #[test]
+fn what_a_failed_function_has_written_with_combined_output_is_the_problems_logs() {
+    for (end, status, logs) in
+        [("exit 4", 500, "out\nwhy\n"), ("kill -9 $$", 500, "out\nwhy\n"), ("exec sleep 60", 504, "out\nwhy\n")]
+    {
+        let command = format!("echo out; echo why >&2; {end}");
+        let server = serve("stdio", &command).args(["--combine-output", "--exec-timeout", "1s"]).quiet().start();
+        assert_eq!(server.post("").send().problem(status)["logs"], logs, "{end}");
+    }
+    let command = "head -c 100000 /dev/zero | tr '\\0' x; printf 'no space left' >&2; exit 4";
+    let server = serve("stdio", command).args(["--combine-output", "--forward-logs"]).quiet().start();
+    let problem = server.post("").send().problem(500);
+    let logs = problem["logs"].as_str().expect("text");
+    assert!(logs.len() == 64 * 1024 && logs.ends_with("xno space left"), "{} bytes", logs.len());
+    server.log_line("the last of it", |line| line.contains("no space left"));
+}
+
+#[test]
 fn in_stdio_what_a_failing_function_has_written_is_not_sent() {
     let server = serve("stdio", "echo half; exit 3").start();
     let answer = server.post("x").send();

@@ -76,7 +76,7 @@ fn a_failure_after_the_first_byte_breaks_the_connection() {
 fn the_last_bytes_before_a_failure_arrive_and_then_the_connection_breaks() {
     let end = "printf 'fatal: disk' >&2; : >\"$SCRATCH/written\"; exit 3";
     let server = serve("streaming", &waits(end)).args(["--combine-output"]).start();
-    let (mut wire, _) = begun(&server, false);
+    let (mut wire, _) = begun(&server, &[]);
     // So that it sees the bytes and the end at once.
     server.signal(Signal::STOP);
     server.give("go");
