@@ -220,7 +220,7 @@ impl Port {
             let (sender, receiver) = mpsc::channel(PIECES);
             let length = head.length;
             self.pieces = Some(sender);
-            let hunger = self.hunger.clone();
+            let hunger = Eater(self.hunger.clone());
             answer
                 .send((head, Body::Pieces { receiver, left: length, is_broken: false, hunger, _hang_up: None }))
                 .map_err(|_| Gone)?;
@@ -279,6 +279,16 @@ impl Hunger {
     }
 }
 
+/// The network side of it. Who waits for room is told also when this leaves: to be dropped after what takes the pieces.
+#[derive(Debug)]
+pub(super) struct Eater(Hunger);
+
+impl Drop for Eater {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 impl Sink for Port {
     fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
         if piece.is_empty() {
@@ -311,8 +321,8 @@ pub(super) enum Body {
         left: Option<u64>,
         /// The invocation has left it unfinished. What came before goes out first.
         is_broken: bool,
-        /// Whether who writes it waits for room.
-        hunger: Hunger,
+        /// Whether who writes it waits for room. After `receiver`, so that it is dropped later.
+        hunger: Eater,
         /// Dropped with the body.
         _hang_up: Option<HangUp>,
     },
@@ -347,7 +357,7 @@ impl http_body::Body for Body {
             Self::Pieces { receiver, left, is_broken, hunger, .. } => {
                 Poll::Ready(match ready!(receiver.poll_recv(context)) {
                     Some(Download::Data(piece)) => {
-                        hunger.end();
+                        hunger.0.end();
                         if let Some(left) = left {
                             *left = left.saturating_sub(piece.len() as u64);
                         }

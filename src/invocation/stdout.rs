@@ -9,7 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Failure, Taker, Watch, journal::Journal};
 use crate::{
-    config::{Config, Mode},
+    config::{Config, Habit, Mode},
     logs::Level,
     output::{self, Gone, Output, Reader, Spool},
     process::{self, End, Observer, Outputs, Pace, Room, Stop, Streams},
@@ -26,8 +26,18 @@ pub(super) struct Rules {
     pub(super) media_type: String,
     /// It is sent as it is, whatever its caller accepts.
     pub(super) is_bare: bool,
+    unread: Unread,
     /// Bytes of it, at most.
     limit: Option<u64>,
+}
+
+/// What becomes of a live answer when nobody reads it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    /// The function is terminated.
+    Stop,
+    /// The function runs on, and what it writes is forgotten.
+    ThrowAway,
 }
 
 impl Rules {
@@ -43,6 +53,7 @@ impl Rules {
             is_combined: config.bodies.combine_output,
             media_type: config.bodies.answer_type.clone(),
             is_bare: !config.encodes(),
+            unread: if config.compat.has(Habit::Detach) { Unread::ThrowAway } else { Unread::Stop },
             limit: config.confinement.max_output,
         })
     }
@@ -108,18 +119,26 @@ pub(super) struct Stdout<'a> {
     /// Bytes passed on; `None` until there was something to pass on.
     sent: Option<u64>,
     has_ended: bool,
+    /// Nobody reads it, and the function runs on: what it writes is thrown away.
+    is_abandoned: bool,
     stopped: Option<Stopped>,
 }
 
 impl<'a> Stdout<'a> {
     pub(super) fn new(rules: &'a Rules) -> Self {
-        Self { rules, kept: Spool::default(), sent: None, has_ended: false, stopped: None }
+        Self { rules, kept: Spool::default(), sent: None, has_ended: false, is_abandoned: false, stopped: None }
     }
 
     /// Whether what comes is passed on. What has not begun when the function ends is kept: so its end is known before
     /// the beginning of the answer is sent.
     fn is_live(&self) -> bool {
         self.rules.is_live && (self.sent.is_some() || !self.has_ended)
+    }
+
+    /// Nobody reads it any more.
+    fn abandon(&mut self) -> Result<(), Stopped> {
+        self.is_abandoned = self.rules.unread == Unread::ThrowAway;
+        if self.is_abandoned { Ok(()) } else { Err(Stopped::Gone) }
     }
 
     /// Adds what the function has written.
@@ -129,7 +148,11 @@ impl<'a> Stdout<'a> {
             return Err(Stopped::TooLarge { bytes: sum, limit });
         }
         let Some(taker) = taker else { return self.kept.write(bytes, place).map_err(Stopped::Store) };
-        taker.take(bytes).map_err(|Gone| Stopped::Gone)?;
+        if !self.is_abandoned
+            && let Err(Gone) = taker.take(bytes)
+        {
+            self.abandon()?;
+        }
         self.sent = Some(sum);
         Ok(())
     }
@@ -233,9 +256,11 @@ impl Observer for Scribe<'_, '_> {
     }
 
     fn room(&mut self) -> Room<'_> {
-        match self.watch.taker() {
-            Some(taker) if self.stdout.as_ref().is_some_and(|stdout| stdout.is_live()) => taker.room(),
-            Some(_) | None => Room::Bytes(usize::MAX),
+        let live = self.stdout.as_mut().filter(|stdout| stdout.is_live() && !stdout.is_abandoned);
+        let (Some(taker), Some(stdout)) = (self.watch.taker(), live) else { return Room::Bytes(usize::MAX) };
+        match taker.room() {
+            Room::Never if stdout.abandon().is_ok() => Room::Bytes(usize::MAX),
+            room => room,
         }
     }
 

@@ -1,7 +1,9 @@
 //! A process for each request, body in and output out: what classic-watchdog did, and of-watchdog in `serializing` and
 //! `streaming`.
 
-use crate::harness::{Answer, Builder, Server, noise};
+use std::{thread, time::Duration};
+
+use crate::harness::{Answer, Builder, Server, eventually, noise};
 
 /// A watchdog for a process.
 fn watchdog(fprocess: &str, variables: &[(&str, &str)]) -> Server {
@@ -160,4 +162,29 @@ fn long_lines_are_whole_unless_a_length_is_set() {
     post(&server, b"").expect(200);
     let cut = server.log_line("the cut line", |line| line.starts_with("000"));
     assert!(cut.starts_with(&"0".repeat(1000)) && cut.contains("99000 bytes cut") && cut.len() < 1100, "{cut}");
+}
+
+#[test]
+fn with_detach_a_stream_whose_reader_has_gone_is_written_to_its_end() {
+    let blocked = "head -c 50000000 /dev/zero; : >\"$SCRATCH/done\"";
+    let talks = "echo a; until [ -e \"$SCRATCH/go\" ]; do sleep 0.02; done; echo b; echo c; : >\"$SCRATCH/done\"";
+    for line in [blocked, talks] {
+        let trapped = format!("trap \": >\\\"$SCRATCH/ended\\\"; exit 1\" TERM; {line}");
+        let no_limit = [("exec_timeout", "0"), ("write_timeout", "0"), ("BANDOG_SEND_TIMEOUT", "0")];
+        let detached = [("mode", "streaming"), ("BANDOG_COMPAT", "detach")];
+        let server = shell(&trapped, &[&no_limit[..], &detached].concat());
+        let mut wire = server.connect();
+        wire.write(&server.post("").head());
+        assert_eq!(wire.answer_head().status, 200, "{line}");
+        // By then it waits for its reader, if it writes so much.
+        thread::sleep(Duration::from_millis(500));
+        assert!(!server.has_sign("done"), "{line}");
+        wire.leave();
+        thread::sleep(Duration::from_millis(100));
+        server.give("go");
+        server.sign("done");
+        assert!(!server.has_sign("ended"), "{line}");
+        eventually("its place to be free", || server.living().is_empty().then_some(()));
+        server.is_clean();
+    }
 }
