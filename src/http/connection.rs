@@ -80,17 +80,27 @@ async fn serve_http1(server: &Arc<Server>, link: &Arc<Link>, phase: &mut watch::
         .serve_connection(TokioIo::new(Stream::http1(link)), service(server, link))
         .with_upgrades();
     let mut connection = pin!(connection);
-    let until_rest = poll_fn(|context| match connection.as_mut().poll(context) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending if link.is_at_rest() => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
+    let until_rest = poll_fn(|context| {
+        loop {
+            match connection.as_mut().poll(context) {
+                Poll::Ready(result) => return Poll::Ready(Some(result)),
+                // The end of the last answer waits for this: behind it hyper would take the next request at once.
+                Poll::Pending if link.is_to_end() => {
+                    link.close();
+                    connection.as_mut().graceful_shutdown();
+                }
+                Poll::Pending if link.is_at_rest() => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
     });
     let ended = tokio::select! {
         ended = until_rest => match ended {
             Some(result) => Some(result),
-            None => return !link.is_to_end(),
+            None => return !link.is_closing(),
         },
         () = told_to_drain(phase) => {
+            link.close();
             connection.as_mut().graceful_shutdown();
             finish(link, connection).await
         }

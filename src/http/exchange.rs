@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::{HeaderMap, Method, Request};
+use hyper::{HeaderMap, Method, Request, Version};
 
 use super::{
     Server,
@@ -31,6 +31,7 @@ pub(super) struct Exchange {
     link: Arc<Link>,
     started: Instant,
     method: Method,
+    version: Version,
     path: String,
     /// Empty for probes and refusals before there was one.
     pub(super) call_id: String,
@@ -54,6 +55,7 @@ impl Exchange {
             link: Arc::clone(link),
             started: Instant::now(),
             method: method.clone(),
+            version: request.version(),
             path: path.to_owned(),
             call_id: String::new(),
             is_probe,
@@ -75,14 +77,24 @@ impl Exchange {
     pub(super) fn follow(mut self, status: u16, body: Body) -> Tracked {
         self.status = Some(status);
         self.complete = body.is_end_stream();
-        Tracked { body, exchange: self }
+        Tracked { body, held: None, exchange: self }
     }
 
-    /// Nobody asks for more after the trailers. If they say that the answer is not whole, no other follows it.
+    /// Whether this part of the answer may be sent now. Behind trailers that say that the answer is not whole no other
+    /// one follows over HTTP/1, and hyper is to know that first: what was sent behind the request may be in its hands.
+    fn may_send(&self, frame: &Result<Frame<Bytes>, Broken>) -> bool {
+        let trailers = frame.as_ref().ok().and_then(Frame::trailers_ref);
+        if self.version >= Version::HTTP_2 || trailers.is_none_or(is_whole) || self.link.is_closing() {
+            return true;
+        }
+        self.link.end_after_this();
+        false
+    }
+
+    /// Nobody asks for more after the trailers.
     fn end_with(&mut self, trailers: &HeaderMap) {
-        self.complete = !trailers.contains_key(X_BANDOG_ERROR);
+        self.complete = is_whole(trailers);
         if !self.complete {
-            self.link.end_after_this();
             self.break_off(Broken);
         }
     }
@@ -135,7 +147,14 @@ impl Drop for Exchange {
 #[derive(Debug)]
 pub(super) struct Tracked {
     body: Body,
+    /// The end, while it waits until no other answer can follow.
+    held: Option<Result<Frame<Bytes>, Broken>>,
     exchange: Exchange,
+}
+
+/// Whether this is the end of a whole answer.
+fn is_whole(trailers: &HeaderMap) -> bool {
+    !trailers.contains_key(X_BANDOG_ERROR)
 }
 
 impl http_body::Body for Tracked {
@@ -143,8 +162,16 @@ impl http_body::Body for Tracked {
     type Error = Broken;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let Self { body, exchange } = self.get_mut();
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        let Self { body, held, exchange } = self.get_mut();
+        let mut frame = match held.take() {
+            None => ready!(Pin::new(&mut *body).poll_frame(context)),
+            frame => frame,
+        };
+        *held = frame.take_if(|frame| !exchange.may_send(frame));
+        if held.is_some() {
+            // The connection comes back to it as soon as it has seen that it is to end.
+            return Poll::Pending;
+        }
         exchange.complete = frame.is_none() || body.is_end_stream();
         match &frame {
             Some(Ok(frame)) => {
@@ -160,7 +187,7 @@ impl http_body::Body for Tracked {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.held.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -72,6 +72,8 @@ pub(super) struct Link {
     endless: AtomicBool,
     /// Nothing follows what is being answered.
     last: AtomicBool,
+    /// hyper has been told to take no more requests.
+    closing: AtomicBool,
     /// Why the request that comes next is not one.
     refusal: Mutex<Option<Refusal>>,
     /// The connection has changed over to another protocol.
@@ -92,6 +94,7 @@ impl Link {
             sent: AtomicU64::new(0),
             endless: AtomicBool::new(false),
             last: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             refusal: Mutex::new(None),
             is_tunnel: AtomicBool::new(false),
             tunnel: Mutex::new(None),
@@ -129,9 +132,19 @@ impl Link {
         self.last.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the connection is to end now that it is at rest.
+    /// Whether hyper has yet to be told that.
     pub(super) fn is_to_end(&self) -> bool {
-        self.last.load(Ordering::Relaxed)
+        self.last.load(Ordering::Relaxed) && !self.is_closing()
+    }
+
+    /// hyper is told to take no more requests.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no more requests are taken.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// hyper asks for a head and there is nothing of one; or it reads, writes or ends the connection.

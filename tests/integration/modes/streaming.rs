@@ -183,6 +183,20 @@ fn a_failure_breaks_the_answer_of_whoever_did_not_want_to_be_told_by_trailers() 
 }
 
 #[test]
+fn what_is_sent_behind_the_request_of_a_failed_answer_is_not_run() {
+    let second = r#"[ ! -e "$SCRATCH/go" ] || : >"$SCRATCH/again"; "#;
+    let server = serve("streaming", &format!("{second}{}", waits("exit 3"))).start();
+    let behind = server.post("").head();
+    let (mut wire, _) = begun_of_many(&server, ALL_TRAILERS, &behind);
+    server.give("go");
+    let lines = rest(&mut wire);
+    assert!(lines.contains(&"x-bandog-error: function-failed".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("HTTP/")), "no other answer follows: {lines:?}");
+    assert!(!server.has_sign("again"), "the second one was run");
+    server.is_clean();
+}
+
+#[test]
 fn a_client_that_leaves_in_the_middle_stops_the_function() {
     let command = "trap ': >\"$SCRATCH/term\"; exit 1' TERM; printf first; while :; do sleep 0.02; done";
     let server = serve("streaming", command).start();
