@@ -170,7 +170,8 @@ impl Taker for Live<'_> {
 
     fn begin(&mut self, directives: &Directives) {
         let mut head = Head::new(status(directives), None);
-        if directives.field("content-type").is_some() {
+        let has_own_type = directives.field("content-type").is_some();
+        if has_own_type {
             self.raw.get_or_insert_default();
         }
         head.set(X_OUTPUT_KIND, if self.function.is_bare() { Kind::Stdout } else { Kind::File }.name());
@@ -182,7 +183,8 @@ impl Taker for Live<'_> {
         }
         if !self.function.is_bare() {
             head.set(header::VARY, "Accept");
-            if self.raw.is_some() {
+            // What the function says its answer is, it is.
+            if self.raw.is_some() && !has_own_type {
                 head.set(header::CONTENT_DISPOSITION, disposition(NAME.as_bytes()));
             }
         }

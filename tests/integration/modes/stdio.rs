@@ -245,6 +245,19 @@ fn decode_makes_of_the_body_what_mode_files_makes_of_it() {
 }
 
 #[test]
+fn what_the_function_gives_a_type_of_its_own_is_no_attachment() {
+    let command = r#"echo 'Content-Type: text/html' >"$RESPONSE_HEADERS_PATH"; printf hello; sleep 0.3"#;
+    for mode in MODES {
+        let server = serve(mode, command).args(["--encode"]).start();
+        for accept in ["*/*", "application/octet-stream"] {
+            let answer = server.post("").header("Accept", accept).send().expect(200);
+            assert_eq!((answer.wants("content-type"), answer.text()), ("text/html", "hello"), "{mode}: {answer}");
+            assert_eq!(answer.header("content-disposition"), None, "{mode}, {accept}: {answer}");
+        }
+    }
+}
+
+#[test]
 fn encode_makes_of_standard_output_what_mode_files_makes_of_one_file() {
     let bytes = noise(200_003);
     for mode in MODES {
