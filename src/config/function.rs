@@ -21,8 +21,8 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const PROBE: usize = 256;
 
 /// Chooses what to run, first come first served: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, OSCAR's script file,
-/// `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog, what that is told to
-/// run comes before what OSCAR has for the supervisor.
+/// `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog, what that is told
+/// to run comes before what OSCAR has for the supervisor.
 pub(super) fn choose(
     sources: &Sources,
     script: Option<Given>,

@@ -14,8 +14,9 @@ use crate::process::give_back_all;
 /// How long a thread without work is kept.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Bytes of stack of a thread. Only what is touched is memory, a tenth of this at most. glibc keeps 40 MiB of the stacks
-/// of ended threads, and in each of them what it needs for a thread (24 KiB): the larger they are, the fewer it keeps.
+/// Bytes of stack of a thread. Only what is touched is memory, a tenth of this at most. glibc keeps 40 MiB of the
+/// stacks of ended threads, and in each of them what it needs for a thread (24 KiB): the larger they are, the fewer it
+/// keeps.
 const STACK: usize = 2 * 1024 * 1024;
 
 type Job = Box<dyn FnOnce() + Send>;

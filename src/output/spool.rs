@@ -1,4 +1,5 @@
-//! What a function writes to standard output, kept until it has ended: a little of it in memory, more in a nameless file.
+//! What a function writes to standard output, kept until it has ended: a little of it in memory, more in a nameless
+//! file.
 
 use std::{
     fs::File,

@@ -36,7 +36,8 @@ pub trait Observer {
         Room::Bytes(usize::MAX)
     }
 
-    /// What it wrote of the answer, in order, and not more at once than there was room for. Must not block.
+    /// What it wrote of the answer, in order, and not more at once than there was room for. Must not block while the
+    /// process runs; what it has left is given without a question for room ([`drain`]), and may wait for its reader.
     fn take(&mut self, written: &[u8]) -> Result<(), Stop>;
 }
 
@@ -45,8 +46,9 @@ pub trait Observer {
 pub enum Room<'a> {
     /// So many bytes, one at least.
     Bytes(usize),
-    /// None until something can be written to `outlet`, or the order's bell rings ([`nudge`](super::Cancel::nudge)). The
-    /// process waits meanwhile, once its pipe is full. To be asked again at `deadline`.
+    /// None until something can be written to `outlet`, or the order's bell rings
+    /// ([`nudge`](super::Cancel::nudge)). The process waits meanwhile, once its pipe is full. To be asked again at
+    /// `deadline`.
     Full {
         /// Where it goes, if that can be polled.
         outlet: Option<BorrowedFd<'a>>,
@@ -106,7 +108,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Takes what a process that has ended left in a pipe.
+/// Takes what a process that has ended left in a pipe. Nobody is held up any more: `take` may wait.
 pub fn drain(pipe: &OwnedFd, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
     Output::new(pipe).drain(take)
 }
