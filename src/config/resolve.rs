@@ -298,9 +298,9 @@ impl<'a> Resolver<'a> {
         self.mistakes.extend(mistakes);
     }
 
-    /// `--compat`, as far as it can be understood.
+    /// `--compat`, as far as it can be understood, where it has an effect.
     fn compat(&self) -> Compat {
-        let given = self.given(&setting::COMPAT);
+        let given = self.given(&setting::COMPAT).filter(|_| self.sources.face != Face::Bandog);
         given.and_then(|given| Compat::parse(&given.value.to_string_lossy()).ok()).unwrap_or_default()
     }
 
@@ -316,7 +316,7 @@ impl<'a> Resolver<'a> {
             self.warnings.push("--compat: without effect; it is for the names fwatchdog and supervisor".to_owned());
         }
         match Compat::parse(&text) {
-            Ok(compat) => Some(compat),
+            Ok(_) => Some(self.compat()),
             Err(advice) => {
                 self.wrong(setting, Some(given), advice);
                 None

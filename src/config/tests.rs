@@ -544,3 +544,14 @@ fn no_configuration_input_panics_the_parsers() {
         }
     }
 }
+
+#[test]
+fn old_ways_are_had_back_under_the_old_names_only() {
+    for (face, has) in [(Face::Bandog, false), (Face::Fwatchdog, true), (Face::Supervisor, true)] {
+        let mut world = World::new().flag("compat", "newline");
+        world.sources.face = face;
+        let Resolution { config, warnings, .. } = world.sources.resolve();
+        let is_warned = warnings.iter().any(|warning| warning.contains("--compat: without effect"));
+        assert_eq!((config.map(|config| config.compat.has(Habit::Newline)), is_warned), (Some(has), !has), "{face:?}");
+    }
+}
