@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     harness::{
-        Answer, Builder, Command, Ran,
+        Answer, Builder, Command, OSCAR_POD, Ran,
         archive::{names, unzip},
         bandog, decode, encode, fixture, serve,
     },
@@ -115,18 +115,12 @@ fn judge_answer(case: &Value, answer: &Answer) {
 /// Sends the case to the pod that OSCAR makes of it: the name, the variables and the script are those of its own
 /// container. `compat` is what is wanted back of the old ways.
 fn over_fwatchdog(case: &Value, compat: &[&str]) -> Answer {
-    let oscar = [
-        ("fprocess", "/oscar/bin/supervisor"),
-        ("max_inflight", "1"),
-        ("write_debug", "true"),
-        ("exec_timeout", "0"),
-        ("read_timeout", "300"),
-        ("write_timeout", "300"),
-        ("PORT", "8080"),
-        ("K_SERVICE", "golden"),
-    ];
     let script = encode(text(case, "script"));
-    let variables = oscar.into_iter().chain([("SCRIPT", &*script), ("LOG_LEVEL", text(case, "log_level"))]);
+    let variables = OSCAR_POD.into_iter().chain([
+        ("K_SERVICE", "golden"),
+        ("SCRIPT", &*script),
+        ("LOG_LEVEL", text(case, "log_level")),
+    ]);
     let variables = variables.chain(environment(case));
     let mut builder = Builder::new().fwatchdog();
     for (name, value) in variables {

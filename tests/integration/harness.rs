@@ -61,6 +61,17 @@ pub(crate) fn did_not_run(what: &str, reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} must run in CI: {reason}");
 }
 
+/// What OSCAR sets in the pods of its services, in its order.
+pub(crate) const OSCAR_POD: [(&str, &str); 7] = [
+    ("fprocess", "/oscar/bin/supervisor"),
+    ("max_inflight", "1"),
+    ("write_debug", "true"),
+    ("exec_timeout", "0"),
+    ("read_timeout", "300"),
+    ("write_timeout", "300"),
+    ("PORT", "8080"),
+];
+
 /// A fixture below `fixtures/`.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);

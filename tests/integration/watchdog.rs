@@ -7,22 +7,13 @@ mod modes;
 mod oscar;
 mod stdio;
 
-use crate::harness::{Builder, encode};
+use crate::harness::{Builder, OSCAR_POD, encode};
 
 /// A watchdog for OSCAR: a script, and the variables of its pods.
 fn oscar(script: &str) -> Builder {
-    let pod = [
-        ("fprocess", "/oscar/bin/supervisor"),
-        ("max_inflight", "1"),
-        ("write_debug", "true"),
-        ("exec_timeout", "0"),
-        ("read_timeout", "300"),
-        ("write_timeout", "300"),
-        ("PORT", "8080"),
-        ("K_SERVICE", "ocr"),
-        ("SCRIPT", &encode(script)),
-    ];
-    pod.into_iter().fold(Builder::new().fwatchdog().env("BANDOG_LOG_LEVEL", "CRITICAL"), |builder, (name, value)| {
+    let script = encode(script);
+    let pod = OSCAR_POD.into_iter().chain([("K_SERVICE", "ocr"), ("SCRIPT", &*script)]);
+    pod.fold(Builder::new().fwatchdog().env("BANDOG_LOG_LEVEL", "CRITICAL"), |builder, (name, value)| {
         builder.env(name, value)
     })
 }
