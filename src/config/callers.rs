@@ -5,22 +5,27 @@ use std::path;
 use super::{
     Jwt, Token,
     resolve::{Given, Resolver, read_bounded},
-    setting,
+    setting::{self, Setting},
 };
 
 /// Bytes of a token file; a longer one is not a token, and no client sends headers of that size.
 const MAX_TOKEN: u64 = 8 * 1024;
 
 impl Resolver<'_> {
+    /// What was given for a setting without a default, noted.
+    fn noted(&mut self, setting: &'static Setting) -> Option<Given> {
+        let given = self.given(setting);
+        match &given {
+            Some(given) => self.note(setting, given.value.to_string_lossy(), given.origin.clone()),
+            None => self.note_unset(setting),
+        }
+        given
+    }
+
+    /// The outer `None` is a mistake.
     #[expect(clippy::option_option, reason = "a mistake, nothing, and something are three things")]
     pub(super) fn token(&mut self) -> Option<Option<Token>> {
-        let (value, file) = (self.given(&setting::TOKEN), self.given(&setting::TOKEN_FILE));
-        for (setting, given) in [(&setting::TOKEN, &value), (&setting::TOKEN_FILE, &file)] {
-            match given {
-                Some(given) => self.note(setting, given.value.to_string_lossy(), given.origin.clone()),
-                None => self.note_unset(setting),
-            }
-        }
+        let (value, file) = (self.noted(&setting::TOKEN), self.noted(&setting::TOKEN_FILE));
         match (value, file) {
             (None, None) => Some(None),
             (Some(value), Some(_)) => {
@@ -54,13 +59,7 @@ impl Resolver<'_> {
     /// The outer `None` is a mistake.
     #[expect(clippy::option_option, reason = "a mistake, nothing, and something are three things")]
     pub(super) fn jwt(&mut self) -> Option<Option<Jwt>> {
-        let (issuer, function) = (self.given(&setting::JWT_ISSUER), self.given(&setting::JWT_FUNCTION));
-        for (setting, given) in [(&setting::JWT_ISSUER, &issuer), (&setting::JWT_FUNCTION, &function)] {
-            match given {
-                Some(given) => self.note(setting, given.value.to_string_lossy(), given.origin.clone()),
-                None => self.note_unset(setting),
-            }
-        }
+        let (issuer, function) = (self.noted(&setting::JWT_ISSUER), self.noted(&setting::JWT_FUNCTION));
         let (issuer, function) = match (issuer, function) {
             (None, None) => return Some(None),
             (Some(issuer), Some(function)) => (issuer, function),
