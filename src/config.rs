@@ -33,7 +33,6 @@ mod supervisor;
 mod tests;
 mod user;
 mod watchdog;
-mod yaml;
 
 pub use backend::Upstream;
 pub use compat::{Compat, Habit};

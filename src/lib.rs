@@ -29,6 +29,7 @@
 //! and no body is ever held whole. The process's first thread does neither: it takes signals and reaps orphans
 //! ([`process::attend`]).
 
+pub mod actions;
 pub mod cli;
 pub mod config;
 pub mod http;
@@ -44,3 +45,4 @@ pub mod request;
 pub mod telemetry;
 pub mod unique;
 pub mod workspace;
+mod yaml;

@@ -16,14 +16,14 @@ const MAX_NODES: usize = 250_000;
 
 /// Where something is in the text, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(crate) struct Place {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
 }
 
 /// A value and its place.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     place: Place,
     content: Content,
     /// Itself and all below.
@@ -43,7 +43,7 @@ enum Content {
 
 impl Node {
     /// Reads the only document of a text, or says where it cannot be read. An empty text is null.
-    pub(super) fn parse(text: &str) -> Result<Rc<Self>, Place> {
+    pub(crate) fn parse(text: &str) -> Result<Rc<Self>, Place> {
         let mut builder = Builder::default();
         let mut parser = Parser::<StrInput>::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
         while let Some(event) = parser.next_event() {
@@ -75,7 +75,7 @@ impl Node {
 
     /// The value of a key, in the mapping itself or in one that it merges. Null has no keys; anything else that is
     /// not a mapping, and a mapping that has the key twice, is a mistake at the place returned.
-    pub(super) fn get(&self, key: &str) -> Result<Option<&Self>, Place> {
+    pub(crate) fn get(&self, key: &str) -> Result<Option<&Self>, Place> {
         let entries = match &self.content {
             Content::Null => return Ok(None),
             Content::Mapping(entries) => entries,
@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// The text of a scalar as written (numbers too), nothing for null, or the place of what is neither.
-    pub(super) fn text(&self) -> Result<Option<&str>, Place> {
+    pub(crate) fn text(&self) -> Result<Option<&str>, Place> {
         match &self.content {
             Content::Null => Ok(None),
             Content::Text(text) => Ok(Some(text)),
@@ -110,7 +110,7 @@ impl Node {
     }
 
     /// A truth value of YAML's core schema, false for null, or the place of what is neither.
-    pub(super) fn switch(&self) -> Result<bool, Place> {
+    pub(crate) fn switch(&self) -> Result<bool, Place> {
         match self.text()? {
             None | Some("false" | "False" | "FALSE") => Ok(false),
             Some("true" | "True" | "TRUE") => Ok(true),
@@ -119,7 +119,7 @@ impl Node {
     }
 
     /// Whether it is a sequence with something in it.
-    pub(super) fn is_filled_list(&self) -> bool {
+    pub(crate) fn is_filled_list(&self) -> bool {
         matches!(&self.content, Content::Sequence(items) if !items.is_empty())
     }
 

@@ -1,0 +1,17 @@
+//! What a service in a container says it can do, and with what arguments: the Open Microservice specification
+//! (`oms.yml`, before that `microservice.yml`).
+//!
+//! Here an action is described, and what is sent to it is made into arguments that fit the description. Nothing here
+//! knows HTTP's connections or starts a process: actions are a front door onto the same invocation as every request.
+//!
+//! A file of either generation of the specification becomes the same [`Service`].
+
+mod action;
+mod schema;
+mod service;
+mod template;
+
+pub use action::{Action, Argument, Endpoint, HttpCall, Interface, Location, MediaType, Output};
+pub use schema::{Property, Range, Schema, Type};
+pub use service::{Forward, Health, Info, Lifecycle, Scrape, Service, Shutdown, Variable};
+pub use template::{Piece, Template};
