@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and a Python environment
-# with OSCAR's client under target/venv. Idempotent, and quick when all is there. Where it may not install packages
-# it names exactly those that are missing and fails.
+# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and two Python environments
+# under target/, with OSCAR's client and with what checks the description of actions. Idempotent, and quick when all is
+# there. Where it may not install packages it names exactly those that are missing and fails.
 #
 #     scripts/setup.sh              all of it
 #     scripts/setup.sh PACKAGE…     these packages only
@@ -85,26 +85,31 @@ check_rust() {
     exit 1
 }
 
-# OSCAR's client, as its users have it. The stamp names the version, so that another one here makes a new environment.
-install_oscar_python() {
-    wanted=oscar-python==2.2.0
-    venv=${CARGO_TARGET_DIR:-target}/venv
-    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c 'import oscar_python' && return
+# A Python environment of its own under the target directory. The stamp names the versions, so that others here make a
+# new environment.
+#
+#     install_python DIRECTORY MODULE REQUIREMENT…
+install_python() {
+    venv=${CARGO_TARGET_DIR:-target}/$1
+    module=$2
+    shift 2
+    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$*" ] &&
+        "$venv/bin/python" -c "import importlib.util, sys; sys.exit(not importlib.util.find_spec('$module'))" && return
     # Debian's own interpreter comes first: it is the one python3-venv belongs to.
     python=/usr/bin/python3
     [ -x "$python" ] || python=python3
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || {
-        say "$python is older than 3.9"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        say "$python is older than 3.11"
         exit 1
     }
-    say "installing $wanted under $venv"
+    say "installing $* under $venv"
     rm -rf "$venv"
     "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wanted" >&2 || {
-        say "pip failed; $wanted is missing"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 || {
+        say "pip failed; missing: $*"
         exit 1
     }
-    echo "$wanted" > "$venv/stamp"
+    echo "$*" > "$venv/stamp"
 }
 
 check_rust
@@ -113,6 +118,9 @@ if [ $# -gt 0 ]; then
 else
     # shellcheck disable=SC2086 # a list of words
     install_packages $everything
-    install_oscar_python
+    # OSCAR's client, as its users have it.
+    install_python venv oscar_python oscar-python==2.2.0
+    # What the description of actions is checked with: as a document, and against what is answered.
+    install_python venv-openapi openapi_spec_validator openapi-spec-validator==0.9.0 schemathesis==4.32.5
     say "everything is there"
 fi
