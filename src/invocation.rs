@@ -31,7 +31,7 @@ use crate::{
     workspace::Workspace,
 };
 use function::TMPDIR;
-pub use function::{Function, PORT};
+pub use function::{Function, Ground, PORT};
 use journal::Journal;
 pub use outcome::{Failure, Outcome, Report, Unanswered};
 pub use process::{Cause, Pace, Room};
@@ -267,12 +267,13 @@ impl Run<'_> {
             }
             (Stdin::Input, None) | (Stdin::Null, _) => None,
         };
-        let stdin = input_file.as_ref().unwrap_or(&function.empty_input);
+        let stdin = input_file.as_ref().unwrap_or(&*function.empty_input);
         let pipes = Pipes::new(function.stdout.as_ref()).map_err(system)?;
         let (confined, ties) = function.bounds.of(self.workspace)?;
-        let child = process::spawn(&function.program, &variables, pipes.streams(stdin.as_fd()), &confined, ties)?;
+        let (program, streams) = (&function.program, pipes.streams(stdin.as_fd()));
+        let child = process::spawn(program, program.arguments(), &variables, streams, &confined, ties)?;
         drop(confined);
-        let (program, pid) = (function.program.path().display(), child.pid());
+        let (program, pid) = (program.path().display(), child.pid());
         self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
         let (journal, workspace, reader) = (&mut self.journal, &*self.workspace, function.reader());
         let mut scribe = Scribe { journal, watch, stdout: self.stdout.as_mut(), workspace, reader };

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{Config, Mode},
-    invocation::Function,
+    invocation::{Function, Ground},
     reply::Problem,
     workspace::Root,
 };
@@ -35,15 +35,15 @@ impl Backend {
     /// # Errors
     /// The function cannot be prepared, or the directory not be opened.
     pub fn new(config: &Config, workspaces: &Arc<Root>) -> io::Result<Self> {
+        let ground = || Ground::new(config, Arc::clone(workspaces));
         Ok(Self(match (config.mode, &config.static_dir) {
             (Mode::Static, Some(dir)) => Kind::Files(Arc::new(Site::open(dir)?)),
             (Mode::Http, _) => {
-                let function =
-                    config.command.as_ref().map(|_| Function::new(config, Arc::clone(workspaces))).transpose()?;
+                let function = config.command.as_ref().map(|_| Function::new(config, &ground()?)).transpose()?;
                 Kind::Upstream(Arc::new(Upstream::new(config, function)))
             }
             (Mode::Files | Mode::Stdio | Mode::Streaming | Mode::Static, _) => {
-                Kind::Function(Arc::new(Function::new(config, Arc::clone(workspaces))?))
+                Kind::Function(Arc::new(Function::new(config, &ground()?)?))
             }
         }))
     }

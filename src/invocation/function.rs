@@ -9,24 +9,44 @@ use std::{
 
 use super::{bounds::Bounds, stdout};
 use crate::{
-    config::{self, Config, Stdin, Supervisor},
+    config::{self, Command, Config, Stdin, Supervisor},
     logs::Level,
     output::Reader,
     process::{self, Program, Rules},
     workspace::{Root, Workspace},
 };
 
+/// What all functions of one bandog stand on. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    bounds: Arc<Bounds>,
+    empty_input: Arc<OwnedFd>,
+    workspaces: Arc<Root>,
+}
+
+impl Ground {
+    /// Prepares the configured bounds, for functions in workspaces below `workspaces`. To be made once: a cgroup is
+    /// looked for, and bandog may move in it.
+    ///
+    /// # Errors
+    /// The bounds cannot be prepared, or there is no descriptor left.
+    pub fn new(config: &Config, workspaces: Arc<Root>) -> io::Result<Self> {
+        let bounds = Arc::new(Bounds::new(&config.confinement)?);
+        Ok(Self { bounds, empty_input: Arc::new(process::empty_input()?), workspaces })
+    }
+}
+
 /// What to run, and under which rules: the same for every invocation.
 #[derive(Debug)]
 pub struct Function {
     pub(super) program: Program,
     pub(super) rules: Rules,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: Arc<Bounds>,
     pub(super) stdin: Stdin,
     /// How its standard output becomes the answer, if it does.
     pub(super) stdout: Option<stdout::Rules>,
     /// What the function finds on its standard input under [`Stdin::Null`].
-    pub(super) empty_input: OwnedFd,
+    pub(super) empty_input: Arc<OwnedFd>,
     pub(super) max_body: u64,
     pub(super) log_level: Level,
     pub(super) max_logs: u64,
@@ -42,17 +62,17 @@ pub struct Function {
 }
 
 impl Function {
-    /// Prepares the configured function to run in workspaces below `workspaces`.
+    /// Prepares the configured function.
     ///
     /// # Errors
     /// No function is configured, an argument or a variable holds a NUL byte, or an inline script cannot be written.
-    pub fn new(config: &Config, workspaces: Arc<Root>) -> io::Result<Self> {
+    pub fn new(config: &Config, ground: &Ground) -> io::Result<Self> {
         let configured = config.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
         let (command, script) = match &configured.inline_script {
             None => (configured.clone(), None),
             // From here on it is a script like any other.
             Some(text) => {
-                let script = workspaces.workspace()?;
+                let script = ground.workspaces.workspace()?;
                 let path = script.add_script(text)?;
                 // OSCAR runs its own by the shell whatever they begin with; the image may not have what they name.
                 let how = if config.supervisor.is_some() { config::shell_script } else { config::script };
@@ -63,14 +83,19 @@ impl Function {
                 (command, Some(script))
             }
         };
-        let bounds = Bounds::new(&config.confinement)?;
+        Ok(Self { _script: script, ..Self::of_command(config, ground, &command)? })
+    }
+
+    /// Prepares a command to run as the function is.
+    fn of_command(config: &Config, ground: &Ground, command: &Command) -> io::Result<Self> {
+        let Ground { bounds, empty_input, workspaces } = ground.clone();
         Ok(Self {
             program: Program::new(&command.program, &command.arguments, environment(config))?,
             rules: Rules { timeout: config.exec_timeout, grace: config.kill_grace },
             bounds,
             stdin: config.stdin,
             stdout: stdout::Rules::of(config),
-            empty_input: process::empty_input()?,
+            empty_input,
             max_body: config.max_body,
             log_level: config.captured_level(),
             max_logs: config.max_logs,
@@ -79,7 +104,7 @@ impl Function {
             tells_failed_output: config.tells_failed_output(),
             supervisor: config.supervisor.clone(),
             workspaces,
-            _script: script,
+            _script: None,
         })
     }
 

@@ -137,10 +137,11 @@ impl Resident {
         let (confined, ties) = function.bounds.of(&workspace)?;
         let output = write_end.as_fd();
         let streams = Streams { stdin: function.empty_input.as_fd(), stdout: output, stderr: output };
-        let child = process::spawn(&function.program, &variables, streams, &confined, ties)?;
+        let program = &function.program;
+        let child = process::spawn(program, program.arguments(), &variables, streams, &confined, ties)?;
         drop(confined);
         let pid = child.pid();
-        tracing::info!(pid, "function started: {}", function.program.path().display());
+        tracing::info!(pid, "function started: {}", program.path().display());
         tell(Life::Started(pid));
         let mut lines = Lines::new("");
         let outputs = Outputs { logs: Some(&read_end), answer: None };

@@ -68,6 +68,12 @@ impl Program {
         })
     }
 
+    /// The arguments it is started with, where a start has none of its own; the name it sees itself under first.
+    #[must_use]
+    pub fn arguments(&self) -> &[CString] {
+        &self.arguments
+    }
+
     /// The file that is executed.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -98,24 +104,24 @@ pub struct Streams<'a> {
     pub stderr: BorrowedFd<'a>,
 }
 
-/// Starts `program` in a process group of its own, with `variables` on top of its environment and `streams` as its
-/// standard streams. It has no other descriptor (all of ours are closed
-/// on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed when the calling
-/// thread ends, and with it bandog. The calling thread takes no signals any more: see [`attend`](super::attend) for who
-/// does.
+/// Starts `program` in a process group of its own, with `arguments` (its own [`Program::arguments`], or others for this
+/// start), `variables` on top of its environment and `streams` as its standard streams. It has no other descriptor (all
+/// of ours are closed on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed
+/// when the calling thread ends, and with it bandog. The calling thread takes no signals any more: see
+/// [`attend`](super::attend) for who does.
 ///
 /// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
 pub fn spawn(
     program: &Program,
+    arguments: &[CString],
     variables: &[CString],
     streams: Streams<'_>,
     confined: &Confined,
     mut ties: Ties,
 ) -> Result<Child, SpawnError> {
     let inherited = || program.environment.iter().chain(variables);
-    let failed =
-        |refused| refusal::explain(program.path(), &program.arguments, inherited().map(CString::as_c_str), refused);
-    let mut arguments: Vec<*const c_char> = program.arguments.iter().map(|text| text.as_ptr()).collect();
+    let failed = |refused| refusal::explain(program.path(), arguments, inherited().map(CString::as_c_str), refused);
+    let mut arguments: Vec<*const c_char> = arguments.iter().map(|text| text.as_ptr()).collect();
     arguments.push(std::ptr::null());
     let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
     environment.push(std::ptr::null());

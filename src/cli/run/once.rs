@@ -25,7 +25,7 @@ use crate::{
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, Habit, Mode},
     intake::{Envelope, Source, SourceError},
-    invocation::{self, Call, Function, Outcome, Unwatched},
+    invocation::{self, Call, Function, Ground, Outcome, Unwatched},
     logs::Level,
     output::{Gone, Sink},
     process::{self, Bell, Cancel, Cause},
@@ -81,7 +81,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
     if let Mode::Http | Mode::Static = config.mode {
         return complain(BAD_CONFIGURATION, &"this mode answers requests; use bandog serve, or run with --mode files");
     }
-    let function = match serve::make_root(config).and_then(|root| Function::new(config, root)) {
+    let function = match serve::make_root(config).and_then(|root| Function::new(config, &Ground::new(config, root)?)) {
         Ok(function) => function,
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
