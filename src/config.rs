@@ -9,10 +9,11 @@ use std::{
     ffi::{OsStr, OsString},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
-use crate::logs::Level;
+use crate::{actions::Service, logs::Level};
 
 pub mod address;
 mod backend;
@@ -133,8 +134,14 @@ pub struct Config {
     pub address_file: Option<PathBuf>,
     /// `--metrics`.
     pub metrics: Metrics,
-    /// What to run; `None` only where the mode can do without.
+    /// What to run; `None` only where the mode, or the actions, can do without.
     pub command: Option<Command>,
+    /// `--actions`: what the service says it can do; `None` without such a file.
+    pub actions: Option<Arc<Service>>,
+    /// What the commands in that file run.
+    pub programs: Programs,
+    /// `--retries`: how often an action that says that another try may help is tried once more.
+    pub retries: usize,
     /// `--upstream`: where the function of [`Mode::Http`] listens.
     pub upstream: Option<Upstream>,
     /// `--ready-path`: what the function of [`Mode::Http`] answers with 2xx when it is ready.
@@ -305,4 +312,16 @@ pub struct Command {
     /// The script's text when it has no file of its own (`SCRIPT`); then `program` and `arguments` run the file it
     /// is written to at start.
     pub inline_script: Option<Vec<u8>>,
+}
+
+/// What the commands in the file of actions run, resolved at start as a function is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// By the names of the command actions, all of which are there. The arguments are those up to the program's own
+    /// name; what follows it is in the action.
+    pub actions: BTreeMap<String, Command>,
+    /// `lifecycle.startup.command`, with all its words.
+    pub startup: Option<Command>,
+    /// `lifecycle.shutdown.command`, with all its words.
+    pub shutdown: Option<Command>,
 }

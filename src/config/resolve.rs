@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    Compat, Config, Face, LogFormat, Metrics, Mode, Sources,
+    Compat, Config, Face, LogFormat, Metrics, Mode, Programs, Sources,
     address::{self, Address},
     backend::Places,
     document::{self, Document},
@@ -98,6 +98,7 @@ impl<'a> Resolver<'a> {
         let jwt = self.jwt();
         let max_body = self.size(&setting::MAX_BODY);
         let exec_timeout = self.duration(&setting::EXEC_TIMEOUT);
+        let retries = self.count(&setting::RETRIES);
         let kill_grace = self.duration(&setting::KILL_GRACE);
         let read_timeout = self.duration(&setting::READ_TIMEOUT);
         let send_timeout = self.duration(&setting::SEND_TIMEOUT);
@@ -123,6 +124,9 @@ impl<'a> Resolver<'a> {
             address_file: address_file?,
             metrics: metrics?,
             command,
+            actions: None,
+            programs: Programs::default(),
+            retries: retries?,
             environment,
             service: service?,
             log_level: log_level?,

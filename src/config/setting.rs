@@ -249,6 +249,16 @@ pub static EXEC_TIMEOUT: Setting = Setting {
     ..PLAIN
 };
 
+/// `--retries`.
+pub static RETRIES: Setting = Setting {
+    name: "retries",
+    value: Some("N"),
+    group: Group::Limits,
+    default: Fallback::Text("0"),
+    meaning: "how often an action that fails with exit code 2 is tried once more, within --exec-timeout; then 503",
+    ..PLAIN
+};
+
 /// `--kill-grace`.
 pub static KILL_GRACE: Setting = Setting {
     name: "kill-grace",
@@ -391,7 +401,7 @@ pub static COMPAT: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 44] = [
+pub static ALL: [&Setting; 45] = [
     &SCRIPT,
     &MODE,
     &UPSTREAM,
@@ -413,6 +423,7 @@ pub static ALL: [&Setting; 44] = [
     &JWT_FUNCTION,
     &MAX_BODY,
     &EXEC_TIMEOUT,
+    &RETRIES,
     &KILL_GRACE,
     &READ_TIMEOUT,
     &SEND_TIMEOUT,
