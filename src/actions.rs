@@ -7,11 +7,13 @@
 //! A file of either generation of the specification becomes the same [`Service`].
 
 mod action;
+mod routes;
 mod schema;
 mod service;
 mod template;
 
 pub use action::{Action, Argument, Endpoint, HttpCall, Interface, Location, MediaType, Output};
+pub use routes::{Found, OtherMethods, RUN, Routes};
 pub use schema::{Property, Range, Schema, Type};
 pub use service::{Forward, Health, Info, Lifecycle, Scrape, Service, Shutdown, Variable};
 pub use template::{Piece, Template};

@@ -10,6 +10,7 @@ mod backend;
 mod bridge;
 mod connection;
 mod exchange;
+mod front;
 mod gate;
 mod handler;
 mod job;

@@ -3,6 +3,7 @@
 //! Plain, blocking code: [`run`] makes the workspace, takes the body in, starts the process, follows it to its end,
 //! collects what it left, and says how it went. It knows neither HTTP nor the command line.
 
+mod action;
 mod bounds;
 mod function;
 mod journal;
@@ -33,7 +34,7 @@ use crate::{
 use function::TMPDIR;
 pub use function::{Function, Ground, PORT};
 use journal::Journal;
-pub use outcome::{Failure, Outcome, Report, Unanswered};
+pub use outcome::{Attempts, Failure, Outcome, Report, Unanswered};
 pub use process::{Cause, Pace, Room};
 pub use resident::{Life, Resident};
 use stdout::{Pipes, Scribe, Stdout};

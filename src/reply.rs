@@ -328,7 +328,7 @@ fn report(outcome: &Outcome) -> Option<&Report> {
 /// | the function exited | its own code |
 /// | killed by signal n | 128 + n |
 /// | bad input (also one that never came whole) | 65, `EX_DATAERR` of sysexits.h |
-/// | could not start, could not be answered, workspace full, input unreadable | 70, `EX_SOFTWARE` |
+/// | could not start, could not be answered, gave what it should not, workspace full, input unreadable | 70, `EX_SOFTWARE` |
 /// | ran longer than `--exec-timeout` | 124, as timeout(1) |
 /// | nobody reads the result any more | 141, as if killed by SIGPIPE |
 /// | bandog itself was told to stop | 143, as if killed by SIGTERM |
@@ -342,12 +342,15 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
             | Failure::Signal { .. }
             | Failure::OutOfMemory { .. }
             | Failure::CpuTime { .. }
+            | Failure::Refused
+            | Failure::Unavailable { .. }
             | Failure::FileTooLarge { .. } => match report.exit {
                 Some(Exit::Code(code)) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
                 Some(Exit::Signal(signal)) => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
                 None => 70,
             },
             Failure::OutputTooLarge { .. }
+            | Failure::Result(_)
             | Failure::Confine(_)
             | Failure::Spawn(_)
             | Failure::Workspace(_)

@@ -1,9 +1,10 @@
-//! Who answers the requests, by `--mode`.
+//! Who answers the requests: the actions of a service, and what is no action's the function, by `--mode`.
 
 use std::{io, sync::Arc};
 
 use super::{
     Server,
+    front::Front,
     handler::METHODS,
     site::Site,
     upstream::{self, Upstream},
@@ -17,8 +18,13 @@ use crate::{
 
 /// Who answers the requests.
 #[derive(Debug)]
-pub struct Backend(pub(super) Kind);
+pub struct Backend {
+    /// What is asked first.
+    pub(super) front: Option<Front>,
+    pub(super) kind: Kind,
+}
 
+/// Who answers what is no action's.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A process for each request.
@@ -27,6 +33,8 @@ pub(super) enum Kind {
     Upstream(Arc<Upstream>),
     /// The files of a directory.
     Files(Arc<Site>),
+    /// There are actions only.
+    Nobody,
 }
 
 impl Backend {
@@ -35,17 +43,22 @@ impl Backend {
     /// # Errors
     /// The function cannot be prepared, or the directory not be opened.
     pub fn new(config: &Config, workspaces: &Arc<Root>) -> io::Result<Self> {
-        let ground = || Ground::new(config, Arc::clone(workspaces));
-        Ok(Self(match (config.mode, &config.static_dir) {
-            (Mode::Static, Some(dir)) => Kind::Files(Arc::new(Site::open(dir)?)),
-            (Mode::Http, _) => {
-                let function = config.command.as_ref().map(|_| Function::new(config, &ground()?)).transpose()?;
+        let needs_ground = config.command.is_some() || config.actions.is_some();
+        let ground = needs_ground.then(|| Ground::new(config, Arc::clone(workspaces))).transpose()?;
+        let front = config.actions.as_ref().zip(ground.as_ref());
+        let front = front.map(|(service, ground)| Front::new(config, service, ground)).transpose()?;
+        let function = config.command.as_ref().zip(ground.as_ref());
+        let function = function.map(|(_, ground)| Function::new(config, ground)).transpose()?;
+        let kind = match (config.mode, &config.static_dir, function) {
+            (Mode::Static, Some(dir), _) => Kind::Files(Arc::new(Site::open(dir)?)),
+            (Mode::Http, _, function) if function.is_some() || config.upstream.is_some() => {
                 Kind::Upstream(Arc::new(Upstream::new(config, function)))
             }
-            (Mode::Files | Mode::Stdio | Mode::Streaming | Mode::Static, _) => {
-                Kind::Function(Arc::new(Function::new(config, &ground()?)?))
-            }
-        }))
+            (_, _, Some(function)) => Kind::Function(Arc::new(function)),
+            (_, _, None) if front.is_some() => Kind::Nobody,
+            (_, _, None) => return Err(io::Error::other("there is nothing to answer requests with")),
+        };
+        Ok(Self { front, kind })
     }
 
     /// Starts what is to run before the first request.
@@ -77,9 +90,9 @@ impl Backend {
     }
 
     pub(super) fn upstream(&self) -> Option<&Arc<Upstream>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Upstream(upstream) => Some(upstream),
-            Kind::Function(_) | Kind::Files(_) => None,
+            Kind::Function(_) | Kind::Files(_) | Kind::Nobody => None,
         }
     }
 
@@ -93,15 +106,15 @@ impl Backend {
 
     /// The methods that are answered; `None` if that is not for bandog to say.
     pub(super) fn methods(&self) -> Option<&'static str> {
-        match &self.0 {
+        match &self.kind {
             Kind::Function(_) => Some(METHODS),
-            Kind::Upstream(_) => None,
+            Kind::Upstream(_) | Kind::Nobody => None,
             Kind::Files(_) => Some("GET, HEAD"),
         }
     }
 
     /// Whether paths are bandog's own to understand: there `/run/NAME` names the service.
     pub(super) fn names_services(&self) -> bool {
-        matches!(self.0, Kind::Function(_))
+        matches!(self.kind, Kind::Function(_))
     }
 }

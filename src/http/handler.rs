@@ -30,6 +30,7 @@ use super::{
     backend::Kind,
     bridge::{Answer, Body, HangUp},
     exchange::{Exchange, Tracked},
+    front::{self, Asked},
     gate,
     job::Job,
     link::Link,
@@ -187,14 +188,22 @@ async fn route(
     exchange.call_id = request::call_id(&parts.headers);
     // First of all: who may not call learns nothing else.
     let_in(server, &parts.headers).await?;
-    let envelope = check_head(server, &parts)?;
+    check_head(server, &parts)?;
+    let asked = match &server.backend.front {
+        Some(front) => front.find(&parts.method, path)?,
+        None => None,
+    };
+    if asked.is_none() {
+        check_call(server, &parts)?;
+    }
+    let envelope = check_body(server, &parts, asked.as_ref())?;
     // Whoever can only be turned away is so for the head alone, and not asked for the body.
     if server.admission.is_full() {
         return Err(turned_away(server, Refusal::Full));
     }
     let Some(body) = body.take() else { return Err(gone(false)) };
     let mut arrival = Arrival::new(body, server.read_timeout, &server.metrics, due);
-    if let Some(upstream) = server.backend.upstream() {
+    if let Some(upstream) = asked.as_ref().map_or_else(|| server.backend.upstream(), Asked::upstream) {
         let then = Instant::now();
         upstream.wait(server).await?;
         arrival.excuse(then);
@@ -204,13 +213,15 @@ async fn route(
         return Err(probe::draining());
     }
     let call_id = exchange.call_id.as_str();
-    match &server.backend.0 {
+    if let Some(asked) = asked {
+        return front::call(server, asked, Passage { parts, call_id, envelope, place, arrival, link: exchange.link() })
+            .await;
+    }
+    match &server.backend.kind {
         Kind::Function(function) => {
             let accept = Accept::in_style(&parts.headers, server.style.as_ref());
             let accept = accept.with_trailers(Trailers::asked(parts.version, &parts.headers));
-            let details = if telemetry::shows(Level::Debug) { request::details(&parts) } else { Vec::new() };
-            let variables = request::variables(&parts, server.cgi);
-            let call = Call { id: call_id.to_owned(), envelope, variables, details };
+            let call = told(server, &parts, call_id, envelope);
             let hides = |name: &str| request::is_hidden(name, server.cgi);
             let marshal = server.marshals.then(|| marshal::begin(&parts.headers, hides));
             invoke(server, Arc::clone(function), call, accept, marshal, place, arrival).await
@@ -220,7 +231,14 @@ async fn route(
             Ok(upstream::pass(server, upstream, passage).await)
         }
         Kind::Files(site) => site::serve(server, site, &parts, call_id, place).await,
+        Kind::Nobody => Err(front::nothing_here(parts.uri.path())),
     }
+}
+
+/// What an invocation is told of a request.
+pub(super) fn told(server: &Server, parts: &Parts, call_id: &str, envelope: Envelope) -> Call {
+    let details = if telemetry::shows(Level::Debug) { request::details(parts) } else { Vec::new() };
+    Call { id: call_id.to_owned(), envelope, variables: request::variables(parts, server.cgi), details }
 }
 
 /// A place for a request whose body has begun to come.
@@ -256,9 +274,9 @@ async fn let_in(server: &Server, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Everything that can be wrong with a head.
+/// What can be wrong with a head, whatever it is to.
 #[expect(clippy::result_large_err, reason = "one for each request at most, and the answer to it")]
-fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
+fn check_head(server: &Server, parts: &Parts) -> Result<(), Problem> {
     if server.is(Phase::Draining) {
         return Err(probe::draining());
     }
@@ -266,6 +284,15 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
     if size > HEADERS_LIMIT as usize {
         let detail = format!("the header fields have {size} bytes, at most {HEADERS_LIMIT} are taken");
         return Err(Problem::new(Slug::HeadersTooLarge, detail));
+    }
+    Ok(())
+}
+
+/// What can be wrong with one that is to no action.
+#[expect(clippy::result_large_err, reason = "one for each request at most, and the answer to it")]
+fn check_call(server: &Server, parts: &Parts) -> Result<(), Problem> {
+    if let Kind::Nobody = server.backend.kind {
+        return Err(front::nothing_here(parts.uri.path()));
     }
     match methods(server, &parts.method) {
         Some(methods) if !methods.split(", ").any(|method| parts.method == method) => {
@@ -283,6 +310,12 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
             return Err(Problem::new(Slug::NotFound, detail));
         }
     }
+    Ok(())
+}
+
+/// What can be wrong with what a head says of the body.
+#[expect(clippy::result_large_err, reason = "one for each request at most, and the answer to it")]
+fn check_body(server: &Server, parts: &Parts, asked: Option<&Asked<'_>>) -> Result<Envelope, Problem> {
     if let Some(expected) = parts.headers.get(EXPECT).filter(|value| !is_continue(value)) {
         let detail = format!("Expect {expected:?} is not known; only 100-continue is");
         return Err(Problem::new(Slug::ExpectationFailed, detail));
@@ -290,6 +323,9 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| server.max_body > 0 && length > server.max_body) {
         return Err(refused(IntakeError::TooLarge { limit: server.max_body, side: Side::Sent }));
+    }
+    if asked.is_some() {
+        return Envelope::parse(&request::labels(&parts.headers)).map_err(refused);
     }
     // A document of our own says nothing of the body in it.
     let labels = if server.keeps(Habit::Untyped) || server.marshals {
@@ -303,9 +339,9 @@ fn check_head(server: &Server, parts: &Parts) -> Result<Envelope, Problem> {
 /// The methods that are answered; `None` if that is not for bandog to say. of-watchdog gave all of them to its
 /// functions. HEAD asks for no body, so that one that is passed on while it is written would be ended with its head.
 fn methods(server: &Server, asked: &Method) -> Option<&'static str> {
-    match &server.backend.0 {
+    match &server.backend.kind {
         Kind::Function(function) if server.takes_any_method && !(function.is_live() && *asked == Method::HEAD) => None,
-        Kind::Function(_) | Kind::Upstream(_) | Kind::Files(_) => server.backend.methods(),
+        Kind::Function(_) | Kind::Upstream(_) | Kind::Files(_) | Kind::Nobody => server.backend.methods(),
     }
 }
 
@@ -314,7 +350,7 @@ fn is_continue(value: &HeaderValue) -> bool {
 }
 
 /// Gives the invocation to a thread, feeds it the body, and waits for the answer.
-async fn invoke(
+pub(super) async fn invoke(
     server: &Arc<Server>,
     function: Arc<Function>,
     call: Call,

@@ -7,8 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{bounds::Bounds, stdout};
+use super::{action::Task, bounds::Bounds, stdout};
 use crate::{
+    actions::Action,
     config::{self, Command, Config, Stdin, Supervisor},
     logs::Level,
     output::Reader,
@@ -57,6 +58,9 @@ pub struct Function {
     pub(super) tells_failed_output: bool,
     pub(super) supervisor: Option<Supervisor>,
     pub(super) workspaces: Arc<Root>,
+    /// The action that it does, if it does one.
+    #[expect(dead_code, reason = "what its caller gives is not bound to it yet")]
+    pub(super) task: Option<Task>,
     /// Where the script is that was given in the environment; removed with the function.
     _script: Option<Workspace>,
 }
@@ -104,7 +108,25 @@ impl Function {
             tells_failed_output: config.tells_failed_output(),
             supervisor: config.supervisor.clone(),
             workspaces,
+            task: None,
             _script: None,
+        })
+    }
+
+    /// Prepares the command of an action; `program` is what its first word means.
+    ///
+    /// # Errors
+    /// An argument or a variable holds a NUL byte.
+    pub fn of_action(config: &Config, ground: &Ground, action: &Arc<Action>, program: &Command) -> io::Result<Self> {
+        Ok(Self {
+            stdin: Stdin::Null,
+            stdout: Some(stdout::Rules::of_action(config)),
+            log_level: config.log_level,
+            own_lines: false,
+            tells_failed_output: false,
+            supervisor: None,
+            task: Some(Task { action: Arc::clone(action), retries: config.retries }),
+            ..Self::of_command(config, ground, program)?
         })
     }
 

@@ -66,7 +66,7 @@ impl<'a> Journal<'a> {
         // The last one, if it has no end.
         drop(self.lines.take());
         self.logs.seal();
-        Report { exit, duration, logs: self.logs, failed_output: None }
+        Report { exit, duration, logs: self.logs, failed_output: None, attempts: None }
     }
 
     /// Ends the logs of a run that failed.

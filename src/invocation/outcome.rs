@@ -20,6 +20,17 @@ pub struct Report {
     pub logs: Logs,
     /// What a function that failed had written to standard output, where that would have been the answer and is told.
     pub failed_output: Option<OutputFile>,
+    /// Of an action: how it was tried.
+    pub attempts: Option<Attempts>,
+}
+
+/// How an action was tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// How often.
+    pub count: u32,
+    /// What it wrote to standard error the last time, or the end of that, as it wrote it.
+    pub traceback: Vec<u8>,
 }
 
 impl Report {
@@ -28,7 +39,7 @@ impl Report {
     pub fn of_exchange(duration: Duration) -> Self {
         let mut logs = Logs::new(Level::Critical, 0, None);
         logs.seal();
-        Self { exit: None, duration, logs, failed_output: None }
+        Self { exit: None, duration, logs, failed_output: None, attempts: None }
     }
 }
 
@@ -119,6 +130,18 @@ pub enum Failure {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// An action says that it failed for good: what it was given will never do.
+    #[error("the action failed, and says that it would do so again")]
+    Refused,
+    /// An action says that it failed, and that another try may help.
+    #[error("the action failed {attempts} times; it says that another try may help: --retries sets how many there are")]
+    Unavailable {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// What an action gave is not what it said it would.
+    #[error("the result is not what the action says it gives: {0}")]
+    Result(String),
     /// Its limits or its sandbox could not be prepared.
     #[error("could not start the function: cannot prepare its limits: {0}")]
     Confine(#[source] std::io::Error),

@@ -57,6 +57,18 @@ impl Rules {
             limit: config.confinement.max_output,
         })
     }
+
+    /// Where it is the result of an action, which is nothing until the action has ended well.
+    pub(super) fn of_action(config: &Config) -> Self {
+        Self {
+            is_live: false,
+            is_combined: false,
+            media_type: String::new(),
+            is_bare: true,
+            unread: Unread::Stop,
+            limit: config.confinement.max_output,
+        }
+    }
 }
 
 /// Why no more of it was taken.

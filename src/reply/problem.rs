@@ -30,6 +30,8 @@ pub enum Slug {
     VersionNotSupported,
     /// The body is not what its `Content-Type` says, or neither JSON nor base64.
     BadInput,
+    /// What an action was given is not what it takes.
+    InvalidArguments,
     /// The client took longer than `--read-timeout` to send the body. Not 408: clients repeat those.
     BodyTimeout,
     /// The body broke off before its end; seen by clients that are still there.
@@ -70,6 +72,14 @@ pub enum Slug {
     FileTooLarge,
     /// The function left more than `--max-output`.
     OutputTooLarge,
+    /// The action failed, and would again.
+    ActionFailed,
+    /// The action failed, and might not again.
+    ActionUnavailable,
+    /// What the action gave is not what it said it would.
+    ResultInvalid,
+    /// The action is described, but not done.
+    InterfaceNotSupported,
     /// The function could not be started.
     FunctionNotStarted,
     /// The function ran longer than `--exec-timeout`.
@@ -94,12 +104,13 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 40] = [
         Self::BadRequest,
         Self::TargetTooLong,
         Self::ExpectationFailed,
         Self::VersionNotSupported,
         Self::BadInput,
+        Self::InvalidArguments,
         Self::BodyTimeout,
         Self::BodyIncomplete,
         Self::BodyTooLarge,
@@ -120,6 +131,10 @@ impl Slug {
         Self::CpuTimeExceeded,
         Self::FileTooLarge,
         Self::OutputTooLarge,
+        Self::ActionFailed,
+        Self::ActionUnavailable,
+        Self::ResultInvalid,
+        Self::InterfaceNotSupported,
         Self::FunctionNotStarted,
         Self::FunctionTimeout,
         Self::WorkspaceUnavailable,
@@ -140,6 +155,7 @@ impl Slug {
             Self::ExpectationFailed => ("expectation-failed", 417, "What is expected can't be done"),
             Self::VersionNotSupported => ("version-not-supported", 505, "This version of HTTP is not spoken"),
             Self::BadInput => ("bad-input", 400, "The body can't be decoded"),
+            Self::InvalidArguments => ("invalid-arguments", 400, "These are not the arguments that the action takes"),
             Self::BodyTimeout => ("body-timeout", 400, "The body did not arrive in time"),
             Self::BodyIncomplete => ("body-incomplete", 400, "The body ended too early"),
             Self::BodyTooLarge => ("body-too-large", 413, "The body is too large"),
@@ -160,6 +176,10 @@ impl Slug {
             Self::CpuTimeExceeded => ("cpu-time-exceeded", 500, "The function used up its CPU time"),
             Self::FileTooLarge => ("file-too-large", 500, "The function wrote too large a file"),
             Self::OutputTooLarge => ("output-too-large", 500, "The output is too large"),
+            Self::ActionFailed => ("action-failed", 422, "The action failed"),
+            Self::ActionUnavailable => ("action-unavailable", 503, "The action can't be done at the moment"),
+            Self::ResultInvalid => ("result-invalid", 500, "The result is not what the action said it would be"),
+            Self::InterfaceNotSupported => ("interface-not-supported", 501, "The action's interface is not spoken yet"),
             Self::FunctionNotStarted => ("function-not-started", 500, "The function could not be started"),
             Self::FunctionTimeout => ("function-timeout", 504, "The function took too long"),
             Self::WorkspaceUnavailable => ("workspace-unavailable", 500, "There is no place to work in"),
@@ -293,6 +313,9 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
             Failure::CpuTime { .. } => Slug::CpuTimeExceeded,
             Failure::FileTooLarge { .. } => Slug::FileTooLarge,
             Failure::OutputTooLarge { .. } => Slug::OutputTooLarge,
+            Failure::Refused => Slug::ActionFailed,
+            Failure::Unavailable { .. } => Slug::ActionUnavailable,
+            Failure::Result(_) => Slug::ResultInvalid,
             Failure::Spawn(_) | Failure::Confine(_) => Slug::FunctionNotStarted,
             Failure::Workspace(_) => Slug::WorkspaceUnavailable,
             Failure::Output(_) => Slug::OutputUnreadable,

@@ -200,6 +200,8 @@ impl Manner {
                 | Failure::Signal { .. }
                 | Failure::OutOfMemory { .. }
                 | Failure::CpuTime { .. }
+                | Failure::Refused
+                | Failure::Unavailable { .. }
                 | Failure::FileTooLarge { .. } => {
                     // Where standard output is kept, the watchdogs themselves told failures by their status.
                     let looks_well = compat.has(Habit::Status200) && mode != Mode::Stdio;
@@ -211,6 +213,7 @@ impl Manner {
                 }
                 Failure::Spawn(_)
                 | Failure::OutputTooLarge { .. }
+                | Failure::Result(_)
                 | Failure::Confine(_)
                 | Failure::Workspace(_)
                 | Failure::Output(_)
