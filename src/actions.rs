@@ -7,12 +7,18 @@
 //! A file of either generation of the specification becomes the same [`Service`].
 
 mod action;
+mod bind;
+mod flaw;
+mod json;
 mod routes;
 mod schema;
 mod service;
 mod template;
 
 pub use action::{Action, Argument, Endpoint, HttpCall, Interface, Location, MediaType, Output};
+pub use bind::{Arguments, BindError, Body, Bound, Content, Field, Source, Text, Way};
+pub use flaw::{Flaw, FlawKind, Flaws, MAX_FLAWS};
+pub use json::{Budget, MAX_VALUES, read as read_json};
 pub use routes::{Found, OtherMethods, RUN, Routes};
 pub use schema::{Property, Range, Schema, Type};
 pub use service::{Forward, Health, Info, Lifecycle, Scrape, Service, Shutdown, Variable};

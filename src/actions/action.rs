@@ -153,6 +153,17 @@ impl Location {
             Self::Header => "header",
         }
     }
+
+    /// In a sentence.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Query => "the query",
+            Self::Body => "the body",
+            Self::Path => "the path",
+            Self::Header => "a header field",
+        }
+    }
 }
 
 /// What an action gives.

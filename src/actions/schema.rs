@@ -3,6 +3,12 @@
 use regex_lite::Regex;
 use serde_json::{Number, Value};
 
+mod check;
+mod number;
+mod text;
+
+pub(super) use check::{Strictness, element_at, member_at, only};
+
 /// What a value has to be.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {

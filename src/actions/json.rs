@@ -1,0 +1,112 @@
+//! JSON as callers send it, read strictly and within bounds.
+//!
+//! A key twice in one object is an error, since readers do not agree which of the two counts. How deep values may be
+//! nested is bounded by serde_json (128), how many there are by a [`Budget`]: a few bytes of text each can take fifty
+//! times as much memory as values.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Values that the arguments of one call may have, all together: numbers, texts, lists, … Beyond it they are refused.
+pub const MAX_VALUES: usize = 100_000;
+
+/// How many values may still be read.
+#[derive(Debug)]
+pub struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(MAX_VALUES)
+    }
+}
+
+impl Budget {
+    /// Takes one value away.
+    pub(super) fn spend(&mut self) -> Result<(), TooMany> {
+        self.0 = self.0.checked_sub(1).ok_or(TooMany)?;
+        Ok(())
+    }
+}
+
+/// There are more than [`MAX_VALUES`].
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("more than {MAX_VALUES} values")]
+pub(super) struct TooMany;
+
+/// Reads one JSON value, and nothing after it. The error says what is wrong, and where.
+pub fn read(text: &[u8], budget: &mut Budget) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = Counted(budget).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Reads a value that counts, with all that are in it.
+struct Counted<'a>(&'a mut Budget);
+
+impl<'de> DeserializeSeed<'de> for Counted<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.0.spend().map_err(D::Error::custom)?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Counted<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(element) = elements.next_element_seed(Counted(self.0))? {
+            list.push(element);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+            if object.contains_key(name.as_ref()) {
+                return Err(A::Error::custom(format!("the key `{}` is there twice", super::flaw::shortened(&name))));
+            }
+            let value = members.next_value_seed(Counted(self.0))?;
+            object.insert(name.into_owned(), value);
+        }
+        Ok(object.into())
+    }
+}

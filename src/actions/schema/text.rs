@@ -1,0 +1,124 @@
+//! A value that came as text: from a query, a form, a path, a header field, a command line or the environment.
+
+use serde_json::{Number, Value};
+
+use super::{Schema, Type, number};
+use crate::actions::{
+    Flaw, FlawKind, Flaws,
+    json::{self, Budget},
+    schema::Strictness,
+};
+
+impl Schema {
+    /// Reads a text as what is wanted, and holds it against this. Null, which is what `null` means where a list, a map,
+    /// an object or anything is wanted, stands for nothing given.
+    pub fn read_text(&self, text: &str) -> Result<Value, Flaws> {
+        let mut flaws = Flaws::default();
+        let value = self.read_text_at(text, &mut String::new(), &mut Budget::default(), &mut flaws);
+        value.filter(|_| flaws.is_empty()).ok_or(flaws)
+    }
+
+    /// Reads the text at `at`; `None` if something is wrong with it.
+    pub(in crate::actions) fn read_text_at(
+        &self,
+        text: &str,
+        at: &mut String,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Option<Value> {
+        let refuse = |flaws: &mut Flaws, at: &str, expected: String| {
+            flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&text.into()), expected));
+            None
+        };
+        if budget.spend().is_err() {
+            return refuse(flaws, at, format!("at most {} values", json::MAX_VALUES));
+        }
+        let value = match self.kind {
+            Type::String | Type::Uuid | Type::Path => text.into(),
+            Type::Int => match int(text) {
+                Some(number) => Value::Number(number),
+                None => return refuse(flaws, at, self.expected()),
+            },
+            Type::Float => match float(text) {
+                Some(number) => Value::Number(number),
+                None => return refuse(flaws, at, self.expected()),
+            },
+            Type::Boolean => match text {
+                "true" => true.into(),
+                "false" => false.into(),
+                _ => return refuse(flaws, at, self.expected()),
+            },
+            Type::Enum => match self.choice(text) {
+                Some(choice) => return Some(choice.clone()),
+                None if self.choices.is_some() => return refuse(flaws, at, self.expected()),
+                None => json::read(text.as_bytes(), budget).unwrap_or_else(|_| text.into()),
+            },
+            Type::Any => match json::read(text.as_bytes(), budget) {
+                Ok(Value::Null) => return Some(Value::Null),
+                Ok(value) => value,
+                Err(_) => text.into(),
+            },
+            Type::List | Type::Map | Type::Object => match json::read(text.as_bytes(), budget) {
+                Ok(Value::Null) => return Some(Value::Null),
+                Ok(value) => value,
+                Err(error) => return refuse(flaws, at, format!("{} as JSON ({error})", self.expected())),
+            },
+        };
+        self.check_at(value, at, Strictness::Given, flaws)
+    }
+
+    /// The choice that a text stands for: the text itself before what it means as JSON.
+    fn choice(&self, text: &str) -> Option<&Value> {
+        let choices = self.choices.as_ref()?;
+        let exact = choices.iter().find(|choice| choice.as_str() == Some(text));
+        exact.or_else(|| {
+            let value = json::read(text.as_bytes(), &mut Budget::default()).ok()?;
+            choices.iter().find(|choice| number::same(choice, &value))
+        })
+    }
+
+    /// Whether a map may have this key.
+    pub(super) fn takes_key(&self, key: &str) -> bool {
+        match self.kind {
+            // Keys stay texts, so that one of any length is a number.
+            Type::Int if self.range.is_none() && self.choices.is_none() => is_int(key),
+            Type::Int
+            | Type::Float
+            | Type::String
+            | Type::Boolean
+            | Type::List
+            | Type::Map
+            | Type::Object
+            | Type::Enum
+            | Type::Any
+            | Type::Uuid
+            | Type::Path => self.read_text(key).is_ok(),
+        }
+    }
+}
+
+/// `^[-+]?\d+$`.
+fn is_int(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A whole number of 64 bits.
+fn int(text: &str) -> Option<Number> {
+    // What is longer than an i128 is no number of 64 bits, unless it begins with zeros.
+    let number = if is_int(text) { text.parse::<i128>().ok()? } else { return None };
+    if number < i128::from(i64::MIN) || number > i128::from(u64::MAX) {
+        return None;
+    }
+    Number::from_i128(number)
+}
+
+/// A number as JSON has it, or a whole one as texts have it.
+fn float(text: &str) -> Option<Number> {
+    if text.starts_with(|first: char| first.is_ascii_whitespace())
+        || text.ends_with(|last: char| last.is_ascii_whitespace())
+    {
+        return None;
+    }
+    serde_json::from_str(text).ok().or_else(|| int(text))
+}
