@@ -7,7 +7,7 @@ use super::{
     front::Front,
     handler::METHODS,
     site::Site,
-    upstream::{self, Upstream},
+    upstream::{self, Standing, Upstream},
 };
 use crate::{
     config::{Config, Mode},
@@ -52,7 +52,7 @@ impl Backend {
         let kind = match (config.mode, &config.static_dir, function) {
             (Mode::Static, Some(dir), _) => Kind::Files(Arc::new(Site::open(dir)?)),
             (Mode::Http, _, function) if function.is_some() || config.upstream.is_some() => {
-                Kind::Upstream(Arc::new(Upstream::new(config, function)))
+                Kind::Upstream(Arc::new(Upstream::of_mode(config, function)))
             }
             (_, _, Some(function)) => Kind::Function(Arc::new(function)),
             (_, _, None) if front.is_some() => Kind::Nobody,
@@ -63,30 +63,34 @@ impl Backend {
 
     /// Starts what is to run before the first request.
     pub(super) fn begin(&self, server: &Arc<Server>) {
-        if let Some(upstream) = self.upstream() {
-            upstream.begin(server);
+        if let Some(standing) = self.standing() {
+            standing.begin(server);
         }
     }
 
     /// What has been started may end from now on.
     pub(super) fn let_end(&self) {
-        if let Some(upstream) = self.upstream() {
-            upstream.let_end();
+        if let Some(standing) = self.standing() {
+            standing.let_end();
         }
     }
 
     /// Ends what has been started; without a grace period if it is to be `now`.
     pub(super) fn end(&self, now: bool) {
-        if let Some(upstream) = self.upstream() {
-            upstream.end(now);
+        if let Some(standing) = self.standing() {
+            standing.end(now);
         }
     }
 
     /// Ends when all that has been started has ended.
     pub(super) async fn is_over(&self) {
-        if let Some(upstream) = self.upstream() {
-            upstream.is_over().await;
+        if let Some(standing) = self.standing() {
+            standing.is_over().await;
         }
+    }
+
+    fn standing(&self) -> Option<&Arc<Standing>> {
+        self.upstream().and_then(|upstream| upstream.standing())
     }
 
     pub(super) fn upstream(&self) -> Option<&Arc<Upstream>> {
@@ -98,8 +102,8 @@ impl Backend {
 
     /// Whether requests are taken: by a function that lives long, once it is ready.
     pub(super) async fn check_ready(&self) -> Result<(), Problem> {
-        match self.upstream() {
-            Some(upstream) if !upstream.is_ready().await => Err(upstream::not_ready()),
+        match self.standing() {
+            Some(standing) if !standing.is_ready().await => Err(upstream::not_ready()),
             Some(_) | None => Ok(()),
         }
     }

@@ -1,14 +1,16 @@
 //! Requests passed on to a function that speaks HTTP itself: a process of our own, or whoever listens at `--upstream`.
 //!
 //! Head and body go through as they are (`request`, `answer`), piece by piece, in both directions at once and with
-//! back-pressure; who asks for another protocol gets a `tunnel`. How the function stands is in `standing`, the
-//! connections to it are in `pool`. With `--decode` a body goes through the intake first (`decode`).
+//! back-pressure; who asks for another protocol gets a `tunnel`. How the function stands is in `standing`, where it is
+//! in `address`, the connections to it are in `pool`. With `--decode` a body goes through the intake first (`decode`).
 //!
 //! What comes of an exchange is an [`Outcome`] as of any other invocation: counted, logged and answered by the same
 //! maps.
 
+mod address;
 mod answer;
 mod decode;
+mod health;
 mod pool;
 mod request;
 mod standing;
@@ -31,9 +33,11 @@ use tokio::{
 };
 
 use self::{
+    address::Address,
+    health::Health,
     pool::{Pool, Sender},
     request::Facts,
-    standing::Standing,
+    standing::Told,
     stay::Stay,
     upload::Uploading,
 };
@@ -45,13 +49,14 @@ use super::{
     link::Link,
 };
 use crate::{
-    config::{self, Config, quantity},
+    config::{Config, quantity},
     intake::Envelope,
     invocation::{Cause, Failure, Function, Outcome, Report, Resident, Unanswered},
     process::Cancel,
+    reply::Problem,
 };
 pub(super) use answer::Passing;
-pub(super) use standing::not_ready;
+pub(super) use standing::{Standing, not_ready};
 pub(super) use tunnel::Tunnel;
 
 /// What a client may say of its own patience; it only ever lowers `--exec-timeout`.
@@ -60,15 +65,17 @@ const X_TIMEOUT: &str = "x-timeout";
 /// Between two attempts to reach a process of our own that does not listen (any more).
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The function, and the way to it.
+/// How long the function of mode http may take to say that it is ready.
+const READY: Duration = Duration::from_secs(2);
+
+/// One address of a server, and the connections to it.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    /// `--upstream`.
-    given: Option<config::Upstream>,
-    ready_path: Option<String>,
-    /// `None` if somebody else has started it.
-    resident: Option<Arc<Resident>>,
-    standing: Standing,
+    address: Address,
+    /// What every target begins with.
+    prefix: String,
+    /// `None` for a server that nothing is known of.
+    standing: Option<Arc<Standing>>,
     pool: Pool,
 }
 
@@ -89,27 +96,38 @@ struct Answered {
 }
 
 impl Upstream {
-    /// The function as configured; with `function` it is a process of our own.
-    pub(super) fn new(config: &Config, function: Option<Function>) -> Self {
-        Self {
-            given: config.upstream.clone(),
-            ready_path: config.ready_path.clone(),
-            resident: function.map(|function| Arc::new(Resident::new(function))),
-            standing: Standing::default(),
-            pool: Pool::default(),
-        }
+    /// The function of mode http as configured; with `function` it is a process of our own.
+    pub(super) fn of_mode(config: &Config, function: Option<Function>) -> Self {
+        let prefix = config.upstream.as_ref().map(|given| given.prefix.clone()).unwrap_or_default();
+        let (address, told) = match &config.upstream {
+            Some(given) => {
+                (Address::Named { authority: given.authority.clone(), port: given.port() }, Told::Fixed(given.port()))
+            }
+            None => {
+                let port = Arc::default();
+                (Address::Told(Arc::clone(&port)), Told::Free(port))
+            }
+        };
+        let health = Health {
+            address: Some(address.clone()),
+            target: config.ready_path.as_ref().map(|path| format!("{prefix}{path}")),
+            takes_redirections: false,
+            limit: READY,
+        };
+        let standing = Arc::new(Standing::new(function.map(Resident::new), told, health));
+        Self { address, prefix, standing: Some(standing), pool: Pool::default() }
     }
 
-    /// What every target begins with.
-    fn prefix(&self) -> &str {
-        self.given.as_ref().map_or("", |given| given.prefix.as_str())
+    /// How the server stands, if that is known.
+    pub(super) fn standing(&self) -> Option<&Arc<Standing>> {
+        self.standing.as_ref()
     }
 
-    /// `HOST:PORT`, for messages, and for requests that name no host.
-    fn authority(&self) -> String {
-        match &self.given {
-            Some(given) => given.authority.to_string(),
-            None => format!("127.0.0.1:{}", self.standing.port()),
+    /// Waits until the server takes requests, for at most `--queue-timeout`.
+    pub(super) async fn wait(&self, server: &Server) -> Result<(), Problem> {
+        match &self.standing {
+            Some(standing) => standing.wait(server).await,
+            None => Ok(()),
         }
     }
 
@@ -122,17 +140,18 @@ impl Upstream {
         upgrades: bool,
     ) -> Result<Answered, Unanswered> {
         let patience = server.queue_timeout.and_then(|patience| Instant::now().checked_add(patience));
+        let ours = self.standing.as_ref().filter(|standing| standing.is_ours());
         loop {
-            match self.send(head, body, upgrades).await {
-                Ok(answered) => return Ok(answered),
-                Err((Unanswered::Unreachable { .. }, Some(unsent)))
-                    if self.resident.is_some() && patience.is_none_or(|patience| Instant::now() < patience) =>
+            match (self.send(head, body, upgrades).await, ours) {
+                (Ok(answered), _) => return Ok(answered),
+                (Err((Unanswered::Unreachable { .. }, Some(unsent))), Some(standing))
+                    if patience.is_none_or(|patience| Instant::now() < patience) =>
                 {
                     body = unsent;
                     sleep(PAUSE).await;
-                    self.standing.settled(patience).await?;
+                    standing.settled(patience).await?;
                 }
-                Err((error, _)) => return Err(error),
+                (Err((error, _)), _) => return Err(error),
             }
         }
     }
@@ -186,8 +205,8 @@ async fn exchange(
     let upgrades = request::protocol(&parts).filter(|_| http_body::Body::is_end_stream(&incoming));
     let facts = Facts {
         call_id,
-        prefix: upstream.prefix(),
-        authority: &upstream.authority(),
+        prefix: &upstream.prefix,
+        authority: &upstream.address.to_string(),
         peer: link.peer(),
         is_guarded: server.is_guarded(),
         encodes: server.encodes,

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -82,7 +81,7 @@ impl Upstream {
         upgrades: bool,
     ) -> Result<Answered, (Unanswered, Option<Incoming>)> {
         let mut again = body.copy().filter(|_| is_repeatable(&head.method));
-        let (turn, mut is_repeated) = (self.standing.now(), false);
+        let (turn, mut is_repeated) = (self.standing.as_ref().map(|standing| standing.now()), false);
         loop {
             let used = if upgrades { None } else { self.pool.take() };
             let is_used = used.is_some();
@@ -93,7 +92,7 @@ impl Upstream {
                     Err(source) => {
                         // What has been sent once is not kept for the next process.
                         let unsent = Some(body).filter(|_| !is_repeated);
-                        return Err((Unanswered::Unreachable { place: self.authority(), source }, unsent));
+                        return Err((Unanswered::Unreachable { place: self.address.to_string(), source }, unsent));
                     }
                 },
             };
@@ -103,15 +102,15 @@ impl Upstream {
                     (true, Some(unsent), copy) => (body, again) = (unsent.into_body(), copy),
                     (true, None, Some(copy)) if failed.error().is_incomplete_message() || is_io(failed.error()) => {
                         sleep(PAUSE).await;
-                        if !self.standing.is_at(turn) {
+                        if self.standing.as_ref().map(|standing| standing.now()) != turn {
                             let reason = reason(failed.error());
-                            return Err((Unanswered::NoAnswer { place: self.authority(), reason }, None));
+                            return Err((Unanswered::NoAnswer { place: self.address.to_string(), reason }, None));
                         }
                         (body, is_repeated) = (Incoming::whole(Some(copy)), true);
                     }
                     _ => {
                         let reason = reason(failed.error());
-                        return Err((Unanswered::NoAnswer { place: self.authority(), reason }, None));
+                        return Err((Unanswered::NoAnswer { place: self.address.to_string(), reason }, None));
                     }
                 },
             }
@@ -120,23 +119,12 @@ impl Upstream {
 
     /// A new connection.
     async fn connect(&self) -> io::Result<Sender> {
-        let stream = timeout(CONNECT, self.reach()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let stream =
+            timeout(CONNECT, self.address.reach()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;
         set_tcp_keepidle(&stream, KEEPALIVE)?;
         set_socket_keepalive(&stream, true)?;
         shake_hands(stream).await
-    }
-
-    /// A socket.
-    pub(super) async fn reach(&self) -> io::Result<TcpStream> {
-        if let Some(given) = &self.given {
-            let host = given.authority.host().trim_matches(['[', ']']);
-            return TcpStream::connect((host, given.port())).await;
-        }
-        // A program that was told a port may listen on either.
-        let port = self.standing.port();
-        let places = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), (Ipv6Addr::LOCALHOST, port).into()];
-        TcpStream::connect(&places[..]).await
     }
 }
 

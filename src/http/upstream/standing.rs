@@ -1,4 +1,4 @@
-//! How the function stands: whether it has been started, listens, and is ready.
+//! How a server stands: whether it has been started, listens, and is ready; and its process, if that is ours.
 
 use std::{
     ffi::{CString, OsStr},
@@ -12,24 +12,16 @@ use std::{
     time::Duration,
 };
 
-use http_body_util::BodyExt as _;
-use hyper::{
-    Request,
-    header::{HOST, USER_AGENT},
-};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, watch},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
-use super::{
-    Upstream, closing,
-    pool::{nothing, shake_hands},
-};
+use super::{closing, health::Health};
 use crate::{
     http::{Server, handler::RETRY_AFTER, probe},
-    invocation::{Failure, Life, Outcome, PORT, Report, Unanswered},
+    invocation::{Failure, Life, Outcome, PORT, Report, Resident, Unanswered},
     process::variable,
     reply::problem::{Problem, Slug},
     unique,
@@ -38,9 +30,6 @@ use crate::{
 /// Between two looks whether the function is ready: the first, and the longest.
 const LOOK: Duration = Duration::from_millis(5);
 const LONGEST_LOOK: Duration = Duration::from_millis(250);
-
-/// How long the function may take to say that it is ready.
-const READY: Duration = Duration::from_secs(2);
 
 /// How long what it has said counts for those who ask bandog.
 const FRESH: Duration = Duration::from_secs(1);
@@ -61,32 +50,47 @@ enum Stand {
     Over,
 }
 
-/// How the function stands, for all who want to know.
+/// Where a process of our own is told to listen.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) enum Told {
+    /// On a port that is free, another one at each start.
+    Free(Arc<AtomicU16>),
+    /// On this one.
+    Fixed(u16),
+    /// That is for itself to know.
+    Nothing,
+}
+
+/// How a server stands, for all who want to know. It may listen at several addresses.
+#[derive(Debug)]
+pub(in crate::http) struct Standing {
+    /// Its process; `None` if somebody else has started it.
+    resident: Option<Arc<Resident>>,
+    told: Told,
+    health: Health,
     stand: watch::Sender<Stand>,
     /// Counts the turns in its life, so that what was found out about one process is not said of the next.
     turn: AtomicU64,
-    /// Where it was told to listen, if that is for bandog to say.
-    port: AtomicU16,
     /// When it was asked last whether it is ready, and whether it was.
     asked: Mutex<Option<(Instant, bool)>>,
 }
 
-impl Default for Standing {
-    fn default() -> Self {
+impl Standing {
+    /// Nothing is started yet.
+    pub(super) fn new(resident: Option<Resident>, told: Told, health: Health) -> Self {
         Self {
+            resident: resident.map(Arc::new),
+            told,
+            health,
             stand: watch::Sender::new(Stand::Starting),
             turn: AtomicU64::new(0),
-            port: AtomicU16::new(0),
             asked: Mutex::default(),
         }
     }
-}
 
-impl Standing {
-    pub(super) fn port(&self) -> u16 {
-        self.port.load(Ordering::Relaxed)
+    /// Whether its process is ours, and is started again when it has ended.
+    pub(super) fn is_ours(&self) -> bool {
+        self.resident.is_some()
     }
 
     /// The next turn in its life; the number of it.
@@ -122,13 +126,11 @@ impl Standing {
             _ => Ok(()),
         }
     }
-}
 
-impl Upstream {
     /// Starts the function, if it is ours to start, and begins to look whether it is ready.
     pub(in crate::http) fn begin(self: &Arc<Self>, server: &Arc<Server>) {
         let Some(resident) = &self.resident else {
-            let turn = self.standing.turn(Stand::Starting);
+            let turn = self.turn(Stand::Starting);
             tokio::spawn(Arc::clone(self).look(turn));
             return;
         };
@@ -147,12 +149,16 @@ impl Upstream {
 
     /// What the function is told beside what it inherits: where to listen.
     fn variables(&self) -> io::Result<Vec<CString>> {
-        let port = match &self.given {
-            Some(given) => given.port(),
+        let port = match &self.told {
+            Told::Fixed(port) => *port,
             // Free at this moment. If somebody else takes it first the function fails, and is started on another one.
-            None => free_port()?,
+            Told::Free(told) => {
+                let port = free_port()?;
+                told.store(port, Ordering::Relaxed);
+                port
+            }
+            Told::Nothing => return Ok(Vec::new()),
         };
-        self.standing.port.store(port, Ordering::Relaxed);
         Ok(vec![variable(OsStr::new(PORT), OsStr::new(&port.to_string()))?])
     }
 
@@ -160,15 +166,15 @@ impl Upstream {
     fn lives(self: &Arc<Self>, life: Life, server: &Server, runtime: &Handle) {
         match life {
             Life::Started(_) => {
-                let turn = self.standing.turn(Stand::Starting);
+                let turn = self.turn(Stand::Starting);
                 runtime.spawn(Arc::clone(self).look(turn));
             }
             Life::Ended(exit) => {
                 server.count_exit(exit);
-                self.standing.turn(Stand::Starting);
+                self.turn(Stand::Starting);
             }
             Life::NotStarted(failure) => {
-                self.standing.turn(Stand::NotStarted(failure.to_string()));
+                self.turn(Stand::NotStarted(failure.to_string()));
             }
         }
     }
@@ -188,23 +194,26 @@ impl Upstream {
     /// Ends when the process has, and is not started again.
     pub(in crate::http) async fn is_over(&self) {
         if self.resident.is_some() {
-            let _ = self.standing.stand.subscribe().wait_for(|stand| *stand == Stand::Over).await;
+            let _ = self.stand.subscribe().wait_for(|stand| *stand == Stand::Over).await;
         }
     }
 
     /// Looks until the function is ready, or has come to another turn in its life.
     async fn look(self: Arc<Self>, turn: u64) {
         let mut pause = LOOK;
-        while self.standing.is_at(turn) {
-            if timeout(READY, self.says_ready()).await.unwrap_or(false) {
-                self.standing.stand.send_if_modified(|stand| {
-                    let is_news = self.standing.is_at(turn) && *stand == Stand::Starting;
+        while self.is_at(turn) {
+            if self.health.is_good().await {
+                self.stand.send_if_modified(|stand| {
+                    let is_news = self.is_at(turn) && *stand == Stand::Starting;
                     if is_news {
                         *stand = Stand::Ready;
                     }
                     is_news
                 });
-                tracing::info!("the function at {} is ready", self.authority());
+                match &self.health.address {
+                    Some(address) => tracing::info!("the function at {address} is ready"),
+                    None => tracing::info!("the function is taken to be ready"),
+                }
                 return;
             }
             sleep(pause).await;
@@ -212,54 +221,35 @@ impl Upstream {
         }
     }
 
-    /// Whether the function listens, and answers `--ready-path` with 2xx.
-    async fn says_ready(&self) -> bool {
-        let Ok(stream) = self.reach().await else { return false };
-        let Some(path) = &self.ready_path else { return true };
-        let Ok(mut sender) = shake_hands(stream).await else { return false };
-        let request = Request::get(format!("{}{path}", self.prefix()))
-            .header(HOST, self.authority())
-            .header(USER_AGENT, concat!("bandog/", env!("CARGO_PKG_VERSION")));
-        let Ok(request) = request.body(nothing()) else { return false };
-        match sender.send_request(request).await {
-            // To the end, so that the function is not left with a broken connection.
-            Ok(response) => {
-                let is_ready = response.status().is_success();
-                is_ready && response.into_body().collect().await.is_ok()
-            }
-            Err(_) => false,
-        }
-    }
-
     /// For `/_/ready`: how the function stands, or what it says itself if it may be asked.
     pub(in crate::http) async fn is_ready(&self) -> bool {
-        if *self.standing.stand.borrow() != Stand::Ready {
+        if *self.stand.borrow() != Stand::Ready {
             return false;
         }
-        if self.ready_path.is_none() {
+        if !self.health.is_asked() {
             return true;
         }
         // Whoever comes while it is being asked hears the same.
-        let mut asked = self.standing.asked.lock().await;
+        let mut asked = self.asked.lock().await;
         if let Some((when, was_ready)) = *asked
             && when.elapsed() < FRESH
         {
             return was_ready;
         }
-        let is_ready = timeout(READY, self.says_ready()).await.unwrap_or(false);
+        let is_ready = self.health.is_good().await;
         *asked = Some((Instant::now(), is_ready));
         is_ready
     }
 
     /// Waits until the function takes requests, for at most `--queue-timeout`.
     pub(in crate::http) async fn wait(&self, server: &Server) -> Result<(), Problem> {
-        if *self.standing.stand.borrow() == Stand::Ready {
+        if *self.stand.borrow() == Stand::Ready {
             return Ok(());
         }
         let started = Instant::now();
         let patience = server.queue_timeout.and_then(|patience| started.checked_add(patience));
         let settled = tokio::select! {
-            settled = self.standing.settled(patience) => settled,
+            settled = self.settled(patience) => settled,
             () = closing(server.phase.subscribe()) => return Err(probe::draining()),
         };
         if let Err(error) = settled {
@@ -268,7 +258,7 @@ impl Upstream {
             server.count(&Outcome::Failed { report, failure: Failure::Unanswered(error) });
             return Err(problem);
         }
-        let stand = self.standing.stand.borrow().clone();
+        let stand = self.stand.borrow().clone();
         match stand {
             Stand::Ready => Ok(()),
             Stand::Over => Err(probe::draining()),
@@ -301,10 +291,10 @@ pub(in crate::http) fn not_ready() -> Problem {
 }
 
 /// The thread has ended, in whatever way.
-struct OverOnDrop(Arc<Upstream>);
+struct OverOnDrop(Arc<Standing>);
 
 impl Drop for OverOnDrop {
     fn drop(&mut self) {
-        self.0.standing.turn(Stand::Over);
+        self.0.turn(Stand::Over);
     }
 }

@@ -52,7 +52,7 @@ impl Stay {
 
     /// The function's address.
     pub(super) fn authority(&self) -> String {
-        self.upstream.authority()
+        self.upstream.address.to_string()
     }
 
     pub(super) fn is_over(&self) -> bool {

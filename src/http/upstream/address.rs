@@ -1,0 +1,56 @@
+//! Where a server is, and the way to it.
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+};
+
+use hyper::http::uri::Authority;
+use tokio::net::TcpStream;
+
+/// Where a server is.
+#[derive(Debug, Clone)]
+pub(super) enum Address {
+    /// A port of this machine.
+    Local(u16),
+    /// The port that a process of our own was told at its last start.
+    Told(Arc<AtomicU16>),
+    /// A host that has been named.
+    Named {
+        /// Host and port.
+        authority: Authority,
+        /// The port, also if it was not named.
+        port: u16,
+    },
+}
+
+impl Address {
+    /// A socket.
+    pub(super) async fn reach(&self) -> io::Result<TcpStream> {
+        let port = match self {
+            Self::Named { authority, port } => {
+                return TcpStream::connect((authority.host().trim_matches(['[', ']']), *port)).await;
+            }
+            Self::Local(port) => *port,
+            Self::Told(port) => port.load(Ordering::Relaxed),
+        };
+        // A program that was told a port may listen on either.
+        let places = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), (Ipv6Addr::LOCALHOST, port).into()];
+        TcpStream::connect(&places[..]).await
+    }
+}
+
+impl fmt::Display for Address {
+    /// `HOST:PORT`, for messages, and for requests that name no host.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named { authority, .. } => authority.fmt(f),
+            Self::Local(port) => write!(f, "127.0.0.1:{port}"),
+            Self::Told(port) => write!(f, "127.0.0.1:{}", port.load(Ordering::Relaxed)),
+        }
+    }
+}
