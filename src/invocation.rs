@@ -5,6 +5,7 @@
 
 mod action;
 mod bounds;
+mod errand;
 mod function;
 mod journal;
 mod lines;
@@ -31,6 +32,7 @@ use crate::{
     process::{self, Cancel, End, Ended, Exit, Observer as _, variable},
     workspace::Workspace,
 };
+pub use errand::Errand;
 use function::TMPDIR;
 pub use function::{Function, Ground, PORT};
 use journal::Journal;

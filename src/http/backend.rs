@@ -1,6 +1,6 @@
 //! Who answers the requests: the actions of a service, and what is no action's the function, by `--mode`.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use super::{
     Server,
@@ -63,34 +63,41 @@ impl Backend {
 
     /// Starts what is to run before the first request.
     pub(super) fn begin(&self, server: &Arc<Server>) {
-        if let Some(standing) = self.standing() {
+        for standing in self.standings() {
             standing.begin(server);
         }
     }
 
     /// What has been started may end from now on.
     pub(super) fn let_end(&self) {
-        if let Some(standing) = self.standing() {
+        for standing in self.standings() {
             standing.let_end();
         }
     }
 
     /// Ends what has been started; without a grace period if it is to be `now`.
     pub(super) fn end(&self, now: bool) {
-        if let Some(standing) = self.standing() {
+        for standing in self.standings() {
             standing.end(now);
         }
     }
 
     /// Ends when all that has been started has ended.
     pub(super) async fn is_over(&self) {
-        if let Some(standing) = self.standing() {
+        for standing in self.standings() {
             standing.is_over().await;
         }
     }
 
-    fn standing(&self) -> Option<&Arc<Standing>> {
-        self.upstream().and_then(|upstream| upstream.standing())
+    /// How long the end may take before processes are told.
+    pub(super) fn patience(&self) -> Duration {
+        self.standings().map(|standing| standing.patience()).max().unwrap_or_default()
+    }
+
+    /// All that lives longer than a request.
+    fn standings(&self) -> impl Iterator<Item = &Arc<Standing>> {
+        let of_service = self.front.as_ref().and_then(|front| front.origins().standing());
+        self.upstream().and_then(|upstream| upstream.standing()).into_iter().chain(of_service)
     }
 
     pub(super) fn upstream(&self) -> Option<&Arc<Upstream>> {
@@ -102,10 +109,12 @@ impl Backend {
 
     /// Whether requests are taken: by a function that lives long, once it is ready.
     pub(super) async fn check_ready(&self) -> Result<(), Problem> {
-        match self.standing() {
-            Some(standing) if !standing.is_ready().await => Err(upstream::not_ready()),
-            Some(_) | None => Ok(()),
+        for standing in self.standings() {
+            if !standing.is_ready().await {
+                return Err(upstream::not_ready());
+            }
         }
+        Ok(())
     }
 
     /// The methods that are answered; `None` if that is not for bandog to say.

@@ -14,7 +14,7 @@ use super::{
     Server,
     bridge::Answer,
     handler,
-    upstream::{Passage, Upstream},
+    upstream::{self, Origins, Passage, Upstream},
 };
 use crate::{
     actions::{Action, Found, Interface, OtherMethods, Routes, Service},
@@ -35,6 +35,8 @@ pub(super) struct Front {
     routes: Routes,
     /// Of every action, by its name.
     ways: BTreeMap<String, Way>,
+    /// Where HTTP actions and forwards go.
+    origins: Origins,
 }
 
 /// Who does an action.
@@ -59,6 +61,8 @@ pub(super) enum Asked<'a> {
         /// `None` at `/run/NAME`; at the action's own path what that has in its places.
         places: Option<Vec<(String, String)>>,
     },
+    /// A path whose traffic goes straight through.
+    Forward(&'a Arc<Upstream>),
 }
 
 impl Front {
@@ -79,7 +83,13 @@ impl Front {
             };
             Ok((action.name.clone(), way))
         });
-        Ok(Self { routes: Routes::new(service), ways: ways.collect::<io::Result<_>>()? })
+        let ways = ways.collect::<io::Result<_>>()?;
+        Ok(Self { routes: Routes::new(service), ways, origins: Origins::new(config, service, ground)? })
+    }
+
+    /// Where HTTP actions and forwards go.
+    pub(super) fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// What a request with this head is to; `None` if that is none of the service's.
@@ -89,10 +99,7 @@ impl Front {
             None => return Ok(None),
             Some(Found::Run(action)) => (action, None),
             Some(Found::Own(action, places)) => (action, Some(places)),
-            Some(Found::Forward(_, forward)) => {
-                let what = format!("{} is passed on to port {} of the service", forward.path, forward.port);
-                return Err(not_yet(&what, "forwards"));
-            }
+            Some(Found::Forward(_, forward)) => return Ok(self.origins.port(forward.port).map(Asked::Forward)),
         };
         match self.ways.get(&action.name) {
             Some(Way::Command(function)) => Ok(Some(Asked::Command { function, action, places })),
@@ -106,15 +113,17 @@ impl Asked<'_> {
     pub(super) fn upstream(&self) -> Option<&Arc<Upstream>> {
         match self {
             Self::Command { .. } => None,
+            Self::Forward(upstream) => Some(upstream),
         }
     }
 }
 
 /// Has an action done.
 pub(super) async fn call(server: &Arc<Server>, asked: Asked<'_>, passage: Passage<'_>) -> Result<Answer, Problem> {
-    let Passage { parts, call_id, envelope, place, arrival, .. } = passage;
     match asked {
+        Asked::Forward(upstream) => Ok(upstream::pass(server, upstream, passage).await),
         Asked::Command { function, .. } => {
+            let Passage { parts, call_id, envelope, place, arrival, .. } = passage;
             let call = handler::told(server, &parts, call_id, envelope);
             // What an action gives is sent as it is, whoever asks.
             handler::invoke(server, Arc::clone(function), call, Accept::default(), None, place, arrival).await

@@ -324,8 +324,10 @@ fn check_body(server: &Server, parts: &Parts, asked: Option<&Asked<'_>>) -> Resu
     if length.is_some_and(|length| server.max_body > 0 && length > server.max_body) {
         return Err(refused(IntakeError::TooLarge { limit: server.max_body, side: Side::Sent }));
     }
-    if asked.is_some() {
-        return Envelope::parse(&request::labels(&parts.headers)).map_err(refused);
+    match asked {
+        Some(Asked::Forward(_)) => return Ok(Envelope::as_sent(&request::labels(&parts.headers))),
+        Some(Asked::Command { .. }) => return Envelope::parse(&request::labels(&parts.headers)).map_err(refused),
+        None => {}
     }
     // A document of our own says nothing of the body in it.
     let labels = if server.keeps(Habit::Untyped) || server.marshals {

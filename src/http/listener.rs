@@ -173,7 +173,7 @@ async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: wat
         server.close(false);
         tokio::select! {
             () = all_over(server, &mut connections) => {}
-            () = sleep(server.kill_grace) => {}
+            () = sleep(server.backend.patience().saturating_add(server.kill_grace)) => {}
             () = told_to_stop_now(&mut stop) => {}
         }
     }

@@ -11,6 +11,7 @@ mod address;
 mod answer;
 mod decode;
 mod health;
+mod origins;
 mod pool;
 mod request;
 mod standing;
@@ -56,6 +57,7 @@ use crate::{
     reply::Problem,
 };
 pub(super) use answer::Passing;
+pub(super) use origins::Origins;
 pub(super) use standing::{Standing, not_ready};
 pub(super) use tunnel::Tunnel;
 
@@ -74,6 +76,8 @@ pub(super) struct Upstream {
     address: Address,
     /// What every target begins with.
     prefix: String,
+    /// `--decode` and `--encode` are for it.
+    is_coded: bool,
     /// `None` for a server that nothing is known of.
     standing: Option<Arc<Standing>>,
     pool: Pool,
@@ -99,14 +103,11 @@ impl Upstream {
     /// The function of mode http as configured; with `function` it is a process of our own.
     pub(super) fn of_mode(config: &Config, function: Option<Function>) -> Self {
         let prefix = config.upstream.as_ref().map(|given| given.prefix.clone()).unwrap_or_default();
-        let (address, told) = match &config.upstream {
-            Some(given) => {
-                (Address::Named { authority: given.authority.clone(), port: given.port() }, Told::Fixed(given.port()))
-            }
-            None => {
-                let port = Arc::default();
-                (Address::Told(Arc::clone(&port)), Told::Free(port))
-            }
+        let (address, told) = if let Some(given) = &config.upstream {
+            (Address::Named { authority: given.authority.clone(), port: given.port() }, Told::Fixed(given.port()))
+        } else {
+            let port = Arc::default();
+            (Address::Told(Arc::clone(&port)), Told::Free(port))
         };
         let health = Health {
             address: Some(address.clone()),
@@ -115,7 +116,12 @@ impl Upstream {
             limit: READY,
         };
         let standing = Arc::new(Standing::new(function.map(Resident::new), told, health));
-        Self { address, prefix, standing: Some(standing), pool: Pool::default() }
+        Self { address, prefix, is_coded: true, standing: Some(standing), pool: Pool::default() }
+    }
+
+    /// An address that is passed on to as it is.
+    fn plain(address: Address, standing: Option<Arc<Standing>>) -> Self {
+        Self { address, prefix: String::new(), is_coded: false, standing, pool: Pool::default() }
     }
 
     /// How the server stands, if that is known.
@@ -199,7 +205,7 @@ async fn exchange(
     link: &Link,
 ) -> Result<Answered, Outcome> {
     let started = Instant::now();
-    if server.decodes && !envelope.is_form() {
+    if server.decodes && upstream.is_coded && !envelope.is_form() {
         incoming = decode::decode(server, envelope, incoming, &mut parts.headers).await?;
     }
     let upgrades = request::protocol(&parts).filter(|_| http_body::Body::is_end_stream(&incoming));
@@ -209,7 +215,7 @@ async fn exchange(
         authority: &upstream.address.to_string(),
         peer: link.peer(),
         is_guarded: server.is_guarded(),
-        encodes: server.encodes,
+        encodes: server.encodes && upstream.is_coded,
     };
     let failed = |error: Unanswered| {
         if server.is(Phase::Closing) {

@@ -5,6 +5,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     sync::Arc,
+    time::Duration,
 };
 
 use super::{action::Task, bounds::Bounds, stdout};
@@ -110,6 +111,27 @@ impl Function {
             workspaces,
             task: None,
             _script: None,
+        })
+    }
+
+    /// Prepares a command of the service's own: its process, or what stops that within `limit`.
+    ///
+    /// # Errors
+    /// An argument or a variable holds a NUL byte.
+    pub fn of_service(
+        config: &Config,
+        ground: &Ground,
+        command: &Command,
+        limit: Option<Duration>,
+    ) -> io::Result<Self> {
+        // Where it listens is for the file to say.
+        let environment = environment(config).into_iter().filter(|(name, _)| name != PORT);
+        Ok(Self {
+            program: Program::new(&command.program, &command.arguments, environment)?,
+            rules: Rules { timeout: limit, grace: config.kill_grace },
+            stdin: Stdin::Null,
+            supervisor: None,
+            ..Self::of_command(config, ground, command)?
         })
     }
 

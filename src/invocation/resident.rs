@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Failure, Function, TMPDIR, lines::Lines};
 use crate::{
-    process::{self, Cancel, Cause, Exit, Observer, Outputs, Pace, Rules, Stop, Streams, variable},
+    process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Pace, Stop, Streams, variable},
     unique,
 };
 
@@ -57,7 +57,9 @@ struct Orders {
 impl Resident {
     /// Nothing is started yet.
     #[must_use]
-    pub fn new(function: Function) -> Self {
+    pub fn new(mut function: Function) -> Self {
+        // Only orders end it.
+        function.rules.timeout = None;
         Self { function, orders: Mutex::default(), changed: Condvar::new() }
     }
 
@@ -84,13 +86,16 @@ impl Resident {
         let mut pause = SHORTEST;
         while let Some(cancel) = self.next() {
             let started = Instant::now();
-            let ended = self.once(variables, &cancel, tell);
+            let ended = live(&self.function, variables, &cancel, &|pid| {
+                tracing::info!(pid, "function started: {}", self.function.program.path().display());
+                tell(Life::Started(pid));
+            });
             self.orders().current = None;
             if started.elapsed() >= LONG_LIFE {
                 pause = SHORTEST;
             }
             let wait = jittered(pause);
-            match ended {
+            match ended.map(|ended| ended.exit) {
                 Ok(exit) if self.orders().last => tracing::info!("the function has ended: {exit}"),
                 Ok(exit) => {
                     tracing::error!("the function ended by itself: {exit}; it is started again in {wait:?}");
@@ -117,43 +122,38 @@ impl Resident {
         Some(orders.current.insert(Cancel::new()).clone())
     }
 
-    /// One life of the process. Its workspace lasts as long.
-    fn once(
-        &self,
-        variables: &dyn Fn() -> io::Result<Vec<CString>>,
-        cancel: &Cancel,
-        tell: &dyn Fn(Life),
-    ) -> Result<Exit, Failure> {
-        let function = &self.function;
-        let workspace = function.workspaces.workspace().map_err(Failure::Workspace)?;
-        let mut variables = variables().map_err(Failure::Supervise)?;
-        let place = workspace.output_path();
-        variables.push(variable(OsStr::new(process::MARK), place.as_os_str()).map_err(Failure::Supervise)?);
-        if function.bounds.limits.sandbox {
-            let scratch = workspace.add_scratch().map_err(Failure::Workspace)?;
-            variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
-        }
-        let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| Failure::Supervise(error.into()))?;
-        let (confined, ties) = function.bounds.of(&workspace)?;
-        let output = write_end.as_fd();
-        let streams = Streams { stdin: function.empty_input.as_fd(), stdout: output, stderr: output };
-        let program = &function.program;
-        let child = process::spawn(program, program.arguments(), &variables, streams, &confined, ties)?;
-        drop(confined);
-        let pid = child.pid();
-        tracing::info!(pid, "function started: {}", program.path().display());
-        tell(Life::Started(pid));
-        let mut lines = Lines::new("");
-        let outputs = Outputs { logs: Some(&read_end), answer: None };
-        let rules = Rules { timeout: None, grace: function.rules.grace };
-        let ended = process::supervise(child, outputs, rules, cancel, &mut lines).map_err(Failure::Supervise)?;
-        Ok(ended.exit)
-    }
-
     /// A poisoned lock guards state that every holder leaves whole.
     fn orders(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One life of a process, in a workspace that lasts as long. What it writes is for the log; `started` is told its id.
+pub(super) fn live(
+    function: &Function,
+    variables: &dyn Fn() -> io::Result<Vec<CString>>,
+    cancel: &Cancel,
+    started: &dyn Fn(i32),
+) -> Result<Ended, Failure> {
+    let workspace = function.workspaces.workspace().map_err(Failure::Workspace)?;
+    let mut variables = variables().map_err(Failure::Supervise)?;
+    let place = workspace.output_path();
+    variables.push(variable(OsStr::new(process::MARK), place.as_os_str()).map_err(Failure::Supervise)?);
+    if function.bounds.limits.sandbox {
+        let scratch = workspace.add_scratch().map_err(Failure::Workspace)?;
+        variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
+    }
+    let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| Failure::Supervise(error.into()))?;
+    let (confined, ties) = function.bounds.of(&workspace)?;
+    let output = write_end.as_fd();
+    let streams = Streams { stdin: function.empty_input.as_fd(), stdout: output, stderr: output };
+    let program = &function.program;
+    let child = process::spawn(program, program.arguments(), &variables, streams, &confined, ties)?;
+    drop(confined);
+    started(child.pid());
+    let mut lines = Lines::new("");
+    let outputs = Outputs { logs: Some(&read_end), answer: None };
+    process::supervise(child, outputs, function.rules, cancel, &mut lines).map_err(Failure::Supervise)
 }
 
 /// All of it is for the log.

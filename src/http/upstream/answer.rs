@@ -48,7 +48,7 @@ pub(super) fn of(
     headers.remove(X_BANDOG_ERROR);
     let is_stream = is_event_stream(headers);
     let has_content = !matches!(parts.status.as_u16(), 204 | 304);
-    let encodes = stay.server().encodes && parts.status.is_success() && has_content && !is_stream;
+    let encodes = stay.encodes() && parts.status.is_success() && has_content && !is_stream;
     // Of an answer to HEAD, which has no body, this is what that of GET would have.
     let mut length = if has_content { announced } else { None };
     if encodes {

@@ -21,7 +21,7 @@ use tokio::{
 use super::{closing, health::Health};
 use crate::{
     http::{Server, handler::RETRY_AFTER, probe},
-    invocation::{Failure, Life, Outcome, PORT, Report, Resident, Unanswered},
+    invocation::{Errand, Failure, Life, Outcome, PORT, Report, Resident, Unanswered},
     process::variable,
     reply::problem::{Problem, Slug},
     unique,
@@ -61,11 +61,22 @@ pub(super) enum Told {
     Nothing,
 }
 
+/// How far what stops a server has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    NotYet,
+    Running,
+    Over,
+}
+
 /// How a server stands, for all who want to know. It may listen at several addresses.
 #[derive(Debug)]
 pub(in crate::http) struct Standing {
     /// Its process; `None` if somebody else has started it.
     resident: Option<Arc<Resident>>,
+    /// What stops it, before its process is told to end.
+    errand: Option<Arc<Errand>>,
+    farewell: watch::Sender<Farewell>,
     told: Told,
     health: Health,
     stand: watch::Sender<Stand>,
@@ -80,12 +91,24 @@ impl Standing {
     pub(super) fn new(resident: Option<Resident>, told: Told, health: Health) -> Self {
         Self {
             resident: resident.map(Arc::new),
+            errand: None,
+            farewell: watch::Sender::new(Farewell::NotYet),
             told,
             health,
             stand: watch::Sender::new(Stand::Starting),
             turn: AtomicU64::new(0),
             asked: Mutex::default(),
         }
+    }
+
+    /// With what stops it.
+    pub(super) fn stopped_by(self, errand: Option<Errand>) -> Self {
+        Self { errand: errand.map(Arc::new), ..self }
+    }
+
+    /// How long its end may take before its process is told.
+    pub(in crate::http) fn patience(&self) -> Duration {
+        self.errand.as_ref().map_or(Duration::ZERO, |errand| errand.limit().unwrap_or(Duration::MAX))
     }
 
     /// Whether its process is ours, and is started again when it has ended.
@@ -185,17 +208,59 @@ impl Standing {
         }
     }
 
-    pub(in crate::http) fn end(&self, now: bool) {
+    /// Ends it: by what stops it, then its process by SIGTERM, and after the grace period by SIGKILL; or by that at
+    /// once.
+    pub(in crate::http) fn end(self: &Arc<Self>, now: bool) {
+        if now {
+            // What has not begun never will.
+            self.farewell.send_if_modified(|stage| {
+                let is_first = *stage == Farewell::NotYet;
+                if is_first {
+                    *stage = Farewell::Over;
+                }
+                is_first
+            });
+            if let Some(errand) = &self.errand {
+                errand.end_now();
+            }
+        } else if let Some(errand) = self.errand.clone().filter(|_| self.begins_farewell()) {
+            let this = Arc::clone(self);
+            let thread = thread::Builder::new().name("shutdown".to_owned()).spawn(move || {
+                let over = FarewellOnDrop(this);
+                errand.run(&|| over.0.variables());
+            });
+            match thread {
+                Ok(_) => return,
+                Err(error) => tracing::error!("cannot start a thread for what stops the service: {error}"),
+            }
+            self.farewell.send_replace(Farewell::Over);
+        } else if *self.farewell.borrow() == Farewell::Running {
+            return;
+        }
         if let Some(resident) = &self.resident {
             resident.end(now);
         }
     }
 
-    /// Ends when the process has, and is not started again.
+    /// Whether there is somebody to stop, and nobody has begun with it.
+    fn begins_farewell(&self) -> bool {
+        let is_there = matches!(*self.stand.borrow(), Stand::Starting | Stand::Ready);
+        let mut is_first = false;
+        self.farewell.send_modify(|stage| {
+            is_first = *stage == Farewell::NotYet && is_there;
+            if is_first {
+                *stage = Farewell::Running;
+            }
+        });
+        is_first
+    }
+
+    /// Ends when the process has, and is not started again, and nothing that stops it runs.
     pub(in crate::http) async fn is_over(&self) {
         if self.resident.is_some() {
             let _ = self.stand.subscribe().wait_for(|stand| *stand == Stand::Over).await;
         }
+        let _ = self.farewell.subscribe().wait_for(|stage| *stage != Farewell::Running).await;
     }
 
     /// Looks until the function is ready, or has come to another turn in its life.
@@ -210,9 +275,8 @@ impl Standing {
                     }
                     is_news
                 });
-                match &self.health.address {
-                    Some(address) => tracing::info!("the function at {address} is ready"),
-                    None => tracing::info!("the function is taken to be ready"),
+                if let Some(address) = &self.health.address {
+                    tracing::info!("the function at {address} is ready");
                 }
                 return;
             }
@@ -288,6 +352,18 @@ fn free_port() -> io::Result<u16> {
 /// What is answered while the function is not ready.
 pub(in crate::http) fn not_ready() -> Problem {
     Problem::new(Slug::NotReady, "the function is not ready; repeat the request after a while").retry_after(RETRY_AFTER)
+}
+
+/// What stops it has ended, in whatever way.
+struct FarewellOnDrop(Arc<Standing>);
+
+impl Drop for FarewellOnDrop {
+    fn drop(&mut self) {
+        if let Some(resident) = &self.0.resident {
+            resident.end(false);
+        }
+        self.0.farewell.send_replace(Farewell::Over);
+    }
 }
 
 /// The thread has ended, in whatever way.

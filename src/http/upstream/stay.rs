@@ -50,6 +50,11 @@ impl Stay {
         &self.server
     }
 
+    /// Whether what is answered is encoded on the way.
+    pub(super) fn encodes(&self) -> bool {
+        self.server.encodes && self.upstream.is_coded
+    }
+
     /// The function's address.
     pub(super) fn authority(&self) -> String {
         self.upstream.address.to_string()

@@ -1,0 +1,95 @@
+//! Where HTTP actions and forwards go: the ports of the service's process, and servers elsewhere.
+
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+
+use super::{
+    Upstream,
+    address::Address,
+    health::Health,
+    standing::{Standing, Told},
+};
+use crate::{
+    actions::{Endpoint, Interface, Service},
+    config::Config,
+    invocation::{Errand, Function, Ground, Resident},
+};
+
+/// How long the service's process may take to say that it is ready: what the specification gives each try.
+const READY: Duration = Duration::from_secs(1);
+
+/// All that requests are sent to for the sake of actions.
+#[derive(Debug)]
+pub(in crate::http) struct Origins {
+    /// Of the service's process; `None` if nothing is to be had from one.
+    standing: Option<Arc<Standing>>,
+    /// The ports of that process.
+    ports: BTreeMap<u16, Arc<Upstream>>,
+    /// By scheme and authority.
+    elsewhere: BTreeMap<String, Arc<Upstream>>,
+}
+
+impl Origins {
+    /// Prepares what `service` needs. Nothing is started yet.
+    ///
+    /// # Errors
+    /// A command of its lifecycle cannot be prepared.
+    pub(in crate::http) fn new(config: &Config, service: &Service, ground: &Ground) -> io::Result<Self> {
+        let ports = ports(service);
+        let first = ports.first().copied().or(service.lifecycle.port);
+        let function = |command: &Option<_>, limit| {
+            command.as_ref().map(|command| Function::of_service(config, ground, command, limit)).transpose()
+        };
+        let resident = function(&config.programs.startup, None)?.map(Resident::new);
+        let limit = service.lifecycle.shutdown.as_ref().and_then(|shutdown| shutdown.timeout);
+        let errand = function(&config.programs.shutdown, Some(limit.unwrap_or(config.kill_grace)))?.map(Errand::new);
+        let standing = (resident.is_some() || errand.is_some() || first.is_some()).then(|| {
+            let health = match &service.health {
+                Some(health) => (Some(health.port), Some(health.path.clone())),
+                None => (first, None),
+            };
+            let health = Health {
+                address: health.0.map(Address::Local),
+                target: health.1,
+                takes_redirections: true,
+                limit: READY,
+            };
+            Arc::new(Standing::new(resident, first.map_or(Told::Nothing, Told::Fixed), health).stopped_by(errand))
+        });
+        let ports =
+            ports.into_iter().map(|port| (port, Arc::new(Upstream::plain(Address::Local(port), standing.clone()))));
+        Ok(Self { ports: ports.collect(), standing, elsewhere: BTreeMap::new() })
+    }
+
+    /// How the service's process stands, if there is one.
+    pub(in crate::http) fn standing(&self) -> Option<&Arc<Standing>> {
+        self.standing.as_ref()
+    }
+
+    /// A port of the service's process.
+    pub(in crate::http) fn port(&self, port: u16) -> Option<&Arc<Upstream>> {
+        self.ports.get(&port)
+    }
+
+    /// Where the request of an action goes.
+    #[expect(dead_code, reason = "HTTP actions are not done yet")]
+    pub(in crate::http) fn of(&self, endpoint: &Endpoint) -> Option<&Arc<Upstream>> {
+        match endpoint {
+            Endpoint::Service { port, .. } => self.port(*port),
+            Endpoint::Elsewhere { origin, .. } => self.elsewhere.get(&origin.to_string()),
+        }
+    }
+}
+
+/// The ports of the service's process that something goes to, in the order of the file.
+fn ports(service: &Service) -> Vec<u16> {
+    let actions = service.actions.iter().filter_map(|action| match &action.interface {
+        Interface::Http(call) => match call.endpoint {
+            Endpoint::Service { port, .. } => Some(port),
+            Endpoint::Elsewhere { .. } => None,
+        },
+        Interface::Command(_) | Interface::Rpc | Interface::Events => None,
+    });
+    let forwards = service.forwards.iter().map(|forward| forward.port);
+    let metrics = service.metrics.iter().map(|metrics| metrics.port);
+    actions.chain(forwards).chain(metrics).collect()
+}
