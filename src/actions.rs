@@ -10,6 +10,7 @@ mod action;
 mod bind;
 mod flaw;
 mod json;
+pub mod openapi;
 mod routes;
 mod schema;
 mod service;

@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{actions::Service, logs::Level};
+use crate::{
+    actions::{Service, openapi::Callers},
+    logs::Level,
+};
 
 pub mod address;
 mod backend;
@@ -217,6 +220,16 @@ impl Config {
     #[must_use]
     pub fn decodes(&self) -> bool {
         self.bodies.decode || self.mode == Mode::Files
+    }
+
+    /// Who may call, as the description of the actions says it.
+    #[must_use]
+    pub fn callers(&self) -> Callers {
+        match (&self.jwt, &self.token) {
+            (Some(_), _) => Callers::WebTokenHolders,
+            (None, Some(_)) => Callers::TokenHolders,
+            (None, None) => Callers::Anybody,
+        }
     }
 
     /// Whether every method invokes the function: in of-watchdog's own modes.

@@ -41,6 +41,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::{
+    actions::{Service, openapi::Callers},
     config::{self, Compat, Config, Habit},
     process::{Cancel, Cause},
     reply::{Head, Problem, watchdog::Style},
@@ -62,6 +63,10 @@ pub struct Server {
     exec_timeout: Option<Duration>,
     queue_timeout: Option<Duration>,
     service: Option<String>,
+    /// What the service says it can do.
+    actions: Option<Arc<Service>>,
+    /// [`Config::callers`].
+    callers: Callers,
     /// [`Config::decodes`].
     decodes: bool,
     max_body: u64,
@@ -127,6 +132,8 @@ impl Server {
             exec_timeout: config.exec_timeout,
             queue_timeout: config.queue_timeout,
             service: config.service.clone(),
+            actions: config.actions.clone(),
+            callers: config.callers(),
             decodes: config.decodes(),
             max_body: config.max_body,
             read_timeout: config.read_timeout,

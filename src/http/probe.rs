@@ -1,4 +1,4 @@
-//! The admin pages below `/_/`: health, ready, status, metrics.
+//! The admin pages below `/_/`: health, ready, status, metrics, and what the actions are.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{Lock, Phase, Server, handler::RETRY_AFTER, metrics};
 use crate::{
+    actions::{Service, openapi},
     config::{self, Config},
     invocation::Outcome,
     reply::{
@@ -21,6 +22,9 @@ use crate::{
         problem::{Problem, Slug},
     },
 };
+
+/// What the actions are, as an OpenAPI document.
+const OPENAPI: &str = "/_/openapi.json";
 
 /// What a page says.
 pub(super) type Page = (Head, Bytes);
@@ -152,8 +156,20 @@ pub(super) fn page(server: &Server, path: &str) -> Result<Page, Problem> {
         "/_/health" | "/_/ready" => Ok(text(StatusCode::OK, "OK")),
         "/_/status" => Ok(status(server)),
         "/_/metrics" if server.metrics_place == config::Metrics::On => Ok(metrics(server)),
-        _ => Err(Problem::new(Slug::NotFound, "below /_/ there are health, ready, status and metrics")),
+        OPENAPI => actions(server).map(|service| json(&openapi::document(service, server.callers))),
+        _ => Err(Problem::new(
+            Slug::NotFound,
+            "below /_/ there are health, ready, status, metrics and openapi.json",
+        )),
     }
+}
+
+/// The actions, for who asks for them.
+#[expect(clippy::result_large_err, reason = "the answer to the request, and made once for it")]
+fn actions(server: &Server) -> Result<&Service, Problem> {
+    let detail = "there are no actions here: no oms.yml or microservice.yml was in / or in the working directory at the \
+        start, and --actions names none";
+    server.actions.as_deref().ok_or_else(|| Problem::new(Slug::NotFound, detail))
 }
 
 /// Whether it has not been told to end: by a signal or, in the place of a watchdog, by the removal of its lock file.
@@ -168,7 +184,7 @@ pub(super) fn asks_ready(path: &str) -> bool {
 
 /// Whether a page is for those who show the token only.
 pub(super) fn needs_token(path: &str) -> bool {
-    path == "/_/status"
+    matches!(path, "/_/status" | OPENAPI)
 }
 
 /// Whether it is Knative's queue-proxy that asks.
@@ -223,7 +239,11 @@ fn status(server: &Server) -> Page {
         },
         limits: &server.limits,
     };
-    let body = serde_json::to_vec(&status).unwrap_or_default();
+    json(&status)
+}
+
+fn json(document: &impl Serialize) -> Page {
+    let body = serde_json::to_vec(document).unwrap_or_default();
     page_of(StatusCode::OK, "application/json", body.into())
 }
 

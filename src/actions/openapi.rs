@@ -1,0 +1,124 @@
+//! A [`Service`] as an OpenAPI 3.1 document: every action with all that can be sent to it and come back from it.
+//!
+//! It says what is taken, and not all the ways of taking it: that a query counts on `/run/ACTION` too, or that JSON may
+//! come as base64, no client needs that was made from this. Nothing is read from the running program, so that the
+//! document of a file is the same wherever it is asked for, but for who may call.
+
+mod answers;
+mod operation;
+mod request;
+mod schema;
+mod security;
+
+use serde_json::{Map, Value, json};
+
+use super::{Endpoint, Interface, Piece, Service, Template};
+pub use security::Callers;
+
+/// The version of the OpenAPI Specification that the documents are of.
+const VERSION: &str = "3.1.1";
+
+/// The document of a service for those who may call it.
+#[must_use]
+pub fn document(service: &Service, callers: Callers) -> Value {
+    let mut document = Map::new();
+    document.insert("openapi".to_owned(), VERSION.into());
+    document.insert("info".to_owned(), info(service));
+    document.insert("servers".to_owned(), json!([{"url": "/"}]));
+    if let Some(security) = callers.requirement() {
+        document.insert("security".to_owned(), security);
+    }
+    document.insert("paths".to_owned(), paths(service, callers));
+    document.insert("components".to_owned(), components(callers));
+    Value::Object(document)
+}
+
+fn info(service: &Service) -> Value {
+    let info = &service.info;
+    let file = service.file.file_name().unwrap_or_default().to_string_lossy();
+    let mut object = Map::new();
+    // Both are required (OpenAPI 3.1.1 §4.8.2), and in the file neither is.
+    object.insert("title".to_owned(), info.title.clone().unwrap_or_else(|| format!("The actions of {file}")).into());
+    object.insert("version".to_owned(), info.version.clone().unwrap_or_else(|| "unknown".to_owned()).into());
+    let texts = info.description.clone().into_iter().chain(straight_through(service));
+    let description = texts.collect::<Vec<_>>().join("\n\n");
+    if !description.is_empty() {
+        object.insert("description".to_owned(), description.into());
+    }
+    let contact = named(["name", "url", "email"], &info.contact);
+    if !contact.is_empty() {
+        object.insert("contact".to_owned(), contact.into());
+    }
+    let [name, url] = &info.license;
+    // A licence has to have a name (OpenAPI 3.1.1 §4.8.4).
+    let license = named(["name", "url"], &[name.clone().or_else(|| url.clone()), url.clone()]);
+    if !license.is_empty() {
+        object.insert("license".to_owned(), license.into());
+    }
+    Value::Object(object)
+}
+
+/// Those members that have a value.
+fn named<const N: usize>(names: [&str; N], values: &[Option<String>; N]) -> Map<String, Value> {
+    let pairs = names.into_iter().zip(values);
+    pairs.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into()))).collect()
+}
+
+/// What is said of the paths whose traffic nobody here knows.
+fn straight_through(service: &Service) -> Option<String> {
+    let lines = service.forwards.iter().map(|forward| {
+        let help = forward.help.as_deref().map(|help| format!(": {help}")).unwrap_or_default();
+        format!("\n- `{}` and all below ({}){help}", forward.path, forward.name)
+    });
+    let lines: String = lines.collect();
+    (!lines.is_empty()).then(|| format!("Not described here, since it goes straight to the service:\n{lines}"))
+}
+
+/// Every action under `/run/`, and those of the service's own process on their own path as well.
+fn paths(service: &Service, callers: Callers) -> Value {
+    let mut paths = Map::new();
+    for action in &service.actions {
+        let operation = operation::of_run(action, callers);
+        paths.insert(format!("/run/{}", action.name), json!({"post": operation}));
+    }
+    let mut own: Vec<(&Template, String)> = Vec::new();
+    for action in &service.actions {
+        let Interface::Http(call) = &action.interface else { continue };
+        let Endpoint::Service { path, .. } = &call.endpoint else { continue };
+        // Two paths that differ in the names of their parameters only are one (OpenAPI 3.1.1 §4.8.8.1): the first
+        // one names them.
+        let first = own.iter().find(|(other, _)| has_shape_of(path, other)).map(|(other, key)| (*other, key.clone()));
+        let (names, key) = first.unwrap_or_else(|| {
+            own.push((path, path.to_string()));
+            (path, path.to_string())
+        });
+        let operation = operation::of_own_path(action, call, names, callers);
+        let item = paths.entry(key).or_insert_with(|| json!({}));
+        item[call.method.as_str().to_ascii_lowercase()] = operation;
+    }
+    Value::Object(paths)
+}
+
+/// Whether two paths have the same texts, and places between the same ones.
+fn has_shape_of(path: &Template, other: &Template) -> bool {
+    path.pieces.len() == other.pieces.len()
+        && path.pieces.iter().zip(&other.pieces).all(|pair| match pair {
+            (Piece::Text(text), Piece::Text(other)) => text == other,
+            (Piece::Place(_), Piece::Place(_)) => true,
+            (Piece::Text(_), Piece::Place(_)) | (Piece::Place(_), Piece::Text(_)) => false,
+        })
+}
+
+fn components(callers: Callers) -> Value {
+    let mut components = Map::new();
+    components.insert("schemas".to_owned(), json!({"Problem": answers::problem()}));
+    components.insert("headers".to_owned(), answers::headers());
+    components.insert("responses".to_owned(), answers::failures());
+    if let Some(schemes) = callers.schemes() {
+        components.insert("securitySchemes".to_owned(), schemes);
+    }
+    Value::Object(components)
+}
+
+#[cfg(test)]
+mod tests;
