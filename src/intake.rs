@@ -7,6 +7,8 @@ use std::{io, os::fd::BorrowedFd, path::Path, path::PathBuf};
 
 use bytes::Bytes;
 
+use crate::actions::{BindError, Flaws};
+pub use arguments::arguments;
 use envelope::Content;
 pub use envelope::Envelope;
 use form::Form;
@@ -14,6 +16,7 @@ use store::Store;
 use text::Text;
 pub use wrapping::{QUERY_PREFIX, unwrap};
 
+mod arguments;
 pub mod base64;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "fuzz targets include this file too")]
@@ -124,11 +127,26 @@ pub struct Input {
     pub variables: Vec<(String, String)>,
     /// What was found on the way to it, for the log.
     pub notes: Vec<&'static str>,
+    /// The parts of a form, in the order sent.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a form, stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The name of the field, if it has one.
+    pub name: Option<String>,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// Whether it was sent as a file, which has a name of its own.
+    pub is_file: bool,
 }
 
 impl Input {
     pub(crate) fn new(path: PathBuf, kind: Kind, bytes: u64) -> Self {
-        Self { path: Some(path), kind, bytes, event: None, variables: Vec::new(), notes: Vec::new() }
+        Self { path: Some(path), kind, bytes, event: None, variables: Vec::new(), notes: Vec::new(), parts: Vec::new() }
     }
 }
 
@@ -229,6 +247,15 @@ pub enum Error {
         /// The limit of names.
         names: usize,
     },
+    /// It holds no arguments that fit the action it is for.
+    #[error("the arguments are wrong: {0}")]
+    Arguments(Flaws),
+    /// It is to be read as arguments, which are held in memory, and is too long for that.
+    #[error("the arguments are longer than {limit} bytes; send what is large as a file, to an argument of type path")]
+    LongArguments {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The input file could not be written (disk full, no inodes).
     #[error("cannot write the input file: {0}; make room in the directory of --workspace, or set another")]
     Store(#[source] io::Error),
@@ -269,8 +296,19 @@ pub enum ErrorKind {
     UnsupportedEncoding,
     /// The body is about something in a store that bandog cannot fetch from.
     Storage,
+    /// The body holds no arguments that fit.
+    Arguments,
     /// bandog could not store the body.
     Store,
+}
+
+impl From<BindError> for Error {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Flaws(flaws) => Self::Arguments(flaws),
+            BindError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl Error {
@@ -291,7 +329,8 @@ impl Error {
             | Self::NeitherBegun { .. }
             | Self::NotMultipart(_)
             | Self::Query { .. } => ErrorKind::Bad,
-            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::TooLarge { .. } | Self::LongArguments { .. } => ErrorKind::TooLarge,
+            Self::Arguments(_) => ErrorKind::Arguments,
             Self::UnsupportedEncoding { .. } => ErrorKind::UnsupportedEncoding,
             Self::Storage { .. } => ErrorKind::Storage,
             Self::Store(_) => ErrorKind::Store,
@@ -360,7 +399,7 @@ impl<'a> Body<'a> {
         let single = || Single::new(envelope, dir);
         match &envelope.content {
             Content::Text(choice) => Self::Text { text: Text::new(*choice), file: single(), empty: true },
-            Content::Raw => Self::Raw { file: single() },
+            Content::Raw | Content::Fields => Self::Raw { file: single() },
             Content::Multipart(boundary) => Self::Multipart {
                 parser: Box::new(multipart::Parser::new(boundary)),
                 form: Box::new(Form::new(dir)),
@@ -397,9 +436,9 @@ impl<'a> Body<'a> {
             Self::Multipart { empty: true, .. } => Single::new(envelope, dir).finish(Kind::Empty),
             Self::Multipart { parser, form, empty: false } => {
                 parser.finish()?;
-                let (path, bytes, store) = form.finish(dir)?;
+                let (path, bytes, parts, store) = form.finish(dir)?;
                 store.keep();
-                Ok(Input::new(path, Kind::Multipart, bytes))
+                Ok(Input { parts, ..Input::new(path, Kind::Multipart, bytes) })
             }
         }
     }

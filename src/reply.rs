@@ -363,6 +363,7 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
         Outcome::Cancelled { cause: Cause::Shutdown, .. } => 143,
         Outcome::Refused(error) => match error.kind() {
             intake::ErrorKind::Bad
+            | intake::ErrorKind::Arguments
             | intake::ErrorKind::TooLarge
             | intake::ErrorKind::UnsupportedEncoding
             | intake::ErrorKind::Storage

@@ -21,6 +21,8 @@ pub(super) enum Content {
     Text(Choice),
     /// The bytes of the file.
     Raw,
+    /// `application/x-www-form-urlencoded` that is taken for what it says it is; the bytes as they are.
+    Fields,
     /// A form, with its boundary.
     Multipart(Vec<u8>),
 }
@@ -44,6 +46,25 @@ impl Envelope {
         let name = name.as_deref().and_then(filename::sanitised);
         let (content, extension) = content(labels.content_type.as_deref().unwrap_or_default(), transfer)?;
         Ok(Self { content, gzip, name, extension })
+    }
+
+    /// For a body with the arguments of an action. The label of forms is what curl's `-d` and many clients put on
+    /// anything, so that elsewhere it says nothing; here it is a form, unless the body shows that it is something else,
+    /// which is found out when the whole is there (see [`super::arguments`]).
+    pub fn for_action(labels: &Labels) -> Result<Self, Error> {
+        let envelope = Self::parse(labels)?;
+        let media_type = media_type(labels.content_type.as_deref().unwrap_or_default())?;
+        Ok(match (media_type.as_str(), &envelope.content) {
+            ("application/x-www-form-urlencoded", Content::Text(Choice::JsonOrBase64)) => {
+                Self { content: Content::Fields, ..envelope }
+            }
+            _ => envelope,
+        })
+    }
+
+    /// For base64 that is in a file already.
+    pub(super) fn base64() -> Self {
+        Self { content: Content::Text(Choice::Base64), gzip: false, name: None, extension: None }
     }
 
     /// For a body that is stored as it was sent, whatever the labels say; only the file is named by them. What is wrong

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use super::{
-    Error, InputDir, base64, filename,
-    multipart::{self, Part, Parts},
+    Error, InputDir, Part, base64, filename,
+    multipart::{self, Parts},
     store::Store,
 };
 
@@ -18,12 +18,16 @@ pub(super) struct Form<'a> {
     files: Tally,
     fields: Tally,
     bytes: u64,
+    parts: Vec<Part>,
+    dir: PathBuf,
 }
 
 /// The part that is being stored.
 #[derive(Debug, Default)]
 struct Current {
     name: String,
+    /// The name of its field.
+    field: Option<String>,
     is_file: bool,
     /// A browser sends a file part without a name for an input in which no file was chosen.
     nameless: bool,
@@ -46,11 +50,14 @@ impl<'a> Form<'a> {
             files: Tally::default(),
             fields: Tally::default(),
             bytes: 0,
+            parts: Vec::new(),
+            dir: dir.path.to_owned(),
         }
     }
 
-    /// Ends the form: where the function finds it, how many bytes it has, and the files, which are not kept yet.
-    pub(super) fn finish(self, dir: InputDir<'_>) -> Result<(PathBuf, u64, Store<'a>), Error> {
+    /// Ends the form: where the function finds it, how many bytes it has, its parts, and the files, which are not kept
+    /// yet.
+    pub(super) fn finish(self, dir: InputDir<'_>) -> Result<(PathBuf, u64, Vec<Part>, Store<'a>), Error> {
         // Fields beside files are parameters; on their own they are what there is.
         let input = if self.files.count > 0 { &self.files } else { &self.fields };
         let path = match input.count {
@@ -58,7 +65,7 @@ impl<'a> Form<'a> {
             1 => dir.path.join(&input.first),
             _ => dir.path.to_owned(),
         };
-        Ok((path, self.bytes, self.store))
+        Ok((path, self.bytes, self.parts, self.store))
     }
 
     /// A name that no other file has.
@@ -76,13 +83,14 @@ impl<'a> Form<'a> {
 }
 
 impl Parts for Form<'_> {
-    fn begin(&mut self, part: Part) -> Result<(), Error> {
+    fn begin(&mut self, part: multipart::Part) -> Result<(), Error> {
         let sent = part.file_name.as_deref().or(part.name.as_deref());
         let wanted = sent.and_then(filename::sanitised).unwrap_or_else(|| filename::generated(None));
         let name = self.unique(wanted);
         self.store.begin(name.clone());
         self.current = Current {
             name,
+            field: part.name,
             is_file: part.file_name.is_some(),
             nameless: part.file_name.as_deref() == Some(""),
             decoder: part.base64.then(|| base64::Decoder::new(part.offset)),
@@ -105,7 +113,10 @@ impl Parts for Form<'_> {
         if current.nameless && self.store.len() == 0 {
             return Ok(());
         }
-        self.bytes += self.store.end().map_err(Error::Store)?;
+        let bytes = self.store.end().map_err(Error::Store)?;
+        self.bytes += bytes;
+        let path = self.dir.join(&current.name);
+        self.parts.push(Part { name: current.field, path, bytes, is_file: current.is_file });
         let tally = if current.is_file { &mut self.files } else { &mut self.fields };
         if tally.count == 0 {
             tally.first = current.name;

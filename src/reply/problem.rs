@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Body, CallFacts, Head, Reply, Seconds, X_BANDOG_ERROR, X_CALL_ID};
 use crate::{
-    intake::ErrorKind,
+    intake::{self, ErrorKind},
     invocation::{Cause, Failure, Outcome, Report},
     logs::TAIL_LIMIT,
     process::{Exit, signal_name},
@@ -330,6 +330,7 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
             ErrorKind::TimedOut => Slug::BodyTimeout,
             ErrorKind::ReadFailed => Slug::InputUnreadable,
             ErrorKind::Bad => Slug::BadInput,
+            ErrorKind::Arguments => Slug::InvalidArguments,
             ErrorKind::TooLarge => Slug::BodyTooLarge,
             ErrorKind::UnsupportedEncoding => Slug::UnsupportedEncoding,
             ErrorKind::Storage => Slug::StorageNotSupported,
@@ -360,6 +361,9 @@ pub(super) fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
     if matches!(slug, Slug::BodyTimeout | Slug::BodyTooLarge) {
         // The rest of the body is not read.
         problem = problem.header(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Outcome::Refused(intake::Error::Arguments(flaws)) = outcome {
+        problem = problem.member("errors", flaws.to_json());
     }
     match super::report(outcome) {
         Some(report) => about_run(problem, report),

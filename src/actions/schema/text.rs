@@ -77,22 +77,17 @@ impl Schema {
         })
     }
 
-    /// Whether a map may have this key.
+    /// Whether a map may have this key. Keys stay texts, so that where there are no bounds a number may be of any
+    /// length.
     pub(super) fn takes_key(&self, key: &str) -> bool {
         match self.kind {
-            // Keys stay texts, so that one of any length is a number.
             Type::Int if self.range.is_none() && self.choices.is_none() => is_int(key),
-            Type::Int
-            | Type::Float
-            | Type::String
-            | Type::Boolean
-            | Type::List
-            | Type::Map
-            | Type::Object
-            | Type::Enum
-            | Type::Any
-            | Type::Uuid
-            | Type::Path => self.read_text(key).is_ok(),
+            Type::Int | Type::Float | Type::Boolean | Type::Uuid => self.read_text(key).is_ok(),
+            Type::String | Type::List | Type::Map | Type::Object | Type::Enum | Type::Any | Type::Path => {
+                let is_key = |choice: &Value| key == choice.as_str().map_or_else(|| choice.to_string(), str::to_owned);
+                self.choices.as_ref().is_none_or(|choices| choices.iter().any(is_key))
+                    && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(key))
+            }
         }
     }
 }

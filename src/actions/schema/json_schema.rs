@@ -1,0 +1,194 @@
+//! What a value has to be as JSON Schema 2020-12: what is taken here is what such a schema says, and nothing else.
+
+use serde_json::{Map, Value, json};
+
+use super::{Schema, Strictness, Type};
+
+/// Base64 as it is taken everywhere: both alphabets, blanks anywhere, padding or none. Without padding no bit may be
+/// left over.
+pub(super) const BASE64: &str = concat!(
+    r"^[\t-\r ]*(?:(?:[A-Za-z0-9+/_-][\t-\r ]*){4})*",
+    r"(?:[A-Za-z0-9+/_-][\t-\r ]*[AQgw][\t-\r ]*",
+    r"|(?:[A-Za-z0-9+/_-][\t-\r ]*){2}[AEIMQUYcgkosw048][\t-\r ]*",
+    r"|(?:[A-Za-z0-9+/_-][\t-\r ]*){2}=[\t-\r ]*=[\t-\r ]*",
+    r"|(?:[A-Za-z0-9+/_-][\t-\r ]*){3}=[\t-\r ]*)?$"
+);
+
+/// The text form of RFC 9562 §4.
+const UUID: &str = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+
+/// A whole number as text, of any length.
+const INT: &str = "^[-+]?[0-9]+$";
+
+/// A number as text.
+const FLOAT: &str = r"^(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+)$";
+
+/// Whether null may stand in the place of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// It may not: null is nothing given, and something has to be.
+    Required,
+    /// It may: null is nothing given.
+    Optional,
+    /// It may if it is a value among others, as in a list of anything.
+    Within,
+}
+
+impl Schema {
+    /// For a value that has to be given.
+    #[must_use]
+    pub fn to_json_schema(&self) -> Value {
+        self.described(Presence::Required, Strictness::Given).into()
+    }
+
+    /// For a value that need not be given, and may be null then.
+    #[must_use]
+    pub fn to_nullable_json_schema(&self) -> Value {
+        self.described(Presence::Optional, Strictness::Given).into()
+    }
+
+    /// For what an action gives: further members are let through, and files are named.
+    #[must_use]
+    pub fn to_result_json_schema(&self) -> Value {
+        self.described(Presence::Within, Strictness::Result).into()
+    }
+
+    fn described(&self, presence: Presence, strictness: Strictness) -> Map<String, Value> {
+        let mut schema = Map::new();
+        let mut set = |name: &str, value: Value| drop(schema.insert(name.to_owned(), value));
+        let kind = match self.kind {
+            Type::Int => Some("integer"),
+            Type::Float => Some("number"),
+            Type::String | Type::Uuid | Type::Path => Some("string"),
+            Type::Boolean => Some("boolean"),
+            Type::List => Some("array"),
+            Type::Map | Type::Object => Some("object"),
+            Type::Enum | Type::Any => None,
+        };
+        match (kind, presence) {
+            (Some(kind), Presence::Optional) => set("type", json!([kind, "null"])),
+            (Some(kind), Presence::Required | Presence::Within) => set("type", kind.into()),
+            (None, Presence::Required) if self.choices.is_none() => {
+                set("type", json!(["string", "number", "boolean", "array", "object"]));
+            }
+            (None, Presence::Required | Presence::Optional | Presence::Within) => {}
+        }
+        if let Some(choices) = &self.choices {
+            let mut choices = choices.clone();
+            match presence {
+                Presence::Required => choices.retain(|choice| !choice.is_null()),
+                Presence::Optional if !choices.contains(&Value::Null) => choices.push(Value::Null),
+                Presence::Optional | Presence::Within => {}
+            }
+            set("enum", choices.into());
+        }
+        let (min, max) = self.bounds();
+        if let Some(min) = min {
+            set("minimum", min);
+        }
+        if let Some(max) = max {
+            set("maximum", max);
+        }
+        let pattern = self.pattern.as_ref().map(|pattern| Value::from(pattern.as_str()));
+        match self.kind {
+            Type::Uuid => {
+                set("format", "uuid".into());
+                set("pattern", UUID.into());
+                // For readers of patterns to whom `$` is also before a last line break.
+                set("minLength", 36.into());
+                set("maxLength", 36.into());
+                if let Some(pattern) = pattern {
+                    set("allOf", json!([{ "pattern": pattern }]));
+                }
+            }
+            Type::Path if strictness == Strictness::Given => {
+                set("contentEncoding", "base64".into());
+                set("pattern", BASE64.into());
+            }
+            Type::List => {
+                if let Some(elements) = &self.elements {
+                    set("items", elements.described(Presence::Within, strictness).into());
+                }
+            }
+            Type::Map => {
+                if let Some(keys) = &self.keys {
+                    set("propertyNames", keys.described_as_key());
+                }
+                if let Some(values) = &self.values {
+                    set("additionalProperties", values.described(Presence::Within, strictness).into());
+                }
+            }
+            Type::Object if !self.properties.is_empty() => self.describe_members(strictness, &mut schema),
+            Type::Path | Type::Object => {}
+            Type::Int | Type::Float | Type::String | Type::Boolean | Type::Enum | Type::Any => {
+                if let Some(pattern) = pattern {
+                    set("pattern", pattern);
+                }
+            }
+        }
+        schema
+    }
+
+    /// The least and the most that a number can be.
+    fn bounds(&self) -> (Option<Value>, Option<Value>) {
+        let (least, most) = match self.kind {
+            Type::Int => (Some(i64::MIN.into()), Some(u64::MAX.into())),
+            Type::Float => (Some(f64::MIN.into()), Some(f64::MAX.into())),
+            Type::String
+            | Type::Boolean
+            | Type::List
+            | Type::Map
+            | Type::Object
+            | Type::Enum
+            | Type::Any
+            | Type::Uuid
+            | Type::Path => (None, None),
+        };
+        let range = self.range.clone().unwrap_or_default();
+        (range.min.map(Value::Number).or(least), range.max.map(Value::Number).or(most))
+    }
+
+    fn describe_members(&self, strictness: Strictness, schema: &mut Map<String, Value>) {
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for property in &self.properties {
+            let presence = if property.required { Presence::Required } else { Presence::Optional };
+            let mut described = property.schema.described(presence, strictness);
+            if let Some(help) = &property.help {
+                described.insert("description".to_owned(), help.as_str().into());
+            }
+            properties.insert(property.name.clone(), described.into());
+            required.extend(property.required.then(|| Value::from(property.name.as_str())));
+        }
+        schema.insert("properties".to_owned(), properties.into());
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), required.into());
+        }
+        if strictness == Strictness::Given {
+            schema.insert("additionalProperties".to_owned(), false.into());
+        }
+    }
+
+    /// The names that a map may have. A range of numbers, or choices among them, cannot be said of texts: those are
+    /// looser here than in [`Schema::check`].
+    fn described_as_key(&self) -> Value {
+        let mut schema = Map::new();
+        match self.kind {
+            Type::Int => drop(schema.insert("pattern".to_owned(), INT.into())),
+            Type::Float => drop(schema.insert("pattern".to_owned(), FLOAT.into())),
+            Type::Boolean => drop(schema.insert("enum".to_owned(), json!(["true", "false"]))),
+            Type::Uuid => schema = self.described(Presence::Within, Strictness::Given),
+            Type::String | Type::List | Type::Map | Type::Object | Type::Enum | Type::Any | Type::Path => {
+                if let Some(choices) = &self.choices {
+                    let names =
+                        choices.iter().map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned));
+                    schema.insert("enum".to_owned(), names.collect());
+                }
+                if let Some(pattern) = &self.pattern {
+                    schema.insert("pattern".to_owned(), pattern.as_str().into());
+                }
+            }
+        }
+        schema.into()
+    }
+}

@@ -1,0 +1,213 @@
+//! A body with the arguments of an action: stored as every body is, then read for what it holds.
+//!
+//! Files stay on disk; what is read into memory is bounded.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    path::Path,
+};
+
+use bytes::Bytes;
+
+use super::{
+    Content, Envelope, Error, Input, InputDir, Kind, Part, Source, SourceError, base64::is_blank, receive, text::Choice,
+};
+use crate::actions::{
+    self, Action, Body, Budget, Field, Flaw, FlawKind, Flaws, Location, MAX_VALUES, Type, Way, read_json,
+};
+
+/// Bytes of JSON, or of the text fields of a form, that are read as arguments. Beyond it they are refused; files are not
+/// counted.
+const LIMIT: u64 = 8 * 1024 * 1024;
+
+/// Bytes of a file read in one go.
+const PIECE: usize = 64 * 1024;
+
+/// Reads what a body holds, which was received in `dir` by [`Envelope::for_action`].
+///
+/// - JSON is an object with arguments in it; so is base64 of one.
+/// - `application/x-www-form-urlencoded` is a form, unless it begins with `{`, or is base64 of something that does, or,
+///   for an action of which one argument is a file, base64 with no argument's name in it.
+/// - The parts of a form are arguments; a file for an argument of another type than `path` is read as its text.
+/// - All else is a file.
+pub fn arguments(
+    envelope: &Envelope,
+    input: &Input,
+    dir: InputDir<'_>,
+    action: &Action,
+    way: Way,
+) -> Result<Body, Error> {
+    let Some(path) = &input.path else { return Ok(Body::None) };
+    let wants_file = action.file_argument(way).is_some();
+    let file = || Body::File(path.clone());
+    match input.kind {
+        Kind::Empty if wants_file && envelope.content == Content::Raw => Ok(file()),
+        Kind::Empty => Ok(Body::None),
+        Kind::Multipart => fields(&input.parts, action).map(Body::Fields),
+        Kind::Json => {
+            // What says it is JSON is that, and nothing to be kept in a file.
+            let is_labelled = matches!(envelope.content, Content::Text(Choice::AnyJsonOrBase64 | Choice::Json));
+            if wants_file && !is_labelled && first(path)? != Some(b'{') {
+                Ok(file())
+            } else {
+                object(path, input.bytes)
+            }
+        }
+        Kind::Base64 if first(path)? == Some(b'{') => match object(path, input.bytes) {
+            Err(Error::Arguments(_) | Error::LongArguments { .. }) if wants_file => Ok(file()),
+            read => read,
+        },
+        Kind::Raw if envelope.content == Content::Fields => urlencoded(path, input.bytes, dir, action, way),
+        Kind::Base64 | Kind::Text | Kind::Raw => Ok(file()),
+    }
+}
+
+/// The object in a file.
+fn object(path: &Path, bytes: u64) -> Result<Body, Error> {
+    object_of(&contents(path, bytes)?)
+}
+
+fn object_of(text: &[u8]) -> Result<Body, Error> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    match read_json(text, &mut Budget::default()) {
+        Ok(serde_json::Value::Object(members)) => Ok(Body::Object(members)),
+        Ok(other) => Err(whole(Flaw::new("", FlawKind::Invalid, Some(&other), "a JSON object with the arguments"))),
+        Err(error) => {
+            let expected = format!("a JSON object with the arguments, which this is not: {error}");
+            Err(whole(Flaw::new("", FlawKind::Invalid, None, expected)))
+        }
+    }
+}
+
+/// What is labelled as a form of names and values.
+fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: Way) -> Result<Body, Error> {
+    let wants_file = action.file_argument(way).is_some();
+    if bytes > LIMIT {
+        // Too long for arguments, and perhaps no form at all.
+        return if wants_file { decoded(path, dir) } else { Err(Error::LongArguments { limit: LIMIT }) };
+    }
+    let text = contents(path, bytes)?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let is_object = |text: &[u8]| text.iter().find(|byte| !is_blank(**byte)) == Some(&b'{');
+    if is_object(text) {
+        return object_of(text);
+    }
+    let pairs = || form_urlencoded::parse(text);
+    let is_known = pairs().any(|(name, _)| action.argument(&name).is_some());
+    if !is_known && let Some(plain) = plain(text) {
+        if is_object(&plain)
+            && let Ok(body) = object_of(&plain)
+        {
+            return Ok(body);
+        }
+        if wants_file && !plain.is_empty() {
+            return decoded(path, dir);
+        }
+    }
+    if pairs().nth(MAX_VALUES).is_some() {
+        let expected = format!("at most {MAX_VALUES} fields");
+        return Err(whole(Flaw::new("", FlawKind::Invalid, None, expected)));
+    }
+    let field = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| Field {
+        name: name.into_owned(),
+        content: actions::Content::Text(value.into_owned()),
+    };
+    Ok(Body::Fields(pairs().map(field).collect()))
+}
+
+/// What base64 holds, if it is that.
+fn plain(text: &[u8]) -> Option<Vec<u8>> {
+    let (mut decoder, mut plain) = (super::base64::Decoder::new(0), Vec::new());
+    decoder.push(text, &mut plain).ok()?;
+    decoder.finish(&mut plain).ok()?;
+    Some(plain)
+}
+
+/// The file that a file of base64 holds, in its place.
+fn decoded(path: &Path, dir: InputDir<'_>) -> Result<Body, Error> {
+    let mut source = Stored(File::open(path).map_err(SourceError::Io)?);
+    let input = receive(&Envelope::base64(), &mut source, dir, 0).map_err(|error| match error {
+        Error::NotBase64(_) => Error::LongArguments { limit: LIMIT },
+        other => other,
+    })?;
+    fs::remove_file(path).map_err(Error::Store)?;
+    Ok(input.path.map_or(Body::None, Body::File))
+}
+
+/// The parts of a form, with the texts among them.
+fn fields(parts: &[Part], action: &Action) -> Result<Vec<Field>, Error> {
+    let mut left = LIMIT;
+    let mut flaws = Flaws::default();
+    let mut fields = Vec::with_capacity(parts.len());
+    for part in parts {
+        let name = part.name.clone().unwrap_or_default();
+        let takes_file = action.argument(&name).is_none_or(|argument| {
+            let elements = argument.schema.elements.as_ref().map(|elements| elements.kind);
+            argument.schema.kind == Type::Path || argument.schema.kind == Type::List && elements == Some(Type::Path)
+        });
+        let content = if part.is_file && takes_file {
+            actions::Content::File(part.path.clone())
+        } else {
+            left = left.checked_sub(part.bytes).ok_or(Error::LongArguments { limit: LIMIT })?;
+            let Ok(text) = String::from_utf8(contents(&part.path, part.bytes)?) else {
+                flaws.push(|| Flaw {
+                    place: Some(Location::Body),
+                    ..Flaw::new(&name, FlawKind::Invalid, None, "text in UTF-8")
+                });
+                continue;
+            };
+            actions::Content::Text(text)
+        };
+        fields.push(Field { name, content });
+    }
+    if flaws.is_empty() { Ok(fields) } else { Err(Error::Arguments(flaws)) }
+}
+
+/// A flaw of the body as a whole.
+fn whole(flaw: Flaw) -> Error {
+    Error::Arguments(Flaws::one(Flaw { place: Some(Location::Body), ..flaw }))
+}
+
+/// The first byte of a file that is no blank.
+fn first(path: &Path) -> Result<Option<u8>, Error> {
+    let mut file = File::open(path).map_err(SourceError::Io)?;
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = file.read(&mut piece).map_err(SourceError::Io)?;
+        if let Some(first) = piece[..read].iter().find(|byte| !is_blank(**byte)) {
+            return Ok(Some(*first));
+        }
+        if read == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+/// All of a file of this length.
+fn contents(path: &Path, bytes: u64) -> Result<Vec<u8>, Error> {
+    if bytes > LIMIT {
+        return Err(Error::LongArguments { limit: LIMIT });
+    }
+    Ok(fs::read(path).map_err(SourceError::Io)?)
+}
+
+/// A body that is in a file.
+struct Stored(File);
+
+impl Source for Stored {
+    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            match self.0.read(&mut piece) {
+                Ok(0) => return Ok(None),
+                Ok(read) => {
+                    piece.truncate(read);
+                    return Ok(Some(piece.into()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
