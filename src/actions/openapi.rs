@@ -7,7 +7,6 @@
 mod answers;
 mod operation;
 mod request;
-mod schema;
 mod security;
 
 use serde_json::{Map, Value, json};

@@ -4,6 +4,7 @@ use regex_lite::Regex;
 use serde_json::{Number, Value};
 
 mod check;
+mod ecma;
 mod json_schema;
 mod number;
 mod text;

@@ -157,10 +157,7 @@ pub(super) fn page(server: &Server, path: &str) -> Result<Page, Problem> {
         "/_/status" => Ok(status(server)),
         "/_/metrics" if server.metrics_place == config::Metrics::On => Ok(metrics(server)),
         OPENAPI => actions(server).map(|service| json(&openapi::document(service, server.callers))),
-        _ => Err(Problem::new(
-            Slug::NotFound,
-            "below /_/ there are health, ready, status, metrics and openapi.json",
-        )),
+        _ => Err(Problem::new(Slug::NotFound, "below /_/ there are health, ready, status, metrics and openapi.json")),
     }
 }
 

@@ -2,10 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Callers,
-    schema::{Way, json_schema, texts},
-};
+use super::Callers;
 use crate::actions::{Action, Interface, MediaType, Output, Schema, Type};
 
 /// The failures that any call can end with: status, name of the component, and what it means.
@@ -86,14 +83,14 @@ fn success(action: &Action) -> Value {
 fn content(output: &Output) -> Option<Value> {
     let schema = output.schema.as_ref()?;
     Some(match output.content_type {
-        Some(MediaType::Json) => json!({"application/json": {"schema": json_schema(schema, Way::Out)}}),
+        Some(MediaType::Json) => json!({"application/json": {"schema": schema.to_result_json_schema()}}),
         Some(media @ (MediaType::Form | MediaType::Multipart | MediaType::Bytes)) => json!({media.as_str(): {}}),
         None => match schema.kind {
             Type::String | Type::Enum | Type::Uuid | Type::Path => json!({"text/plain": {"schema": text(schema)}}),
             // JSON if it is JSON, else text.
             Type::Any => json!({"application/json": {"schema": {}}, "text/plain": {"schema": {"type": "string"}}}),
             Type::Int | Type::Float | Type::Boolean | Type::List | Type::Map | Type::Object => {
-                json!({"application/json": {"schema": json_schema(schema, Way::Out)}})
+                json!({"application/json": {"schema": schema.to_result_json_schema()}})
             }
         },
     })
@@ -102,8 +99,11 @@ fn content(output: &Output) -> Option<Value> {
 /// A result that is printed as it is.
 fn text(schema: &Schema) -> Value {
     match (schema.kind, &schema.choices) {
-        (Type::Enum, Some(choices)) => json!({"type": "string", "enum": texts(choices)}),
-        _ => json_schema(schema, Way::Out),
+        (Type::Enum, Some(choices)) => {
+            let texts = choices.iter().map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned));
+            json!({"type": "string", "enum": texts.collect::<Vec<_>>()})
+        }
+        _ => schema.to_result_json_schema(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{Way, given, json_schema, or_null};
 use crate::actions::{Action, Argument, Location, MediaType, Schema, Type};
 
 /// An argument in the query, the path or a header field; `None` if it is in the body. A path may have another name for
@@ -26,12 +25,16 @@ pub(super) fn parameter(argument: &Argument, renamed: Option<&str>) -> Option<Va
     if argument.deprecated {
         parameter.insert("deprecated".to_owned(), true.into());
     }
-    let mut schema = json_schema(&argument.schema, Way::In);
+    let shape = shape(&argument.schema);
+    let mut schema = match shape {
+        Shape::Json if !is_needed(argument) && !is_path => argument.schema.to_nullable_json_schema(),
+        Shape::Json | Shape::Text => argument.schema.to_json_schema(),
+    };
     if let (true, Some(schema)) = (is_path && argument.schema.kind == Type::String, schema.as_object_mut()) {
         schema.entry("minLength").or_insert_with(|| 1.into());
     }
     annotate(&mut schema, "default", argument.default.clone());
-    match shape(&argument.schema) {
+    match shape {
         Shape::Text => parameter.insert("schema".to_owned(), schema),
         Shape::Json => parameter.insert("content".to_owned(), json!({"application/json": {"schema": schema}})),
     };
@@ -68,12 +71,10 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     for argument in arguments {
         let mut schema = match (media, argument.schema.kind) {
             (MediaType::Multipart, Type::Path) => json!({"type": "string", "format": "binary"}),
-            _ => json_schema(&argument.schema, Way::In),
+            // Null is as good as nothing, where a value can be null.
+            (MediaType::Json, _) if !is_needed(argument) => argument.schema.to_nullable_json_schema(),
+            _ => argument.schema.to_json_schema(),
         };
-        // `null` is as good as nothing, where a value can be null.
-        if media == MediaType::Json {
-            schema = if is_needed(argument) { given(schema, &argument.schema) } else { or_null(schema) };
-        }
         annotate(&mut schema, "description", argument.help.clone());
         annotate(&mut schema, "default", argument.default.clone());
         annotate(&mut schema, "deprecated", argument.deprecated.then_some(true));

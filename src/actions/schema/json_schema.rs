@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Schema, Strictness, Type};
+use super::{Schema, Strictness, Type, ecma::ecma};
 
 /// Base64 as it is taken everywhere: both alphabets, blanks anywhere, padding or none. Without padding no bit may be
 /// left over.
@@ -89,7 +89,7 @@ impl Schema {
         if let Some(max) = max {
             set("maximum", max);
         }
-        let pattern = self.pattern.as_ref().map(|pattern| Value::from(pattern.as_str()));
+        let pattern = self.pattern.as_ref().and_then(ecma).map(Value::from);
         match self.kind {
             Type::Uuid => {
                 set("format", "uuid".into());
@@ -184,8 +184,8 @@ impl Schema {
                         choices.iter().map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned));
                     schema.insert("enum".to_owned(), names.collect());
                 }
-                if let Some(pattern) = &self.pattern {
-                    schema.insert("pattern".to_owned(), pattern.as_str().into());
+                if let Some(pattern) = self.pattern.as_ref().and_then(ecma) {
+                    schema.insert("pattern".to_owned(), pattern.into());
                 }
             }
         }
