@@ -13,6 +13,7 @@ use envelope::Content;
 pub use envelope::Envelope;
 use form::Form;
 use store::Store;
+pub use store::store;
 use text::Text;
 pub use wrapping::{QUERY_PREFIX, unwrap};
 

@@ -4,6 +4,7 @@
 //! collects what it left, and says how it went. It knows neither HTTP nor the command line.
 
 mod action;
+pub mod backoff;
 mod bounds;
 mod errand;
 mod function;
@@ -25,13 +26,15 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 
 use crate::{
+    actions::{Text, Way},
     config::Stdin,
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, TAIL_LIMIT},
     output::{self, Directives, Output, OutputFile},
-    process::{self, Cancel, End, Ended, Exit, Observer as _, variable},
+    process::{self, Cancel, End, Ended, Exit, Observer as _, Rules, variable},
     workspace::Workspace,
 };
+use action::{Start, Task, Words};
 pub use errand::Errand;
 use function::TMPDIR;
 pub use function::{Function, Ground, PORT};
@@ -43,6 +46,12 @@ use stdout::{Pipes, Scribe, Stdout};
 use verdict::Killed;
 pub use watch::{Taker, Unwatched, Watch};
 
+/// The variable that names the action.
+const ACTION: &str = "ACTION";
+
+/// The variable that names the file with the arguments of an action, where they are too long for a command line.
+const ARGUMENTS_PATH: &str = "ARGUMENTS_PATH";
+
 /// One request, but for its body.
 #[derive(Debug)]
 pub struct Call {
@@ -52,6 +61,10 @@ pub struct Call {
     pub envelope: Envelope,
     /// Variables about the request (`Http_Method=GET`, …), each `NAME=value`.
     pub variables: Vec<CString>,
+    /// By which way an action is called.
+    pub way: Way,
+    /// What an action is given outside the body.
+    pub texts: Vec<Text>,
     /// What the caller's side knows and only an operator who debugs wants to see, a line each; no secrets in it.
     pub details: Vec<String>,
 }
@@ -91,7 +104,8 @@ pub fn run(
     };
     let journal = Journal::new(function, call, Some(workspace.logs_place()));
     let stdout = function.stdout.as_ref().map(Stdout::new);
-    let run = Run { function, call, workspace: &mut workspace, cancel, journal, stdout, started, ran: None };
+    let attempts = function.task.as_ref().map(|_| Attempts::default());
+    let run = Run { function, call, workspace: &mut workspace, cancel, journal, stdout, started, ran: None, attempts };
     let outcome = run.go(source, watch);
     Finished { outcome, workspace: Some(workspace) }
 }
@@ -108,13 +122,15 @@ struct Run<'a> {
     started: Instant,
     /// From then to the end of the process, once that has come. What its reader takes longer is not the function's.
     ran: Option<Duration>,
+    /// Of an action.
+    attempts: Option<Attempts>,
 }
 
 impl Run<'_> {
     fn go(mut self, source: &mut dyn Source, watch: &mut dyn Watch) -> Outcome {
         match self.take_in(source) {
-            Ok(input) => match self.cancel.cause() {
-                None => self.execute(&input, watch),
+            Ok((input, words)) => match self.cancel.cause() {
+                None => self.execute(&input, words, watch),
                 // While the body came; nothing is started only to be terminated.
                 Some(cause) => Outcome::Cancelled { report: None, cause },
             },
@@ -134,8 +150,8 @@ impl Run<'_> {
         }
     }
 
-    /// From the first byte of the body to the input that is ready.
-    fn take_in(&mut self, source: &mut dyn Source) -> Result<Input, intake::Error> {
+    /// From the first byte of the body to the input that is ready, and what an action is told.
+    fn take_in(&mut self, source: &mut dyn Source) -> Result<(Input, Option<Words>), intake::Error> {
         for detail in &self.call.details {
             self.journal.note(Level::Debug, detail);
         }
@@ -154,20 +170,30 @@ impl Run<'_> {
             let (path, kind, bytes) = (path.display(), input.kind, input.bytes);
             self.journal.note(Level::Info, &format!("input ready: {path} ({kind}, {bytes} bytes)"));
         }
-        Ok(input)
+        let words = self.bind(&input)?;
+        Ok((input, words))
     }
 
     /// From the input that is ready to the output that is collected.
-    fn execute(mut self, input: &Input, watch: &mut dyn Watch) -> Outcome {
+    fn execute(mut self, input: &Input, words: Option<Words>, watch: &mut dyn Watch) -> Outcome {
         // Before the start, so that what happens in between is not missed.
         let killed_before = self.function.bounds.count_killed();
-        let Ended { exit, end, cpu_time, toll } = match self.supervise(input, watch) {
-            Ok(ended) => ended,
+        let ended = self.prepare(input, words).and_then(|start| self.try_out(&start, watch));
+        let attempts = self.attempts.take();
+        let count = attempts.as_ref().map_or(0, |attempts| attempts.count);
+        let outcome = match ended {
+            Ok(ended) => self.conclude(ended, count, killed_before),
             Err(failure) => {
                 let duration = self.duration();
-                return self.journal.failed(failure, None, duration);
+                self.journal.failed(failure, None, duration)
             }
         };
+        outcome.tried(attempts)
+    }
+
+    /// What comes of a process that has ended, after so many attempts of an action.
+    fn conclude(mut self, ended: Ended, attempts: u32, killed_before: Option<u64>) -> Outcome {
+        let Ended { exit, end, cpu_time, toll } = ended;
         let duration = self.duration();
         if (end, exit) != (End::Itself, Exit::Code(0)) {
             self.quote_output();
@@ -203,10 +229,14 @@ impl Run<'_> {
                             Killed::Nobody
                         }
                     };
-                    let failure = verdict::failure(exit, cpu_time, limits, killed);
-                    if let (Failure::Exit(_) | Failure::Signal { .. }, Some(limits)) =
-                        (&failure, verdict::silent(limits))
-                    {
+                    let task = self.function.task.as_ref();
+                    let failure = task.and_then(|_| Task::failure(exit, attempts));
+                    let failure = failure.unwrap_or_else(|| verdict::failure(exit, cpu_time, limits, killed));
+                    let is_its_own = matches!(
+                        failure,
+                        Failure::Exit(_) | Failure::Signal { .. } | Failure::Refused | Failure::Unavailable { .. }
+                    );
+                    if let Some(limits) = verdict::silent(limits).filter(|_| is_its_own) {
                         let note = format!("the function had limits, beyond which its own calls fail: {limits}");
                         self.journal.note(Level::Warning, &note);
                     }
@@ -248,41 +278,64 @@ impl Run<'_> {
         }
     }
 
-    /// Starts the process and follows it to its end.
-    fn supervise(&mut self, input: &Input, watch: &mut dyn Watch) -> Result<Ended, Failure> {
+    /// Makes ready what the process is started with. What is in the workspace is its user's from here on.
+    fn prepare(&mut self, input: &Input, words: Option<Words>) -> Result<Start, Failure> {
         let function = self.function;
         let output_dir = self.workspace.output_path();
-        let mut variables = self.variables(input).map_err(Failure::Supervise)?;
-        variables.push(variable(OsStr::new(process::MARK), output_dir.as_os_str()).map_err(Failure::Supervise)?);
+        let mut start = Start { variables: self.variables(input).map_err(Failure::Supervise)?, ..Start::default() };
+        let mut set = |name: &str, value: &OsStr| -> Result<(), Failure> {
+            start.variables.push(variable(OsStr::new(name), value).map_err(Failure::Supervise)?);
+            Ok(())
+        };
+        set(process::MARK, output_dir.as_os_str())?;
         if function.bounds.limits.sandbox {
             let scratch = self.workspace.add_scratch().map_err(Failure::Workspace)?;
-            variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
+            set(TMPDIR, scratch.as_os_str())?;
+        }
+        if let (Some(task), Some(words)) = (&function.task, words) {
+            set(ACTION, OsStr::new(&task.action.name))?;
+            if let Some(json) = &words.json {
+                let (path, reader) = self.workspace.add_arguments(json.as_bytes()).map_err(Failure::Workspace)?;
+                set(ARGUMENTS_PATH, path.as_os_str())?;
+                start.stdin = Some(reader);
+            }
+            start.arguments = Some([function.program.arguments(), &words.arguments].concat());
         }
         if self.journal.keeps(Level::Debug) {
-            let own = variables.iter().map(|pair| name_of(pair));
+            let own = start.variables.iter().map(|pair| name_of(pair));
             let names: Vec<_> = function.program.environment_names().chain(own).collect();
             self.journal.note(Level::Debug, &format!("environment: {}", names.join(" ")));
         }
+        if let (Stdin::Input, Some(path)) = (function.stdin, &input.path) {
+            let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+            start.stdin = Some(opened.map_err(|error| Failure::Supervise(error.into()))?);
+        }
+        function.bounds.hand_over(self.workspace)?;
+        Ok(start)
+    }
+
+    /// Starts the process and follows it to its end.
+    fn supervise(&mut self, start: &Start, rules: Rules, watch: &mut dyn Watch) -> Result<Ended, Failure> {
+        let function = self.function;
         let system = |error: rustix::io::Errno| Failure::Supervise(error.into());
-        let input_file = match (function.stdin, &input.path) {
-            (Stdin::Input, Some(path)) => {
-                Some(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(system)?)
-            }
-            (Stdin::Input, None) | (Stdin::Null, _) => None,
-        };
-        let stdin = input_file.as_ref().unwrap_or(&*function.empty_input);
+        if let Some(attempts) = &mut self.attempts {
+            attempts.begin();
+        }
+        let stdin = start.stdin.as_ref().unwrap_or(&*function.empty_input);
         let pipes = Pipes::new(function.stdout.as_ref()).map_err(system)?;
         let (confined, ties) = function.bounds.of(self.workspace)?;
         let (program, streams) = (&function.program, pipes.streams(stdin.as_fd()));
-        let child = process::spawn(program, program.arguments(), &variables, streams, &confined, ties)?;
+        let arguments = start.arguments.as_deref().unwrap_or(program.arguments());
+        let child = process::spawn(program, arguments, &start.variables, streams, &confined, ties)?;
         drop(confined);
         let (program, pid) = (program.path().display(), child.pid());
         self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
         let (journal, workspace, reader) = (&mut self.journal, &*self.workspace, function.reader());
-        let mut scribe = Scribe { journal, watch, stdout: self.stdout.as_mut(), workspace, reader };
+        let (stdout, attempts) = (self.stdout.as_mut(), self.attempts.as_mut());
+        let mut scribe = Scribe { journal, watch, stdout, attempts, workspace, reader };
         // What the journal holds already is news to who watches.
         scribe.observe(&[]);
-        let ended = process::supervise(child, pipes.outputs(), function.rules, self.cancel, &mut scribe);
+        let ended = process::supervise(child, pipes.outputs(), rules, self.cancel, &mut scribe);
         let ended = ended.map_err(Failure::Supervise)?;
         self.ran = Some(self.started.elapsed());
         let is_told = ended.end == End::Itself && (ended.exit == Exit::Code(0) || function.tells_failed_output);

@@ -123,7 +123,7 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
                 Some(manner) => manner.failure(outcome, call),
                 None => problem::of(outcome, call).into_reply(),
             };
-            if let Some(report) = report(outcome) {
+            if let Some(report) = outcome.report() {
                 report_fields(&mut reply.head, report);
             }
             reply
@@ -137,7 +137,7 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
 #[must_use]
 pub fn refusal(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
     let problem = problem::of(outcome, call);
-    let seconds = report(outcome).map(|report| Seconds(report.duration).to_string());
+    let seconds = outcome.report().map(|report| Seconds(report.duration).to_string());
     let seconds = seconds.and_then(|seconds| HeaderValue::from_str(&seconds).ok());
     seconds.into_iter().fold(problem, |problem, seconds| problem.header(X_DURATION_SECONDS, seconds))
 }
@@ -309,17 +309,6 @@ fn pour_logs(logs: &Logs, into: &mut dyn Gather) -> Result<(), Broken> {
 
 /// Exit code of `bandog run` when nobody reads the result any more: as if killed by SIGPIPE, 128 + 13.
 pub const READER_GONE: u8 = 141;
-
-/// What is known of the run, if there was one.
-fn report(outcome: &Outcome) -> Option<&Report> {
-    match outcome {
-        Outcome::Done { report, .. } | Outcome::Failed { report, .. } | Outcome::TimedOut { report, .. } => {
-            Some(report)
-        }
-        Outcome::Cancelled { report, .. } => report.as_ref(),
-        Outcome::Refused(_) | Outcome::Passed => None,
-    }
-}
 
 /// The exit code of `bandog run`.
 ///

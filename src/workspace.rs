@@ -222,6 +222,7 @@ const OUTPUT: &str = "out";
 const HEADERS: &str = "headers";
 const SCRIPT: &str = "script";
 const SCRATCH: &str = "tmp";
+const ARGUMENTS: &str = "arguments.json";
 
 /// The directories of one invocation. Dropped, it is removed with all that is in it.
 #[derive(Debug)]
@@ -308,6 +309,26 @@ impl Workspace {
         Ok(self.path.join(SCRATCH))
     }
 
+    /// A file that holds the arguments of an action, where they are too long for a command line; its path, and itself to
+    /// be read from its beginning.
+    pub fn add_arguments(&self, content: &[u8]) -> io::Result<(PathBuf, OwnedFd)> {
+        use std::io::Write as _;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut file = File::from(openat(self.directory(), ARGUMENTS, flags, Mode::RUSR | Mode::WUSR)?);
+        file.write_all(content)?;
+        let path = self.path.join(ARGUMENTS);
+        let reader = openat(self.directory(), ARGUMENTS, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok((path, reader))
+    }
+
+    /// Forgets what has been asked for by header fields.
+    pub fn remove_headers(&self) -> io::Result<()> {
+        match unlinkat(self.directory(), HEADERS, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Makes all of it a user's own. To be called once, before anything of that user has been started in it: until then
     /// nobody but us has been able to put something there, so that nothing else can be meant.
     pub fn hand_over(&self, uid: u32, gid: u32) -> io::Result<()> {
@@ -315,9 +336,11 @@ impl Workspace {
         for name in removal::names(self.input())? {
             chownat(self.input(), &*name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
         }
-        match chownat(self.directory(), SCRATCH, uid, gid, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
+        for name in [SCRATCH, ARGUMENTS] {
+            match chownat(self.directory(), name, uid, gid, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         for dir in [self.input(), self.output(), self.directory()] {
             fchown(dir, uid, gid)?;

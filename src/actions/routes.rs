@@ -234,8 +234,8 @@ mod tests {
             Ok(None) => "-".to_owned(),
             Ok(Some(Found::Run(action))) => format!("run {}", action.name),
             Ok(Some(Found::Own(action, places))) => {
-                let places = places.iter().map(|(name, value)| format!(" {name}={value}"));
-                format!("{}{}", action.name, places.collect::<String>())
+                let places = places.iter().map(|(name, value)| [" ", name, "=", value].concat());
+                action.name.clone() + &places.collect::<Vec<_>>().concat()
             }
             Ok(Some(Found::Forward(number, forward))) => format!("to {} {number}", forward.name),
             Err(OtherMethods { allowed }) => format!("405 {allowed}"),

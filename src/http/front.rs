@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, io, sync::Arc};
 use hyper::{
     Method,
     header::{ALLOW, HeaderValue},
+    http::request::Parts,
 };
 
 use super::{
@@ -17,9 +18,9 @@ use super::{
     upstream::{self, Origins, Passage, Upstream},
 };
 use crate::{
-    actions::{Action, Found, Interface, OtherMethods, Routes, Service},
+    actions::{self, Action, Found, Interface, Location, OtherMethods, Routes, Service, Source, Text},
     config::Config,
-    invocation::{Function, Ground},
+    invocation::{Call, Function, Ground},
     reply::{
         Accept,
         problem::{Problem, Slug},
@@ -50,7 +51,6 @@ pub(super) enum Way {
 
 /// What a request is to.
 #[derive(Debug)]
-#[expect(dead_code, reason = "what its caller gives is not bound to it yet")]
 pub(super) enum Asked<'a> {
     /// An action whose command is to be run.
     Command {
@@ -122,13 +122,38 @@ impl Asked<'_> {
 pub(super) async fn call(server: &Arc<Server>, asked: Asked<'_>, passage: Passage<'_>) -> Result<Answer, Problem> {
     match asked {
         Asked::Forward(upstream) => Ok(upstream::pass(server, upstream, passage).await),
-        Asked::Command { function, .. } => {
+        Asked::Command { function, action, places } => {
             let Passage { parts, call_id, envelope, place, arrival, .. } = passage;
-            let call = handler::told(server, &parts, call_id, envelope);
+            let call = Call {
+                way: if places.is_some() { actions::Way::Declared } else { actions::Way::Any },
+                texts: texts(server, action, &parts, places),
+                ..handler::told(server, &parts, call_id, envelope)
+            };
             // What an action gives is sent as it is, whoever asks.
             handler::invoke(server, Arc::clone(function), call, Accept::default(), None, place, arrival).await
         }
     }
+}
+
+/// What an action is given in the head: in the path, the query, and header fields that are arguments of it.
+pub(super) fn texts(
+    server: &Server,
+    action: &Action,
+    parts: &Parts,
+    places: Option<Vec<(String, String)>>,
+) -> Vec<Text> {
+    let text = |source| move |(name, value)| Text { name, value, source };
+    let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned();
+    let fields = action.arguments.iter().filter(|argument| argument.location == Location::Header);
+    // What lets a caller in is nothing for an action.
+    let fields =
+        fields.filter(|argument| !(server.is_guarded() && argument.name.eq_ignore_ascii_case("authorization")));
+    let fields = fields.flat_map(|argument| {
+        let values = parts.headers.get_all(argument.name.as_str()).iter();
+        values.map(|value| (argument.name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+    });
+    let places = places.into_iter().flatten().map(text(Source::Path));
+    places.chain(query.map(text(Source::Query))).chain(fields.map(text(Source::Header))).collect()
 }
 
 /// The answer where there are actions and nothing else.

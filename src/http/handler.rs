@@ -40,6 +40,7 @@ use super::{
     upstream::{self, Passage},
 };
 use crate::{
+    actions::Way,
     config::Habit,
     intake::{Envelope, Error as IntakeError, Labels, Side, SourceError},
     invocation::{Call, Function, Outcome},
@@ -238,7 +239,8 @@ async fn route(
 /// What an invocation is told of a request.
 pub(super) fn told(server: &Server, parts: &Parts, call_id: &str, envelope: Envelope) -> Call {
     let details = if telemetry::shows(Level::Debug) { request::details(parts) } else { Vec::new() };
-    Call { id: call_id.to_owned(), envelope, variables: request::variables(parts, server.cgi), details }
+    let (id, variables) = (call_id.to_owned(), request::variables(parts, server.cgi));
+    Call { id, envelope, variables, way: Way::Any, texts: Vec::new(), details }
 }
 
 /// A place for a request whose body has begun to come.
@@ -326,7 +328,7 @@ fn check_body(server: &Server, parts: &Parts, asked: Option<&Asked<'_>>) -> Resu
     }
     match asked {
         Some(Asked::Forward(_)) => return Ok(Envelope::as_sent(&request::labels(&parts.headers))),
-        Some(Asked::Command { .. }) => return Envelope::parse(&request::labels(&parts.headers)).map_err(refused),
+        Some(Asked::Command { .. }) => return Envelope::for_action(&request::labels(&parts.headers)).map_err(refused),
         None => {}
     }
     // A document of our own says nothing of the body in it.

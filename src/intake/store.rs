@@ -3,14 +3,14 @@
 //! Knows nothing of formats but base64, which is decoded straight into the write buffer. A small body costs three
 //! system calls: open, write, close. There is no `fsync`: a workspace does not outlive its invocation.
 
-use std::{io, mem, os::fd::OwnedFd};
+use std::{io, mem, os::fd::OwnedFd, path::PathBuf};
 
 use rustix::{
     fs::{AtFlags, Mode, OFlags, ftruncate, openat, unlinkat},
     io::{Errno, pread, pwrite},
 };
 
-use super::{Error, InputDir, base64};
+use super::{Error, InputDir, base64, filename};
 
 /// Bytes gathered before they are written: a piece from a socket is often much smaller. It is also the largest JSON
 /// body that is looked at for a storage event (see [`super::event`]), because up to here it is still in memory.
@@ -21,6 +21,17 @@ const LARGE: usize = 32 * 1024;
 
 /// Bytes of base64 decoded, or of a file read back, in one go.
 const BLOCK: usize = 64 * 1024;
+
+/// Keeps content that was within something else as a file of its own; its path.
+pub fn store(dir: InputDir<'_>, content: &[u8]) -> io::Result<PathBuf> {
+    let name = filename::generated(None);
+    let path = dir.path.join(&name);
+    let mut store = Store::new(dir, name);
+    store.write(content)?;
+    store.end()?;
+    store.keep();
+    Ok(path)
+}
 
 /// The files of one body.
 #[derive(Debug)]

@@ -49,12 +49,15 @@ impl Bounds {
         Ok(Self { limits: limits.clone(), confinement, cgroups, out_of_memory })
     }
 
-    /// For one invocation, whose workspace becomes its user's from here on.
+    /// Makes a workspace that of the user whose processes run in it. To be called once, before the first of them.
+    pub(super) fn hand_over(&self, workspace: &Workspace) -> Result<(), Failure> {
+        let Some(user) = &self.limits.user else { return Ok(()) };
+        workspace.hand_over(user.uid, user.gid).map_err(Failure::Workspace)
+    }
+
+    /// For one process, in a workspace that has been handed over.
     pub(super) fn of(&self, workspace: &Workspace) -> Result<(Confined, Ties), Failure> {
         let confined = self.confinement.of(workspace.directory()).map_err(Failure::Confine)?;
-        if let Some(user) = &self.limits.user {
-            workspace.hand_over(user.uid, user.gid).map_err(Failure::Workspace)?;
-        }
         let cgroup = self.cgroups.as_ref().map(Cgroups::take).transpose().map_err(Failure::Confine)?.flatten();
         Ok((confined, Ties { mark: Mark::of(workspace.name()), cgroup }))
     }

@@ -60,7 +60,6 @@ pub struct Function {
     pub(super) supervisor: Option<Supervisor>,
     pub(super) workspaces: Arc<Root>,
     /// The action that it does, if it does one.
-    #[expect(dead_code, reason = "what its caller gives is not bound to it yet")]
     pub(super) task: Option<Task>,
     /// Where the script is that was given in the environment; removed with the function.
     _script: Option<Workspace>,

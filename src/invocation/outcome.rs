@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     intake,
-    logs::{Level, Logs},
+    logs::{Level, Logs, TAIL_LIMIT},
     output::{self, Directives, Output, OutputFile},
     process::{Cause, Exit, SpawnError},
 };
@@ -40,6 +40,28 @@ impl Report {
         let mut logs = Logs::new(Level::Critical, 0, None);
         logs.seal();
         Self { exit: None, duration, logs, failed_output: None, attempts: None }
+    }
+}
+
+impl Attempts {
+    /// Begins another one.
+    pub(super) fn begin(&mut self) {
+        self.count += 1;
+        self.traceback.clear();
+    }
+
+    /// Notes what it has written.
+    pub(super) fn note(&mut self, written: &[u8]) {
+        self.traceback.extend_from_slice(written);
+        // Now and then, so that a byte is moved once on average.
+        if self.traceback.len() > 2 * TAIL_LIMIT {
+            self.shorten();
+        }
+    }
+
+    /// Leaves no more of it than is told.
+    pub(super) fn shorten(&mut self) {
+        self.traceback.drain(..self.traceback.len().saturating_sub(TAIL_LIMIT));
     }
 }
 
@@ -80,6 +102,34 @@ pub enum Outcome {
     Refused(intake::Error),
     /// What the function answered itself over HTTP, or a file, was passed on whole.
     Passed,
+}
+
+impl Outcome {
+    /// What is known of the run, if there was one.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Done { report, .. } | Self::Failed { report, .. } | Self::TimedOut { report, .. } => Some(report),
+            Self::Cancelled { report, .. } => report.as_ref(),
+            Self::Refused(_) | Self::Passed => None,
+        }
+    }
+
+    /// Adds how an action was tried to what is known of the run.
+    pub(super) fn tried(mut self, attempts: Option<Attempts>) -> Self {
+        let report = match &mut self {
+            Self::Done { report, .. } | Self::Failed { report, .. } | Self::TimedOut { report, .. } => Some(report),
+            Self::Cancelled { report, .. } => report.as_mut(),
+            Self::Refused(_) | Self::Passed => None,
+        };
+        if let Some(report) = report {
+            report.attempts = attempts.map(|mut attempts| {
+                attempts.shorten();
+                attempts
+            });
+        }
+        self
+    }
 }
 
 /// Why a run failed.

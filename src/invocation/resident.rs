@@ -12,17 +12,8 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{Failure, Function, TMPDIR, lines::Lines};
-use crate::{
-    process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Pace, Stop, Streams, variable},
-    unique,
-};
-
-/// How long the first pause before a new start is. Each is twice as long as the one before.
-const SHORTEST: Duration = Duration::from_millis(100);
-
-/// The longest pause.
-const LONGEST: Duration = Duration::from_secs(10);
+use super::{Failure, Function, TMPDIR, backoff::Backoff, lines::Lines};
+use crate::process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Pace, Stop, Streams, variable};
 
 /// Who has lived so long begins with the first pause again.
 const LONG_LIFE: Duration = Duration::from_secs(10);
@@ -83,7 +74,7 @@ impl Resident {
     /// Keeps the process running until it is to end. Blocks, and is to be called once, on a thread that does nothing
     /// else. `variables` makes what it finds in its environment beside what it inherits, anew for each start.
     pub fn run(&self, variables: &dyn Fn() -> io::Result<Vec<CString>>, tell: &dyn Fn(Life)) {
-        let mut pause = SHORTEST;
+        let mut backoff = Backoff::default();
         while let Some(cancel) = self.next() {
             let started = Instant::now();
             let ended = live(&self.function, variables, &cancel, &|pid| {
@@ -92,9 +83,9 @@ impl Resident {
             });
             self.orders().current = None;
             if started.elapsed() >= LONG_LIFE {
-                pause = SHORTEST;
+                backoff = Backoff::default();
             }
-            let wait = jittered(pause);
+            let wait = backoff.pause();
             match ended.map(|ended| ended.exit) {
                 Ok(exit) if self.orders().last => tracing::info!("the function has ended: {exit}"),
                 Ok(exit) => {
@@ -106,7 +97,6 @@ impl Resident {
                     tell(Life::NotStarted(failure));
                 }
             }
-            pause = (pause * 2).min(LONGEST);
             let orders = self.orders();
             let waited = self.changed.wait_timeout_while(orders, wait, |orders| !orders.last);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
@@ -144,6 +134,7 @@ pub(super) fn live(
         variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
     }
     let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| Failure::Supervise(error.into()))?;
+    function.bounds.hand_over(&workspace)?;
     let (confined, ties) = function.bounds.of(&workspace)?;
     let output = write_end.as_fd();
     let streams = Streams { stdin: function.empty_input.as_fd(), stdout: output, stderr: output };
@@ -165,23 +156,5 @@ impl Observer for Lines {
 
     fn take(&mut self, _: &[u8]) -> Result<(), Stop> {
         Err(Stop)
-    }
-}
-
-/// Between half of the pause and all of it, so that many instances do not come back in step.
-fn jittered(pause: Duration) -> Duration {
-    pause / 2 + pause / 2 * u32::from(unique::id().as_bytes()[0]) / 255
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_never_longer_than_asked_nor_shorter_than_half() {
-        for _ in 0..1000 {
-            let pause = jittered(LONGEST);
-            assert!(pause >= LONGEST / 2 && pause <= LONGEST, "{pause:?}");
-        }
     }
 }

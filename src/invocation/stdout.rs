@@ -7,7 +7,7 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{Failure, Taker, Watch, journal::Journal};
+use super::{Attempts, Failure, Taker, Watch, journal::Journal};
 use crate::{
     config::{Config, Habit, Mode},
     logs::Level,
@@ -208,6 +208,7 @@ pub(super) struct Scribe<'s, 'a> {
     pub(super) journal: &'s mut Journal<'a>,
     pub(super) watch: &'s mut dyn Watch,
     pub(super) stdout: Option<&'s mut Stdout<'a>>,
+    pub(super) attempts: Option<&'s mut Attempts>,
     pub(super) workspace: &'s Workspace,
     pub(super) reader: Option<Reader>,
 }
@@ -264,6 +265,9 @@ impl Scribe<'_, '_> {
 impl Observer for Scribe<'_, '_> {
     fn observe(&mut self, written: &[u8]) -> Pace {
         self.journal.output(written);
+        if let Some(attempts) = &mut self.attempts {
+            attempts.note(written);
+        }
         self.watch.progress(self.journal.logs())
     }
 

@@ -8,9 +8,13 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU8, Ordering, fence},
     },
+    time::{Duration, Instant},
 };
 
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
+    io::Errno,
+};
 
 use super::Cause;
 
@@ -66,7 +70,7 @@ struct Order {
     now: AtomicBool,
     /// Rung when the order changes; set once a thread supervises.
     bell: OnceLock<Arc<Bell>>,
-    /// The process has ended: by now the bell may be another one's.
+    /// Nobody waits for it (any more): by now the bell may be another one's.
     over: AtomicBool,
 }
 
@@ -97,6 +101,33 @@ impl Cancel {
             .find(|cause| code(*cause) == self.0.cause.load(Ordering::SeqCst))
     }
 
+    /// Waits for so long, or until somebody gives the order; says who.
+    ///
+    /// # Errors
+    /// The bell cannot be made or heard: no descriptors left.
+    pub fn wait(&self, limit: Duration) -> io::Result<Option<Cause>> {
+        let bell = Bell::of_this_thread()?;
+        self.attach(&bell);
+        let end = Instant::now().checked_add(limit);
+        let cause = loop {
+            if let Some(cause) = self.cause() {
+                break Some(cause);
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                break None;
+            }
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut [PollFd::new(&*bell, PollFlags::IN)], left.as_ref()) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => bell.silence(),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.detach();
+        Ok(cause)
+    }
+
     /// Wakes who supervises, without an order: there is room again for more of the answer.
     pub fn nudge(&self) {
         self.ring();
@@ -110,11 +141,13 @@ impl Cancel {
     /// between would be missed.
     pub(super) fn attach(&self, bell: &Arc<Bell>) {
         let _ = self.0.bell.set(Arc::clone(bell));
+        self.0.over.store(false, Ordering::SeqCst);
         // With the fence in `ring`: either this thread sees the order, or who gives it sees the bell.
         fence(Ordering::SeqCst);
     }
 
-    /// From here on an order rings nobody: it would only wake the thread's next process for nothing.
+    /// From here on an order rings nobody, until somebody attaches again: it would only wake the thread's next process
+    /// for nothing.
     pub(super) fn detach(&self) {
         self.0.over.store(true, Ordering::SeqCst);
     }
@@ -134,5 +167,27 @@ fn code(cause: Cause) -> u8 {
     match cause {
         Cause::ClientGone => 1,
         Cause::Shutdown => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_its_time_and_at_once_with_an_order_given_before_or_meanwhile() {
+        const LONG: Duration = Duration::from_mins(10);
+        let cancel = Cancel::new();
+        assert_eq!(cancel.wait(Duration::from_millis(1)).expect("waited"), None);
+        let (other, started) = (cancel.clone(), Instant::now());
+        let waiting = thread::spawn(move || other.wait(LONG).expect("waited"));
+        // A ring without an order ends nothing.
+        cancel.nudge();
+        cancel.cancel(Cause::Shutdown);
+        assert_eq!(waiting.join().expect("it ends"), Some(Cause::Shutdown));
+        assert_eq!(cancel.wait(LONG).expect("waited"), Some(Cause::Shutdown));
+        assert!(started.elapsed() < LONG / 10);
     }
 }

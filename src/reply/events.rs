@@ -80,7 +80,7 @@ impl<'s> Events<'s> {
         if self.gone {
             return Err(Gone.into());
         }
-        if let Some(report) = super::report(outcome) {
+        if let Some(report) = outcome.report() {
             while let Some(events) = self.read(&report.logs).map_err(Broken::Logs)? {
                 self.send(events)?;
             }

@@ -13,7 +13,7 @@ use super::{
     accept::Choice,
     deliver::Port,
     head::{CONTENT_TRANSFER_ENCODING, TEXT, disposition, own_fields, report_fields, status},
-    problem, report,
+    problem,
     trailers::Trailers,
 };
 use crate::{
@@ -96,7 +96,7 @@ impl<'p> Live<'p> {
             return Err(Gone.into());
         }
         let mut trailers = Head { headers: HeaderMap::new(), ..head() };
-        if let Some(report) = report(outcome) {
+        if let Some(report) = outcome.report() {
             report_fields(&mut trailers, report);
         }
         let slug = problem::slug(outcome);

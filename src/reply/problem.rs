@@ -358,14 +358,17 @@ pub(super) fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
     if slug == Slug::ShuttingDown {
         problem = problem.retry_after(RETRY_AFTER).header(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    if let Outcome::Refused(intake::Error::Arguments(flaws)) = outcome {
+        problem = problem.member("errors", flaws.to_json());
+    }
+    if slug == Slug::ActionUnavailable {
+        problem = problem.retry_after(RETRY_AFTER);
+    }
     if matches!(slug, Slug::BodyTimeout | Slug::BodyTooLarge) {
         // The rest of the body is not read.
         problem = problem.header(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Outcome::Refused(intake::Error::Arguments(flaws)) = outcome {
-        problem = problem.member("errors", flaws.to_json());
-    }
-    match super::report(outcome) {
+    match outcome.report() {
         Some(report) => about_run(problem, report),
         None => problem,
     }
@@ -375,8 +378,13 @@ pub(super) fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
 #[must_use]
 pub fn explain(outcome: &Outcome, call: &CallFacts<'_>, with_logs: bool) -> String {
     let problem = of(outcome, call);
-    match problem.members.get("logs").and_then(Value::as_str).filter(|logs| with_logs && !logs.is_empty()) {
-        Some(logs) => format!("{}; its logs end with:\n{}", problem.detail, logs.trim_end()),
+    let told =
+        [("logs", "its logs end with"), ("traceback", "it wrote to stderr")].into_iter().find_map(|(name, word)| {
+            let text = problem.members.get(name).and_then(Value::as_str)?;
+            Some((word, text.trim_end())).filter(|(_, text)| with_logs && !text.is_empty())
+        });
+    match told {
+        Some((word, text)) => format!("{}; {word}:\n{text}", problem.detail),
         None => problem.detail,
     }
 }
@@ -390,6 +398,10 @@ fn about_run(mut problem: Problem, report: &Report) -> Problem {
     // A number with the decimals of `X-Duration-Seconds`.
     let seconds = Seconds(report.duration).to_string().parse::<f64>().unwrap_or_default();
     problem = problem.member("duration_seconds", seconds);
+    if let Some(attempts) = &report.attempts {
+        let traceback = String::from_utf8_lossy(&attempts.traceback).into_owned();
+        return problem.member("attempts", attempts.count).member("traceback", traceback);
+    }
     match report.logs.tail(TAIL_LIMIT) {
         Ok(logs) => problem.member("logs", logs),
         Err(error) => problem.member("logs", format!("[bandog: the captured logs can't be read: {error}]")),

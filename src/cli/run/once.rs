@@ -22,6 +22,7 @@ use super::{
     result,
 };
 use crate::{
+    actions::Way,
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, Habit, Mode},
     intake::{Envelope, Source, SourceError},
@@ -86,7 +87,8 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
     let variables = request::variables(&imitated(&headers), request::Cgi::of(config));
-    let call = Call { id: request::call_id(&headers), envelope, variables, details: Vec::new() };
+    let (id, details) = (request::call_id(&headers), Vec::new());
+    let call = Call { id, envelope, variables, way: Way::Any, texts: Vec::new(), details };
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
     let style = Style::of_supervisor(config);
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };

@@ -1,0 +1,63 @@
+//! Pauses between attempts that failed: each is twice as long as the one before, up to a limit, and none quite as long
+//! as another, so that many who failed together do not come back in step.
+
+use std::time::Duration;
+
+use crate::unique;
+
+/// The first pause.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The longest one.
+pub const LONGEST: Duration = Duration::from_secs(10);
+
+/// The pauses after one attempt and the next.
+#[derive(Debug)]
+pub struct Backoff {
+    next: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: SHORTEST }
+    }
+}
+
+impl Backoff {
+    /// The next pause.
+    pub fn pause(&mut self) -> Duration {
+        let pause = jittered(self.next);
+        self.next = (self.next * 2).min(LONGEST);
+        pause
+    }
+}
+
+/// Between half of the pause and all of it.
+fn jittered(pause: Duration) -> Duration {
+    pause / 2 + pause / 2 * u32::from(unique::id().as_bytes()[0]) / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_never_longer_than_asked_nor_shorter_than_half() {
+        for _ in 0..1000 {
+            let pause = jittered(LONGEST);
+            assert!(pause >= LONGEST / 2 && pause <= LONGEST, "{pause:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_the_longest_and_stay_there() {
+        let mut backoff = Backoff::default();
+        let pauses: Vec<Duration> = (0..12).map(|_| backoff.pause()).collect();
+        let mut full = SHORTEST;
+        for pause in pauses {
+            assert!(pause >= full / 2 && pause <= full, "{pause:?} of {full:?}");
+            full = (full * 2).min(LONGEST);
+        }
+        assert_eq!(full, LONGEST);
+    }
+}
