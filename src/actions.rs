@@ -10,7 +10,9 @@ mod action;
 mod bind;
 mod flaw;
 mod json;
+pub mod list;
 pub mod openapi;
+mod read;
 mod routes;
 mod schema;
 mod service;
@@ -20,6 +22,7 @@ pub use action::{Action, Argument, Endpoint, HttpCall, Interface, Location, Medi
 pub use bind::{Arguments, BindError, Body, Bound, Content, Field, Source, Text, Way};
 pub use flaw::{Flaw, FlawKind, Flaws, MAX_FLAWS};
 pub use json::{Budget, MAX_VALUES, read as read_json};
+pub use read::{MAX_BYTES, Reading, Remark};
 pub use routes::{Found, OtherMethods, RUN, Routes};
 pub use schema::{Property, Range, Schema, Type};
 pub use service::{Forward, Health, Info, Lifecycle, Scrape, Service, Shutdown, Variable};

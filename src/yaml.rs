@@ -3,9 +3,13 @@
 //! The parser is granit-parser's; this puts its events together. A crate that fills Rust types from YAML brings a
 //! second scanner for streams and a renderer of error messages along, which made up a tenth of the binary.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
+use serde_json::{Map, Number, Value};
 
 /// Levels of nesting, those below an alias included. Deeper documents are refused, since walks through them recurse.
 const MAX_DEPTH: usize = 64;
@@ -35,6 +39,9 @@ pub(crate) struct Node {
 #[derive(Debug)]
 enum Content {
     Null,
+    /// Without quotes: what it is depends on what it looks like.
+    Plain(String),
+    /// In quotes, or as a block: a text whatever it looks like.
     Text(String),
     Sequence(Vec<Rc<Node>>),
     /// Keys and values in the order written.
@@ -61,7 +68,7 @@ impl Node {
     fn branch(place: Place, content: Content) -> Result<Self, Place> {
         let measure = |(nodes, depth): (usize, usize), below: &Node| (nodes + below.nodes, depth.max(below.depth));
         let (nodes, depth) = match &content {
-            Content::Null | Content::Text(_) => (0, 0),
+            Content::Null | Content::Plain(_) | Content::Text(_) => (0, 0),
             Content::Sequence(items) => items.iter().fold((0, 0), |sum, item| measure(sum, item)),
             Content::Mapping(entries) => {
                 entries.iter().fold((0, 0), |sum, (key, value)| measure(measure(sum, key), value))
@@ -79,19 +86,15 @@ impl Node {
         let entries = match &self.content {
             Content::Null => return Ok(None),
             Content::Mapping(entries) => entries,
-            Content::Text(_) | Content::Sequence(_) => return Err(self.place),
+            Content::Plain(_) | Content::Text(_) | Content::Sequence(_) => return Err(self.place),
         };
         let mut own = entries.iter().filter(|(name, _)| name.is(key));
         if let Some((_, value)) = own.next() {
             return own.next().map_or(Ok(Some(&**value)), |(again, _)| Err(again.place));
         }
         for (_, merged) in entries.iter().filter(|(name, _)| name.is("<<")) {
-            let sources = match &merged.content {
-                Content::Sequence(items) => items.as_slice(),
-                _ => std::slice::from_ref(merged),
-            };
             // The first that has the key wins (https://yaml.org/type/merge.html).
-            for source in sources {
+            for source in sources(merged) {
                 if let Some(value) = source.get(key)? {
                     return Ok(Some(value));
                 }
@@ -104,7 +107,7 @@ impl Node {
     pub(crate) fn text(&self) -> Result<Option<&str>, Place> {
         match &self.content {
             Content::Null => Ok(None),
-            Content::Text(text) => Ok(Some(text)),
+            Content::Plain(text) | Content::Text(text) => Ok(Some(text)),
             Content::Sequence(_) | Content::Mapping(_) => Err(self.place),
         }
     }
@@ -123,9 +126,132 @@ impl Node {
         matches!(&self.content, Content::Sequence(items) if !items.is_empty())
     }
 
-    fn is(&self, key: &str) -> bool {
-        matches!(&self.content, Content::Text(text) if text == key)
+    /// Where it begins.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
+
+    /// Whether there is nothing.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self.content, Content::Null)
+    }
+
+    /// The elements of a sequence.
+    pub(crate) fn items(&self) -> Option<impl Iterator<Item = &Self>> {
+        match &self.content {
+            Content::Sequence(items) => Some(items.iter().map(|item| &**item)),
+            Content::Null | Content::Plain(_) | Content::Text(_) | Content::Mapping(_) => None,
+        }
+    }
+
+    /// What a mapping has, with what it merges behind what it has itself; `None` for anything else.
+    pub(crate) fn entries(&self) -> Option<Entries<'_>> {
+        let Content::Mapping(own) = &self.content else { return None };
+        let mut entries = Entries::default();
+        let mut seen = HashSet::new();
+        for (key, value) in own {
+            match key.text() {
+                Ok(Some("<<")) => {}
+                Ok(Some(name)) if seen.insert(name) => entries.found.push((name, key, value)),
+                Ok(Some(_)) => entries.repeated.push(key),
+                Ok(None) | Err(_) => entries.nameless.push(key),
+            }
+        }
+        for (_, merged) in own.iter().filter(|(key, _)| key.is("<<")) {
+            for source in sources(merged).iter().filter(|source| !source.is_null()) {
+                let Some(below) = source.entries() else {
+                    entries.unmerged.push(source);
+                    continue;
+                };
+                entries.found.extend(below.found.into_iter().filter(|(name, ..)| seen.insert(*name)));
+                // What it is an anchor of may be under a key that nobody else reads.
+                entries.repeated.extend(below.repeated);
+                entries.nameless.extend(below.nameless);
+                entries.unmerged.extend(below.unmerged);
+            }
+        }
+        Some(entries)
+    }
+
+    /// All of it as JSON, plain scalars by the core schema of YAML 1.2; or the first key that JSON cannot have. `.inf`
+    /// and `.nan` are texts, since JSON has no such numbers.
+    pub(crate) fn value(&self) -> Result<Value, Place> {
+        match &self.content {
+            Content::Null => Ok(Value::Null),
+            Content::Plain(text) => Ok(plain_value(text)),
+            Content::Text(text) => Ok(Value::String(text.clone())),
+            Content::Sequence(items) => items.iter().map(|item| item.value()).collect(),
+            Content::Mapping(_) => {
+                let entries = self.entries().unwrap_or_default();
+                if let Some(key) = [entries.repeated, entries.nameless, entries.unmerged].concat().first() {
+                    return Err(key.place);
+                }
+                let members = entries.found.into_iter().map(|(name, _, value)| Ok((name.to_owned(), value.value()?)));
+                members.collect::<Result<Map<_, _>, _>>().map(Value::Object)
+            }
+        }
+    }
+
+    fn is(&self, key: &str) -> bool {
+        matches!(&self.content, Content::Plain(text) | Content::Text(text) if text == key)
+    }
+}
+
+/// What a merge key names: one mapping, or several.
+fn sources(merged: &Rc<Node>) -> &[Rc<Node>] {
+    match &merged.content {
+        Content::Sequence(items) => items.as_slice(),
+        Content::Null | Content::Plain(_) | Content::Text(_) | Content::Mapping(_) => std::slice::from_ref(merged),
+    }
+}
+
+/// What is in a mapping.
+#[derive(Debug, Default)]
+pub(crate) struct Entries<'a> {
+    /// Names, keys and values; no name twice.
+    pub(crate) found: Vec<(&'a str, &'a Node, &'a Node)>,
+    /// Keys that the mapping has already.
+    pub(crate) repeated: Vec<&'a Node>,
+    /// Keys that are no scalars, or null.
+    pub(crate) nameless: Vec<&'a Node>,
+    /// What a merge key names and is no mapping.
+    pub(crate) unmerged: Vec<&'a Node>,
+}
+
+/// What a scalar without quotes is by the core schema (YAML 1.2.2 §10.3.2).
+fn plain_value(text: &str) -> Value {
+    match text {
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number)
+}
+
+fn number(text: &str) -> Option<Number> {
+    for (prefix, radix) in [("0o", 8), ("0x", 16)] {
+        if let Some(digits) = text.strip_prefix(prefix).filter(|digits| !digits.starts_with(['+', '-'])) {
+            return u64::from_str_radix(digits, radix).ok().map(Number::from);
+        }
+    }
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !unsigned.is_empty() && digits(unsigned) {
+        let positive = text.strip_prefix('+').unwrap_or(text);
+        if let Ok(integer) = positive.parse::<i64>() {
+            return Some(integer.into());
+        }
+        if let Ok(integer) = positive.parse::<u64>() {
+            return Some(integer.into());
+        }
+    }
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let is_float = digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0;
+    let is_float = is_float && !exponent.is_empty() && digits(exponent);
+    // One beyond the range of floats is none in JSON.
+    if is_float { Number::from_f64(text.parse().ok()?) } else { None }
 }
 
 /// What has been put together so far.
@@ -156,12 +282,18 @@ impl Builder {
             Event::MappingStart(_, anchor, _) => self.enter(place, anchor, true),
             Event::SequenceEnd | Event::MappingEnd => self.leave(place),
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = match &tag {
-                    None => style == ScalarStyle::Plain,
-                    Some(tag) => tag.is_yaml_core_schema_tag("null"),
+                let is_tagged = |names: &[&str]| {
+                    tag.as_ref().is_some_and(|tag| names.iter().any(|name| tag.is_yaml_core_schema_tag(name)))
                 };
-                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let content = if null { Content::Null } else { Content::Text(text.into_owned()) };
+                let untagged = tag.is_none() && style == ScalarStyle::Plain;
+                let looks_null = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let content = if looks_null && (untagged || is_tagged(&["null"])) {
+                    Content::Null
+                } else if untagged || is_tagged(&["int", "float", "bool"]) {
+                    Content::Plain(text.into_owned())
+                } else {
+                    Content::Text(text.into_owned())
+                };
                 self.place(Rc::new(Node::leaf(place, content)), anchor)
             }
             // One that is still open would hold itself.
@@ -214,4 +346,84 @@ fn place(marker: &Marker) -> Place {
 
 fn place_of_error(error: &ScanError) -> Place {
     place(error.marker())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn value(text: &str) -> Value {
+        Node::parse(text).expect("YAML").value().expect("JSON")
+    }
+
+    #[test]
+    fn plain_scalars_are_what_the_core_schema_says_and_quoted_ones_are_texts() {
+        for (text, wanted) in [
+            ("0", json!(0)),
+            ("-12", json!(-12)),
+            ("+7", json!(7)),
+            ("007", json!(7)),
+            ("0o17", json!(15)),
+            ("0xFf", json!(255)),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("18446744073709551616", json!(18_446_744_073_709_551_616_f64)),
+            ("1.50", json!(1.5)),
+            (".5", json!(0.5)),
+            ("-2.", json!(-2.0)),
+            ("1e3", json!(1000.0)),
+            ("1E-2", json!(0.01)),
+            ("True", json!(true)),
+            ("FALSE", json!(false)),
+            ("~", json!(null)),
+            ("", json!(null)),
+            ("yes", json!("yes")),
+            ("1e999", json!("1e999")),
+            (".inf", json!(".inf")),
+            (".nan", json!(".nan")),
+            ("0x", json!("0x")),
+            ("0x+1", json!("0x+1")),
+            ("e5", json!("e5")),
+            ("1e", json!("1e")),
+            (".", json!(".")),
+            ("1_000", json!("1_000")),
+            ("+", json!("+")),
+            ("2019-01-01", json!("2019-01-01")),
+            ("'1'", json!("1")),
+            ("\"true\"", json!("true")),
+            ("'~'", json!("~")),
+            ("|\n  5\n", json!("5\n")),
+            ("!!str 5", json!("5")),
+            ("!!int '5'", json!(5)),
+            ("!other 5", json!("5")),
+        ] {
+            assert_eq!(value(text), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_has_its_own_entries_then_those_it_merges_the_first_of_a_name() {
+        let text = "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4, <<: {w: 5}}\nc: {<<: [*b, *a], z: 6}\n";
+        let root = Node::parse(text).expect("YAML");
+        let merged = root.get("c").expect("a mapping").expect("there");
+        let entries = merged.entries().expect("a mapping");
+        let names: Vec<_> = entries.found.iter().map(|(name, key, _)| (*name, key.place().line)).collect();
+        assert_eq!(names, [("z", 3), ("y", 2), ("w", 2), ("x", 1)]);
+        assert_eq!(merged.value(), Ok(json!({"z": 6, "y": 3, "w": 5, "x": 1})));
+    }
+
+    #[test]
+    fn keys_that_come_twice_or_have_no_name_and_merges_of_other_things_are_told_apart() {
+        let root = Node::parse("a: 1\nb: 2\n'a': 3\n[x]: 4\n~: 5\n<<: 6\n").expect("YAML");
+        let entries = root.entries().expect("a mapping");
+        let lines = |nodes: &[&Node]| nodes.iter().map(|node| node.place().line).collect::<Vec<_>>();
+        assert_eq!(entries.found.len(), 2);
+        assert_eq!(lines(&entries.repeated), [3]);
+        assert_eq!(lines(&entries.nameless), [4, 5]);
+        assert_eq!(lines(&entries.unmerged), [6]);
+        assert_eq!(root.value(), Err(Place { line: 3, column: 1 }));
+        assert!(Node::parse("[1]").expect("YAML").entries().is_none());
+    }
 }

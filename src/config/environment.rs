@@ -57,7 +57,7 @@ pub(super) fn unknown(environment: &Environment) -> Vec<String> {
         if known.iter().any(|known| **known == *name) || is_service_link(&name, value) {
             continue;
         }
-        let nearest = known.iter().map(|known| (distance(known, &name), known)).min();
+        let nearest = known.iter().map(|known| (strsim::levenshtein(known, &name), known)).min();
         let advice = match nearest {
             // One letter in four may be wrong: `BANDOG_EXEC_TIMOUT` is close, `BANDOG_SCRIPT` and `BANDOG_STDIN` are
             // not.
@@ -77,21 +77,6 @@ fn is_service_link(name: &str, value: &OsStr) -> bool {
         || name.contains("_SERVICE_PORT")
         || (name.contains("_PORT_") && (name.contains("_TCP") || name.contains("_UDP")))
         || (name.ends_with("_PORT") && value.to_string_lossy().contains("://"))
-}
-
-/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, letter) in one.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, wanted) in other.bytes().enumerate() {
-            let changed = diagonal + usize::from(letter != wanted);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]
@@ -157,13 +142,5 @@ mod tests {
             ("BANDOG_TEST_SERVICE_HOST", "10.0.0.1"),
         ]);
         assert_eq!(unknown(&links), Vec::<String>::new());
-    }
-
-    #[test]
-    fn distance_counts_the_steps() {
-        for (one, other, steps) in [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("abc", "acb", 2)] {
-            assert_eq!(distance(one, other), steps);
-            assert_eq!(distance(other, one), steps);
-        }
     }
 }
