@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{Config, Environment, Face, Paths, Resolution, Sources, Typed};
 
+pub mod actions;
 pub mod call;
 pub mod check;
 pub mod completions;
@@ -89,6 +90,9 @@ enum Command {
     /// Print the configuration, where each value comes from, and everything that is wrong with it
     #[command(after_help = check::EXAMPLES)]
     Check(check::Flags),
+    /// List the actions that the service has, or every mistake in the file that describes them
+    #[command(after_help = actions::EXAMPLES)]
+    Actions(actions::Flags),
     /// Ask a running bandog how it is, for images without curl
     #[command(after_help = health::EXAMPLES)]
     Health(health::Flags),
@@ -133,6 +137,7 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
         },
         Some(Command::Call(flags)) => call::main(flags, environment),
         Some(Command::Check(flags)) => check::main(&flags, &sources(flags.function.clone().typed()).resolve()),
+        Some(Command::Actions(flags)) => actions::main(&flags, &sources(flags.typed())),
         Some(Command::Health(flags)) => {
             let typed = Typed { values: flags.settings.values.clone(), ..Typed::default() };
             health::main(&flags, &sources(typed))

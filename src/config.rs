@@ -18,6 +18,7 @@ use crate::{
     logs::Level,
 };
 
+mod actions;
 pub mod address;
 mod backend;
 mod callers;
@@ -89,6 +90,8 @@ pub struct Paths {
     pub config: PathBuf,
     /// The script.
     pub script: PathBuf,
+    /// The directories in which a file of actions is looked for.
+    pub actions: Vec<PathBuf>,
 }
 
 impl Default for Paths {
@@ -96,6 +99,7 @@ impl Default for Paths {
         Self {
             config: PathBuf::from("/oscar/config/function_config.yaml"),
             script: PathBuf::from("/oscar/config/script.sh"),
+            actions: vec![PathBuf::from("/"), PathBuf::from(".")],
         }
     }
 }
@@ -105,6 +109,12 @@ impl Sources {
     #[must_use]
     pub fn resolve(&self) -> Resolution {
         resolve::resolve(self)
+    }
+
+    /// The service of `--actions`, and nothing else: what is listed where its programs need not be. `None` without such
+    /// a file.
+    pub fn actions(&self) -> Result<Option<Service>, Mistakes> {
+        resolve::actions(self).map_err(Mistakes)
     }
 
     /// The address to listen on, and nothing else: what a probe needs to know.

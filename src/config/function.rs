@@ -83,7 +83,7 @@ pub(super) fn nothing_to_run(sources: &Sources) -> Mistake {
         Origin::Default,
         &format!(
             "nothing to run; give a script (bandog ./script.sh, or --script PATH) or a command (bandog -- COMMAND ARG…), set SCRIPT \
-             (base64) or fprocess, or mount {}",
+             (base64) or fprocess, mount {}, or describe actions in a file (--actions FILE)",
             sources.paths.script.display()
         ),
     )
@@ -186,7 +186,7 @@ fn program(
 }
 
 /// The file that `name` means: itself if it has a slash, else the first executable of that name in `PATH`.
-fn find(environment: &Environment, name: &OsStr) -> Result<PathBuf, String> {
+pub(super) fn find(environment: &Environment, name: &OsStr) -> Result<PathBuf, String> {
     if name.is_empty() {
         return Err("the command is empty".to_owned());
     }
@@ -217,7 +217,7 @@ fn find(environment: &Environment, name: &OsStr) -> Result<PathBuf, String> {
 }
 
 /// `words` run by `file`: itself, or by the shell if the kernel would not know what to do with it.
-fn runnable(file: &Path, words: &[OsString], origin: &'static str) -> Result<Command, String> {
+pub(super) fn runnable(file: &Path, words: &[OsString], origin: &'static str) -> Result<Command, String> {
     if access(file, Access::EXEC_OK).is_ok() && !is_bare_script(file) {
         let (program, arguments) = (file.to_owned(), words.to_vec());
         return Ok(Command { program, arguments, origin, inline_script: None });

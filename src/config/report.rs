@@ -22,6 +22,13 @@ pub enum Origin {
     },
     /// This file, which is there.
     Path(PathBuf),
+    /// A line of the file of actions.
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: u64,
+    },
     /// Nobody said anything.
     Default,
 }
@@ -34,6 +41,7 @@ impl fmt::Display for Origin {
             Self::Variable(name) => f.write_str(name),
             Self::File { key, file } => write!(f, "key {key} of {file}"),
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Line { file, line } => write!(f, "{}:{line}", file.display()),
             Self::Default => f.write_str("default"),
         }
     }
@@ -68,13 +76,18 @@ const QUOTED: usize = 200;
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As compilers do, so that an editor finds the line.
+        if let Origin::Line { .. } = &self.origin {
+            write!(f, "{}", self.origin)?;
+            f.write_str(if self.name.is_empty() { "" } else { ": " })?;
+        }
         f.write_str(&self.name)?;
         if let Some(value) = &self.value {
             let shown: String = value.chars().take(QUOTED).collect();
             write!(f, ": {shown:?}{}", if shown.len() < value.len() { "…" } else { "" })?;
         }
         match &self.origin {
-            Origin::Flag | Origin::Argument | Origin::Default => {}
+            Origin::Flag | Origin::Argument | Origin::Default | Origin::Line { .. } => {}
             Origin::Variable(name) if *name == self.name => {}
             origin => write!(f, " (from {origin})")?,
         }

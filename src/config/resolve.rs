@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    Compat, Config, Face, LogFormat, Metrics, Mode, Programs, Sources,
+    Compat, Config, Face, LogFormat, Metrics, Mode, Sources,
     address::{self, Address},
     backend::Places,
     document::{self, Document},
@@ -24,7 +24,7 @@ use super::{
     supervisor::{self, Supervisor},
     watchdog::{self, Found, Watchdog},
 };
-use crate::logs::Level;
+use crate::{actions::Service, logs::Level};
 
 /// A value that somebody gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,15 @@ pub(super) fn listen(sources: &Sources) -> Result<SocketAddr, Vec<Mistake>> {
     let mut resolver = Resolver::empty(sources);
     resolver.read_face();
     resolver.listen().ok_or(resolver.mistakes)
+}
+
+/// Reads the file of actions alone, for who wants to see what is in it.
+pub(super) fn actions(sources: &Sources) -> Result<Option<Service>, Vec<Mistake>> {
+    let mut resolver = Resolver::empty(sources);
+    resolver.read_face();
+    resolver.mistakes.clear();
+    let service = resolver.read_actions().and_then(|(_, reading)| reading.service);
+    if resolver.mistakes.is_empty() { Ok(service) } else { Err(resolver.mistakes) }
 }
 
 /// The reading under way.
@@ -87,7 +96,8 @@ impl<'a> Resolver<'a> {
     fn config(&mut self) -> Option<Config> {
         let mode = self.choice(&setting::MODE, &Mode::NAMES);
         let places = self.places(mode.unwrap_or(Mode::Files));
-        let command = self.command(mode.unwrap_or(Mode::Files), places.as_ref());
+        let found = self.actions();
+        let command = self.command(mode.unwrap_or(Mode::Files), places.as_ref(), found.is_there);
         let bodies = self.bodies();
         let stdin = self.stdin(mode);
         let workspace = self.workspace();
@@ -114,7 +124,8 @@ impl<'a> Resolver<'a> {
         let shutdown_delay = self.duration(&setting::SHUTDOWN_DELAY);
         let drain_timeout = self.duration(&setting::DRAIN_TIMEOUT);
         let compat = self.noted_compat();
-        let (supervisor, environment) = self.supervisor();
+        let (supervisor, mut environment) = self.supervisor();
+        environment.extend(found.defaults);
         let Places { upstream, ready_path, static_dir } = places?;
         Some(Config {
             upstream,
@@ -124,8 +135,8 @@ impl<'a> Resolver<'a> {
             address_file: address_file?,
             metrics: metrics?,
             command,
-            actions: None,
-            programs: Programs::default(),
+            actions: found.service,
+            programs: found.programs,
             retries: retries?,
             environment,
             service: service?,
@@ -202,6 +213,15 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn note_unset(&mut self, setting: &Setting) {
         self.entries.push(Entry { name: setting.flag(), value: "-".to_owned(), origin: Origin::Default });
+    }
+
+    /// A line of `check` that is no setting.
+    pub(super) fn enter(&mut self, name: String, value: String, origin: Origin) {
+        self.entries.push(Entry { name, value, origin });
+    }
+
+    pub(super) fn mistaken(&mut self, mistake: Mistake) {
+        self.mistakes.push(mistake);
     }
 
     pub(super) fn warn(&mut self, text: String) {
@@ -377,7 +397,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// What is run; `None` where there is nothing to run, or it is a mistake.
-    fn command(&mut self, mode: Mode, places: Option<&Places>) -> Option<super::Command> {
+    fn command(&mut self, mode: Mode, places: Option<&Places>, has_actions: bool) -> Option<super::Command> {
         if mode == Mode::Static {
             self.mistakes.extend(self.no_command_in_static());
             return None;
@@ -403,8 +423,8 @@ impl<'a> Resolver<'a> {
                     value: "-".to_owned(),
                     origin: Origin::Default,
                 });
-                // One that is reached at a URL may have been started by somebody else.
-                if places.is_some_and(|places| places.upstream.is_none()) {
+                // One that is reached at a URL may have been started by somebody else, and actions need none.
+                if !has_actions && places.is_some_and(|places| places.upstream.is_none()) {
                     self.mistakes.push(function::nothing_to_run(self.sources));
                 }
                 None

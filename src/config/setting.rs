@@ -125,6 +125,17 @@ pub static SCRIPT: Setting = Setting {
     ..PLAIN
 };
 
+/// `--actions`.
+pub static ACTIONS: Setting = Setting {
+    name: "actions",
+    value: Some("PATH"),
+    default: Fallback::Described(
+        "oms.yml, oms.yaml, microservice.yml or microservice.yaml in / or here, if there is one",
+    ),
+    meaning: "the file that says what actions there are (Open Microservice specification); `off` looks for none",
+    ..PLAIN
+};
+
 /// `--mode`.
 pub static MODE: Setting = Setting {
     name: "mode",
@@ -401,8 +412,9 @@ pub static COMPAT: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 45] = [
+pub static ALL: [&Setting; 46] = [
     &SCRIPT,
+    &ACTIONS,
     &MODE,
     &UPSTREAM,
     &READY_PATH,

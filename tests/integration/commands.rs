@@ -14,7 +14,7 @@ use crate::harness::{
     signal,
 };
 
-const COMMANDS: [&str; 7] = ["serve", "run", "call", "check", "health", "install", "completions"];
+const COMMANDS: [&str; 8] = ["serve", "run", "call", "check", "actions", "health", "install", "completions"];
 
 /// `bandog run` of a shell command, in a workspace of its own.
 fn run(flags: &[&str], command: &str) -> Command {

@@ -1,0 +1,72 @@
+//! `bandog actions`: what the service can do, by its file.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::{ValueEnum, ValueHint, builder::ValueParser};
+
+use super::{BAD_CONFIGURATION, FAILURE, complain, fail};
+use crate::{
+    actions::list,
+    config::{Sources, Typed, setting},
+};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  bandog actions                                  in a container, or beside an oms.yml
+  bandog actions --actions service/oms.yml --format json
+
+The exit code is 78 if there is a mistake in the file; bandog check also looks for what the file names.";
+
+/// The flags of `bandog actions`.
+#[derive(Debug, clap::Args)]
+pub struct Flags {
+    /// How the actions are listed
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
+    /// The file [default: as in bandog check --help]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, value_parser = ValueParser::os_string())]
+    pub actions: Option<OsString>,
+}
+
+/// How actions are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A paragraph for each.
+    Text,
+    /// The JSON that a server has at /_/actions.
+    Json,
+}
+
+impl Flags {
+    /// The one setting that is needed, if it is typed.
+    pub(super) fn typed(&self) -> Typed {
+        let actions = self.actions.clone().map(|value| (setting::ACTIONS.name, value));
+        Typed { values: actions.into_iter().collect(), ..Typed::default() }
+    }
+}
+
+/// Lists them.
+pub(super) fn main(flags: &Flags, sources: &Sources) -> ExitCode {
+    let service = match sources.actions() {
+        Ok(Some(service)) => service,
+        Ok(None) => {
+            let advice =
+                "no file of actions: there is no oms.yml or microservice.yml here or in /; name one with --actions";
+            return complain(BAD_CONFIGURATION, &advice);
+        }
+        Err(mistakes) => return complain(BAD_CONFIGURATION, &mistakes),
+    };
+    let text = match flags.format {
+        Format::Text => list::text(&service),
+        Format::Json => format!("{:#}\n", list::document(&service)),
+    };
+    if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return fail(FAILURE, &format_args!("cannot write to stdout: {error}"));
+    }
+    ExitCode::SUCCESS
+}
