@@ -61,6 +61,8 @@ pub struct Server {
     /// [`Config::encodes`].
     encodes: bool,
     exec_timeout: Option<Duration>,
+    /// How often an action is tried once more.
+    retries: usize,
     queue_timeout: Option<Duration>,
     service: Option<String>,
     /// What the service says it can do.
@@ -130,6 +132,7 @@ impl Server {
             workspaces,
             encodes: config.encodes(),
             exec_timeout: config.exec_timeout,
+            retries: config.retries,
             queue_timeout: config.queue_timeout,
             service: config.service.clone(),
             actions: config.actions.clone(),

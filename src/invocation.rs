@@ -35,6 +35,7 @@ use crate::{
     workspace::Workspace,
 };
 use action::{Start, Task, Words};
+pub use backoff::Backoff;
 pub use errand::Errand;
 use function::TMPDIR;
 pub use function::{Function, Ground, PORT};

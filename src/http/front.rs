@@ -15,10 +15,10 @@ use super::{
     Server,
     bridge::Answer,
     handler,
-    upstream::{self, Origins, Passage, Upstream},
+    upstream::{self, Asking, Origins, Passage, Upstream},
 };
 use crate::{
-    actions::{self, Action, Found, Interface, Location, OtherMethods, Routes, Service, Source, Text},
+    actions::{self, Action, Found, HttpCall, Interface, Location, OtherMethods, Routes, Service, Source, Text},
     config::Config,
     invocation::{Call, Function, Ground},
     reply::{
@@ -45,6 +45,8 @@ pub(super) struct Front {
 pub(super) enum Way {
     /// A process for each call.
     Command(Arc<Function>),
+    /// A server that runs already.
+    Http(HttpCall, Arc<Upstream>),
     /// Nobody: its interface is not spoken.
     NotYet,
 }
@@ -61,6 +63,17 @@ pub(super) enum Asked<'a> {
         /// `None` at `/run/NAME`; at the action's own path what that has in its places.
         places: Option<Vec<(String, String)>>,
     },
+    /// An action that is done by a request.
+    Http {
+        /// The request.
+        how: &'a HttpCall,
+        /// Where it goes.
+        upstream: &'a Arc<Upstream>,
+        /// What it is.
+        action: &'a Arc<Action>,
+        /// As of a command.
+        places: Option<Vec<(String, String)>>,
+    },
     /// A path whose traffic goes straight through.
     Forward(&'a Arc<Upstream>),
 }
@@ -71,6 +84,7 @@ impl Front {
     /// # Errors
     /// A command cannot be prepared.
     pub(super) fn new(config: &Config, service: &Arc<Service>, ground: &Ground) -> io::Result<Self> {
+        let origins = Origins::new(config, service, ground)?;
         let ways = service.actions.iter().map(|action| {
             let way = match &action.interface {
                 Interface::Command(_) => {
@@ -79,12 +93,18 @@ impl Front {
                     })?;
                     Way::Command(Arc::new(Function::of_action(config, ground, action, program)?))
                 }
-                Interface::Http(_) | Interface::Rpc | Interface::Events => Way::NotYet,
+                Interface::Http(how) => {
+                    let upstream = origins
+                        .of(&how.endpoint)
+                        .ok_or_else(|| io::Error::other(format!("the action {} is done by nobody", action.name)))?;
+                    Way::Http(how.clone(), Arc::clone(upstream))
+                }
+                Interface::Rpc | Interface::Events => Way::NotYet,
             };
             Ok((action.name.clone(), way))
         });
         let ways = ways.collect::<io::Result<_>>()?;
-        Ok(Self { routes: Routes::new(service), ways, origins: Origins::new(config, service, ground)? })
+        Ok(Self { routes: Routes::new(service), ways, origins })
     }
 
     /// Where HTTP actions and forwards go.
@@ -103,6 +123,7 @@ impl Front {
         };
         match self.ways.get(&action.name) {
             Some(Way::Command(function)) => Ok(Some(Asked::Command { function, action, places })),
+            Some(Way::Http(how, upstream)) => Ok(Some(Asked::Http { how, upstream, action, places })),
             Some(Way::NotYet) | None => Err(not_yet(&format!("the action {}", action.name), action.interface.name())),
         }
     }
@@ -113,7 +134,7 @@ impl Asked<'_> {
     pub(super) fn upstream(&self) -> Option<&Arc<Upstream>> {
         match self {
             Self::Command { .. } => None,
-            Self::Forward(upstream) => Some(upstream),
+            Self::Http { upstream, .. } | Self::Forward(upstream) => Some(upstream),
         }
     }
 }
@@ -122,6 +143,11 @@ impl Asked<'_> {
 pub(super) async fn call(server: &Arc<Server>, asked: Asked<'_>, passage: Passage<'_>) -> Result<Answer, Problem> {
     match asked {
         Asked::Forward(upstream) => Ok(upstream::pass(server, upstream, passage).await),
+        Asked::Http { how, upstream, action, places } => {
+            let way = if places.is_some() { actions::Way::Declared } else { actions::Way::Any };
+            let texts = texts(server, action, &passage.parts, places);
+            Ok(upstream::call(server, upstream, Asking { action, how, way, texts }, passage).await)
+        }
         Asked::Command { function, action, places } => {
             let Passage { parts, call_id, envelope, place, arrival, .. } = passage;
             let call = Call {

@@ -136,9 +136,9 @@ fn whole((head, body): Page) -> Answer {
 }
 
 /// Answers a request on the metrics' own listener.
-pub(super) fn handle_metrics(server: &Server, request: &Request<RequestBody>) -> Response<Body> {
+pub(super) async fn handle_metrics(server: &Server, request: &Request<RequestBody>) -> Response<Body> {
     let (head, body) = whole(match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/metrics") => probe::metrics(server),
+        (&Method::GET | &Method::HEAD, "/metrics") => probe::metrics(server).await,
         (_, "/metrics") => server.page(method_not_allowed("GET, HEAD")),
         _ => server.page(Problem::new(Slug::NotFound, "the metrics are at /metrics")),
     });
@@ -180,7 +180,7 @@ async fn route(
         if probe::needs_token(path) {
             let_in(server, &parts.headers).await?;
         }
-        let page = probe::page(server, path)?;
+        let page = probe::page(server, path).await?;
         if probe::asks_ready(path) {
             server.backend.check_ready().await?;
         }
@@ -328,7 +328,9 @@ fn check_body(server: &Server, parts: &Parts, asked: Option<&Asked<'_>>) -> Resu
     }
     match asked {
         Some(Asked::Forward(_)) => return Ok(Envelope::as_sent(&request::labels(&parts.headers))),
-        Some(Asked::Command { .. }) => return Envelope::for_action(&request::labels(&parts.headers)).map_err(refused),
+        Some(Asked::Command { .. } | Asked::Http { .. }) => {
+            return Envelope::for_action(&request::labels(&parts.headers)).map_err(refused);
+        }
         None => {}
     }
     // A document of our own says nothing of the body in it.

@@ -1,8 +1,6 @@
 //! Accepts connections, serves each on a task of its own, and ends them all in order.
 
-use std::{
-    convert::Infallible, future::ready, io, net::SocketAddr, os::fd::AsFd as _, pin::pin, sync::Arc, time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, os::fd::AsFd as _, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -256,7 +254,10 @@ async fn serve_metrics(server: Arc<Server>, listener: Option<TcpListener>) {
                 Ok((stream, _)) => {
                     let server = Arc::clone(&server);
                     connections.spawn(async move {
-                        let service = service_fn(move |request| ready(Ok::<_, Infallible>(handler::handle_metrics(&server, &request))));
+                        let service = service_fn(|request| {
+                            let server = &server;
+                            async move { Ok::<_, Infallible>(handler::handle_metrics(server, &request).await) }
+                        });
                         let connection = http1::Builder::new()
                             .timer(TokioTimer::new())
                             .header_read_timeout(HEAD_TIMEOUT)

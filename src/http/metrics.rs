@@ -1,5 +1,7 @@
 //! Counters and gauges, in Prometheus' text format.
 
+mod scraped;
+
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -120,13 +122,16 @@ impl Metrics {
         self.duration.with_label_values(&[&code, &method]).observe(seconds);
     }
 
-    /// The page.
-    pub(super) fn render(&self, queued: usize, workspaces: usize) -> Vec<u8> {
+    /// The page, with what the service says of itself behind it.
+    pub(super) fn render(&self, queued: usize, workspaces: usize, scraped: Option<&str>) -> Vec<u8> {
         self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
         self.workspaces.set(i64::try_from(workspaces).unwrap_or(i64::MAX));
         let mut page = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
             tracing::error!("cannot write the metrics: {error}");
+        }
+        for family in scraped.map(|theirs| scraped::append(&mut page, theirs)).into_iter().flatten() {
+            tracing::warn!("the service's own metrics {family} are left out: bandog has some of that name");
         }
         page
     }
@@ -142,7 +147,7 @@ mod tests {
         metrics.answered(200, "POST", 0.1);
         metrics.exits.with_label_values(&["0"]).inc();
         metrics.outcomes.with_label_values(&["done"]).inc();
-        let page = String::from_utf8(metrics.render(3, 2)).expect("text");
+        let page = String::from_utf8(metrics.render(3, 2, None)).expect("text");
         for line in [
             "http_requests_total{code=\"200\",method=\"POST\"} 1",
             "http_request_duration_seconds_bucket{le=\"0.005\"} 0",

@@ -142,8 +142,7 @@ pub(super) fn is_admin(path: &str) -> bool {
 }
 
 /// The page at `path`; the token has been checked where it is asked for.
-#[expect(clippy::result_large_err, reason = "the answer to the request, and made once for it")]
-pub(super) fn page(server: &Server, path: &str) -> Result<Page, Problem> {
+pub(super) async fn page(server: &Server, path: &str) -> Result<Page, Problem> {
     match path {
         "/_/health" | "/_/ready" if !is_well(server) => match server.style {
             Some(_) => Ok(text(StatusCode::SERVICE_UNAVAILABLE, "")),
@@ -155,7 +154,7 @@ pub(super) fn page(server: &Server, path: &str) -> Result<Page, Problem> {
         }
         "/_/health" | "/_/ready" => Ok(text(StatusCode::OK, "OK")),
         "/_/status" => Ok(status(server)),
-        "/_/metrics" if server.metrics_place == config::Metrics::On => Ok(metrics(server)),
+        "/_/metrics" if server.metrics_place == config::Metrics::On => Ok(metrics(server).await),
         OPENAPI => actions(server).map(|service| json(&openapi::document(service, server.callers))),
         _ => Err(Problem::new(Slug::NotFound, "below /_/ there are health, ready, status, metrics and openapi.json")),
     }
@@ -209,8 +208,13 @@ pub(super) fn draining() -> Problem {
 }
 
 /// The metrics page, for the listener of its own too.
-pub(super) fn metrics(server: &Server) -> Page {
-    let body = server.metrics.render(server.admission.queued(), server.workspaces.open_workspaces());
+pub(super) async fn metrics(server: &Server) -> Page {
+    let scraped = match &server.backend.front {
+        Some(front) => front.origins().scrape().await,
+        None => None,
+    };
+    let (queued, workspaces) = (server.admission.queued(), server.workspaces.open_workspaces());
+    let body = server.metrics.render(queued, workspaces, scraped.as_deref());
     page_of(StatusCode::OK, metrics::CONTENT_TYPE, body.into())
 }
 

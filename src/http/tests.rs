@@ -68,7 +68,7 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
     assert!(failed.contains("x-bandog-error: internal\r\n") && failed.contains("x-call-id: panic\r\n"), "{failed}");
     assert!(next.starts_with("HTTP/1.1 200 "), "the only place is free again: {next}");
     assert_eq!((workspaces.open_workspaces(), server.running.count()), (0, 0));
-    let (_, page) = probe::metrics(&server);
+    let (_, page) = probe::metrics(&server).await;
     let page = String::from_utf8_lossy(&page).into_owned();
     for line in [
         "http_requests_total{code=\"500\",method=\"GET\"} 1",

@@ -9,13 +9,16 @@
 
 mod address;
 mod answer;
+mod call;
 mod decode;
 mod health;
 mod origins;
 mod pool;
 mod request;
+mod scrape;
 mod standing;
 mod stay;
+mod tls;
 mod tunnel;
 mod upload;
 
@@ -57,6 +60,7 @@ use crate::{
     reply::Problem,
 };
 pub(super) use answer::Passing;
+pub(super) use call::{Asking, call};
 pub(super) use origins::Origins;
 pub(super) use standing::{Standing, not_ready};
 pub(super) use tunnel::Tunnel;
@@ -104,7 +108,8 @@ impl Upstream {
     pub(super) fn of_mode(config: &Config, function: Option<Function>) -> Self {
         let prefix = config.upstream.as_ref().map(|given| given.prefix.clone()).unwrap_or_default();
         let (address, told) = if let Some(given) = &config.upstream {
-            (Address::Named { authority: given.authority.clone(), port: given.port() }, Told::Fixed(given.port()))
+            let (authority, port) = (given.authority.clone(), given.port());
+            (Address::Named { authority, port, tls: None }, Told::Fixed(port))
         } else {
             let port = Arc::default();
             (Address::Told(Arc::clone(&port)), Told::Free(port))
@@ -168,30 +173,42 @@ pub(super) async fn pass(server: &Arc<Server>, upstream: &Arc<Upstream>, passage
     let Passage { mut parts, call_id, envelope, place, arrival, link } = passage;
     let entry = Running::enter(server, &Cancel::new());
     let stay = Stay::new(server, upstream, place, entry, call_id);
-    let limit = limit(server.exec_timeout, &parts.headers);
-    let deadline = limit.and_then(|limit| stay.started.checked_add(limit));
+    let deadline = stay.deadline(limit(server.exec_timeout, &parts.headers));
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
     let (incoming, mut uploading) = Uploading::begin(arrival, server.max_body);
-    let outcome = tokio::select! {
-        biased;
-        answered = exchange(server, upstream, parts, envelope, incoming, call_id, link) => answered,
-        error = uploading.fails() => Err(Outcome::Refused(error)),
-        () = until(deadline) => Err(timed_out(stay.started, limit)),
-        () = closing(server.phase.subscribe()) => Err(Outcome::Cancelled { report: None, cause: Cause::Shutdown }),
-    };
-    let is_whole = uploading.is_done();
+    let work = exchange(server, upstream, parts, envelope, incoming, call_id, link);
+    let (outcome, is_whole) = in_time(server, &stay, &mut uploading, deadline, work).await;
     let (mut head, body) = match outcome {
         Ok(Answered { response, .. }) if response.status().as_u16() == 101 => {
             return tunnel::change_over(response, on_upgrade, link, stay);
         }
-        Ok(answered) => answer::of(answered, stay, uploading, limit.zip(deadline)),
-        Err(outcome) => stay.refuse(&uploading.fault().map_or(outcome, Outcome::Refused)),
+        Ok(answered) => answer::of(answered, stay, uploading, deadline),
+        Err(outcome) => stay.refuse(&outcome),
     };
     if !is_whole {
         // Whether the rest is read is for the function to say.
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     (head, body)
+}
+
+/// Waits for what comes of a request, for as long as there is a reason to; and whether all of its body has come.
+async fn in_time<T>(
+    server: &Server,
+    stay: &Stay,
+    uploading: &mut Uploading,
+    deadline: Option<(Duration, Instant)>,
+    work: impl Future<Output = Result<T, Outcome>>,
+) -> (Result<T, Outcome>, bool) {
+    let outcome = tokio::select! {
+        biased;
+        done = work => done,
+        error = uploading.fails() => Err(Outcome::Refused(error)),
+        () = until(deadline) => Err(timed_out(stay.started, deadline.map(|(limit, _)| limit))),
+        () = closing(server.phase.subscribe()) => Err(Outcome::Cancelled { report: None, cause: Cause::Shutdown }),
+    };
+    let is_whole = uploading.is_done();
+    (outcome.map_err(|outcome| uploading.fault().map_or(outcome, Outcome::Refused)), is_whole)
 }
 
 /// From the head of the request to the head of the answer.
@@ -244,9 +261,9 @@ fn timed_out(started: Instant, limit: Option<Duration>) -> Outcome {
     Outcome::TimedOut { report: Report::of_exchange(elapsed), limit: limit.unwrap_or(elapsed) }
 }
 
-async fn until(deadline: Option<Instant>) {
+async fn until(deadline: Option<(Duration, Instant)>) {
     match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+        Some((_, deadline)) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -31,6 +31,8 @@ pub struct Attempts {
     pub count: u32,
     /// What it wrote to standard error the last time, or the end of that, as it wrote it.
     pub traceback: Vec<u8>,
+    /// What its server answered the last time, if it is done by a request.
+    pub status: Option<u16>,
 }
 
 impl Report {
@@ -234,6 +236,14 @@ pub enum Unanswered {
         place: String,
         /// What was wrong.
         reason: String,
+    },
+    /// It answered what is neither a result nor a failure of an action.
+    #[error("the server at {place} answered {status}, which says nothing of the action")]
+    Status {
+        /// Its address.
+        place: String,
+        /// The status.
+        status: u16,
     },
     /// It left in the middle of its answer.
     #[error("the function broke off in the middle of its answer: {0}")]

@@ -400,6 +400,9 @@ fn about_run(mut problem: Problem, report: &Report) -> Problem {
     problem = problem.member("duration_seconds", seconds);
     if let Some(attempts) = &report.attempts {
         let traceback = String::from_utf8_lossy(&attempts.traceback).into_owned();
+        if let Some(status) = attempts.status {
+            problem = problem.member("upstream_status", status);
+        }
         return problem.member("attempts", attempts.count).member("traceback", traceback);
     }
     match report.logs.tail(TAIL_LIMIT) {

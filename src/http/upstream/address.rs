@@ -12,6 +12,8 @@ use std::{
 use hyper::http::uri::Authority;
 use tokio::net::TcpStream;
 
+use super::tls::Tls;
+
 /// Where a server is.
 #[derive(Debug, Clone)]
 pub(super) enum Address {
@@ -25,6 +27,8 @@ pub(super) enum Address {
         authority: Authority,
         /// The port, also if it was not named.
         port: u16,
+        /// How it is made sure that it is that host; `None` for plain HTTP.
+        tls: Option<Tls>,
     },
 }
 
@@ -32,7 +36,7 @@ impl Address {
     /// A socket.
     pub(super) async fn reach(&self) -> io::Result<TcpStream> {
         let port = match self {
-            Self::Named { authority, port } => {
+            Self::Named { authority, port, .. } => {
                 return TcpStream::connect((authority.host().trim_matches(['[', ']']), *port)).await;
             }
             Self::Local(port) => *port,
@@ -41,6 +45,14 @@ impl Address {
         // A program that was told a port may listen on either.
         let places = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), (Ipv6Addr::LOCALHOST, port).into()];
         TcpStream::connect(&places[..]).await
+    }
+
+    /// How it is made sure that it is the right host, if it is.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Named { tls, .. } => tls.as_ref(),
+            Self::Local(_) | Self::Told(_) => None,
+        }
     }
 }
 

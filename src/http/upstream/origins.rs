@@ -1,15 +1,18 @@
 //! Where HTTP actions and forwards go: the ports of the service's process, and servers elsewhere.
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::Duration};
+
+use hyper::http::uri::Scheme;
 
 use super::{
     Upstream,
     address::Address,
     health::Health,
     standing::{Standing, Told},
+    tls::{SSL_CERT_FILE, Trust},
 };
 use crate::{
-    actions::{Endpoint, Interface, Service},
+    actions::{Endpoint, HttpCall, Interface, Scrape, Service},
     config::Config,
     invocation::{Errand, Function, Ground, Resident},
 };
@@ -26,6 +29,8 @@ pub(in crate::http) struct Origins {
     ports: BTreeMap<u16, Arc<Upstream>>,
     /// By scheme and authority.
     elsewhere: BTreeMap<String, Arc<Upstream>>,
+    /// Where that process has metrics.
+    pub(super) scrape: Option<Scrape>,
 }
 
 impl Origins {
@@ -57,7 +62,12 @@ impl Origins {
         });
         let ports =
             ports.into_iter().map(|port| (port, Arc::new(Upstream::plain(Address::Local(port), standing.clone()))));
-        Ok(Self { ports: ports.collect(), standing, elsewhere: BTreeMap::new() })
+        Ok(Self {
+            ports: ports.collect(),
+            standing,
+            elsewhere: elsewhere(config, service)?,
+            scrape: service.metrics.clone(),
+        })
     }
 
     /// How the service's process stands, if there is one.
@@ -71,13 +81,40 @@ impl Origins {
     }
 
     /// Where the request of an action goes.
-    #[expect(dead_code, reason = "HTTP actions are not done yet")]
     pub(in crate::http) fn of(&self, endpoint: &Endpoint) -> Option<&Arc<Upstream>> {
         match endpoint {
             Endpoint::Service { port, .. } => self.port(*port),
             Endpoint::Elsewhere { origin, .. } => self.elsewhere.get(&origin.to_string()),
         }
     }
+}
+
+/// The servers elsewhere that actions go to.
+fn elsewhere(config: &Config, service: &Service) -> io::Result<BTreeMap<String, Arc<Upstream>>> {
+    let mut servers = BTreeMap::new();
+    let mut trust = None;
+    let certificates = config.environment.iter().find(|(name, _)| name == SSL_CERT_FILE).map(|(_, value)| value);
+    for action in &service.actions {
+        let Interface::Http(HttpCall { endpoint: Endpoint::Elsewhere { origin, .. }, .. }) = &action.interface else {
+            continue;
+        };
+        let nowhere = || io::Error::other(format!("the action {}: there is no host in {origin}", action.name));
+        let authority = origin.authority().ok_or_else(nowhere)?.clone();
+        let is_https = origin.scheme() == Some(&Scheme::HTTPS);
+        let port = authority.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let tls = if is_https {
+            let trust = match &mut trust {
+                Some(trust) => trust,
+                none => none.insert(Trust::new(certificates.map(Path::new))?),
+            };
+            Some(trust.of(authority.host().trim_matches(['[', ']']))?)
+        } else {
+            None
+        };
+        let server = || Arc::new(Upstream::plain(Address::Named { authority, port, tls }, None));
+        servers.entry(origin.to_string()).or_insert_with(server);
+    }
+    Ok(servers)
 }
 
 /// The ports of the service's process that something goes to, in the order of the file.

@@ -11,7 +11,7 @@ use hyper::{Method, Request, client::conn::http1, http::request::Parts};
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep, timeout},
 };
 
@@ -119,17 +119,23 @@ impl Upstream {
 
     /// A new connection.
     async fn connect(&self) -> io::Result<Sender> {
-        let stream =
-            timeout(CONNECT, self.address.reach()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        stream.set_nodelay(true)?;
-        set_tcp_keepidle(&stream, KEEPALIVE)?;
-        set_socket_keepalive(&stream, true)?;
-        shake_hands(stream).await
+        timeout(CONNECT, async {
+            let stream = self.address.reach().await?;
+            stream.set_nodelay(true)?;
+            set_tcp_keepidle(&stream, KEEPALIVE)?;
+            set_socket_keepalive(&stream, true)?;
+            match self.address.tls() {
+                None => shake_hands(stream).await,
+                Some(tls) => shake_hands(tls.greet(stream).await?).await,
+            }
+        })
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 }
 
 /// HTTP on a socket.
-pub(super) async fn shake_hands(stream: TcpStream) -> io::Result<Sender> {
+pub(super) async fn shake_hands(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> io::Result<Sender> {
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(READ_BUFFER)
         .max_headers(MAX_FIELDS)

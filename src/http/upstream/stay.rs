@@ -1,11 +1,12 @@
 //! What an exchange holds as long as it lasts, and what it is counted as at its end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
 use super::{
     Upstream,
+    call::Kept,
     pool::{HANDBACK, Sender},
 };
 use crate::{
@@ -27,6 +28,8 @@ pub(super) struct Stay {
     upstream: Arc<Upstream>,
     /// Given back at the end.
     held: Option<(Place, Entry)>,
+    /// Files that are needed as long.
+    kept: Option<Kept>,
 }
 
 impl Stay {
@@ -43,7 +46,18 @@ impl Stay {
             server: Arc::clone(server),
             upstream: Arc::clone(upstream),
             held: Some((place, entry)),
+            kept: None,
         }
+    }
+
+    /// When it has to be over, if it may last for `limit`, which comes with it.
+    pub(super) fn deadline(&self, limit: Option<Duration>) -> Option<(Duration, Instant)> {
+        limit.and_then(|limit| Some((limit, self.started.checked_add(limit)?)))
+    }
+
+    /// Keeps files until the end.
+    pub(super) fn keep(&mut self, kept: Option<Kept>) {
+        self.kept = kept;
     }
 
     pub(super) fn server(&self) -> &Arc<Server> {
@@ -67,6 +81,7 @@ impl Stay {
     /// Counts it and gives back what it held. To be called before the last piece of the answer is handed over.
     pub(super) fn end(&mut self, outcome: &Outcome) {
         if self.held.take().is_some() {
+            self.kept = None;
             self.server.count(outcome);
         }
     }

@@ -1,0 +1,58 @@
+//! Metrics of the service's own behind bandog's: one page, in which each family is once (the Prometheus text format).
+
+use std::collections::BTreeSet;
+
+/// What is behind the name of a family in the names of its samples.
+const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
+
+/// Appends `theirs` to `ours`; the families that are left out, since there are such already.
+pub(super) fn append(ours: &mut Vec<u8>, theirs: &str) -> BTreeSet<String> {
+    let page = String::from_utf8_lossy(ours).into_owned();
+    let known: BTreeSet<&str> = page.lines().filter_map(subject).map(family).collect();
+    let mut left_out = BTreeSet::new();
+    for line in theirs.lines() {
+        // Comments are for who reads their page; that of OpenMetrics says that it ends here.
+        let Some(name) = subject(line) else { continue };
+        if let Some(known) = [name, family(name)].into_iter().find(|name| known.contains(name)) {
+            left_out.insert(known.to_owned());
+            continue;
+        }
+        ours.extend_from_slice(line.as_bytes());
+        ours.push(b'\n');
+    }
+    left_out
+}
+
+/// The name that a line is about, if it is one of the format.
+fn subject(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let about = ["# HELP ", "# TYPE "].into_iter().find_map(|start| line.strip_prefix(start)).unwrap_or(line);
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == ':';
+    let end = about.find(|letter| !is_letter(letter)).unwrap_or(about.len());
+    let (name, rest) = about.split_at(end);
+    let is_name = name.starts_with(|letter: char| !letter.is_ascii_digit());
+    (is_name && rest.starts_with([' ', '\t', '{'])).then_some(name)
+}
+
+/// The family of a sample of this name.
+fn family(name: &str) -> &str {
+    SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_is_on_the_page_once_and_nothing_else_is() {
+        let mut page =
+            b"# HELP a A.\n# TYPE a counter\na 1\n# TYPE t histogram\nt_bucket{le=\"1\"} 0\nt_sum 0\n".to_vec();
+        let before = page.clone();
+        let theirs = "# HELP b B.\n# TYPE b gauge\nb{x=\"a 1\"} 2\n# TYPE a counter\na 5\nt_count 1\nt 1\n\
+            <html>\n\n# EOF\nb_count 3\n1x 2\nb";
+        let left_out = append(&mut page, theirs);
+        let added = std::str::from_utf8(&page[before.len()..]).expect("text");
+        assert_eq!(added, "# HELP b B.\n# TYPE b gauge\nb{x=\"a 1\"} 2\nb_count 3\n");
+        assert_eq!(left_out.into_iter().collect::<Vec<_>>(), ["a", "t"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! A call of an action that is done by a request: to the service's own process, or to a server elsewhere.
+//!
+//! The body is taken in and made into arguments that fit first (`taken`), then those are a request (`order`) with a body
+//! that can be sent again (`payload`), and what is answered is the action's result, or why there is none (`result`).
+
+mod order;
+mod payload;
+mod result;
+mod taken;
+
+use std::sync::Arc;
+
+use hyper::{
+    StatusCode,
+    header::{CONNECTION, HeaderValue},
+};
+use tokio::time::{Instant, sleep};
+
+use self::{
+    order::{Facts, Order},
+    result::{Failed, Given},
+};
+pub(super) use taken::Kept;
+
+use super::{Passage, Upstream, answer, in_time, limit, stay::Stay, upload::Uploading};
+use crate::{
+    actions::{self, Action, HttpCall, Text},
+    http::{
+        Phase, Running, Server,
+        bridge::{Answer, Body},
+    },
+    intake,
+    invocation::{Attempts, Backoff, Cause, Failure, Outcome, Report, Unanswered},
+    process::Cancel,
+    reply::Head,
+};
+
+/// What is asked of an action.
+#[derive(Debug)]
+pub(in crate::http) struct Asking<'a> {
+    pub(in crate::http) action: &'a Arc<Action>,
+    /// How it is done.
+    pub(in crate::http) how: &'a HttpCall,
+    pub(in crate::http) way: actions::Way,
+    /// What of it is in the head of the request.
+    pub(in crate::http) texts: Vec<Text>,
+}
+
+/// Has an action done by a request.
+pub(in crate::http) async fn call(
+    server: &Arc<Server>,
+    upstream: &Arc<Upstream>,
+    asking: Asking<'_>,
+    passage: Passage<'_>,
+) -> Answer {
+    let Passage { parts, call_id, envelope, place, arrival, link } = passage;
+    let entry = Running::enter(server, &Cancel::new());
+    let mut stay = Stay::new(server, upstream, place, entry, call_id);
+    let deadline = stay.deadline(limit(server.exec_timeout, &parts.headers));
+    let (incoming, mut uploading) = Uploading::begin(arrival, server.max_body);
+    let facts = Facts { call_id, caller: &parts.headers, peer: link.peer(), is_ours: upstream.standing.is_some() };
+    let work = async {
+        let taken = taken::take(server, &asking, envelope, incoming).await?;
+        let order = Order::new(&asking, &taken.arguments, &upstream.address, &facts);
+        let order = order.map_err(|flaws| Outcome::Refused(intake::Error::Arguments(flaws)))?;
+        let given = perform(server, upstream, &asking, order, call_id).await?;
+        Ok((given, taken.kept))
+    };
+    let (outcome, is_whole) = in_time(server, &stay, &mut uploading, deadline, work).await;
+    let (mut head, body) = match outcome {
+        Ok((given, kept)) => {
+            stay.keep(kept);
+            match given {
+                Given::Streamed(answered) => answer::of(*answered, stay, uploading, deadline),
+                Given::Whole { mut headers, body, sender } => {
+                    answer::add_own(&mut headers, &stay);
+                    stay.end_well(sender.map(|sender| *sender));
+                    let head = Head { status: StatusCode::OK, headers, length: Some(body.len() as u64) };
+                    (head, Body::Whole(Some(body).filter(|body| !body.is_empty())))
+                }
+            }
+        }
+        Err(outcome) => stay.refuse(&outcome),
+    };
+    if !is_whole {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    (head, body)
+}
+
+/// Sends the request, again after a while if that may help, and takes what is answered.
+async fn perform(
+    server: &Arc<Server>,
+    upstream: &Upstream,
+    asking: &Asking<'_>,
+    order: Order,
+    call_id: &str,
+) -> Result<Given, Outcome> {
+    let started = Instant::now();
+    let mut backoff = Backoff::default();
+    let mut count = 0;
+    loop {
+        count += 1;
+        let sent = order.payload.send(server).map_err(|error| Outcome::Failed {
+            report: Report::of_exchange(started.elapsed()),
+            failure: Failure::Supervise(error),
+        })?;
+        let answered = upstream.ask(server, &order.head, sent, false).await;
+        let Failed { failure, status, traceback, may_help } = match answered {
+            Ok(answered) => match result::take(&asking.action.output, answered, &upstream.address).await {
+                Ok(given) => return Ok(given),
+                Err(failed) => failed,
+            },
+            Err(error) => Failed {
+                may_help: matches!(error, Unanswered::Unreachable { .. }),
+                failure: Failure::Unanswered(error),
+                status: None,
+                traceback: Vec::new(),
+            },
+        };
+        if server.is(Phase::Closing) {
+            return Err(Outcome::Cancelled { report: None, cause: Cause::Shutdown });
+        }
+        tracing::warn!(call_id, "the action {}: {failure}", asking.action.name);
+        if may_help && count as usize <= server.retries {
+            sleep(backoff.pause()).await;
+            continue;
+        }
+        let failure = match failure {
+            Failure::Unavailable { .. } => Failure::Unavailable { attempts: count },
+            other => other,
+        };
+        let mut report = Report::of_exchange(started.elapsed());
+        report.attempts = Some(Attempts { count, traceback, status });
+        return Err(Outcome::Failed { report, failure });
+    }
+}

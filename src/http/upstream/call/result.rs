@@ -1,0 +1,211 @@
+//! What a server has answered to the request of an action: its result, or why there is none.
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::{
+    HeaderMap, StatusCode,
+    body::Incoming as ResponseBody,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+};
+
+use crate::{
+    actions::{MediaType, Output, Schema, Type},
+    http::upstream::{
+        Answered,
+        address::Address,
+        pool::{Sender, reason},
+    },
+    invocation::{Failure, Unanswered},
+};
+
+/// Bytes of a result that is looked at. What is not passes whatever its size.
+const LIMIT: usize = 8 * 1024 * 1024;
+
+/// Bytes of an answer that is no result which are told.
+const TRACEBACK: usize = 64 * 1024;
+
+/// A result.
+pub(super) enum Given {
+    /// It is passed on as it comes.
+    Streamed(Box<Answered>),
+    /// It has been looked at.
+    Whole {
+        headers: HeaderMap,
+        body: Bytes,
+        /// The connection it came on, if nothing is left on that.
+        sender: Option<Box<Sender>>,
+    },
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    pub(super) status: Option<u16>,
+    /// The beginning of what was answered.
+    pub(super) traceback: Vec<u8>,
+    /// Another try may.
+    pub(super) may_help: bool,
+}
+
+/// What a status says of an action (2xx aside).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// Never again.
+    Final,
+    /// Another try may help.
+    Passing,
+    /// Nothing: it is the server that has failed, or is none for actions.
+    Stray,
+}
+
+impl Refusal {
+    fn of(status: StatusCode) -> Self {
+        match status.as_u16() {
+            408 | 425 | 429 | 503 => Self::Passing,
+            400..500 => Self::Final,
+            _ => Self::Stray,
+        }
+    }
+}
+
+/// Takes an answer for what it is.
+pub(super) async fn take(output: &Output, answered: Answered, address: &Address) -> Result<Given, Failed> {
+    let status = answered.response.status();
+    if !status.is_success() {
+        return Err(refused(answered, address).await);
+    }
+    if streams(output) {
+        return Ok(streamed(output, answered));
+    }
+    let Answered { response, sender } = answered;
+    let (parts, body) = response.into_parts();
+    let kind = parts.headers.get(CONTENT_TYPE).cloned();
+    let begun = begin(body, LIMIT).await;
+    let (bytes, is_whole) = begun.map_err(|error| Failed {
+        failure: Failure::Unanswered(Unanswered::BrokeOff(reason(&error))),
+        status: Some(status.as_u16()),
+        traceback: Vec::new(),
+        may_help: false,
+    })?;
+    let Some(schema) = &output.schema else {
+        let sender = Some(Box::new(sender)).filter(|_| is_whole);
+        return Ok(Given::Whole { headers: HeaderMap::new(), body: Bytes::new(), sender });
+    };
+    let checked = if is_whole { check(schema, kind.as_ref(), &bytes) } else { Err(format!("more than {LIMIT} bytes")) };
+    if let Err(wrong) = checked {
+        let traceback = bytes[..bytes.len().min(TRACEBACK)].to_vec();
+        return Err(Failed {
+            failure: Failure::Result(wrong),
+            status: Some(status.as_u16()),
+            traceback,
+            may_help: false,
+        });
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, content_type(output, kind));
+    Ok(Given::Whole { headers, body: bytes, sender: Some(Box::new(sender)) })
+}
+
+/// Whether a result is passed on without a look: there is nothing to hold it against, and it may be large.
+fn streams(output: &Output) -> bool {
+    let Some(schema) = &output.schema else { return false };
+    let is_open = schema.pattern.is_none() && schema.choices.is_none();
+    match schema.kind {
+        _ if output.content_type == Some(MediaType::Bytes) => true,
+        Type::Any => is_open,
+        Type::String => is_open && output.content_type != Some(MediaType::Json),
+        Type::Int
+        | Type::Float
+        | Type::Boolean
+        | Type::List
+        | Type::Map
+        | Type::Object
+        | Type::Enum
+        | Type::Uuid
+        | Type::Path => false,
+    }
+}
+
+/// Of the server's own fields only those stay that say what the body is.
+fn streamed(output: &Output, mut answered: Answered) -> Given {
+    let headers = answered.response.headers_mut();
+    let mut kept = HeaderMap::new();
+    for name in [CONTENT_LENGTH, CONTENT_ENCODING] {
+        kept.extend(headers.remove(&name).map(|value| (name, value)));
+    }
+    let kind = headers.remove(CONTENT_TYPE);
+    kept.insert(CONTENT_TYPE, content_type(output, kind));
+    *headers = kept;
+    // A body that the status forbids would not be there.
+    if answered.response.status() != StatusCode::NO_CONTENT {
+        *answered.response.status_mut() = StatusCode::OK;
+    }
+    Given::Streamed(Box::new(answered))
+}
+
+/// As what it is sent: as the file says, else as the server does.
+fn content_type(output: &Output, sent: Option<HeaderValue>) -> HeaderValue {
+    match (output.content_type, sent) {
+        // With its parameters.
+        (Some(declared), Some(sent)) if essence(&sent) == declared.as_str() => sent,
+        (Some(declared), _) => HeaderValue::from_static(declared.as_str()),
+        (None, Some(sent)) => sent,
+        (None, None) => HeaderValue::from_static(match output.schema.as_ref().map(|schema| schema.kind) {
+            Some(Type::String | Type::Enum | Type::Uuid | Type::Path) => "text/plain; charset=utf-8",
+            Some(Type::Any) => "application/octet-stream",
+            Some(Type::Int | Type::Float | Type::Boolean | Type::List | Type::Map | Type::Object) | None => {
+                "application/json"
+            }
+        }),
+    }
+}
+
+fn essence(kind: &HeaderValue) -> String {
+    let kind = kind.to_str().unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Holds a result against what it should be; an error says what is wrong.
+fn check(schema: &Schema, kind: Option<&HeaderValue>, body: &[u8]) -> Result<(), String> {
+    let is_text = matches!(schema.kind, Type::String | Type::Enum | Type::Uuid | Type::Path);
+    let is_json = kind.is_some_and(|kind| essence(kind).ends_with("json"));
+    if is_text && !is_json {
+        let text = std::str::from_utf8(body).map_err(|error| format!("it is no text: {error}"))?;
+        return schema.read_text(text.trim()).map(drop).map_err(|flaws| flaws.to_string());
+    }
+    let value = serde_json::from_slice(body).map_err(|error| format!("it is no JSON: {error}"))?;
+    schema.check_result(value).map(drop).map_err(|flaws| flaws.to_string())
+}
+
+/// Of an answer that is no result.
+async fn refused(answered: Answered, address: &Address) -> Failed {
+    let Answered { response, sender } = answered;
+    let status = response.status();
+    let traceback = begin(response.into_body(), TRACEBACK).await.map(|(begun, _)| begun.to_vec()).unwrap_or_default();
+    // What is left of the answer goes with the connection.
+    drop(sender);
+    let refusal = Refusal::of(status);
+    let failure = match refusal {
+        Refusal::Final => Failure::Refused,
+        Refusal::Passing => Failure::Unavailable { attempts: 1 },
+        Refusal::Stray => {
+            Failure::Unanswered(Unanswered::Status { place: address.to_string(), status: status.as_u16() })
+        }
+    };
+    Failed { failure, status: Some(status.as_u16()), traceback, may_help: refusal == Refusal::Passing }
+}
+
+/// The first bytes of a body, and whether that is all of it.
+async fn begin(mut body: ResponseBody, limit: usize) -> Result<(Bytes, bool), hyper::Error> {
+    let mut begun = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        let room = limit - begun.len();
+        begun.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            return Ok((begun.freeze(), false));
+        }
+    }
+    Ok((begun.freeze(), true))
+}
