@@ -7,6 +7,7 @@
 //! A file of either generation of the specification becomes the same [`Service`].
 
 mod action;
+mod answer;
 mod bind;
 mod flaw;
 mod json;
@@ -19,6 +20,7 @@ mod service;
 mod template;
 
 pub use action::{Action, Argument, Endpoint, HttpCall, Interface, Location, MediaType, Output};
+pub use answer::{Answer, MAX_RESULT, ResultError, ResultFlaw};
 pub use bind::{Arguments, BindError, Body, Bound, Content, Field, Source, Text, Way};
 pub use flaw::{Flaw, FlawKind, Flaws, MAX_FLAWS};
 pub use json::{Budget, MAX_VALUES, read as read_json};

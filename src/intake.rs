@@ -11,6 +11,7 @@ use crate::actions::{BindError, Flaws};
 pub use arguments::arguments;
 use envelope::Content;
 pub use envelope::Envelope;
+pub(crate) use envelope::named_boundary;
 use form::Form;
 use store::Store;
 pub use store::store;

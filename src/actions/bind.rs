@@ -262,3 +262,6 @@ impl Action {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,11 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// Another number of values.
+    pub(super) fn of(values: usize) -> Self {
+        Self(values)
+    }
+
     /// Takes one value away.
     pub(super) fn spend(&mut self) -> Result<(), TooMany> {
         self.0 = self.0.checked_sub(1).ok_or(TooMany)?;
@@ -30,9 +35,9 @@ impl Budget {
     }
 }
 
-/// There are more than [`MAX_VALUES`].
+/// There are more than the budget has.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("more than {MAX_VALUES} values")]
+#[error("there are too many values")]
 pub(super) struct TooMany;
 
 /// Reads one JSON value, and nothing after it. The error says what is wrong, and where.

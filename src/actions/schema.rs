@@ -116,3 +116,6 @@ impl Type {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

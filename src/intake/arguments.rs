@@ -211,3 +211,6 @@ impl Source for Stored {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,6 +130,11 @@ fn media_type(content_type: &[u8]) -> Result<String, Error> {
     }
 }
 
+/// The boundary that a content type names, if it is one.
+pub(crate) fn named_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
+    boundary(content_type).ok()
+}
+
 /// The boundary of a form: 1 to 70 visible characters, or blanks that are not the last (RFC 2046 §5.1.1).
 fn boundary(content_type: &[u8]) -> Result<Vec<u8>, Error> {
     match parameters::find(content_type, "boundary") {

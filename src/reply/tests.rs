@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
+    actions::{Flaw, FlawKind, Flaws},
     logs::Level,
     output::testing::{AtFirst, Kept, noise, output_of, write},
     process::{Exit, SpawnError},
@@ -248,7 +249,30 @@ fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
         (refused(intake::SourceError::Gone), 400, "body-incomplete", 65),
         (refused(intake::SourceError::TimedOut), 400, "body-timeout", 65),
         (refused(intake::SourceError::Io(io::ErrorKind::Other.into())), 500, "input-unreadable", 70),
+        (Outcome::Refused(wrong_arguments()), 400, "invalid-arguments", 65),
+        (Outcome::Refused(intake::Error::LongArguments { limit: 1 }), 413, "body-too-large", 65),
     ]
+}
+
+fn wrong_arguments() -> intake::Error {
+    let mut flaws = Flaws::one(Flaw::new("size.width", FlawKind::Invalid, Some(&"x".into()), "a whole number"));
+    flaws.push(|| Flaw::new("name", FlawKind::Missing, None, "a text"));
+    intake::Error::Arguments(flaws)
+}
+
+#[test]
+fn arguments_that_are_wrong_are_listed_each_with_what_was_expected() {
+    let (_, body) = answered(&Outcome::Refused(wrong_arguments()), &Accept::default());
+    let document: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(
+        document["detail"],
+        "the arguments are wrong: `size.width` is \"x\", expected a whole number; `name` is missing, expected a text"
+    );
+    let listed = serde_json::json!([
+        {"argument": "size.width", "problem": "invalid", "value": "x", "detail": "expected a whole number"},
+        {"argument": "name", "problem": "missing", "detail": "expected a text"},
+    ]);
+    assert_eq!(document["errors"], listed);
 }
 
 #[test]
