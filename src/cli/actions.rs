@@ -10,13 +10,17 @@ use clap::{ValueEnum, ValueHint, builder::ValueParser};
 
 use super::{BAD_CONFIGURATION, FAILURE, complain, fail};
 use crate::{
-    actions::list,
+    actions::{
+        list,
+        openapi::{self, Callers},
+    },
     config::{Sources, Typed, setting},
 };
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog actions                                  in a container, or beside an oms.yml
   bandog actions --actions service/oms.yml --format json
+  bandog actions --format openapi >openapi.json
 
 The exit code is 78 if there is a mistake in the file; bandog check also looks for what the file names.";
 
@@ -38,6 +42,9 @@ pub enum Format {
     Text,
     /// The JSON that a server has at /_/actions.
     Json,
+    /// The OpenAPI document that a server without a token has at /_/openapi.json.
+    #[value(name = "openapi")]
+    OpenApi,
 }
 
 impl Flags {
@@ -62,6 +69,7 @@ pub(super) fn main(flags: &Flags, sources: &Sources) -> ExitCode {
     let text = match flags.format {
         Format::Text => list::text(&service),
         Format::Json => format!("{:#}\n", list::document(&service)),
+        Format::OpenApi => format!("{:#}\n", openapi::document(&service, Callers::Anybody)),
     };
     if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
         && error.kind() != io::ErrorKind::BrokenPipe

@@ -12,9 +12,9 @@ use hyper::{
 };
 use serde::Serialize;
 
-use super::{Lock, Phase, Server, handler::RETRY_AFTER, metrics};
+use super::{Lock, Phase, Server, front, handler::RETRY_AFTER, metrics};
 use crate::{
-    actions::{Service, openapi},
+    actions::{Service, list, openapi},
     config::{self, Config},
     invocation::Outcome,
     reply::{
@@ -155,8 +155,12 @@ pub(super) async fn page(server: &Server, path: &str) -> Result<Page, Problem> {
         "/_/health" | "/_/ready" => Ok(text(StatusCode::OK, "OK")),
         "/_/status" => Ok(status(server)),
         "/_/metrics" if server.metrics_place == config::Metrics::On => Ok(metrics(server).await),
+        front::LIST => actions(server).map(|service| json(&list::document(service))),
         OPENAPI => actions(server).map(|service| json(&openapi::document(service, server.callers))),
-        _ => Err(Problem::new(Slug::NotFound, "below /_/ there are health, ready, status, metrics and openapi.json")),
+        _ => Err(Problem::new(
+            Slug::NotFound,
+            "below /_/ there are health, ready, status, metrics, actions and openapi.json",
+        )),
     }
 }
 
@@ -180,7 +184,7 @@ pub(super) fn asks_ready(path: &str) -> bool {
 
 /// Whether a page is for those who show the token only.
 pub(super) fn needs_token(path: &str) -> bool {
-    matches!(path, "/_/status" | OPENAPI)
+    matches!(path, "/_/status" | front::LIST | OPENAPI)
 }
 
 /// Whether it is Knative's queue-proxy that asks.
