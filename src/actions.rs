@@ -24,6 +24,8 @@ pub use answer::{Answer, MAX_RESULT, ResultError, ResultFlaw};
 pub use bind::{Arguments, BindError, Body, Bound, Content, Field, Source, Text, Way};
 pub use flaw::{Flaw, FlawKind, Flaws, MAX_FLAWS};
 pub use json::{Budget, MAX_VALUES, read as read_json};
+#[doc(hidden)]
+pub use read::read_anything;
 pub use read::{MAX_BYTES, Reading, Remark};
 pub use routes::{Found, OtherMethods, RUN, Routes};
 pub use schema::{Property, Range, Schema, Type};

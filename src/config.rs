@@ -161,7 +161,8 @@ pub struct Config {
     pub ready_path: Option<String>,
     /// `--static-dir`: what [`Mode::Static`] serves; never `None` there.
     pub static_dir: Option<PathBuf>,
-    /// The environment that functions inherit: bandog's own, less its secrets and the names it always sets.
+    /// The environment that functions inherit: bandog's own, less its secrets and the names it always sets, and what the
+    /// file of actions has defaults for.
     pub environment: Vec<(OsString, OsString)>,
     /// `--service`: the name that `/run/NAME` must have, if known.
     pub service: Option<String>,

@@ -187,3 +187,20 @@ fn port(root: &Node) -> Option<u16> {
     let only = named.pop_first();
     only.filter(|_| named.is_empty())
 }
+
+/// Any bytes: a service that holds what it promises, or mistakes; for fuzzing, and to show that none panics.
+#[doc(hidden)]
+pub fn read_anything(bytes: &[u8]) {
+    let Reading { service, mistakes, .. } = Service::read(Path::new("oms.yml"), bytes);
+    assert_eq!(service.is_none(), !mistakes.is_empty());
+    let Some(service) = service else { return };
+    let _ = (super::list::document(&service), super::list::text(&service));
+    for (number, action) in service.actions.iter().enumerate() {
+        assert!(service.actions[..number].iter().all(|other| other.name != action.name), "{} twice", action.name);
+        for argument in &action.arguments {
+            let default = argument.default.clone();
+            let again = default.clone().map(|default| argument.schema.check(default).ok());
+            assert!(again.is_none() || again == Some(default), "the default of {} fits", argument.name);
+        }
+    }
+}

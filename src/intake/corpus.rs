@@ -85,3 +85,8 @@ fn forms_from_the_corpus_hold_the_promises() {
 fn whole_requests_from_the_corpus_hold_the_promises() {
     replay("envelope", 300, check_envelope);
 }
+
+#[test]
+fn files_of_actions_from_the_corpus_make_a_service_or_mistakes() {
+    replay("actions", 2000, crate::actions::read_anything);
+}

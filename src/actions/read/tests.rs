@@ -1,4 +1,4 @@
-//! What is read, what is refused, and how that is said.
+//! What is read of a file; `mistakes.rs` has what is refused.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::actions::{Endpoint, HttpCall, Interface, Location, MediaType, Type, list};
+
+mod mistakes;
 
 fn reading(text: &str) -> Reading {
     Service::read(Path::new("/srv/oms.yml"), text.as_bytes())
@@ -26,11 +28,6 @@ fn mistakes(text: &str) -> Vec<String> {
     let reading = reading(text);
     assert!(reading.service.is_none() || reading.mistakes.is_empty());
     shown(&reading.mistakes)
-}
-
-/// The mistakes of a command action `a` with this below it.
-fn in_action(body: &str) -> Vec<String> {
-    mistakes(&format!("oms: 1\nactions:\n  a:\n    format: {{command: x}}\n    {body}\n"))
 }
 
 /// The request of an action.
@@ -382,237 +379,6 @@ fn what_only_people_miss_is_a_warning() {
             "4: info.titel: unknown key; did you mean title?",
         ]
     );
-}
-
-// ---- what is wrong ----
-
-#[test]
-fn every_mistake_of_a_file_is_told_at_once_each_with_its_line() {
-    let text = r"oms: 2
-commands: {}
-actions:
-  count:
-    format: {comand: x}
-    arguments:
-      word: {type: strng, pattern: '(?=x)'}
-      size: {type: int, default: big, range: {min: 5, max: 1}}
-      size: {type: int}
-      tags: {type: list, list: {elements: {type: what}}, default: [1]}
-      a-b: {type: int}
-      where: {type: int, in: cookie}
-      sure: {type: boolean, required: maybe}
-      none: {}
-      some: {type: map, default: {}}
-      pick: {type: enum}
-      ranged: {type: string, range: {min: 1}}
-    outptu: {type: int}
-  9lives: {format: {command: x}, http: {method: get, path: /x, port: 1}, output: {type: int}}
-  nothing: {help: [a]}
-  web:
-    http: {method: fetch, port: 70000, path: 'relative', contentType: text/plain}
-    output: {type: int}
-  get:
-    http: {method: get, port: 80, path: '/{here}/{gone}'}
-    arguments:
-      here: {type: int, in: query}
-      lost: {type: int, in: path}
-      body: {type: int, in: requestBody}
-    output: {type: int}
-  outside: {http: {method: get, url: 'ftp://x/y'}, output: {type: int}}
-  run: {http: {method: post, port: 80, path: /run/x}, output: {type: int}}
-  same: {http: {method: post, port: 80, path: '/s/{a}'}, arguments: {a: {type: int}}, output: {type: int}}
-  like: {http: {method: post, port: 80, path: '/s/{b}'}, arguments: {b: {type: int}}, output: {type: int}}
-  placed: {format: {command: ['{p}', x]}, arguments: {p: {type: int}}}
-lifecycle: {startup: {command: []}, stop: x}
-health: {http: {path: /h, port: no}}
-environment: {1x: {type: int}, ok: {type: int, default: x}, OK: {type: int}}
-forwards: {f: {http: {path: /_/x, port: 80}}}
-";
-    assert_eq!(
-        mistakes(text),
-        [
-            "1: oms: \"2\": expected 1, the only version there is",
-            "2: commands: means the same as actions; keep one of them",
-            "5: actions.count.format.command: missing; expected a program and its arguments",
-            "7: actions.count.arguments.word.type: \"strng\": expected one of int, float, string, boolean, list, map, object, enum, any, uuid, path, number; did you mean string?",
-            "7: actions.count.arguments.word.pattern: \"(?=x)\": expected a regular expression: look-around is not supported",
-            "8: actions.count.arguments.size.range.min: \"5\": is more than max, which is 1; no value can be right",
-            "8: actions.count.arguments.size.default: \"big\": does not fit the type: expected a whole number from 5 to 1",
-            "9: actions.count.arguments.size: given twice; keep one of them",
-            "10: actions.count.arguments.tags.list.elements.type: \"what\": expected one of int, float, string, boolean, list, map, object, enum, any, uuid, path, number",
-            "11: actions.count.arguments.a-b: expected an argument's name of letters, digits and underscores (of ASCII)",
-            "12: actions.count.arguments.where.in: \"cookie\": expected one of query, requestBody, path, header, body",
-            "13: actions.count.arguments.sure.required: \"maybe\": expected true or false",
-            "14: actions.count.arguments.none.type: missing; expected one of int, float, string, boolean, list, map, object, enum, any, uuid, path, number",
-            "15: actions.count.arguments.some.default: an argument of type map has no default; leave it out",
-            "16: actions.count.arguments.pick.type: \"enum\": no values to choose from; expected them in a list under enum",
-            "17: actions.count.arguments.ranged.range: is of type int and float only, and this is of type string",
-            "18: actions.count.outptu: unknown key; did you mean output?",
-            "19: actions.9lives: expected an action's name of letters, digits and underscores (of ASCII), without a digit at its beginning",
-            "19: actions.9lives.format: format beside http; an action has exactly one of http, rpc, format and events",
-            "20: actions.nothing.help: expected a text",
-            "20: actions.nothing: says not how it is done; expected exactly one of http, rpc, format and events",
-            "22: actions.web.http.method: \"fetch\": expected one of get, post, put, delete, patch; did you mean patch?",
-            "22: actions.web.http.contentType: \"text/plain\": expected one of application/json, application/x-www-form-urlencoded, multipart/form-data, application/octet-stream",
-            "22: actions.web.http.port: \"70000\": expected a port number from 1 to 65535",
-            "22: actions.web.http.path: \"relative\": expected a path that begins with a slash",
-            "25: actions.get.http.path: \"/{here}/{gone}\": gone stands in the path, but is no argument of the action",
-            "27: actions.get.arguments.here.in: \"query\": argument here stands in the path /{here}/{gone}; expected in: path",
-            "28: actions.get.arguments.lost.in: \"path\": argument lost does not stand in the path /{here}/{gone}",
-            "29: actions.get.arguments.body.in: \"requestBody\": a GET request has no body; expected query, path or header",
-            "31: actions.outside.http.url: \"ftp://x/y\": expected an absolute URL with http:// or https://",
-            "32: actions.run.http.path: \"/run/x\": paths below /run/ are bandog's own; choose another",
-            "34: actions.like.http.path: \"/s/{b}\": action same has the same on line 33",
-            "35: actions.placed.format.command: the program is {p}; no argument can name it",
-            "36: lifecycle.startup.command: the command is empty; expected a program, then its arguments",
-            "36: lifecycle.stop: unknown key; known here are startup, shutdown",
-            "37: health.http.port: \"no\": expected a port number from 1 to 65535",
-            "38: environment.1x: expected a variable's name of letters, digits and underscores (of ASCII), without a digit at its beginning",
-            "38: environment.ok.default: \"x\": does not fit the type: expected a whole number",
-            "38: environment.OK: means the variable OK, which is there already",
-            "39: forwards.f.http.path: \"/_/x\": paths below /_/ are bandog's own; choose another",
-        ]
-    );
-}
-
-#[test]
-fn a_mistake_within_an_action_names_what_was_expected() {
-    for (body, wanted) in [
-        ("arguments: {a: {type: string, pattern: '(a)\\1'}}", "backreferences are not supported"),
-        ("arguments: {a: {type: int, pattern: a}}", "a.pattern: is of type string only, and this is of type int"),
-        (
-            "arguments: {a: {type: int, enum: [1, x]}}",
-            "a.enum[1]: \"x\": does not fit the type: expected a whole number",
-        ),
-        ("arguments: {a: {type: int, enum: []}}", "a.enum: expected at least one value to choose"),
-        (
-            "arguments: {a: {type: int, enum: [1, 2], default: 3}}",
-            "a.default: \"3\": does not fit the type: expected one of 1, 2",
-        ),
-        ("arguments: {a: {type: string, default: 5}}", "a.default: \"5\": does not fit the type: expected a text"),
-        ("arguments: {a: {type: boolean, default: yes}}", "expected true or false"),
-        ("arguments: {a: {type: path, default: /x}}", "a file that is sent, which has no default"),
-        (
-            "arguments: {a: {type: list, elements: {type: int}, default: [1, b]}}",
-            "a.default: does not fit the type: [1]: expected",
-        ),
-        ("arguments: {a: {type: list, elements: {type: int}, list: {elements: {type: int}}}}", "stands below list too"),
-        (
-            "arguments: {a: {type: object, list: {elements: {type: int}}}}",
-            "is of type list only, and this is of type object",
-        ),
-        (
-            "arguments: {a: {type: object, properties: {b: {type: map, map: {value: {type: int}}}}}}",
-            "properties.b.map.value: unknown key; did you mean values?",
-        ),
-        ("arguments: {a: {type: int, range: {}}}", "a.range: expected min, max, or both"),
-        ("arguments: {a: {type: int, range: {min: '1'}}}", "a.range.min: \"1\": expected a number"),
-        ("arguments: {a: {type: int, in: query, location: query}}", "a.location: means the same as in"),
-        ("arguments: [a]", "actions.a.arguments: expected keys with values"),
-        ("arguments: {host: {type: string, in: header}}", "this header is not the caller's to set"),
-        ("output: {type: none, enum: [1]}", "output.enum: nothing has no such rule"),
-        ("output: {type: int, contentType: json}", "output.contentType: \"json\": expected one of application/json"),
-        ("<<: 5", "actions.a.<<: \"5\": expected what has keys and values"),
-        ("~: 5", "actions.a: expected keys that are texts"),
-        ("deprecated: 1", "actions.a.deprecated: \"1\": expected true or false"),
-    ] {
-        let found = in_action(body);
-        assert!(found.len() == 1 && found[0].contains(wanted), "{body}: {found:#?}");
-    }
-}
-
-#[test]
-fn a_mistake_in_a_request_names_what_was_expected() {
-    for (http, wanted) in [
-        ("method: get", "http.path: missing; expected a path such as /convert, or a url"),
-        ("path: /x, method: [get]", "http.method: expected one of get, post"),
-        ("path: '/x?y', method: get", "what stands in the query is an argument with in: query"),
-        ("path: '/é', method: get", "write other letters as %XX"),
-        ("path: '/x/{y', method: get", "a brace stands alone"),
-        ("path: '/x/:y', method: get", "y stands in the path, but is no argument"),
-        ("path: '/{p}/{p}', method: get", "argument p stands in the path twice"),
-        ("url: 'https://', method: get", "expected a URL with a host"),
-        ("url: 'https://a@b/', method: get", "expected a URL with a host"),
-        ("url: 'https://a:0/', method: get", "expected a URL with a host"),
-        ("url: 'https://{p}/', method: get", "expected a URL with a host"),
-        ("url: 'https://a/?x', method: get", "what stands in the query"),
-        ("url: '/x', method: get", "expected an absolute URL"),
-        ("path: /run, method: get", "paths below /run/ are bandog's own"),
-        ("path: /_/status, method: get", "paths below /_/ are bandog's own"),
-        ("path: /page, method: get", "forward f has this path"),
-    ] {
-        let places = if http.contains("{p}/{p}") { "arguments: {p: {type: int}}, " } else { "" };
-        let head = "oms: 1\nforwards: {f: {http: {path: /page/, port: 80}}}\nactions:\n";
-        let found = mistakes(&format!("{head}  a: {{{places}http: {{{http}}}, output: {{type: none}}}}\n"));
-        assert!(found.len() == 1, "{http}: {found:#?}");
-        let is_forward = wanted.starts_with("forward f");
-        assert!(
-            found[0].contains(if is_forward { "action a has this path on line 4" } else { wanted }),
-            "{http}: {found:#?}"
-        );
-    }
-    // A colon in a path is one, unless it is an argument's.
-    let text = "oms: 1\nactions: {a: {http: {path: '/v1/models:predict', method: post, port: 1}, output: {type: any}}}";
-    let Endpoint::Service { path, .. } = &call(&service(text).actions[0].interface).endpoint.clone() else { panic!() };
-    assert_eq!(path.to_string(), "/v1/models:predict");
-    let two = "oms: 1\nactions:\n  a: {http: {path: /a, method: get, port: 1}, output: {type: any}}\n  \
-               b: {http: {path: /b, method: get, port: 2}, output: {type: any}}\n  \
-               c: {http: {path: /c, method: get}, output: {type: any}}\n";
-    assert!(mistakes(two)[0].contains("c.http.port: missing; expected the port that the service listens on"));
-}
-
-#[test]
-fn a_secret_default_is_never_shown() {
-    let found = mistakes(
-        "oms: 1\nactions: {a: {format: {command: a}}}\nenvironment: {KEY: {type: int, sensitive: true, default: s3cr3t}}",
-    );
-    assert_eq!(found, ["3: environment.KEY.default: does not fit the type: expected a whole number"]);
-}
-
-#[test]
-fn a_file_that_is_none_says_what_one_has() {
-    for (text, wanted) in [
-        ("", "1: the file is empty; expected oms: 1, info and actions"),
-        ("- a", "1: expected keys with values"),
-        ("oms: [", "1: cannot be read as YAML here"),
-        ("a: 1\n\tb: 2", "2: cannot be read as YAML here"),
-    ] {
-        let found = mistakes(text);
-        assert!(
-            found.len() == 1 && found[0].contains(wanted.split_once(": ").expect("a line").1),
-            "{text:?}: {found:?}"
-        );
-    }
-    assert_eq!(
-        mistakes("info: {title: x}\nactoins: {}"),
-        [
-            "1: oms: missing; expected oms: 1 (omg: 1 in files of 2018)",
-            "1: actions: missing; expected what the service can do; did you mean actoins?",
-        ]
-    );
-    assert_eq!(mistakes("oms: 1\nactions:"), ["1: actions: missing; expected what the service can do"]);
-    assert_eq!(mistakes("oms: 1\nactions: {}"), ["2: actions: no action is in it; expected what the service can do"]);
-}
-
-#[test]
-fn a_file_that_is_too_large_or_no_text_or_a_bomb_is_refused() {
-    let of = |bytes: &[u8]| shown(&Service::read(Path::new("x"), bytes).mistakes);
-    let large = vec![b' '; 1024 * 1024 + 1];
-    assert_eq!(of(&large), ["1: expected a file of at most 1 MiB"]);
-    assert_eq!(of(b"oms: 1\n\xff"), ["2: expected YAML in UTF-8; byte 7 of the file is not"]);
-    let mut bomb = "oms: 1\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for number in 1..12 {
-        let before = vec![format!("*a{}", number - 1); 10].join(", ");
-        let _ = writeln!(bomb, "a{number}: &a{number} [{before}]");
-    }
-    assert_eq!(of(bomb.as_bytes()).len(), 1);
-    // More mistakes than anybody reads, of few bytes.
-    let keys: Vec<_> = (0..100).map(|number| format!("k{number}: 1")).collect();
-    let wrong = format!("oms: 1\nx: &x {{{}}}\nactions:\n", keys.join(", "));
-    let wrong = (0..100).fold(wrong, |text, number| text + &format!("  a{number}: *x\n"));
-    let found = mistakes(&wrong);
-    assert_eq!(found.len(), 1001);
-    assert!(found[1000].ends_with("there are 9100 mistakes more"), "{}", found[1000]);
 }
 
 proptest! {
