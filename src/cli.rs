@@ -131,10 +131,18 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
     match cli.command {
         None => start(&sources(cli.serve.typed()), serve::serve),
         Some(Command::Serve(flags)) => start(&sources(flags.typed()), serve::serve),
-        Some(Command::Run(flags)) => match flags.io() {
-            Ok(io) => start(&sources(flags.function.typed()), |config| run::run(config, io)),
-            Err(error) => complain(BAD_CONFIGURATION, &error),
-        },
+        Some(Command::Run(mut flags)) => {
+            let service = sources(flags.function.clone().typed()).actions();
+            let io = flags.io().and_then(|mut io| match service {
+                Ok(service) => flags.choose(&mut io, service.as_ref()).map(|()| io),
+                // Told with all other mistakes.
+                Err(_) => Ok(io),
+            });
+            match io {
+                Ok(io) => start(&sources(flags.function.typed()), |config| run::run(config, io)),
+                Err(error) => complain(BAD_CONFIGURATION, &error),
+            }
+        }
         Some(Command::Call(flags)) => call::main(flags, environment),
         Some(Command::Check(flags)) => check::main(&flags, &sources(flags.function.clone().typed()).resolve()),
         Some(Command::Actions(flags)) => actions::main(&flags, &sources(flags.typed())),
@@ -221,7 +229,8 @@ mod tests {
         let mut root = command();
         root.build();
         let own = |name: &str| {
-            ["input", "text_input", "output", "content_type", "header", "format", "help", "version"].contains(&name)
+            ["input", "text_input", "output", "content_type", "header", "argument", "format", "help", "version"]
+                .contains(&name)
         };
         let serve = root.clone();
         let others = ["serve", "run", "check"].map(|name| root.find_subcommand(name).expect("there").clone());

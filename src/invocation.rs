@@ -414,14 +414,14 @@ impl Run<'_> {
                 let report = self.journal.report(Some(exit), duration);
                 Outcome::Done { report, output, directives }
             }
-            Err(error) => self.journal.failed(Failure::Output(error), Some(exit), duration),
+            Err(failure) => self.journal.failed(failure, Some(exit), duration),
         }
     }
 }
 
 impl Run<'_> {
     /// The answer of a successful function, and what it asks for by its own header fields.
-    fn find(&mut self) -> Result<(Directives, Output), output::Error> {
+    fn find(&mut self) -> Result<(Directives, Output), Failure> {
         let (journal, workspace, reader) = (&mut self.journal, &*self.workspace, self.function.reader());
         let mut warn = |text: String| journal.note(Level::Warning, &text);
         let (directory, name) = workspace.headers_place();
@@ -433,7 +433,10 @@ impl Run<'_> {
         if !output::is_empty(workspace.output()) {
             warn("left out: what is in TMP_OUTPUT_DIR, as in this mode the answer is the standard output".to_owned());
         }
-        let output = stdout.into_output();
+        let output = match &self.function.task {
+            Some(task) => stdout.into_result(&task.action.output)?,
+            None => stdout.into_output(),
+        };
         let directives = match output {
             // They have been read, and sent.
             Output::Streamed(_) => Directives::default(),

@@ -182,6 +182,8 @@ fn done<'a>(
         head.set(header::VARY, "Accept");
     }
     match (&kind, output) {
+        // An action that gives nothing.
+        (Some(kind), Output::File(_)) if kind.is_empty() => {}
         (Some(kind), Output::File(_) | Output::Tree(_)) => {
             head.set(header::CONTENT_TYPE, kind);
             if !is_bare {

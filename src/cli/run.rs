@@ -1,11 +1,15 @@
 //! `bandog run`: one invocation without HTTP.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::ValueHint;
 use http::{HeaderName, HeaderValue};
 
 use super::{FunctionFlags, header};
+use crate::actions::{Action, Service, Source, Text};
 pub use once::run;
 
 mod job;
@@ -19,6 +23,15 @@ pub(super) const EXAMPLES: &str = "Examples:
   base64 page.png | bandog run ./ocr.sh           stdin is a request's body: JSON or base64
   bandog run -f form.txt --content-type 'multipart/form-data; boundary=x' -- ls
                                                   with a type, a file is a body of that type
+  bandog run count -a text='to be or not' -a unit=word
+                                                  an action of oms.yml, with its arguments
+  bandog run resize -a image=photo.jpg -a width=80 -o small.jpg
+                                                  an argument of type path is the name of a file
+  bandog run resize -f photo.jpg -a width=80      so is the input, where one argument is a file
+  bandog run count -i '{\"text\": \"to be\"}'       else the input is the arguments, as in a request's body
+
+For an action stdin is read only with -f -. The word is an action if the file has one of that name; a script of the same
+name is run as ./NAME.
 
 The exit code is the function's own (128+n for signal n); 65 for bad input, 70 for an internal failure, 78 for a bad
 configuration.";
@@ -44,6 +57,9 @@ pub struct Flags {
     /// A header of the request, such as "Accept: application/json"; may be repeated
     #[arg(long, value_name = "NAME:VALUE")]
     pub header: Vec<String>,
+    /// An argument of the action that is run in place of a script; may be repeated
+    #[arg(long, short = 'a', value_name = "NAME=VALUE")]
+    pub argument: Vec<String>,
     /// The settings and the function.
     #[command(flatten)]
     pub function: FunctionFlags,
@@ -58,6 +74,8 @@ pub enum Event {
     File(PathBuf),
     /// The command line.
     Text(String),
+    /// Nowhere: there is none.
+    Nowhere,
 }
 
 /// What a run reads and writes.
@@ -69,6 +87,10 @@ pub struct RunArgs {
     pub output: Option<PathBuf>,
     /// The headers of the request that is imitated, `Content-Type` among them.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The action that is run, if it is one.
+    pub action: Option<Arc<Action>>,
+    /// What that is given.
+    pub texts: Vec<Text>,
 }
 
 impl Flags {
@@ -85,6 +107,45 @@ impl Flags {
             headers.retain(|(name, _)| name != http::header::CONTENT_TYPE);
             headers.push((http::header::CONTENT_TYPE, value));
         }
-        Ok(RunArgs { event, output: self.output.clone(), headers })
+        Ok(RunArgs { event, output: self.output.clone(), headers, action: None, texts: Vec::new() })
     }
+
+    /// Makes a run of an action of it, if that is what the word in place of a script is. `service` is what the file of
+    /// actions has, if there is one.
+    pub(super) fn choose(&mut self, io: &mut RunArgs, service: Option<&Service>) -> Result<(), String> {
+        let word = self.function.script.as_ref().and_then(|word| word.to_str());
+        let word = word.filter(|word| !word.contains('/'));
+        io.action = word.zip(service).and_then(|(word, service)| service.action(word)).cloned();
+        if io.action.is_none() {
+            return match (word, service, self.argument.first()) {
+                (Some(word), Some(service), _) if !Path::new(word).exists() => {
+                    let names: Vec<&str> = service.actions.iter().map(|action| action.name.as_str()).collect();
+                    Err(format!(
+                        "{word} is neither a file nor an action; the actions of {} are {}",
+                        service.file.display(),
+                        names.join(", ")
+                    ))
+                }
+                (_, _, Some(argument)) => Err(format!(
+                    "--argument {argument} is for an action; name one of a file (--actions FILE): bandog run ACTION -a \
+                     NAME=VALUE"
+                )),
+                (_, _, None) => Ok(()),
+            };
+        }
+        self.function.script = None;
+        if self.input.is_none() && self.text_input.is_none() {
+            io.event = Event::Nowhere;
+        }
+        io.texts = self.argument.iter().map(|argument| text(argument)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+}
+
+/// An argument as typed.
+fn text(argument: &str) -> Result<Text, String> {
+    let Some((name, value)) = argument.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+        return Err(format!("--argument {argument:?}: expected NAME=VALUE"));
+    };
+    Ok(Text { name: name.to_owned(), value: value.to_owned(), source: Source::CommandLine })
 }

@@ -145,14 +145,14 @@ pub(super) async fn call(server: &Arc<Server>, asked: Asked<'_>, passage: Passag
         Asked::Forward(upstream) => Ok(upstream::pass(server, upstream, passage).await),
         Asked::Http { how, upstream, action, places } => {
             let way = if places.is_some() { actions::Way::Declared } else { actions::Way::Any };
-            let texts = texts(server, action, &passage.parts, places);
+            let texts = texts(action, &passage.parts, places);
             Ok(upstream::call(server, upstream, Asking { action, how, way, texts }, passage).await)
         }
         Asked::Command { function, action, places } => {
             let Passage { parts, call_id, envelope, place, arrival, .. } = passage;
             let call = Call {
                 way: if places.is_some() { actions::Way::Declared } else { actions::Way::Any },
-                texts: texts(server, action, &parts, places),
+                texts: texts(action, &parts, places),
                 ..handler::told(server, &parts, call_id, envelope)
             };
             // What an action gives is sent as it is, whoever asks.
@@ -162,18 +162,10 @@ pub(super) async fn call(server: &Arc<Server>, asked: Asked<'_>, passage: Passag
 }
 
 /// What an action is given in the head: in the path, the query, and header fields that are arguments of it.
-pub(super) fn texts(
-    server: &Server,
-    action: &Action,
-    parts: &Parts,
-    places: Option<Vec<(String, String)>>,
-) -> Vec<Text> {
+fn texts(action: &Action, parts: &Parts, places: Option<Vec<(String, String)>>) -> Vec<Text> {
     let text = |source| move |(name, value)| Text { name, value, source };
     let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned();
     let fields = action.arguments.iter().filter(|argument| argument.location == Location::Header);
-    // What lets a caller in is nothing for an action.
-    let fields =
-        fields.filter(|argument| !(server.is_guarded() && argument.name.eq_ignore_ascii_case("authorization")));
     let fields = fields.flat_map(|argument| {
         let values = parts.headers.get_all(argument.name.as_str()).iter();
         values.map(|value| (argument.name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()))

@@ -192,7 +192,7 @@ pub enum Failure {
         attempts: u32,
     },
     /// What an action gave is not what it said it would.
-    #[error("the result is not what the action says it gives: {0}")]
+    #[error("{0}")]
     Result(String),
     /// Its limits or its sandbox could not be prepared.
     #[error("could not start the function: cannot prepare its limits: {0}")]

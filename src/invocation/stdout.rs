@@ -9,9 +9,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Attempts, Failure, Taker, Watch, journal::Journal};
 use crate::{
+    actions::{self, MAX_RESULT, MediaType, ResultError, ResultFlaw},
     config::{Config, Habit, Mode},
     logs::Level,
-    output::{self, Gone, Output, Reader, Spool},
+    output::{self, Gone, Output, OutputFile, Reader, Spool},
     process::{self, End, Observer, Outputs, Pace, Room, Stop, Streams},
     workspace::Workspace,
 };
@@ -192,6 +193,19 @@ impl<'a> Stdout<'a> {
             Stopped::Directives(error) => Some(Failure::Output(error)),
             Stopped::Gone => None,
         }
+    }
+
+    /// The result of an action that has ended well, as it is sent.
+    pub(super) fn into_result(self, output: &actions::Output) -> Result<Output, Failure> {
+        if output.is_verbatim() && output.schema.is_some() {
+            return Ok(Output::File(self.kept.into_file(MediaType::Bytes.as_str(), true)));
+        }
+        let wrong = |flaw: ResultFlaw| Failure::Result(flaw.to_string());
+        let printed = self.kept.whole(MAX_RESULT).map_err(Failure::Workspace)?;
+        let printed =
+            printed.ok_or_else(|| wrong(ResultFlaw { why: ResultError::TooLong, beginning: String::new() }))?;
+        let answer = output.check(&printed.into()).map_err(wrong)?;
+        Ok(Output::File(OutputFile::of_bytes(answer.body.into(), answer.media_type.unwrap_or_default())))
     }
 
     /// The answer, now that the function has ended.

@@ -15,7 +15,7 @@ use rustix::{
     io::{pread, retry_on_intr},
 };
 
-use super::{Broken, pieces::Gather};
+use super::{Broken, pieces::Gather, spool};
 
 /// The only file that a function left.
 #[derive(Debug)]
@@ -36,6 +36,18 @@ pub(super) enum Content {
 }
 
 impl OutputFile {
+    /// What a function has written to standard output, as it is to be sent; of no type if that is empty.
+    #[must_use]
+    pub fn of_bytes(bytes: Vec<u8>, media_type: String) -> Self {
+        Self {
+            size: bytes.len() as u64,
+            content: Content::Memory(bytes),
+            path: spool::NAME.into(),
+            media_type: Some(media_type),
+            is_bare: true,
+        }
+    }
+
     /// Its path below the output directory, which may hold any byte but NUL.
     #[must_use]
     pub fn path(&self) -> &Path {

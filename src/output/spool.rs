@@ -63,6 +63,11 @@ impl Spool {
         Ok(bytes)
     }
 
+    /// All of it, if that is no more than `limit`; else `None`, and nothing is read.
+    pub fn whole(&self, limit: usize) -> io::Result<Option<Vec<u8>>> {
+        if self.len > limit as u64 { Ok(None) } else { self.tail(limit).map(Some) }
+    }
+
     /// The whole as the one output file, of this type; `is_bare` as [`OutputFile::is_bare`] says.
     #[must_use]
     pub fn into_file(self, media_type: &str, is_bare: bool) -> OutputFile {
@@ -102,6 +107,8 @@ mod tests {
                 let end = wanted.len().saturating_sub(limit);
                 assert!(spool.tail(limit).expect("readable") == wanted[end..], "{pieces:?}: the last {limit}");
             }
+            assert!(spool.whole(wanted.len()).expect("readable").is_some_and(|whole| whole == wanted), "{pieces:?}");
+            assert!(wanted.is_empty() || spool.whole(wanted.len() - 1).expect("readable").is_none(), "{pieces:?}");
             let file = spool.into_file("text/x", true);
             assert_eq!((file.size(), file.media_type(), file.is_bare()), (wanted.len() as u64, "text/x", true));
             let mut kept = Kept::default();

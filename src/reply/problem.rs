@@ -377,6 +377,12 @@ pub(super) fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
 /// The problem in words, for who sits at a terminal; with the end of the captured logs if they were not shown.
 #[must_use]
 pub fn explain(outcome: &Outcome, call: &CallFacts<'_>, with_logs: bool) -> String {
+    if let Outcome::Refused(intake::Error::Arguments(flaws)) = outcome {
+        let listed = flaws.listed().iter().map(|flaw| format!("\n  {flaw}"));
+        let more = flaws.count() - flaws.listed().len();
+        let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+        return listed.fold("the arguments are wrong:".to_owned(), |text, flaw| text + &flaw) + &more;
+    }
     let problem = of(outcome, call);
     let told =
         [("logs", "its logs end with"), ("traceback", "it wrote to stderr")].into_iter().find_map(|(name, word)| {

@@ -70,7 +70,13 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
     }
     let headers = headers(io);
     let labels = request::labels(&headers);
-    let envelope = if config.decodes() { Envelope::parse(&labels) } else { Ok(Envelope::as_sent(&labels)) };
+    let envelope = if io.action.is_some() {
+        Envelope::for_action(&labels)
+    } else if config.decodes() {
+        Envelope::parse(&labels)
+    } else {
+        Ok(Envelope::as_sent(&labels))
+    };
     let envelope = match envelope {
         Ok(envelope) => envelope,
         Err(error) => return fail(BAD_INPUT, &error),
@@ -79,18 +85,18 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Ok(source) => source,
         Err(error) => return fail(BAD_INPUT, &error),
     };
-    if let Mode::Http | Mode::Static = config.mode {
+    if let (None, Mode::Http | Mode::Static) = (&io.action, config.mode) {
         return complain(BAD_CONFIGURATION, &"this mode answers requests; use bandog serve, or run with --mode files");
     }
-    let function = match serve::make_root(config).and_then(|root| Function::new(config, &Ground::new(config, root)?)) {
+    let function = match function(config, io) {
         Ok(function) => function,
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
     let variables = request::variables(&imitated(&headers), request::Cgi::of(config));
     let (id, details) = (request::call_id(&headers), Vec::new());
-    let call = Call { id, envelope, variables, way: Way::Any, texts: Vec::new(), details };
+    let call = Call { id, envelope, variables, way: Way::Any, texts: io.texts.clone(), details };
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
-    let style = Style::of_supervisor(config);
+    let style = Style::of_supervisor(config).filter(|_| io.action.is_none());
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };
     let service = config.service.as_deref();
     let facts = CallFacts { call_id: &call.id, service };
@@ -131,6 +137,17 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Err(result::Error::Broken(Broken::Gone(Gone))) => reply::READER_GONE.into(),
         Err(error) => fail(INTERNAL, &error),
     }
+}
+
+/// What is run.
+fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
+    let ground = Ground::new(config, serve::make_root(config)?)?;
+    let Some(action) = &io.action else { return Function::new(config, &ground) };
+    let program = config.programs.actions.get(&action.name).ok_or_else(|| {
+        let (name, interface) = (&action.name, action.interface.name());
+        io::Error::other(format!("the action {name} is done by {interface}; bandog run does those that are commands"))
+    })?;
+    Function::of_action(config, &ground, action, program)
 }
 
 /// Whether a function that failed is to look as if it had not, as it did under the original.
@@ -200,13 +217,17 @@ fn of_job(config: &Config, io: &RunArgs, mut source: Input) -> Result<Input, Str
 /// The header fields of the request that is imitated.
 fn headers(io: &RunArgs) -> HeaderMap {
     let mut headers: HeaderMap = io.headers.iter().cloned().collect();
-    if headers.contains_key(CONTENT_TYPE) || io.event == Event::Stdin {
+    if headers.contains_key(CONTENT_TYPE) || matches!(io.event, Event::Stdin | Event::Nowhere) {
+        return headers;
+    }
+    if io.action.as_ref().is_some_and(|action| action.file_argument(Way::Any).is_none()) {
+        // No argument is a file: it holds arguments.
         return headers;
     }
     // A file or a text is the input itself, not an encoding of it. What is JSON is called so, for storage events.
     let is_json = match &io.event {
         Event::Text(text) => serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
-        Event::File(_) | Event::Stdin => false,
+        Event::File(_) | Event::Stdin | Event::Nowhere => false,
     };
     let media_type = if is_json { "application/json" } else { "application/octet-stream" };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -245,6 +266,7 @@ struct Waited {
 fn open(event: &Event, bell: &Arc<Bell>) -> Result<Input, String> {
     let file = match event {
         Event::Text(text) => return Ok(Input::Text(Some(Bytes::from(text.clone())))),
+        Event::Nowhere => return Ok(Input::Text(None)),
         Event::Stdin => io::stdin().as_fd().try_clone_to_owned().map(File::from),
         Event::File(path) => File::open(path),
     };
@@ -255,7 +277,7 @@ fn open(event: &Event, bell: &Arc<Bell>) -> Result<Input, String> {
         Ok(file) => Ok(Input::File(Waited { file, bell: Arc::clone(bell) })),
         Err(error) => Err(match event {
             Event::File(path) => format!("cannot read --input {}: {error}", path.display()),
-            Event::Stdin | Event::Text(_) => format!("cannot read the standard input: {error}"),
+            Event::Stdin | Event::Text(_) | Event::Nowhere => format!("cannot read the standard input: {error}"),
         }),
     }
 }

@@ -97,6 +97,12 @@ impl Command {
         self
     }
 
+    /// A file in its working directory.
+    pub(crate) fn file(self, name: &str, content: &str) -> Self {
+        std::fs::write(self.home.path().join(name), content).expect("writable");
+        self
+    }
+
     /// Where it runs: a path in its working directory.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()

@@ -78,6 +78,12 @@ impl Builder {
         self
     }
 
+    /// A file in the directory that it is started in.
+    pub(crate) fn file(self, name: &str, content: &str) -> Self {
+        fs::write(self.home.path().join(name), content).expect("writable");
+        self
+    }
+
     /// The command to run, in the place of any other.
     pub(crate) fn command<I: IntoIterator<Item: AsRef<OsStr>>>(mut self, words: I) -> Self {
         self.command = vec!["--".into()];
