@@ -8,6 +8,7 @@
 
 mod action;
 mod answer;
+mod anything;
 mod bind;
 mod flaw;
 mod json;
@@ -21,6 +22,7 @@ mod template;
 
 pub use action::{Action, Argument, Endpoint, HttpCall, Interface, Location, MediaType, Output};
 pub use answer::{Answer, MAX_RESULT, ResultError, ResultFlaw};
+pub use anything::bind_anything;
 pub use bind::{Arguments, BindError, Body, Bound, Content, Field, Source, Text, Way};
 pub use flaw::{Flaw, FlawKind, Flaws, MAX_FLAWS};
 pub use json::{Budget, MAX_VALUES, read as read_json};

@@ -90,3 +90,8 @@ fn whole_requests_from_the_corpus_hold_the_promises() {
 fn files_of_actions_from_the_corpus_make_a_service_or_mistakes() {
     replay("actions", 2000, crate::actions::read_anything);
 }
+
+#[test]
+fn arguments_from_the_corpus_hold_the_promises() {
+    replay("arguments", 5000, crate::actions::bind_anything);
+}
