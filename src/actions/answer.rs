@@ -90,7 +90,7 @@ impl Output {
         self.content_type != Some(MediaType::Bytes)
             && self.schema.as_ref().is_some_and(|schema| {
                 let is_bound = schema.choices.is_some() || schema.range.is_some() || schema.pattern.is_some();
-                is_bound || !matches!(schema.kind, Type::String | Type::Path | Type::Any)
+                is_bound || self.content_type.is_some() || !matches!(schema.kind, Type::String | Type::Path | Type::Any)
             })
     }
 

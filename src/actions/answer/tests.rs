@@ -129,6 +129,7 @@ fn a_servers_answer_is_checked_by_its_own_type_and_goes_on_as_it_is() {
     }
     assert!(int.is_checked_whole() && object.is_checked_whole());
     assert!(!output(Type::String, None).is_checked_whole() && !Output::default().is_checked_whole());
+    assert!(output(Type::String, Some(MediaType::Json)).is_checked_whole());
     let choices = json!(["a"]).as_array().cloned();
     let schema = Some(Schema { kind: Type::String, choices, ..Schema::default() });
     assert!(Output { schema, ..Output::default() }.is_checked_whole());

@@ -9,7 +9,7 @@ use hyper::{
 };
 
 use crate::{
-    actions::{MediaType, Output, Schema, Type},
+    actions::{MAX_RESULT, Output, ResultError, Type},
     http::upstream::{
         Answered,
         address::Address,
@@ -17,9 +17,6 @@ use crate::{
     },
     invocation::{Failure, Unanswered},
 };
-
-/// Bytes of a result that is looked at. What is not passes whatever its size.
-const LIMIT: usize = 8 * 1024 * 1024;
 
 /// Bytes of an answer that is no result which are told.
 const TRACEBACK: usize = 64 * 1024;
@@ -81,18 +78,23 @@ pub(super) async fn take(output: &Output, answered: Answered, address: &Address)
     let Answered { response, sender } = answered;
     let (parts, body) = response.into_parts();
     let kind = parts.headers.get(CONTENT_TYPE).cloned();
-    let begun = begin(body, LIMIT).await;
+    let begun = begin(body, MAX_RESULT).await;
     let (bytes, is_whole) = begun.map_err(|error| Failed {
         failure: Failure::Unanswered(Unanswered::BrokeOff(reason(&error))),
         status: Some(status.as_u16()),
         traceback: Vec::new(),
         may_help: false,
     })?;
-    let Some(schema) = &output.schema else {
+    if output.schema.is_none() {
         let sender = Some(Box::new(sender)).filter(|_| is_whole);
         return Ok(Given::Whole { headers: HeaderMap::new(), body: Bytes::new(), sender });
+    }
+    let kind = content_type(output, kind);
+    let checked = if is_whole {
+        output.check_response(kind.to_str().ok(), &bytes).map(drop).map_err(|flaw| flaw.why.to_string())
+    } else {
+        Err(ResultError::TooLong.to_string())
     };
-    let checked = if is_whole { check(schema, kind.as_ref(), &bytes) } else { Err(format!("more than {LIMIT} bytes")) };
     if let Err(wrong) = checked {
         let traceback = bytes[..bytes.len().min(TRACEBACK)].to_vec();
         return Err(Failed {
@@ -103,28 +105,13 @@ pub(super) async fn take(output: &Output, answered: Answered, address: &Address)
         });
     }
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, content_type(output, kind));
+    headers.insert(CONTENT_TYPE, kind);
     Ok(Given::Whole { headers, body: bytes, sender: Some(Box::new(sender)) })
 }
 
 /// Whether a result is passed on without a look: there is nothing to hold it against, and it may be large.
 fn streams(output: &Output) -> bool {
-    let Some(schema) = &output.schema else { return false };
-    let is_open = schema.pattern.is_none() && schema.choices.is_none();
-    match schema.kind {
-        _ if output.content_type == Some(MediaType::Bytes) => true,
-        Type::Any => is_open,
-        Type::String => is_open && output.content_type != Some(MediaType::Json),
-        Type::Int
-        | Type::Float
-        | Type::Boolean
-        | Type::List
-        | Type::Map
-        | Type::Object
-        | Type::Enum
-        | Type::Uuid
-        | Type::Path => false,
-    }
+    output.schema.is_some() && !output.is_checked_whole()
 }
 
 /// Of the server's own fields only those stay that say what the body is.
@@ -164,18 +151,6 @@ fn content_type(output: &Output, sent: Option<HeaderValue>) -> HeaderValue {
 fn essence(kind: &HeaderValue) -> String {
     let kind = kind.to_str().unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Holds a result against what it should be; an error says what is wrong.
-fn check(schema: &Schema, kind: Option<&HeaderValue>, body: &[u8]) -> Result<(), String> {
-    let is_text = matches!(schema.kind, Type::String | Type::Enum | Type::Uuid | Type::Path);
-    let is_json = kind.is_some_and(|kind| essence(kind).ends_with("json"));
-    if is_text && !is_json {
-        let text = std::str::from_utf8(body).map_err(|error| format!("it is no text: {error}"))?;
-        return schema.read_text(text.trim()).map(drop).map_err(|flaws| flaws.to_string());
-    }
-    let value = serde_json::from_slice(body).map_err(|error| format!("it is no JSON: {error}"))?;
-    schema.check_result(value).map(drop).map_err(|flaws| flaws.to_string())
 }
 
 /// Of an answer that is no result.
