@@ -106,7 +106,10 @@ struct Setting {
 fn root(file: &Path, text: &str, notes: &mut Notes) -> Option<Service> {
     let tree = Node::parse(text)
         .map_err(|place| {
-            let advice = format!("cannot be read as YAML here (column {})", place.column);
+            let advice = format!(
+                "cannot be read as YAML from column {} on; a text with a brace, a colon or # in it needs quotes",
+                place.column
+            );
             notes.wrong_at(place.line, "", advice);
         })
         .ok()?;
@@ -140,6 +143,7 @@ fn root(file: &Path, text: &str, notes: &mut Notes) -> Option<Service> {
     let forwards = forwards.map(|spot| service::forwards(&spot, &setting, &mut routes, notes));
     let metrics = fields.take(notes, &["metrics", "prometheus"]);
     let metrics = metrics.and_then(|spot| service::metrics(&spot, &setting, notes));
+    fields.end_at_root(notes);
     routes::check(&routes, notes);
     Some(Service {
         file: file.to_owned(),

@@ -1,5 +1,7 @@
 //! The variables that a service needs.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{
@@ -12,6 +14,7 @@ use crate::actions::Variable;
 pub(super) fn variables(spot: &Spot<'_>, notes: &mut Notes) -> Vec<Variable> {
     let Some(fields) = Fields::of(spot, notes) else { return Vec::new() };
     let mut variables: Vec<Variable> = Vec::new();
+    let mut names = HashSet::new();
     for (name, spot) in fields.members() {
         let starts_well = !name.starts_with(|letter: char| letter.is_ascii_digit());
         if !starts_well || !is_word(name) {
@@ -19,7 +22,7 @@ pub(super) fn variables(spot: &Spot<'_>, notes: &mut Notes) -> Vec<Variable> {
             notes.wrong(&spot.unquoted(), advice);
         }
         let name = name.to_ascii_uppercase();
-        if variables.iter().any(|variable| variable.name == name) {
+        if !names.insert(name.clone()) {
             notes.wrong(&spot.unquoted(), format!("means the variable {name}, which is there already"));
         }
         notes.keep(&spot);

@@ -112,7 +112,8 @@ fn http<'a>(
             return None;
         };
         let text = self::path(&path, notes)?;
-        (Endpoint::Service { port: number.unwrap_or(1), path: template(text, located) }, path)
+        // Without a number there is a mistake by now, and the path is looked at all the same.
+        (Endpoint::Service { port: number.unwrap_or_default(), path: template(text, located) }, path)
     };
     let call = HttpCall { method: method?, endpoint, content_type: content_type.unwrap_or(MediaType::Json) };
     Some((call, spot))

@@ -44,7 +44,10 @@ pub(super) fn check(routes: &[Route<'_>], notes: &mut Notes) {
             }
         }
         if let Some(first) = taken.get(route.shape.as_str()) {
-            notes.wrong(&route.spot, format!("{} has the same on line {}", first.owner, first.spot.line()));
+            notes.wrong(
+                &route.spot,
+                format!("{} has the same on line {}; choose another", first.owner, first.spot.line()),
+            );
         } else {
             taken.insert(&route.shape, route);
         }

@@ -369,7 +369,9 @@ metrics: {prometheus: {tls: false, port: 81, uri: /prometheus}}
 
 #[test]
 fn what_only_people_miss_is_a_warning() {
-    let reading = reading("oms: 1\nactions: {a: {format: {command: a}}}\ninfo:\n  titel: x\n  version: 2\n");
+    let reading = reading(
+        "oms: 1\nactions: {a: {format: {command: a}}}\ninfo:\n  titel: x\n  version: 2\nenviroment: {}\nelse: {}\n",
+    );
     assert!(reading.service.is_some());
     assert_eq!(
         shown(&reading.warnings),
@@ -377,6 +379,7 @@ fn what_only_people_miss_is_a_warning() {
             "3: info.title: missing; it is what people are told about the service",
             "3: info.description: missing; it is what people are told about the service",
             "4: info.titel: unknown key; did you mean title?",
+            "6: enviroment: unknown key; did you mean environment?",
         ]
     );
 }

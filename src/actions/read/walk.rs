@@ -299,6 +299,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whatever has not been taken is somebody else's, unless it looks like a slip.
+    pub(super) fn end_at_root(mut self, notes: &mut Notes) {
+        let known = self.known.clone();
+        for (name, spot, advice) in self.unknown() {
+            if nearest(name, known.iter().copied()).is_some() {
+                notes.warn(&spot, advice);
+            }
+        }
+    }
+
     fn unknown(&mut self) -> Vec<(&'a str, Spot<'a>, String)> {
         let entries = std::mem::take(&mut self.entries);
         let advise = |(name, spot): (&'a str, Spot<'a>)| {

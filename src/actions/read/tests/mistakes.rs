@@ -83,7 +83,7 @@ forwards: {f: {http: {path: /_/x, port: 80}}}
             "29: actions.get.arguments.body.in: \"requestBody\": a GET request has no body; expected query, path or header",
             "31: actions.outside.http.url: \"ftp://x/y\": expected an absolute URL with http:// or https://",
             "32: actions.run.http.path: \"/run/x\": paths below /run/ are bandog's own; choose another",
-            "34: actions.like.http.path: \"/s/{b}\": action same has the same on line 33",
+            "34: actions.like.http.path: \"/s/{b}\": action same has the same on line 33; choose another",
             "35: actions.placed.format.command: the program is {p}; no argument can name it",
             "36: lifecycle.startup.command: the command is empty; expected a program, then its arguments",
             "36: lifecycle.stop: unknown key; known here are startup, shutdown",
@@ -195,8 +195,8 @@ fn a_file_that_is_none_says_what_one_has() {
     for (text, wanted) in [
         ("", "1: the file is empty; expected oms: 1, info and actions"),
         ("- a", "1: expected keys with values"),
-        ("oms: [", "1: cannot be read as YAML here"),
-        ("a: 1\n\tb: 2", "2: cannot be read as YAML here"),
+        ("oms: [", "1: cannot be read as YAML from column"),
+        ("a: 1\n\tb: 2", "2: cannot be read as YAML from column"),
     ] {
         let found = mistakes(text);
         assert!(
