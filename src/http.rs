@@ -13,6 +13,7 @@ mod exchange;
 mod front;
 mod gate;
 mod handler;
+mod head;
 mod job;
 mod jwt;
 mod link;

@@ -12,29 +12,26 @@ mod journal;
 mod lines;
 mod outcome;
 mod resident;
+mod start;
 mod stdout;
 mod verdict;
 mod watch;
 
 use std::{
-    ffi::{CString, OsStr},
-    io,
+    ffi::CString,
     os::fd::AsFd as _,
     time::{Duration, Instant},
 };
 
-use rustix::fs::{Mode, OFlags};
-
 use crate::{
     actions::{Text, Way},
-    config::Stdin,
     intake::{self, Envelope, Input, InputDir, Source, SourceError},
     logs::{Level, TAIL_LIMIT},
     output::{self, Directives, Output, OutputFile},
-    process::{self, Cancel, End, Ended, Exit, Observer as _, Rules, variable},
+    process::{self, Cancel, End, Ended, Exit, Observer as _, Rules},
     workspace::Workspace,
 };
-use action::{Start, Task, Words};
+use action::{Task, Words};
 pub use backoff::Backoff;
 pub use errand::Errand;
 use function::TMPDIR;
@@ -43,15 +40,10 @@ use journal::Journal;
 pub use outcome::{Attempts, Failure, Outcome, Report, Unanswered};
 pub use process::{Cause, Pace, Room};
 pub use resident::{Life, Resident};
+use start::Start;
 use stdout::{Pipes, Scribe, Stdout};
 use verdict::Killed;
 pub use watch::{Taker, Unwatched, Watch};
-
-/// The variable that names the action.
-const ACTION: &str = "ACTION";
-
-/// The variable that names the file with the arguments of an action, where they are too long for a command line.
-const ARGUMENTS_PATH: &str = "ARGUMENTS_PATH";
 
 /// One request, but for its body.
 #[derive(Debug)]
@@ -279,42 +271,6 @@ impl Run<'_> {
         }
     }
 
-    /// Makes ready what the process is started with. What is in the workspace is its user's from here on.
-    fn prepare(&mut self, input: &Input, words: Option<Words>) -> Result<Start, Failure> {
-        let function = self.function;
-        let output_dir = self.workspace.output_path();
-        let mut start = Start { variables: self.variables(input).map_err(Failure::Supervise)?, ..Start::default() };
-        let mut set = |name: &str, value: &OsStr| -> Result<(), Failure> {
-            start.variables.push(variable(OsStr::new(name), value).map_err(Failure::Supervise)?);
-            Ok(())
-        };
-        set(process::MARK, output_dir.as_os_str())?;
-        if function.bounds.limits.sandbox {
-            let scratch = self.workspace.add_scratch().map_err(Failure::Workspace)?;
-            set(TMPDIR, scratch.as_os_str())?;
-        }
-        if let (Some(task), Some(words)) = (&function.task, words) {
-            set(ACTION, OsStr::new(&task.action.name))?;
-            if let Some(json) = &words.json {
-                let (path, reader) = self.workspace.add_arguments(json.as_bytes()).map_err(Failure::Workspace)?;
-                set(ARGUMENTS_PATH, path.as_os_str())?;
-                start.stdin = Some(reader);
-            }
-            start.arguments = Some([function.program.arguments(), &words.arguments].concat());
-        }
-        if self.journal.keeps(Level::Debug) {
-            let own = start.variables.iter().map(|pair| name_of(pair));
-            let names: Vec<_> = function.program.environment_names().chain(own).collect();
-            self.journal.note(Level::Debug, &format!("environment: {}", names.join(" ")));
-        }
-        if let (Stdin::Input, Some(path)) = (function.stdin, &input.path) {
-            let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-            start.stdin = Some(opened.map_err(|error| Failure::Supervise(error.into()))?);
-        }
-        function.bounds.hand_over(self.workspace)?;
-        Ok(start)
-    }
-
     /// Starts the process and follows it to its end.
     fn supervise(&mut self, start: &Start, rules: Rules, watch: &mut dyn Watch) -> Result<Ended, Failure> {
         let function = self.function;
@@ -344,39 +300,6 @@ impl Run<'_> {
             scribe.take_rest(answer).map_err(Failure::Supervise)?;
         }
         Ok(ended)
-    }
-
-    /// The variables that every function finds ("Its environment" in the README), but for [`process::MARK`].
-    fn variables(&self, input: &Input) -> io::Result<Vec<CString>> {
-        let mut variables = Vec::with_capacity(self.call.variables.len() + 8);
-        let mut set = |name: &str, value: &OsStr| -> io::Result<()> {
-            variables.push(variable(OsStr::new(name), value)?);
-            Ok(())
-        };
-        if let Some(path) = &input.path {
-            set("INPUT_FILE_PATH", path.as_os_str())?;
-        }
-        set("TMP_INPUT_DIR", self.workspace.input_path().as_os_str())?;
-        set("RESPONSE_HEADERS_PATH", self.workspace.headers_path().as_os_str())?;
-        set("CALL_ID", OsStr::new(&self.call.id))?;
-        if let Some(event) = &input.event {
-            set("STORAGE_OBJECT_KEY", OsStr::new(&event.object_key))?;
-            set("EVENT_TIME", OsStr::new(&event.time))?;
-            set("EVENT", OsStr::new(&event.json))?;
-        }
-        for (name, value) in &input.variables {
-            set(name, OsStr::new(value))?;
-        }
-        let replaceable = self.function.supervisor.iter().flat_map(|supervisor| &supervisor.replaceable);
-        let is_replaced = |name: &OsStr| match &input.event {
-            Some(_) if name == "EVENT" => true,
-            _ => input.variables.iter().any(|(own, _)| name == own.as_str()),
-        };
-        for (name, value) in replaceable.filter(|(name, _)| !is_replaced(name)) {
-            variables.push(variable(name, value)?);
-        }
-        variables.extend(self.call.variables.iter().cloned());
-        Ok(variables)
     }
 
     /// What comes of a function whose answer was not taken to its end.
@@ -444,9 +367,4 @@ impl Run<'_> {
         };
         Ok((directives, output))
     }
-}
-
-fn name_of(pair: &CString) -> std::borrow::Cow<'_, str> {
-    let bytes = pair.as_bytes();
-    String::from_utf8_lossy(bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes))
 }

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use super::{
     Server,
     front::Front,
-    handler::METHODS,
+    head::METHODS,
     site::Site,
     upstream::{self, Standing, Upstream},
 };

@@ -21,7 +21,7 @@ use super::{
     Phase, Server,
     exchange::Tracked,
     gate::MAX_FIELDS,
-    handler,
+    handler, head,
     link::Link,
     listener::{HEAD_TIMEOUT, told_to_drain},
     stream::Stream,
@@ -32,7 +32,7 @@ const READ_BUFFER: usize = 128 * 1024;
 
 /// Bytes of a head over HTTP/2 beyond which the whole connection is ended, since its fields cannot be read any more.
 /// Well above what is answered with 431.
-const MAX_HEADER_LIST: u32 = 4 * handler::HEADERS_LIMIT;
+const MAX_HEADER_LIST: u32 = 4 * head::HEADERS_LIMIT;
 
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 256;

@@ -1,7 +1,7 @@
 //! An action as an invocation: what its process is started with, when it is tried once more, and what of its end is
 //! meant by it.
 
-use std::{ffi::CString, os::fd::OwnedFd, sync::Arc, time::Instant};
+use std::{ffi::CString, sync::Arc, time::Instant};
 
 use crate::{
     actions::{Action, Arguments, Bound, Flaw, FlawKind, Flaws, Interface, Piece, Template},
@@ -10,7 +10,7 @@ use crate::{
     process::{End, Ended, Exit, Rules},
 };
 
-use super::{Failure, Run, Watch, backoff::Backoff, stdout::Stdout};
+use super::{Failure, Run, Watch, backoff::Backoff, start::Start, stdout::Stdout};
 
 /// Bytes that one word of a command can have: Linux' `MAX_ARG_STRLEN`, less the NUL at its end. What is longer makes
 /// execve(2) fail with E2BIG.
@@ -42,17 +42,6 @@ pub(super) struct Words {
     pub(super) arguments: Vec<CString>,
     /// The arguments as JSON, where that is too long for a word.
     pub(super) json: Option<String>,
-}
-
-/// What each attempt is started with.
-#[derive(Debug, Default)]
-pub(super) struct Start {
-    /// On top of what is inherited.
-    pub(super) variables: Vec<CString>,
-    /// In place of the program's own.
-    pub(super) arguments: Option<Vec<CString>>,
-    /// Where its standard input is not empty.
-    pub(super) stdin: Option<OwnedFd>,
 }
 
 impl Task {
