@@ -1,0 +1,76 @@
+//! Actions that are done by a server of somebody else's, over http and https.
+
+use std::{ffi::OsStr, path::Path, process::Command};
+
+use super::{free_port, service};
+use crate::harness::{Builder, Server, eventually, fixture};
+
+/// The file of a service that has nothing of its own.
+fn file(origin: &str) -> String {
+    format!(
+        "oms: 1\nactions:\n  echo:\n    arguments: {{item: {{type: string, in: path}}, q: {{type: string, in: query}}}}\n    \
+         http: {{url: '{origin}/echo/{{item}}', method: get}}\n    output: {{type: object}}\n"
+    )
+}
+
+/// Somebody else's server on this port, behind a listener that starts and stops it.
+fn other(port: u16, more: &[(&str, &Path)]) -> Server {
+    let builder = Builder::new().args(["--mode", "http", "--upstream", &format!("http://127.0.0.1:{port}")]);
+    let builder = more.iter().fold(builder, |builder, (name, value)| builder.env(name, value.as_os_str()));
+    builder.command([OsStr::new("python3"), fixture("upstream/server.py").as_os_str()]).start()
+}
+
+/// Calls the action.
+fn call(server: &Server) -> crate::harness::Answer {
+    server.request("POST", "/run/echo?item=a%2Fb&q=1").header("X-Forwarded-For", "192.0.2.1").send()
+}
+
+#[test]
+fn a_server_elsewhere_does_it_and_learns_nothing_of_the_caller() {
+    let port = free_port();
+    let other = other(port, &[]);
+    other.get("/").send().expect(200);
+    let server = service(&file(&format!("http://127.0.0.1:{port}"))).start();
+    server.get("/_/ready").send().expect(200);
+    let seen = call(&server).expect(200).json();
+    assert_eq!(seen["target"], "/echo/a%2Fb?q=1");
+    let names: Vec<&str> = seen["headers"].as_array().expect("fields").iter().filter_map(|it| it[0].as_str()).collect();
+    assert!(names.contains(&"x-call-id") && !names.iter().any(|name| name.starts_with("x-forwarded")), "{names:?}");
+    server.get("/echo/a").send().problem(404);
+}
+
+#[test]
+fn nobody_there_is_a_bad_gateway() {
+    let server = service(&file(&format!("http://127.0.0.1:{}", free_port()))).start();
+    assert_eq!(call(&server).problem(502)["type"], "urn:bandog:error:upstream-failed");
+}
+
+#[test]
+fn https_is_spoken_to_whom_the_certificate_is_of_and_to_nobody_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = (dir.path().join("certificate.pem"), dir.path().join("key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let port = free_port();
+    let _other = other(port, &[("CERTIFICATE", &certificate), ("KEY", &key)]);
+    eventually("a port that listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    let trusting = |host: &str| {
+        let file = file(&format!("https://{host}:{port}"));
+        service(&file).env("SSL_CERT_FILE", certificate.as_os_str())
+    };
+    let seen = call(&trusting("localhost").start()).expect(200).json();
+    assert_eq!(seen["target"], "/echo/a%2Fb?q=1");
+    // The certificate is of another host, or of nobody that is known.
+    for server in [trusting("127.0.0.1"), service(&file(&format!("https://localhost:{port}")))] {
+        let problem = call(&server.start()).problem(502);
+        assert!(problem["detail"].as_str().expect("text").contains("certificate"), "{problem}");
+    }
+}
