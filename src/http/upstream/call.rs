@@ -107,7 +107,7 @@ async fn perform(
         })?;
         let answered = upstream.ask(server, &order.head, sent, false).await;
         let Failed { failure, status, traceback, may_help } = match answered {
-            Ok(answered) => match result::take(&asking.action.output, answered, &upstream.address).await {
+            Ok(answered) => match result::take(server, asking.action, answered, &upstream.address).await {
                 Ok(given) => return Ok(given),
                 Err(failed) => failed,
             },

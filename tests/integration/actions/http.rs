@@ -181,7 +181,7 @@ fn a_result_is_what_the_action_says_it_gives() {
         ("json", r#"{"n": 5, "more": []}"#, "application/json; charset=utf-8", None, "application/json; charset=utf-8"),
         ("number", "5", "text/html", None, "text/html"),
         ("words", "a < b\n", "text/html", None, "text/html"),
-        ("chosen", "red\n", "text/plain", None, "text/plain"),
+        ("chosen", "red", "text/plain", None, "text/plain"),
         ("chosen", "\"red\"", "application/json", None, "application/json"),
         ("nothing", "whatever", "", Some(""), ""),
         ("bytes", "{", "", None, "application/octet-stream"),

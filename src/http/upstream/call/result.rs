@@ -1,5 +1,7 @@
 //! What a server has answered to the request of an action: its result, or why there is none.
 
+use std::{io, sync::Arc};
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::{
@@ -8,8 +10,11 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 
+use tokio::sync::oneshot;
+
 use crate::{
-    actions::{MAX_RESULT, Output, ResultError, Type},
+    actions::{self, Action, MAX_RESULT, Output, Type},
+    http::Server,
     http::upstream::{
         Answered,
         address::Address,
@@ -17,6 +22,9 @@ use crate::{
     },
     invocation::{Failure, Unanswered},
 };
+
+/// Bytes of a result that is looked at by the network thread itself.
+const AT_ONCE: usize = 16 * 1024;
 
 /// Bytes of an answer that is no result which are told.
 const TRACEBACK: usize = 64 * 1024;
@@ -67,51 +75,55 @@ impl Refusal {
 }
 
 /// Takes an answer for what it is.
-pub(super) async fn take(output: &Output, answered: Answered, address: &Address) -> Result<Given, Failed> {
-    let status = answered.response.status();
+pub(super) async fn take(
+    server: &Arc<Server>,
+    action: &Arc<Action>,
+    answered: Answered,
+    address: &Address,
+) -> Result<Given, Failed> {
+    let (status, output) = (answered.response.status(), &action.output);
     if !status.is_success() {
         return Err(refused(answered, address).await);
     }
-    if streams(output) {
+    if output.schema.is_some() && !output.is_checked_whole() {
         return Ok(streamed(output, answered));
     }
     let Answered { response, sender } = answered;
     let (parts, body) = response.into_parts();
-    let kind = parts.headers.get(CONTENT_TYPE).cloned();
-    let begun = begin(body, MAX_RESULT).await;
-    let (bytes, is_whole) = begun.map_err(|error| Failed {
-        failure: Failure::Unanswered(Unanswered::BrokeOff(reason(&error))),
-        status: Some(status.as_u16()),
-        traceback: Vec::new(),
-        may_help: false,
-    })?;
-    if output.schema.is_none() {
-        let sender = Some(Box::new(sender)).filter(|_| is_whole);
-        return Ok(Given::Whole { headers: HeaderMap::new(), body: Bytes::new(), sender });
-    }
-    let kind = content_type(output, kind);
-    let checked = if is_whole {
-        output.check_response(kind.to_str().ok(), &bytes).map(drop).map_err(|flaw| flaw.why.to_string())
-    } else {
-        Err(ResultError::TooLong.to_string())
-    };
-    if let Err(wrong) = checked {
-        let traceback = bytes[..bytes.len().min(TRACEBACK)].to_vec();
-        return Err(Failed {
-            failure: Failure::Result(wrong),
-            status: Some(status.as_u16()),
-            traceback,
-            may_help: false,
-        });
-    }
+    let kind = output.schema.is_some().then(|| content_type(output, parts.headers.get(CONTENT_TYPE).cloned()));
+    let kind = kind.as_ref().and_then(|kind| kind.to_str().ok());
+    let failed = |failure, traceback| Failed { failure, status: Some(status.as_u16()), traceback, may_help: false };
+    // One byte more than may be, so that what is too long is seen to be.
+    let limit = if output.schema.is_some() { MAX_RESULT + 1 } else { TRACEBACK };
+    let (bytes, is_whole) = begin(body, limit)
+        .await
+        .map_err(|error| failed(Failure::Unanswered(Unanswered::BrokeOff(reason(&error))), Vec::new()))?;
+    let answer = check(server, action, kind, &bytes)
+        .await
+        .map_err(|failure| failed(failure, bytes[..bytes.len().min(TRACEBACK)].to_vec()))?;
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, kind);
-    Ok(Given::Whole { headers, body: bytes, sender: Some(Box::new(sender)) })
+    let kind = answer.media_type.and_then(|kind| HeaderValue::from_str(&kind).ok());
+    headers.extend(kind.map(|kind| (CONTENT_TYPE, kind)));
+    Ok(Given::Whole { headers, body: answer.body, sender: Some(Box::new(sender)).filter(|_| is_whole) })
 }
 
-/// Whether a result is passed on without a look: there is nothing to hold it against, and it may be large.
-fn streams(output: &Output) -> bool {
-    output.schema.is_some() && !output.is_checked_whole()
+/// Holds a result against what it should be; a large one on a thread that has the time.
+async fn check(
+    server: &Arc<Server>,
+    action: &Arc<Action>,
+    kind: Option<&str>,
+    body: &Bytes,
+) -> Result<actions::Answer, Failure> {
+    let checked = if body.len() <= AT_ONCE {
+        action.output.check_response(kind, body)
+    } else {
+        let (tell, told) = oneshot::channel();
+        let (action, kind, body) = (Arc::clone(action), kind.map(str::to_owned), body.clone());
+        let job = move || drop(tell.send(action.output.check_response(kind.as_deref(), &body)));
+        server.workers.submit(job).map_err(Failure::Supervise)?;
+        told.await.map_err(|_| Failure::Supervise(io::Error::other("the check of the result broke down")))?
+    };
+    checked.map_err(|flaw| Failure::Result(flaw.why.to_string()))
 }
 
 /// Of the server's own fields only those stay that say what the body is.
@@ -124,10 +136,7 @@ fn streamed(output: &Output, mut answered: Answered) -> Given {
     let kind = headers.remove(CONTENT_TYPE);
     kept.insert(CONTENT_TYPE, content_type(output, kind));
     *headers = kept;
-    // A body that the status forbids would not be there.
-    if answered.response.status() != StatusCode::NO_CONTENT {
-        *answered.response.status_mut() = StatusCode::OK;
-    }
+    *answered.response.status_mut() = StatusCode::OK;
     Given::Streamed(Box::new(answered))
 }
 
