@@ -197,7 +197,7 @@ fn a_result_is_what_the_action_says_it_gives() {
     }
     for (action, text, kind, wanted) in [
         ("json", r#"{"n": "5"}"#, "application/json", "`n`"),
-        ("json", "{", "application/json", "no JSON"),
+        ("json", "{", "application/json", "not JSON"),
         ("json", "{}", "application/json", "`n`"),
         ("number", "5.5", "text/plain", "5.5"),
         ("chosen", "blue", "text/plain", "blue"),

@@ -123,7 +123,7 @@ async fn check(
         server.workers.submit(job).map_err(Failure::Supervise)?;
         told.await.map_err(|_| Failure::Supervise(io::Error::other("the check of the result broke down")))?
     };
-    checked.map_err(|flaw| Failure::Result(flaw.why.to_string()))
+    checked.map_err(|flaw| Failure::Result(flaw.to_string()))
 }
 
 /// Of the server's own fields only those stay that say what the body is.
