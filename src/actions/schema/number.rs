@@ -48,10 +48,11 @@ fn integer(number: &Number) -> Option<i128> {
 
 /// Whether an integer of 64 bits can be this.
 fn in_bounds(float: f64) -> bool {
-    // Both are powers of two, so they are exact.
+    // Both are powers of two, so they are exact. The least integer itself never comes as a float, but what is a little
+    // less does, rounded to it.
     const LEAST: f64 = -9_223_372_036_854_775_808.0;
     const BEYOND: f64 = 18_446_744_073_709_551_616.0;
-    (LEAST..BEYOND).contains(&float)
+    LEAST < float && float < BEYOND
 }
 
 /// Compares an integer of 64 bits with a float.
