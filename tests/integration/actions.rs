@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use crate::harness::{Builder, fixture};
 
 mod command;
+mod description;
 mod elsewhere;
 mod file;
 mod forwards;
@@ -13,6 +14,8 @@ mod lifecycle;
 mod retries;
 mod routes;
 mod run;
+mod service;
+mod tutorial;
 
 /// Where the file of actions is looked for.
 const FILE: &str = "oms.yml";

@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod picture;
 pub(crate) mod server;
+pub(crate) mod service;
 pub(crate) mod way;
 
 pub(crate) use client::{Answer, Request, Wire};

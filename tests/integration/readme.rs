@@ -144,13 +144,16 @@ fn every_link_leads_somewhere() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let read = |page: &str| fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let mut seen = 0;
-    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/compatibility.md"] {
+    for page in
+        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/compatibility.md", "docs/actions.md"]
+    {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://")) {
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let file = if file.is_empty() { page } else { file };
-            let target = read(file);
+            // Relative to the page that it stands on.
+            let beside = std::path::Path::new(page).with_file_name(file);
+            let target = read(if file.is_empty() { page } else { beside.to_str().expect("text") });
             let found = heading.is_empty() || target.lines().filter_map(anchor).any(|anchor| anchor == heading);
             assert!(found, "{page}: nothing at {link}");
             seen += 1;

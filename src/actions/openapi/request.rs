@@ -30,9 +30,7 @@ pub(super) fn parameter(argument: &Argument, renamed: Option<&str>) -> Option<Va
         Shape::Json if !is_needed(argument) && !is_path => argument.schema.to_nullable_json_schema(),
         Shape::Json | Shape::Text => argument.schema.to_json_schema(),
     };
-    if let (true, Some(schema)) = (is_path && argument.schema.kind == Type::String, schema.as_object_mut()) {
-        schema.entry("minLength").or_insert_with(|| 1.into());
-    }
+    as_segment(&mut schema, argument);
     annotate(&mut schema, "default", argument.default.clone());
     match shape {
         Shape::Text => parameter.insert("schema".to_owned(), schema),
@@ -51,11 +49,17 @@ pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
         content.insert(media.as_str().to_owned(), json!({"schema": schema}));
     };
     add(MediaType::Json, object(action, arguments, MediaType::Json));
-    // A list or an object in such a form is JSON to us, which OpenAPI has no word for.
-    if arguments.iter().all(|argument| shape(&argument.schema) == Shape::Text) {
+    // What may be called anything may come twice in a form, and that no schema can forbid. A list or an object in the
+    // first of them is JSON to us, which OpenAPI has no word for.
+    let is_closed = !action.variadic;
+    let all = |fit: &dyn Fn(&Schema) -> bool| arguments.iter().all(|argument| fit(&argument.schema));
+    if is_closed && all(&|schema| shape(schema) == Shape::Text) {
         add(MediaType::Form, object(action, arguments, MediaType::Form));
     }
-    add(MediaType::Multipart, object(action, arguments, MediaType::Multipart));
+    // A list in this one is a part for each element to OpenAPI, where any text is an element; files it can be.
+    if is_closed && all(&|schema| schema.kind != Type::List || is_list_of_files(schema)) {
+        add(MediaType::Multipart, object(action, arguments, MediaType::Multipart));
+    }
     let files = action.arguments.iter().filter(|argument| argument.schema.kind == Type::Path);
     let needs_more = arguments.iter().any(|argument| is_needed(argument) && argument.schema.kind != Type::Path);
     if files.count() == 1 && arguments.iter().any(|argument| argument.schema.kind == Type::Path) && !needs_more {
@@ -70,11 +74,15 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     let mut properties = Map::new();
     for argument in arguments {
         let mut schema = match (media, argument.schema.kind) {
-            (MediaType::Multipart, Type::Path) => json!({"type": "string", "format": "binary"}),
+            (MediaType::Multipart, Type::Path) => part(),
+            (MediaType::Multipart, Type::List) if is_list_of_files(&argument.schema) => {
+                json!({"type": "array", "items": part(), "minItems": 1})
+            }
             // Null is as good as nothing, where a value can be null.
             (MediaType::Json, _) if !is_needed(argument) => argument.schema.to_nullable_json_schema(),
             _ => argument.schema.to_json_schema(),
         };
+        as_segment(&mut schema, argument);
         annotate(&mut schema, "description", argument.help.clone());
         annotate(&mut schema, "default", argument.default.clone());
         annotate(&mut schema, "deprecated", argument.deprecated.then_some(true));
@@ -82,14 +90,28 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     }
     let required: Vec<&str> =
         arguments.iter().filter(|argument| is_needed(argument)).map(|it| it.name.as_str()).collect();
-    let others = match (action.variadic, media) {
-        (false, _) => json!(false),
-        (true, MediaType::Json | MediaType::Bytes) => json!(true),
-        (true, MediaType::Form | MediaType::Multipart) => json!({"type": "string"}),
-    };
-    let mut object = json!({"type": "object", "properties": properties, "additionalProperties": others});
+    let mut object = json!({"type": "object", "properties": properties, "additionalProperties": action.variadic});
+    // A form without a part is none.
+    annotate(&mut object, "minProperties", (media == MediaType::Multipart).then_some(1));
     annotate(&mut object, "required", (!required.is_empty()).then_some(required));
     object
+}
+
+/// What is sent on in a path is a segment of it, wherever it has come from: not empty, and no step up or on the spot.
+fn as_segment(schema: &mut Value, argument: &Argument) {
+    if argument.location == Location::Path && argument.schema.kind == Type::String {
+        annotate(schema, "minLength", Some(1));
+        annotate(schema, "not", Some(json!({"enum": [".", ".."]})));
+    }
+}
+
+/// A file as a part of a form.
+fn part() -> Value {
+    json!({"type": "string", "format": "binary"})
+}
+
+fn is_list_of_files(schema: &Schema) -> bool {
+    schema.kind == Type::List && schema.elements.as_ref().is_some_and(|elements| elements.kind == Type::Path)
 }
 
 /// Whether there has to be one: what has a default is never missing.

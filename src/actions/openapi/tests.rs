@@ -132,7 +132,12 @@ fn a_body_is_described_in_every_form_that_can_hold_the_arguments() {
     let (json, form, multipart, bytes) =
         ("application/json", "application/x-www-form-urlencoded", "multipart/form-data", "application/octet-stream");
     assert_eq!(media_types(&of(vec![text.clone()])), [json, form, multipart]);
-    assert_eq!(media_types(&of(vec![text.clone(), list])), [json, multipart]);
+    assert_eq!(media_types(&of(vec![text.clone(), list.clone()])), [json]);
+    let elements = Schema { kind: Type::Path, ..Schema::default() };
+    let files = Argument { schema: Schema { elements: Some(Box::new(elements)), ..list.schema.clone() }, ..list };
+    assert_eq!(media_types(&of(vec![text.clone(), files])), [json, multipart]);
+    let map = argument("map", Type::Map, Location::Body);
+    assert_eq!(media_types(&of(vec![text.clone(), map])), [json, multipart]);
     assert_eq!(media_types(&of(vec![text.clone(), file.clone()])), [json, form, multipart, bytes]);
     assert_eq!(media_types(&of(vec![required(text.clone()), file.clone()])), [json, form, multipart]);
     let other = Argument { name: "other".to_owned(), ..file.clone() };
@@ -150,14 +155,25 @@ fn a_body_is_described_in_every_form_that_can_hold_the_arguments() {
 }
 
 #[test]
+fn what_goes_into_a_path_is_a_segment_of_it_wherever_it_comes_from() {
+    let document = described(vec![action(
+        "a",
+        own(Method::GET, "/a/:word"),
+        vec![argument("word", Type::String, Location::Path)],
+    )]);
+    let body = &document["paths"]["/run/a"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    for schema in [&document["paths"]["/a/{word}"]["get"]["parameters"][0]["schema"], &body["properties"]["word"]] {
+        assert_eq!((&schema["minLength"], &schema["not"]), (&json!(1), &json!({"enum": [".", ".."]})), "{schema}");
+    }
+}
+
+#[test]
 fn variadic_actions_take_more_than_is_described() {
     let document = described(vec![Action { variadic: true, ..action("a", command(), vec![]) }]);
-    let content = &document["paths"]["/run/a"]["post"]["requestBody"]["content"];
-    assert_eq!(content["application/json"]["schema"]["additionalProperties"], true);
-    assert_eq!(
-        content["application/x-www-form-urlencoded"]["schema"]["additionalProperties"],
-        json!({"type": "string"})
-    );
+    assert_eq!(media_types(&document), ["application/json"], "in a form they could come twice");
+    let body = &document["paths"]["/run/a"]["post"]["requestBody"];
+    assert_eq!(body["required"], false);
+    assert_eq!(body["content"]["application/json"]["schema"]["additionalProperties"], true);
 }
 
 #[test]

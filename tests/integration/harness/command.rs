@@ -103,6 +103,18 @@ impl Command {
         self
     }
 
+    /// A service below `fixtures/services/`, in its working directory.
+    pub(crate) fn service(self, name: &str) -> Self {
+        super::service::unpack(name, self.home.path());
+        self
+    }
+
+    /// How long it may take.
+    pub(crate) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Where it runs: a path in its working directory.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()

@@ -78,6 +78,12 @@ impl Builder {
         self
     }
 
+    /// A service below `fixtures/services/`, in the directory that it is started in.
+    pub(crate) fn service(self, name: &str) -> Self {
+        super::service::unpack(name, self.home.path());
+        self
+    }
+
     /// A file in the directory that it is started in.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
         fs::write(self.home.path().join(name), content).expect("writable");
