@@ -26,7 +26,7 @@ const FAILURES: [(u16, &str, &str); 18] = [
     (431, "HeadersTooLarge", "The header fields are too large."),
     (500, "InternalError", "The action ended in a way that it should not, or its result is not what was promised."),
     (501, "NotImplemented", "This kind of action is not supported yet."),
-    (502, "BadGateway", "The service did not answer, or not with what was promised."),
+    (502, "BadGateway", "The service did not answer, or with a failure that is not the action's."),
     (503, "Unavailable", "The action may work later, or in another instance."),
     (504, "TimedOut", "The action took too long."),
     (505, "VersionNotSupported", "This version of HTTP is not spoken."),
