@@ -21,6 +21,7 @@ mod listener;
 mod lock;
 mod marshal;
 mod metrics;
+mod once;
 mod probe;
 mod site;
 mod stream;
@@ -52,6 +53,7 @@ use crate::{
 pub use backend::Backend;
 pub use listener::{Stop, bind, serve};
 use lock::Lock;
+pub use once::{OneCall, Unfinished, call_once};
 
 /// Everything that the connections share.
 #[derive(Debug)]

@@ -317,6 +317,8 @@ pub const READER_GONE: u8 = 141;
 /// | outcome | code |
 /// |---|---|
 /// | the function exited | its own code |
+/// | an action done by a request failed for good | 1 |
+/// | or may be tried again | 2 |
 /// | killed by signal n | 128 + n |
 /// | bad input (also one that never came whole) | 65, `EX_DATAERR` of sysexits.h |
 /// | could not start, could not be answered, gave what it should not, workspace full, input unreadable | 70, `EX_SOFTWARE` |
@@ -333,13 +335,14 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
             | Failure::Signal { .. }
             | Failure::OutOfMemory { .. }
             | Failure::CpuTime { .. }
-            | Failure::Refused
-            | Failure::Unavailable { .. }
             | Failure::FileTooLarge { .. } => match report.exit {
                 Some(Exit::Code(code)) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
                 Some(Exit::Signal(signal)) => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
                 None => 70,
             },
+            // What a command would have said itself.
+            Failure::Refused => 1,
+            Failure::Unavailable { .. } => 2,
             Failure::OutputTooLarge { .. }
             | Failure::Result(_)
             | Failure::Confine(_)

@@ -147,8 +147,7 @@ fn what_answers(config: &Config) -> String {
         (Mode::Http, None, Some(upstream), _) => format!("function at {upstream}"),
         (Mode::Http, Some(command), Some(upstream), _) => format!("function from {} at {upstream}", command.origin),
         (Mode::Http, Some(command), None, _) => format!("function from {}, which speaks HTTP", command.origin),
-        (_, command, ..) => {
-            format!("function from {}", command.as_ref().map(|command| command.origin).unwrap_or_default())
-        }
+        (_, Some(command), ..) => format!("function from {}", command.origin),
+        (_, None, ..) => "actions only".to_owned(),
     }
 }

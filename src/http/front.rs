@@ -112,6 +112,14 @@ impl Front {
         &self.origins
     }
 
+    /// The request that an action is done by, and where it goes; `None` if it is done in another way.
+    pub(super) fn request(&self, action: &Action) -> Option<(&HttpCall, &Arc<Upstream>)> {
+        match self.ways.get(&action.name) {
+            Some(Way::Http(how, upstream)) => Some((how, upstream)),
+            Some(Way::Command(_) | Way::NotYet) | None => None,
+        }
+    }
+
     /// What a request with this head is to; `None` if that is none of the service's.
     #[expect(clippy::result_large_err, reason = "the answer to the request, and made once for it")]
     pub(super) fn find(&self, method: &Method, path: &str) -> Result<Option<Asked<'_>>, Problem> {

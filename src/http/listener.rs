@@ -156,7 +156,7 @@ async fn accept(
 
 /// Ends what is in flight: `--drain-timeout` to finish, then SIGTERM and `--kill-grace`, then SIGKILL and
 /// [`CLEAN_UP`]. Told to stop now, it goes to the last step at once.
-async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: watch::Receiver<Stop>) {
+pub(super) async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: watch::Receiver<Stop>) {
     server.enter(Phase::Draining);
     server.backend.let_end();
     let in_flight = server.running.count();
@@ -190,7 +190,7 @@ async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: wat
     }
 }
 
-async fn told_to_stop_now(stop: &mut watch::Receiver<Stop>) {
+pub(super) async fn told_to_stop_now(stop: &mut watch::Receiver<Stop>) {
     if stop.wait_for(|stop| *stop == Stop::Now).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -60,7 +60,7 @@ use crate::{
     reply::Problem,
 };
 pub(super) use answer::Passing;
-pub(super) use call::{Asking, call};
+pub(super) use call::{Asking, call, call_from_inside};
 pub(super) use origins::Origins;
 pub(super) use standing::{Standing, not_ready};
 pub(super) use tunnel::Tunnel;

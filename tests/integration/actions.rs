@@ -14,6 +14,7 @@ mod lifecycle;
 mod retries;
 mod routes;
 mod run;
+mod run_http;
 mod service;
 mod tutorial;
 

@@ -16,15 +16,18 @@ use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, http::request::Parts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use tokio::sync::watch;
+
 use super::{
     Event, RunArgs,
     job::{self, Chosen},
-    result,
+    result, served,
 };
 use crate::{
-    actions::Way,
+    actions::{Interface, Way},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, Habit, Mode},
+    http::{OneCall, Stop},
     intake::{Envelope, Source, SourceError},
     invocation::{self, Call, Function, Ground, Outcome, Unwatched},
     logs::Level,
@@ -45,15 +48,17 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
         Err(error) => return complain(INTERNAL, &error),
     };
     let cancel = Cancel::new();
+    let (tell, told) = watch::channel(Stop::No);
     let stop = {
         let (bell, cancel) = (Arc::clone(&bell), cancel.clone());
         move |_: i32| {
             bell.ring();
+            tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
             if cancel.cause().is_some() { cancel.cancel_now(Cause::Shutdown) } else { cancel.cancel(Cause::Shutdown) }
         }
     };
     let last_words = telemetry::FlushOnDrop(serve::LAST_WORDS);
-    let ended = process::attend("invocation", move || once(&config, &io, &bell, &cancel), stop);
+    let ended = process::attend("invocation", move || once(&config, &io, &bell, &cancel, told), stop);
     drop(last_words);
     match ended {
         Ok(code) => code,
@@ -61,7 +66,7 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
     }
 }
 
-fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> ExitCode {
+fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel, told: watch::Receiver<Stop>) -> ExitCode {
     if let Err(error) = start_log(config) {
         return complain(INTERNAL, &format!("cannot start the log: {error}"));
     }
@@ -85,6 +90,15 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
         Ok(source) => source,
         Err(error) => return fail(BAD_INPUT, &error),
     };
+    if let Some(action) = io.action.as_ref().filter(|action| matches!(action.interface, Interface::Http(_))) {
+        let (action, texts, id) = (Arc::clone(action), io.texts.clone(), request::call_id(&headers));
+        let call = OneCall { action, texts, envelope, headers, id };
+        let stdout = match stdout(bell) {
+            Ok(stdout) => stdout,
+            Err(error) => return fail(INTERNAL, &error),
+        };
+        return served::run(config, call, Box::new(source), io.output.as_deref(), stdout, told);
+    }
     if let (None, Mode::Http | Mode::Static) = (&io.action, config.mode) {
         return complain(BAD_CONFIGURATION, &"this mode answers requests; use bandog serve, or run with --mode files");
     }
@@ -102,9 +116,9 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel) -> Exi
     let facts = CallFacts { call_id: &call.id, service };
     let (finished, sent) = match &io.output {
         None => {
-            let mut stdout = match io::stdout().as_fd().try_clone_to_owned() {
-                Ok(fd) => Stdout { file: fd.into(), bell: Arc::clone(bell), error: None },
-                Err(error) => return fail(INTERNAL, &format!("cannot write to the standard output: {error}")),
+            let mut stdout = match stdout(bell) {
+                Ok(stdout) => stdout,
+                Err(error) => return fail(INTERNAL, &error),
             };
             let Delivered { finished, sent } =
                 reply::deliver(&function, &call, &mut source, cancel, &accept, service, &mut stdout);
@@ -311,11 +325,18 @@ impl Source for Waited {
 
 /// The standard output as the place where an answer goes: its body, exactly as HTTP would send it. A signal ends the
 /// wait for a reader who does not read.
-struct Stdout {
+pub(super) struct Stdout {
     file: File,
     bell: Arc<Bell>,
     /// Why it took no more, unless its reader has left.
-    error: Option<io::Error>,
+    pub(super) error: Option<io::Error>,
+}
+
+fn stdout(bell: &Arc<Bell>) -> Result<Stdout, String> {
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(fd) => Ok(Stdout { file: fd.into(), bell: Arc::clone(bell), error: None }),
+        Err(error) => Err(format!("cannot write to the standard output: {error}")),
+    }
 }
 
 impl Stdout {

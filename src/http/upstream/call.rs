@@ -8,10 +8,10 @@ mod payload;
 mod result;
 mod taken;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{
-    StatusCode,
+    HeaderMap, StatusCode,
     header::{CONNECTION, HeaderValue},
 };
 use tokio::time::{Instant, sleep};
@@ -27,9 +27,10 @@ use crate::{
     actions::{self, Action, HttpCall, Text},
     http::{
         Phase, Running, Server,
-        bridge::{Answer, Body},
+        admission::Place,
+        bridge::{Answer, Body, Incoming},
     },
-    intake,
+    intake::{self, Envelope},
     invocation::{Attempts, Backoff, Cause, Failure, Outcome, Report, Unanswered},
     process::Cancel,
     reply::Head,
@@ -46,6 +47,25 @@ pub(in crate::http) struct Asking<'a> {
     pub(in crate::http) texts: Vec<Text>,
 }
 
+/// What is given to an action, and who gives it.
+struct Giving<'a> {
+    headers: &'a HeaderMap,
+    peer: Option<IpAddr>,
+    envelope: Envelope,
+    incoming: Incoming,
+    uploading: Uploading,
+}
+
+/// What has come of a call.
+struct Attempt {
+    stay: Stay,
+    uploading: Uploading,
+    deadline: Option<(Duration, Instant)>,
+    outcome: Result<(Given, Option<Kept>), Outcome>,
+    /// All that was sent has been read.
+    is_whole: bool,
+}
+
 /// Has an action done by a request.
 pub(in crate::http) async fn call(
     server: &Arc<Server>,
@@ -54,38 +74,85 @@ pub(in crate::http) async fn call(
     passage: Passage<'_>,
 ) -> Answer {
     let Passage { parts, call_id, envelope, place, arrival, link } = passage;
-    let entry = Running::enter(server, &Cancel::new());
-    let mut stay = Stay::new(server, upstream, place, entry, call_id);
-    let deadline = stay.deadline(limit(server.exec_timeout, &parts.headers));
-    let (incoming, mut uploading) = Uploading::begin(arrival, server.max_body);
-    let facts = Facts { call_id, caller: &parts.headers, peer: link.peer(), is_ours: upstream.standing.is_some() };
-    let work = async {
-        let taken = taken::take(server, &asking, envelope, incoming).await?;
-        let order = Order::new(&asking, &taken.arguments, &upstream.address, &facts);
-        let order = order.map_err(|flaws| Outcome::Refused(intake::Error::Arguments(flaws)))?;
-        let given = perform(server, upstream, &asking, order, call_id).await?;
-        Ok((given, taken.kept))
-    };
-    let (outcome, is_whole) = in_time(server, &stay, &mut uploading, deadline, work).await;
+    let (incoming, uploading) = Uploading::begin(arrival, server.max_body);
+    let giving = Giving { headers: &parts.headers, peer: link.peer(), envelope, incoming, uploading };
+    let Attempt { stay, uploading, deadline, outcome, is_whole } =
+        attempt(server, upstream, &asking, giving, place, call_id).await;
     let (mut head, body) = match outcome {
-        Ok((given, kept)) => {
-            stay.keep(kept);
-            match given {
-                Given::Streamed(answered) => answer::of(*answered, stay, uploading, deadline),
-                Given::Whole { mut headers, body, sender } => {
-                    answer::add_own(&mut headers, &stay);
-                    stay.end_well(sender.map(|sender| *sender));
-                    let head = Head { status: StatusCode::OK, headers, length: Some(body.len() as u64) };
-                    (head, Body::Whole(Some(body).filter(|body| !body.is_empty())))
-                }
-            }
-        }
+        Ok((given, kept)) => answer_with(given, kept, stay, uploading, deadline),
         Err(outcome) => stay.refuse(&outcome),
     };
     if !is_whole {
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     (head, body)
+}
+
+/// The same for who is not connected.
+///
+/// # Errors
+/// Why there is no answer.
+pub(in crate::http) async fn call_from_inside(
+    server: &Arc<Server>,
+    upstream: &Arc<Upstream>,
+    asking: Asking<'_>,
+    (headers, envelope, incoming): (&HeaderMap, Envelope, Incoming),
+    (place, call_id): (Place, &str),
+) -> Result<Answer, Outcome> {
+    let giving = Giving { headers, peer: None, envelope, incoming, uploading: Uploading::none() };
+    let Attempt { mut stay, uploading, deadline, outcome, .. } =
+        attempt(server, upstream, &asking, giving, place, call_id).await;
+    match outcome {
+        Ok((given, kept)) => Ok(answer_with(given, kept, stay, uploading, deadline)),
+        Err(outcome) => {
+            stay.end(&outcome);
+            Err(outcome)
+        }
+    }
+}
+
+async fn attempt(
+    server: &Arc<Server>,
+    upstream: &Arc<Upstream>,
+    asking: &Asking<'_>,
+    giving: Giving<'_>,
+    place: Place,
+    call_id: &str,
+) -> Attempt {
+    let Giving { headers, peer, envelope, incoming, mut uploading } = giving;
+    let entry = Running::enter(server, &Cancel::new());
+    let stay = Stay::new(server, upstream, place, entry, call_id);
+    let deadline = stay.deadline(limit(server.exec_timeout, headers));
+    let facts = Facts { call_id, caller: headers, peer, is_ours: upstream.standing.is_some() };
+    let work = async {
+        let taken = taken::take(server, asking, envelope, incoming).await?;
+        let order = Order::new(asking, &taken.arguments, &upstream.address, &facts);
+        let order = order.map_err(|flaws| Outcome::Refused(intake::Error::Arguments(flaws)))?;
+        let given = perform(server, upstream, asking, order, call_id).await?;
+        Ok((given, taken.kept))
+    };
+    let (outcome, is_whole) = in_time(server, &stay, &mut uploading, deadline, work).await;
+    Attempt { stay, uploading, deadline, outcome, is_whole }
+}
+
+/// The answer that a result is.
+fn answer_with(
+    given: Given,
+    kept: Option<Kept>,
+    mut stay: Stay,
+    uploading: Uploading,
+    deadline: Option<(Duration, Instant)>,
+) -> Answer {
+    stay.keep(kept);
+    match given {
+        Given::Streamed(answered) => answer::of(*answered, stay, uploading, deadline),
+        Given::Whole { mut headers, body, sender } => {
+            answer::add_own(&mut headers, &stay);
+            stay.end_well(sender.map(|sender| *sender));
+            let head = Head { status: StatusCode::OK, headers, length: Some(body.len() as u64) };
+            (head, Body::Whole(Some(body).filter(|body| !body.is_empty())))
+        }
+    }
 }
 
 /// Sends the request, again after a while if that may help, and takes what is answered.

@@ -32,6 +32,11 @@ impl Uploading {
         (incoming.announced(length), Self { told: Some(told), fault: None })
     }
 
+    /// Of a body that nobody sends over a connection.
+    pub(super) fn none() -> Self {
+        Self { told: None, fault: None }
+    }
+
     /// Ends when the body fails to come; never if it comes.
     pub(super) async fn fails(&mut self) -> intake::Error {
         if let Some(told) = &mut self.told {

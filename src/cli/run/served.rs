@@ -1,0 +1,88 @@
+//! `bandog run ACTION` of an action that is done by a request.
+
+use std::{io, path::Path, process::ExitCode, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::once::Stdout;
+use crate::{
+    cli::{BAD_CONFIGURATION, INTERNAL, complain, destination::Destination, fail, serve},
+    config::Config,
+    http::{Backend, OneCall, Server, Stop, Unfinished, call_once},
+    intake::Source,
+    output::Sink,
+    reply::{
+        self, CallFacts,
+        problem::{self, Slug},
+    },
+};
+
+/// The exit code of what may be tried again.
+const AGAIN: u8 = 2;
+
+/// Starts the service, calls it, and writes the result to `output`, or to `stdout`.
+pub(super) fn run(
+    config: &Config,
+    call: OneCall,
+    source: Box<dyn Source + Send>,
+    output: Option<&Path>,
+    mut stdout: Stdout,
+    stop: watch::Receiver<Stop>,
+) -> ExitCode {
+    let cannot_write = |path: &Path, error: &io::Error| format!("cannot write --output {}: {error}", path.display());
+    let mut file = match output.map(Destination::open).transpose() {
+        Ok(file) => file,
+        Err(error) => return fail(BAD_CONFIGURATION, &cannot_write(output.unwrap_or(Path::new("")), &error)),
+    };
+    let sink: &mut (dyn Sink + Send) = match &mut file {
+        Some(file) => file,
+        None => &mut stdout,
+    };
+    let id = call.id.clone();
+    let facts = CallFacts { call_id: &id, service: config.service.as_deref() };
+    let called = match perform(config, call, source, stop, sink) {
+        Ok(called) => called,
+        Err(error) => return complain(BAD_CONFIGURATION, &error),
+    };
+    if let Err(unfinished) = called {
+        return match unfinished {
+            Unfinished::NotTaken(problem) => {
+                let may_help = matches!(problem.slug, Slug::NotReady | Slug::UpstreamFailed);
+                let code = if may_help { AGAIN } else { INTERNAL };
+                fail(if problem.slug == Slug::Draining { STOPPED } else { code }, &problem.detail)
+            }
+            Unfinished::Ended(outcome) => fail(reply::exit_code(&outcome), &problem::explain(&outcome, &facts, true)),
+            Unfinished::BrokenOff => fail(INTERNAL, &"the service broke off in the middle of its answer"),
+            Unfinished::Gone => match (file.as_mut().and_then(Destination::take_error), stdout.error, output) {
+                (Some(error), _, Some(path)) => fail(INTERNAL, &cannot_write(path, &error)),
+                (_, Some(error), _) => fail(INTERNAL, &format!("cannot write to the standard output: {error}")),
+                _ => reply::READER_GONE.into(),
+            },
+        };
+    }
+    match file.map(Destination::finish).transpose() {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => fail(INTERNAL, &cannot_write(output.unwrap_or(Path::new("")), &error)),
+    }
+}
+
+/// As if killed by SIGTERM, 128 + 15.
+const STOPPED: u8 = 143;
+
+fn perform(
+    config: &Config,
+    call: OneCall,
+    source: Box<dyn Source + Send>,
+    stop: watch::Receiver<Stop>,
+    sink: &mut (dyn Sink + Send),
+) -> io::Result<Result<(), Unfinished>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let called = runtime.block_on(async {
+        let workspaces = serve::make_root(config)?;
+        let backend = Backend::new(config, &workspaces)?;
+        let server = Arc::new(Server::new(config, backend, workspaces).await?);
+        Ok(call_once(server, call, source, stop, sink).await)
+    });
+    runtime.shutdown_background();
+    called
+}

@@ -1,0 +1,109 @@
+//! `bandog run ACTION` of an action that is done by a request: the service is started, asked, and stopped.
+
+use std::{fs, process::Stdio};
+
+use rustix::process::Signal;
+
+use super::{FILE, filled, json};
+use crate::harness::{Command, bandog, command::BINARY, eventually, marked, server::MARK, signal};
+
+const ACTIONS: &str = "oms: 1
+lifecycle: {startup: {command: [python3, SERVER]}}
+actions:
+  echo:
+    arguments: {item: {type: string, in: path}, q: {type: list, in: query}, number: {type: int, in: requestBody}}
+    http: {port: PORT1, method: post, path: '/echo/{item}'}
+    output: {type: object}
+  measure:
+    arguments: {file: {type: path, in: requestBody, required: true}}
+    http: {port: PORT1, method: post, path: /measure, contentType: application/octet-stream}
+    output: {type: string}
+  status: {arguments: {code: {type: int, in: query}}, http: {port: PORT1, method: post, path: /status},
+    output: {type: int}}
+  die: {http: {port: PORT1, method: get, path: /die}, output: {type: string}}
+  slow: {http: {port: PORT1, method: get, path: /slow}, output: {type: string}}
+";
+
+fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let command = bandog(["run"]).args(arguments.into_iter().map(str::to_owned)).with_workspace();
+    let scratch = command.home().to_owned();
+    command.env("SCRATCH", scratch.as_os_str()).file(FILE, &filled(ACTIONS))
+}
+
+/// The process that the service was has ended.
+fn is_over(home: &std::path::Path) {
+    let pids = fs::read_to_string(home.join("starts")).expect("it was started");
+    for pid in pids.lines() {
+        assert!(!std::path::Path::new("/proc").join(pid).exists(), "{pid} is left");
+    }
+}
+
+#[test]
+fn the_service_is_started_asked_and_stopped() {
+    let ran = run(["echo", "-a", "item=a/b", "-a", "q=[1]", "-a", "number=7"]).run().expect(0);
+    let seen = json(ran.text());
+    assert_eq!((&seen["target"], &seen["body"]), (&"/echo/a%2Fb?q=%5B1%5D".into(), &r#"{"number":7}"#.into()));
+    is_over(ran.home());
+    assert!(ran.home().join("term").exists(), "it was told to end");
+    let ran = run(["echo", "-i", r#"{"item": "x", "number": 0}"#, "-o", "out.json"]).run().expect(0);
+    let seen = json(&fs::read_to_string(ran.home().join("out.json")).expect("there"));
+    assert_eq!((&seen["target"], &seen["body"]), (&"/echo/x".into(), &r#"{"number":0}"#.into()));
+}
+
+#[test]
+fn a_file_is_named_or_the_input() {
+    for arguments in [["measure", "-a", "file=a.bin"], ["measure", "-f", "a.bin"]] {
+        let ran = run(arguments).file("a.bin", "12345").run().expect(0);
+        assert!(ran.text().starts_with("5 "), "{ran}");
+    }
+}
+
+#[test]
+fn the_exit_code_says_how_it_went() {
+    for (arguments, code, wanted) in [
+        (["status", "-a", "code=404"], 1, "short and stout"),
+        (["status", "-a", "code=503"], 2, "short and stout"),
+        (["status", "-a", "code=500"], 70, "500"),
+        (["status", "-a", "code=200"], 70, "begins with"),
+        (["status", "-a", "code=x"], 65, "`code`"),
+        (["status", "-a", "other=1"], 65, "`other`"),
+    ] {
+        let ran = run(arguments).run().expect(code);
+        assert!(ran.complaint().contains(wanted) && ran.text().is_empty(), "{ran}");
+    }
+    run(["die"]).run().expect(70);
+}
+
+#[test]
+fn a_service_that_cannot_be_started_is_told_and_may_be_tried_again() {
+    let text = filled(ACTIONS).replace("[python3,", "[/bin/false,");
+    let ran = bandog(["run", "echo", "--queue-timeout", "500ms"]).with_workspace().file(FILE, &text).run().expect(2);
+    assert!(ran.complaint().contains("not ready"), "{ran}");
+}
+
+#[test]
+fn who_interrupts_it_leaves_nothing_behind() {
+    let home = tempfile::tempdir().expect("a directory");
+    fs::write(home.path().join(FILE), filled(ACTIONS)).expect("written");
+    let workspace = home.path().join("workspace");
+    fs::create_dir(&workspace).expect("made");
+    let mark = format!("1000.{:039}", uuid::Uuid::new_v4().as_u128());
+    let mut child = std::process::Command::new(BINARY)
+        .args(["run", "slow", "--workspace"])
+        .arg(&workspace)
+        .env_clear()
+        .envs([("PATH", "/usr/bin:/bin"), (MARK, &mark)])
+        .env("SCRATCH", home.path())
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    eventually("a call under way", || home.path().join("slow").exists().then_some(()));
+    signal(child.id(), Signal::TERM);
+    let status = eventually("its end", || child.try_wait().expect("waitable"));
+    assert_eq!(status.code(), Some(143));
+    is_over(home.path());
+    assert_eq!(marked(&mark), [0; 0]);
+    assert_eq!(fs::read_dir(&workspace).expect("readable").count(), 0);
+}
