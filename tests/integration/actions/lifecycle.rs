@@ -86,11 +86,11 @@ fn a_service_that_somebody_else_starts_is_waited_for() {
 
 #[test]
 fn the_shutdown_command_is_run_when_all_is_answered_and_waited_for() {
-    let text = file("").replace(
-        "lifecycle: {",
-        "lifecycle: {shutdown: {timeout: 60, command: [sh, -c, 'echo $PPID >$SCRATCH/stopping; \
-         while [ ! -e $SCRATCH/stop ]; do sleep 0.02; done; echo the end']}, ",
-    );
+    // It asks the service at its end, which is still there then.
+    let command = "echo >$SCRATCH/stopping; while [ ! -e $SCRATCH/stop ]; do sleep 0.02; done; python3 -c \"from \
+        urllib.request import urlopen; urlopen('http://127.0.0.1:$PORT/port')\" && echo the end";
+    let shutdown = format!("lifecycle: {{shutdown: {{timeout: 60, command: [sh, -c, {command:?}]}}, ");
+    let text = file("").replace("lifecycle: {", &shutdown);
     let mut server = service(&text).args(["--kill-grace", "60s"]).start();
     let get = server.get("/slow");
     let waiting = std::thread::spawn(move || get.send());
