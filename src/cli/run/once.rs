@@ -159,7 +159,7 @@ fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
     let Some(action) = &io.action else { return Function::new(config, &ground) };
     let program = config.programs.actions.get(&action.name).ok_or_else(|| {
         let (name, interface) = (&action.name, action.interface.name());
-        io::Error::other(format!("the action {name} is done by {interface}; bandog run does those that are commands"))
+        io::Error::other(format!("the action {name} is done by {interface}, which is described but not spoken yet"))
     })?;
     Function::of_action(config, &ground, action, program)
 }
