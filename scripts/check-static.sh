@@ -1,11 +1,11 @@
 #!/bin/sh
 # Proves that dist/bandog needs no file but itself: `file` and `ldd` call it static, and it starts in a root directory
-# that holds nothing else. One of more than 6 MiB fails: it is copied into every image, and pulled with it.
+# that holds nothing else. One of more than 6.5 MiB fails: it is copied into every image, and pulled with it.
 set -eu
 cd "$(dirname "$0")/.."
 
 binary=dist/bandog
-limit=$((6 * 1024 * 1024)) # bytes; CONTRIBUTING.md says how to find what a change added
+limit=$((13 * 512 * 1024)) # bytes; CONTRIBUTING.md says how to find what a change added
 
 fail() {
     echo "$binary: $*" >&2
