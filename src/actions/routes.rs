@@ -74,6 +74,10 @@ impl Routes {
             };
         }
         let own = self.own(method, path)?;
+        // A tunnel to anywhere is no service's task.
+        if own.is_none() && (*method == Method::CONNECT || climbs(path)) {
+            return Ok(None);
+        }
         Ok(own.or_else(|| {
             let mut forwards = self.service.forwards.iter().enumerate().filter(|(_, forward)| is_below(path, forward));
             let longest = forwards.next().map(|first| {
@@ -181,6 +185,14 @@ fn decoded(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
+/// Whether some server may take this for a path further up (RFC 3986 §5.2.4), and so out of what a forward lets
+/// through. Clients that mean well have resolved such segments.
+fn climbs(path: &str) -> bool {
+    let path: Vec<u8> = percent_decode_str(path).collect();
+    let mut segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+    segments.any(|segment| segment.split(|byte| *byte == b';').next() == Some(b"..".as_slice()))
+}
+
 /// Whether `path` is that of `forward`, or below it.
 fn is_below(path: &str, forward: &Forward) -> bool {
     let above = forward.path.trim_end_matches('/');
@@ -283,8 +295,17 @@ mod tests {
             ("/ui/more/x", "to more 1"),
             ("/ui/mores", "to ui 0"),
             ("/uix", "-"),
+            ("/ui/..x/...", "to ui 0"),
+            ("/ui/./x", "to ui 0"),
+            ("/ui/../users", "-"),
+            ("/ui/..", "-"),
+            ("/ui/%2e%2E/users", "-"),
+            ("/ui/x%2f..%2f../users", "-"),
+            ("/ui/..%5cusers", "-"),
+            ("/ui/..;x/users", "-"),
         ] {
             assert_eq!(shown(&Method::PATCH, path), wanted, "{path}");
         }
+        assert_eq!(shown(&Method::CONNECT, "/ui"), "-");
     }
 }

@@ -63,3 +63,23 @@ fn a_token_guards_them_too() {
     let seen = server.get("/echo").header("Authorization", "Bearer s3cr3t").send().expect(200);
     assert!(!seen.text().contains("s3cr3t"), "{seen}");
 }
+
+#[test]
+fn no_path_leads_out_of_them() {
+    let server = server(&[]);
+    for target in ["/echo/../port", "/echo/%2e%2E/port", "/echo/x%2F..%2F../port", "/echo/..\\port"] {
+        let mut wire = server.connect();
+        wire.write(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        assert_eq!(wire.answer().problem(404)["type"], "urn:bandog:error:not-found", "{target}");
+    }
+    let whole = "oms: 1\nlifecycle: {startup: {command: [python3, SERVER]}}\n\
+        actions:\n  port: {http: {port: PORT1, method: get, path: /port}, output: {type: object}}\n\
+        forwards:\n  all: {http: {path: /, port: PORT1}}\n";
+    let server = service(whole).start();
+    server.get("/echo").send().expect(200);
+    for target in ["x:80", "/echo"] {
+        let mut wire = server.connect();
+        wire.write(format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        wire.answer().problem(404);
+    }
+}
