@@ -328,3 +328,11 @@ actions:
     assert_eq!(json(seen.text()), serde_json::json!({"first": 1, "z": [1]}));
     assert!(seen.text().starts_with(r#"{"first":"#), "{seen}");
 }
+
+#[test]
+fn an_action_that_gives_nothing_may_print_as_much_as_it_likes() {
+    let file =
+        "oms: 1\nactions:\n  talk: {format: {command: [head, -c, '9000000', /dev/zero]}, output: {type: none}}\n";
+    let answer = run(&serve(file).start(), "talk", "{}").send().expect(200);
+    assert_eq!((answer.body.len(), answer.header("content-type")), (0, None), "{answer}");
+}
