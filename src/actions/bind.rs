@@ -75,6 +75,18 @@ pub enum Body {
     File(PathBuf),
 }
 
+impl Body {
+    /// Whether there are files in it, which have to be there as long as the arguments are used.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        match self {
+            Self::None | Self::Object(_) => false,
+            Self::Fields(fields) => fields.iter().any(|field| matches!(field.content, Content::File(_))),
+            Self::File(_) => true,
+        }
+    }
+}
+
 /// A field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {

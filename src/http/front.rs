@@ -46,7 +46,7 @@ pub(super) enum Way {
     /// A process for each call.
     Command(Arc<Function>),
     /// A server that runs already.
-    Http(HttpCall, Arc<Upstream>),
+    Http(Arc<HttpCall>, Arc<Upstream>),
     /// Nobody: its interface is not spoken.
     NotYet,
 }
@@ -66,7 +66,7 @@ pub(super) enum Asked<'a> {
     /// An action that is done by a request.
     Http {
         /// The request.
-        how: &'a HttpCall,
+        how: &'a Arc<HttpCall>,
         /// Where it goes.
         upstream: &'a Arc<Upstream>,
         /// What it is.
@@ -97,7 +97,7 @@ impl Front {
                     let upstream = origins
                         .of(&how.endpoint)
                         .ok_or_else(|| io::Error::other(format!("the action {} is done by nobody", action.name)))?;
-                    Way::Http(how.clone(), Arc::clone(upstream))
+                    Way::Http(Arc::new(how.clone()), Arc::clone(upstream))
                 }
                 Interface::Rpc | Interface::Events => Way::NotYet,
             };
@@ -113,7 +113,7 @@ impl Front {
     }
 
     /// The request that an action is done by, and where it goes; `None` if it is done in another way.
-    pub(super) fn request(&self, action: &Action) -> Option<(&HttpCall, &Arc<Upstream>)> {
+    pub(super) fn request(&self, action: &Action) -> Option<(&Arc<HttpCall>, &Arc<Upstream>)> {
         match self.ways.get(&action.name) {
             Some(Way::Http(how, upstream)) => Some((how, upstream)),
             Some(Way::Command(_) | Way::NotYet) | None => None,

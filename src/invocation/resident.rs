@@ -13,7 +13,10 @@ use std::{
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Failure, Function, TMPDIR, backoff::Backoff, lines::Lines};
-use crate::process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Pace, Stop, Streams, variable};
+use crate::{
+    process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Pace, Stop, Streams, variable},
+    workspace::Workspace,
+};
 
 /// Who has lived so long begins with the first pause again.
 const LONG_LIFE: Duration = Duration::from_secs(10);
@@ -52,6 +55,14 @@ impl Resident {
         // Only orders end it.
         function.rules.timeout = None;
         Self { function, orders: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// Makes a workspace that of the user whom the process runs as. To be called once, before it is told of it.
+    ///
+    /// # Errors
+    /// The kernel refuses it.
+    pub fn hand_over(&self, workspace: &Workspace) -> Result<(), Failure> {
+        self.function.bounds.hand_over(workspace)
     }
 
     /// When the process ends from now on, it is not started again.

@@ -97,11 +97,14 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     object
 }
 
+/// What some servers take for another path than the one that was meant.
+const CLIMBING: &str = r"^\.$|(^|[/\\])\.\.([/\\]|$)";
+
 /// What is sent on in a path is a segment of it, wherever it has come from: not empty, and no step up or on the spot.
 fn as_segment(schema: &mut Value, argument: &Argument) {
     if argument.location == Location::Path && argument.schema.kind == Type::String {
         annotate(schema, "minLength", Some(1));
-        annotate(schema, "not", Some(json!({"enum": [".", ".."]})));
+        annotate(schema, "not", Some(json!({"pattern": CLIMBING})));
     }
 }
 

@@ -163,7 +163,12 @@ fn what_goes_into_a_path_is_a_segment_of_it_wherever_it_comes_from() {
     )]);
     let body = &document["paths"]["/run/a"]["post"]["requestBody"]["content"]["application/json"]["schema"];
     for schema in [&document["paths"]["/a/{word}"]["get"]["parameters"][0]["schema"], &body["properties"]["word"]] {
-        assert_eq!((&schema["minLength"], &schema["not"]), (&json!(1), &json!({"enum": [".", ".."]})), "{schema}");
+        assert_eq!(schema["minLength"], 1, "{schema}");
+        let climbing = regex_lite::Regex::new(schema["not"]["pattern"].as_str().expect("text")).expect("a pattern");
+        for (text, wanted) in [("a", false), ("..a", false), ("a.", false), (".", true), ("a/../b", true), ("..", true)]
+        {
+            assert_eq!(climbing.is_match(text), wanted, "{text}");
+        }
     }
 }
 

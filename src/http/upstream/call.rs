@@ -18,10 +18,10 @@ use tokio::time::{Instant, sleep};
 
 use self::{
     order::{Facts, Order},
+    payload::Sending,
     result::{Failed, Given},
+    taken::{Files, Taken},
 };
-pub(super) use taken::Kept;
-
 use super::{Passage, Upstream, answer, in_time, limit, stay::Stay, upload::Uploading};
 use crate::{
     actions::{self, Action, HttpCall, Text},
@@ -30,7 +30,7 @@ use crate::{
         admission::Place,
         bridge::{Answer, Body, Incoming},
     },
-    intake::{self, Envelope},
+    intake::Envelope,
     invocation::{Attempts, Backoff, Cause, Failure, Outcome, Report, Unanswered},
     process::Cancel,
     reply::Head,
@@ -41,10 +41,17 @@ use crate::{
 pub(in crate::http) struct Asking<'a> {
     pub(in crate::http) action: &'a Arc<Action>,
     /// How it is done.
-    pub(in crate::http) how: &'a HttpCall,
+    pub(in crate::http) how: &'a Arc<HttpCall>,
     pub(in crate::http) way: actions::Way,
     /// What of it is in the head of the request.
     pub(in crate::http) texts: Vec<Text>,
+}
+
+/// What a call needs until its answer has been passed on.
+#[derive(Debug)]
+pub(super) struct Kept {
+    _files: Option<Files>,
+    _sending: Option<Sending>,
 }
 
 /// What is given to an action, and who gives it.
@@ -61,7 +68,7 @@ struct Attempt {
     stay: Stay,
     uploading: Uploading,
     deadline: Option<(Duration, Instant)>,
-    outcome: Result<(Given, Option<Kept>), Outcome>,
+    outcome: Result<(Given, Kept), Outcome>,
     /// All that was sent has been read.
     is_whole: bool,
 }
@@ -77,7 +84,7 @@ pub(in crate::http) async fn call(
     let (incoming, uploading) = Uploading::begin(arrival, server.max_body);
     let giving = Giving { headers: &parts.headers, peer: link.peer(), envelope, incoming, uploading };
     let Attempt { stay, uploading, deadline, outcome, is_whole } =
-        attempt(server, upstream, &asking, giving, place, call_id).await;
+        attempt(server, upstream, asking, giving, place, call_id).await;
     let (mut head, body) = match outcome {
         Ok((given, kept)) => answer_with(given, kept, stay, uploading, deadline),
         Err(outcome) => stay.refuse(&outcome),
@@ -101,7 +108,7 @@ pub(in crate::http) async fn call_from_inside(
 ) -> Result<Answer, Outcome> {
     let giving = Giving { headers, peer: None, envelope, incoming, uploading: Uploading::none() };
     let Attempt { mut stay, uploading, deadline, outcome, .. } =
-        attempt(server, upstream, &asking, giving, place, call_id).await;
+        attempt(server, upstream, asking, giving, place, call_id).await;
     match outcome {
         Ok((given, kept)) => Ok(answer_with(given, kept, stay, uploading, deadline)),
         Err(outcome) => {
@@ -114,7 +121,7 @@ pub(in crate::http) async fn call_from_inside(
 async fn attempt(
     server: &Arc<Server>,
     upstream: &Arc<Upstream>,
-    asking: &Asking<'_>,
+    asking: Asking<'_>,
     giving: Giving<'_>,
     place: Place,
     call_id: &str,
@@ -124,12 +131,11 @@ async fn attempt(
     let stay = Stay::new(server, upstream, place, entry, call_id);
     let deadline = stay.deadline(limit(server.exec_timeout, headers));
     let facts = Facts { call_id, caller: headers, peer, is_ours: upstream.standing.is_some() };
+    let (action, headers) = (asking.action, facts.fields(&upstream.address));
     let work = async {
-        let taken = taken::take(server, asking, envelope, incoming).await?;
-        let order = Order::new(asking, &taken.arguments, &upstream.address, &facts);
-        let order = order.map_err(|flaws| Outcome::Refused(intake::Error::Arguments(flaws)))?;
-        let given = perform(server, upstream, asking, order, call_id).await?;
-        Ok((given, taken.kept))
+        let Taken { order, files } = taken::take(server, upstream, asking, headers, envelope, incoming).await?;
+        let (given, sending) = perform(server, upstream, action, order, call_id).await?;
+        Ok((given, Kept { _files: files, _sending: sending }))
     };
     let (outcome, is_whole) = in_time(server, &stay, &mut uploading, deadline, work).await;
     Attempt { stay, uploading, deadline, outcome, is_whole }
@@ -138,7 +144,7 @@ async fn attempt(
 /// The answer that a result is.
 fn answer_with(
     given: Given,
-    kept: Option<Kept>,
+    kept: Kept,
     mut stay: Stay,
     uploading: Uploading,
     deadline: Option<(Duration, Instant)>,
@@ -159,23 +165,23 @@ fn answer_with(
 async fn perform(
     server: &Arc<Server>,
     upstream: &Upstream,
-    asking: &Asking<'_>,
+    action: &Arc<Action>,
     order: Order,
     call_id: &str,
-) -> Result<Given, Outcome> {
+) -> Result<(Given, Option<Sending>), Outcome> {
     let started = Instant::now();
     let mut backoff = Backoff::default();
     let mut count = 0;
     loop {
         count += 1;
-        let sent = order.payload.send(server).map_err(|error| Outcome::Failed {
+        let (sent, sending) = order.payload.send(server).map_err(|error| Outcome::Failed {
             report: Report::of_exchange(started.elapsed()),
             failure: Failure::Supervise(error),
         })?;
         let answered = upstream.ask(server, &order.head, sent, false).await;
         let Failed { failure, status, traceback, may_help } = match answered {
-            Ok(answered) => match result::take(server, asking.action, answered, &upstream.address).await {
-                Ok(given) => return Ok(given),
+            Ok(answered) => match result::take(server, action, answered, &upstream.address).await {
+                Ok(given) => return Ok((given, sending)),
                 Err(failed) => failed,
             },
             Err(error) => Failed {
@@ -188,7 +194,8 @@ async fn perform(
         if server.is(Phase::Closing) {
             return Err(Outcome::Cancelled { report: None, cause: Cause::Shutdown });
         }
-        tracing::warn!(call_id, "the action {}: {failure}", asking.action.name);
+        tracing::warn!(call_id, "the action {}: {failure}", action.name);
+        drop(sending);
         if may_help && count as usize <= server.retries {
             sleep(backoff.pause()).await;
             continue;

@@ -25,6 +25,7 @@ use crate::{
     process::variable,
     reply::problem::{Problem, Slug},
     unique,
+    workspace::Workspace,
 };
 
 /// Between two looks whether the function is ready: the first, and the longest.
@@ -114,6 +115,11 @@ impl Standing {
     /// Whether its process is ours, and is started again when it has ended.
     pub(super) fn is_ours(&self) -> bool {
         self.resident.is_some()
+    }
+
+    /// Makes a workspace with files that the server is told of that of its process, which may have a user of its own.
+    pub(super) fn hand_over(&self, workspace: &Workspace) -> Result<(), Failure> {
+        self.resident.as_ref().map_or(Ok(()), |resident| resident.hand_over(workspace))
     }
 
     /// The next turn in its life; the number of it.

@@ -28,7 +28,7 @@ pub(super) struct Stay {
     upstream: Arc<Upstream>,
     /// Given back at the end.
     held: Option<(Place, Entry)>,
-    /// Files that are needed as long.
+    /// What a call of an action needs as long.
     kept: Option<Kept>,
 }
 
@@ -55,9 +55,9 @@ impl Stay {
         limit.and_then(|limit| Some((limit, self.started.checked_add(limit)?)))
     }
 
-    /// Keeps files until the end.
-    pub(super) fn keep(&mut self, kept: Option<Kept>) {
-        self.kept = kept;
+    /// Keeps this until the end.
+    pub(super) fn keep(&mut self, kept: Kept) {
+        self.kept = Some(kept);
     }
 
     pub(super) fn server(&self) -> &Arc<Server> {

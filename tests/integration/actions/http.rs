@@ -1,6 +1,6 @@
 //! Actions that are done by a request to the service's own process.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -150,6 +150,8 @@ fn arguments_that_do_not_fit_or_cannot_be_sent_reach_nobody() {
         ("echo", json!({"number": "x", "named": "a"}), vec!["number"]),
         ("echo", json!({"named": ".."}), vec!["named"]),
         ("echo", json!({"named": ""}), vec!["named"]),
+        ("echo", json!({"named": "a/../b"}), vec!["named"]),
+        ("echo", json!({"named": "..\\b"}), vec!["named"]),
         ("framed", json!({"Other": "a\nb", "Word": "a\r\nX-Own: 1"}), vec!["Other", "Word"]),
     ] {
         let problem = run(&server, action, &arguments).problem(400);
@@ -308,6 +310,51 @@ fn a_file_goes_from_the_workspace_which_lasts_as_long() {
     eventually("the file is gone", || (!path.exists() && !path.parent()?.exists()).then_some(()));
 }
 
+const NAMES: &str = "  list: {arguments: {files: {type: list, list: {elements: {type: path}}, in: requestBody}},
+    http: {port: PORT1, method: post, path: /read}, output: {type: string}}
+  object: {arguments: {of: {type: object, properties: {file: {type: path}}, in: requestBody}},
+    http: {port: PORT1, method: post, path: /read/1}, output: {type: string}}
+";
+
+/// A form with these files.
+fn form(files: &[(&str, &str)]) -> String {
+    let part = |(name, content): &(&str, &str)| {
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"; filename=\"x.txt\"");
+        format!("--x\r\n{head}\r\n\r\n{content}\r\n")
+    };
+    files.iter().map(part).collect::<String>() + "--x--\r\n"
+}
+
+#[test]
+fn files_in_a_list_and_in_an_object_are_there_for_as_long_too() {
+    let server = with(NAMES);
+    let upload = |action: &str, body: String| {
+        let request = server.request("POST", &format!("/run/{action}"));
+        request.media("multipart/form-data; boundary=x").body(body).send().expect(200)
+    };
+    assert_eq!(upload("list", form(&[("files", "one"), ("files", "two")])).text(), "one,two");
+    assert_eq!(run(&server, "list", &json!({"files": [encode("one"), encode("two")]})).expect(200).text(), "one,two");
+    assert_eq!(run(&server, "object", &json!({"of": {"file": encode("one")}})).expect(200).text(), "one");
+}
+
+#[test]
+fn a_file_is_that_of_the_user_whom_the_service_runs_as() {
+    if !rustix::process::getuid().is_root() {
+        crate::harness::did_not_run("--user", "only root may run functions as another user");
+        return;
+    }
+    let file = format!("oms: 1\nlifecycle: {{startup: {{command: [python3, SERVER]}}}}\nactions:\n{NAMES}");
+    let server = service(&file).args(["--user", "54321:54322"]).start();
+    let home = server.workspace();
+    let home = home.parent().expect("a parent");
+    // It cannot begin before, and is started again.
+    for dir in [home, &server.workspace(), &server.scratch()] {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).expect("chmod");
+    }
+    let upload = server.request("POST", "/run/list").media("multipart/form-data; boundary=x");
+    assert_eq!(upload.body(form(&[("files", "one")])).send().expect(200).text(), "one");
+}
+
 #[test]
 fn large_files_pass_in_flat_memory() {
     const BYTES: usize = 100 * 1024 * 1024;
@@ -361,6 +408,23 @@ fn who_hangs_up_ends_the_call() {
     server.give("go");
     let totals = || server.get("/_/status").send().json()["totals"]["cancelled"].clone();
     eventually("it is counted", || (totals() == 1).then_some(()));
+}
+
+#[test]
+fn what_a_service_has_answered_without_reading_is_read_no_more() {
+    let deaf = "  deaf: {arguments: {file: {type: path, in: requestBody}},
+    http: {port: PORT1, method: post, path: /deaf, contentType: application/octet-stream}, output: {type: string}}\n";
+    let server = with(deaf);
+    let content = noise(20 * 1024 * 1024);
+    server.request("POST", "/run/deaf").media("image/png").body(&content).send().problem(422);
+    let inputs = server.workspace();
+    eventually("the file is closed, though the connection is not", || {
+        let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).ok()?.flatten();
+        let mut open = open.filter_map(|fd| fs::read_link(fd.path()).ok());
+        let is_input = |path: &std::path::Path| path.to_string_lossy().ends_with(" (deleted)");
+        (!open.any(|path| path.starts_with(&inputs) && is_input(&path))).then_some(())
+    });
+    server.give("go");
 }
 
 #[test]

@@ -13,12 +13,11 @@ use hyper::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use super::{
-    Asking,
-    payload::{Part, Payload},
-};
+use super::payload::{Part, Payload};
 use crate::{
-    actions::{Action, Arguments, Bound, Endpoint, Flaw, FlawKind, Flaws, Location, MediaType, Piece, Template, Type},
+    actions::{
+        Action, Arguments, Bound, Endpoint, Flaw, FlawKind, Flaws, HttpCall, Location, MediaType, Piece, Template, Type,
+    },
     http::upstream::{
         address::Address,
         request::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO},
@@ -57,19 +56,19 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Makes it.
+    /// Makes it of the arguments, and of the fields that do not come from them.
     ///
     /// # Errors
     /// Arguments that fit, but cannot be sent.
     pub(super) fn new(
-        asking: &Asking<'_>,
+        action: &Action,
+        how: &HttpCall,
         arguments: &Arguments,
-        address: &Address,
-        facts: &Facts<'_>,
+        mut headers: HeaderMap,
     ) -> Result<Self, Flaws> {
         let mut flaws = Flaws::default();
-        let (Endpoint::Service { path, .. } | Endpoint::Elsewhere { path, .. }) = &asking.how.endpoint;
-        let takes_body = asking.how.method != hyper::Method::GET;
+        let (Endpoint::Service { path, .. } | Endpoint::Elsewhere { path, .. }) = &how.endpoint;
+        let takes_body = how.method != hyper::Method::GET;
         let place = |bound: &Bound| match bound.location {
             Location::Body if !takes_body => Location::Query,
             other => other,
@@ -80,25 +79,24 @@ impl Order {
             target.push(if number == 0 { '?' } else { '&' });
             pair(&mut target, bound);
         }
-        let mut headers = facts.fields(address);
         for bound in at(Location::Header) {
             match field(bound) {
                 Some((name, value)) => drop(headers.insert(name, value)),
                 None => flaws.push(|| flaw(bound, "what can be sent in a header field of this name")),
             }
         }
-        let declares_body = asking.action.arguments.iter().any(|argument| argument.location == Location::Body);
+        let declares_body = action.arguments.iter().any(|argument| argument.location == Location::Body);
         let body: Vec<&Bound> = at(Location::Body).collect();
         let payload = if takes_body && (declares_body || !body.is_empty()) {
-            payload(asking.how.content_type, asking.action, &body)
+            payload(how.content_type, action, &body)
         } else {
             Payload::Nothing
         };
-        if let Some(kind) = payload.content_type(asking.how.content_type) {
+        if let Some(kind) = payload.content_type(how.content_type) {
             headers.insert(CONTENT_TYPE, kind);
         }
         let (mut head, ()) = Request::new(()).into_parts();
-        head.method = asking.how.method.clone();
+        head.method = how.method.clone();
         head.headers = headers;
         match target.parse() {
             Ok(uri) if target.len() <= TARGET_LIMIT => head.uri = uri,
@@ -113,7 +111,7 @@ impl Order {
 
 impl Facts<'_> {
     /// The fields that do not come from arguments.
-    fn fields(&self, address: &Address) -> HeaderMap {
+    pub(super) fn fields(&self, address: &Address) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let mut set = |name, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -154,9 +152,10 @@ fn target(path: &Template, arguments: &Arguments, flaws: &mut Flaws) -> String {
             Piece::Place(name) => {
                 let Some(bound) = arguments.iter().find(|bound| bound.name == *name) else { continue };
                 let text = bound.text();
-                // Some servers take them for another path than the one that was meant (RFC 3986 §5.2.4).
-                if matches!(&*text, "" | "." | "..") {
-                    flaws.push(|| flaw(bound, "a part of a path, which is neither empty nor . nor .."));
+                // Some servers take them for another path than the one that was meant (RFC 3986 §5.2.4), also where a
+                // slash is encoded.
+                if matches!(&*text, "" | ".") || text.split(['/', '\\']).any(|part| part == "..") {
+                    flaws.push(|| flaw(bound, "a part of a path, which is neither empty nor . nor has .. in it"));
                 }
                 target.extend(utf8_percent_encode(&text, RESERVED));
             }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::header::HeaderValue;
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     actions::MediaType,
@@ -77,23 +77,41 @@ impl Payload {
     }
 
     /// Begins to send it. Files are read on a thread of their own.
-    pub(super) fn send(&self, server: &Server) -> io::Result<Incoming> {
+    pub(super) fn send(&self, server: &Server) -> io::Result<(Incoming, Option<Sending>)> {
         let parts = match self {
-            Self::Nothing => return Ok(Incoming::whole(None)),
-            Self::Bytes(bytes) => return Ok(Incoming::whole(Some(bytes.clone()))),
+            Self::Nothing => return Ok((Incoming::whole(None), None)),
+            Self::Bytes(bytes) => return Ok((Incoming::whole(Some(bytes.clone())), None)),
             Self::Stream(parts) | Self::Form(_, parts) => parts.clone(),
         };
         let opened = parts.into_iter().map(Opened::new).collect::<io::Result<Vec<_>>>()?;
         let length = opened.iter().map(Opened::length).sum();
         let (incoming, pieces) = Incoming::begun(Bytes::new());
+        let (is_wanted, mut given_up) = oneshot::channel();
+        let runtime = Handle::current();
         server.workers.submit(move || {
+            let mut send = |piece| {
+                runtime.block_on(async {
+                    tokio::select! {
+                        biased;
+                        sent = pieces.send(piece) => sent.is_ok(),
+                        _ = &mut given_up => false,
+                    }
+                })
+            };
             // An error is a body that ends too early, which nobody takes for the whole.
-            if let Err(error) = pour(opened, &pieces) {
+            if let Err(error) = pour(opened, &mut send) {
                 tracing::error!("cannot read back an argument: {error}");
             }
         })?;
-        Ok(incoming.announced(Some(length)))
+        Ok((incoming.announced(Some(length)), Some(Sending { _is_wanted: is_wanted })))
     }
+}
+
+/// A body that is being sent. Dropped, it is given up: a server that has answered need not read the rest, and may keep
+/// the connection all the same.
+#[derive(Debug)]
+pub(in crate::http::upstream) struct Sending {
+    _is_wanted: oneshot::Sender<()>,
 }
 
 /// A part that is about to be sent.
@@ -125,8 +143,7 @@ impl Opened {
 }
 
 /// Sends the parts, for as long as they are taken.
-fn pour(parts: Vec<Opened>, pieces: &mpsc::Sender<Upload>) -> io::Result<()> {
-    let send = |piece| pieces.blocking_send(piece).is_ok();
+fn pour(parts: Vec<Opened>, send: &mut dyn FnMut(Upload) -> bool) -> io::Result<()> {
     for part in parts {
         match part {
             Opened::Bytes(bytes) if bytes.is_empty() => {}
