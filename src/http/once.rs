@@ -1,12 +1,15 @@
 //! One call of an action that is done by a request, without anybody who connects: the service is started, asked, and
 //! stopped.
 
-use std::{pin::Pin, sync::Arc};
+use std::{io, pin::Pin, sync::Arc, thread};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, JoinSet},
+};
 
 use super::{
     Server,
@@ -93,9 +96,9 @@ async fn one(
     })?;
     upstream.wait(server).await.map_err(not_taken)?;
     let place = server.admission.enter().await.map_err(|_| not_taken(probe::draining()))?;
-    let (incoming, pieces) = Incoming::begun(Bytes::new());
-    let pumped = server.workers.submit(move || pump(source, &pieces));
-    pumped.map_err(|error| not_taken(Problem::new(Slug::Internal, error.to_string())))?;
+    let (incoming, _given) = given_by(source).map_err(|error| {
+        not_taken(Problem::new(Slug::Internal, format!("cannot start a thread for the input: {error}")))
+    })?;
     let asking = Asking { action: &action, how, way: Way::Any, texts };
     let given = (&headers, envelope, incoming);
     let called = upstream::call_from_inside(server, upstream, asking, given, (place, &id)).await;
@@ -109,8 +112,33 @@ async fn one(
     Ok(())
 }
 
+/// A body that is read on a thread of its own, which nobody waits for: a terminal may say nothing for ever. It breaks off
+/// where what comes with it is dropped.
+fn given_by(source: Box<dyn Source + Send>) -> io::Result<(Incoming, PassingOn)> {
+    let (incoming, pieces) = Incoming::begun(Bytes::new());
+    let (pump_end, mut read) = mpsc::channel(1);
+    thread::Builder::new().name("input".to_owned()).spawn(move || pump(source, &pump_end))?;
+    let passing_on = tokio::spawn(async move {
+        while let Some(piece) = read.recv().await {
+            if pieces.send(piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok((incoming, PassingOn(passing_on)))
+}
+
+/// The task that passes pieces on; it ends with this.
+struct PassingOn(JoinHandle<()>);
+
+impl Drop for PassingOn {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Passes on what is given, for as long as it is taken.
-fn pump(mut source: Box<dyn Source + Send>, pieces: &tokio::sync::mpsc::Sender<Upload>) {
+fn pump(mut source: Box<dyn Source + Send>, pieces: &mpsc::Sender<Upload>) {
     loop {
         let piece = match source.next() {
             Ok(Some(piece)) => Upload::Data(piece),

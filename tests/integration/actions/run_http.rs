@@ -1,6 +1,10 @@
 //! `bandog run ACTION` of an action that is done by a request: the service is started, asked, and stopped.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Stdio},
+};
 
 use rustix::process::Signal;
 
@@ -31,10 +35,10 @@ fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
 }
 
 /// The process that the service was has ended.
-fn is_over(home: &std::path::Path) {
+fn is_over(home: &Path) {
     let pids = fs::read_to_string(home.join("starts")).expect("it was started");
     for pid in pids.lines() {
-        assert!(!std::path::Path::new("/proc").join(pid).exists(), "{pid} is left");
+        assert!(!Path::new("/proc").join(pid).exists(), "{pid} is left");
     }
 }
 
@@ -81,29 +85,50 @@ fn a_service_that_cannot_be_started_is_told_and_may_be_tried_again() {
     assert!(ran.complaint().contains("not ready"), "{ran}");
 }
 
-#[test]
-fn who_interrupts_it_leaves_nothing_behind() {
-    let home = tempfile::tempdir().expect("a directory");
-    fs::write(home.path().join(FILE), filled(ACTIONS)).expect("written");
-    let workspace = home.path().join("workspace");
+/// A run that is watched while it lasts, in this directory, by its standard input and its mark.
+fn begun(home: &Path, arguments: &[&str]) -> (Child, String) {
+    fs::write(home.join(FILE), filled(ACTIONS)).expect("written");
+    let workspace = home.join("workspace");
     fs::create_dir(&workspace).expect("made");
     let mark = format!("1000.{:039}", uuid::Uuid::new_v4().as_u128());
-    let mut child = std::process::Command::new(BINARY)
-        .args(["run", "slow", "--workspace"])
+    let child = std::process::Command::new(BINARY)
+        .arg("run")
+        .args(arguments)
+        .arg("--workspace")
         .arg(&workspace)
         .env_clear()
         .envs([("PATH", "/usr/bin:/bin"), (MARK, &mark)])
-        .env("SCRATCH", home.path())
-        .current_dir(home.path())
-        .stdin(Stdio::null())
+        .env("SCRATCH", home)
+        .current_dir(home)
+        .stdin(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
+    (child, mark)
+}
+
+/// It has ended with this code, and left nothing.
+fn has_left_nothing(mut child: Child, mark: &str, home: &Path, code: i32) {
+    // A wait by the standard library would close its standard input.
+    let status = eventually("its end", || child.try_wait().expect("waitable"));
+    assert_eq!(status.code(), Some(code));
+    is_over(home);
+    assert_eq!(marked(mark), [0; 0]);
+    assert_eq!(fs::read_dir(home.join("workspace")).expect("readable").count(), 0);
+}
+
+#[test]
+fn an_input_that_never_comes_has_the_time_of_the_call_and_leaves_nothing_behind() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (child, mark) = begun(home.path(), &["measure", "-f", "-", "--exec-timeout", "500ms"]);
+    has_left_nothing(child, &mark, home.path(), 124);
+}
+
+#[test]
+fn who_interrupts_it_leaves_nothing_behind() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (child, mark) = begun(home.path(), &["slow"]);
     eventually("a call under way", || home.path().join("slow").exists().then_some(()));
     signal(child.id(), Signal::TERM);
-    let status = eventually("its end", || child.try_wait().expect("waitable"));
-    assert_eq!(status.code(), Some(143));
-    is_over(home.path());
-    assert_eq!(marked(&mark), [0; 0]);
-    assert_eq!(fs::read_dir(&workspace).expect("readable").count(), 0);
+    has_left_nothing(child, &mark, home.path(), 143);
 }
