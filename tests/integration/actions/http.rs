@@ -1,6 +1,11 @@
 //! Actions that are done by a request to the service's own process.
 
-use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{
+    fmt::Write as _,
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -337,13 +342,13 @@ fn files_in_a_list_and_in_an_object_are_there_for_as_long_too() {
     assert_eq!(run(&server, "object", &json!({"of": {"file": encode("one")}})).expect(200).text(), "one");
 }
 
-#[test]
-fn a_file_is_that_of_the_user_whom_the_service_runs_as() {
+/// A service with these actions that runs as another user; nothing where only root could do that.
+fn as_user(actions: &str) -> Option<Server> {
     if !rustix::process::getuid().is_root() {
         crate::harness::did_not_run("--user", "only root may run functions as another user");
-        return;
+        return None;
     }
-    let file = format!("oms: 1\nlifecycle: {{startup: {{command: [python3, SERVER]}}}}\nactions:\n{NAMES}");
+    let file = format!("oms: 1\nlifecycle: {{startup: {{command: [python3, SERVER]}}}}\nactions:\n{actions}");
     let server = service(&file).args(["--user", "54321:54322"]).start();
     let home = server.workspace();
     let home = home.parent().expect("a parent");
@@ -351,8 +356,46 @@ fn a_file_is_that_of_the_user_whom_the_service_runs_as() {
     for dir in [home, &server.workspace(), &server.scratch()] {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).expect("chmod");
     }
+    Some(server)
+}
+
+#[test]
+fn a_file_is_that_of_the_user_whom_the_service_runs_as() {
+    let Some(server) = as_user(NAMES) else { return };
     let upload = server.request("POST", "/run/list").media("multipart/form-data; boundary=x");
     assert_eq!(upload.body(form(&[("files", "one")])).send().expect(200).text(), "one");
+}
+
+#[test]
+fn a_file_that_is_sent_stays_out_of_the_services_reach() {
+    let arguments = "arguments: {file: {type: path}}";
+    let Some(server) = as_user(&format!(
+        "  sent: {{{arguments}, output: {{type: string}},\n    \
+         http: {{port: PORT1, method: post, path: /slow, contentType: multipart/form-data}}}}\n"
+    )) else {
+        return;
+    };
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| run(&server, "sent", &json!({"file": encode("one")})).expect(200));
+        eventually("the service has it", || server.scratch().join("slow").exists().then_some(()));
+        let workspace = fs::read_dir(server.workspace()).expect("listed").next().expect("one").expect("read").path();
+        let owners = [workspace.join("in"), workspace].map(|dir| fs::metadata(dir).expect("there").uid());
+        assert_eq!(owners, [0, 0]);
+        fs::write(server.scratch().join("go"), "").expect("written");
+        assert_eq!(call.join().expect("answered").text(), "done");
+    });
+}
+
+#[test]
+fn a_list_of_files_is_sent_as_a_part_for_each() {
+    let server = with(
+        "  sent: {arguments: {files: {type: list, list: {elements: {type: path}}}}, output: {type: object},
+    http: {port: PORT1, method: post, path: /echo, contentType: multipart/form-data}}\n",
+    );
+    let sent = run(&server, "sent", &json!({"files": [encode("one"), encode("three")]})).expect(200).json();
+    let body = sent["body"].as_str().expect("text");
+    assert_eq!(body.matches("name=\"files\"; filename=").count(), 2, "{body}");
+    assert!(body.contains("\r\n\r\none\r\n") && body.contains("\r\n\r\nthree\r\n"), "{body}");
 }
 
 #[test]

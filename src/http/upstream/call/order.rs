@@ -87,6 +87,11 @@ impl Order {
         }
         let declares_body = action.arguments.iter().any(|argument| argument.location == Location::Body);
         let body: Vec<&Bound> = at(Location::Body).collect();
+        if how.content_type == MediaType::Bytes {
+            for bound in body.iter().skip(1) {
+                flaws.push(|| flaw(bound, "one argument in the body, which is all of it"));
+            }
+        }
         let payload = if takes_body && (declares_body || !body.is_empty()) {
             payload(how.content_type, action, &body)
         } else {
@@ -201,8 +206,24 @@ fn payload(kind: MediaType, action: &Action, body: &[&Bound]) -> Payload {
             }
             Payload::Bytes(form.into())
         }
-        MediaType::Multipart => Payload::form(body.iter().map(|bound| (bound.name.as_str(), part(action, bound)))),
+        MediaType::Multipart => {
+            let fields =
+                body.iter().flat_map(|bound| parts(action, bound).into_iter().map(|part| (&*bound.name, part)));
+            Payload::form(fields)
+        }
         MediaType::Bytes => body.first().map_or(Payload::Nothing, |bound| Payload::Stream(vec![part(action, bound)])),
+    }
+}
+
+/// What is in an argument: one part, or of a list of files one for each.
+fn parts(action: &Action, bound: &Bound) -> Vec<Part> {
+    let schema = action.argument(&bound.name).map(|argument| &argument.schema);
+    let elements = schema.and_then(|schema| schema.elements.as_ref());
+    match &bound.value {
+        Value::Array(files) if elements.is_some_and(|elements| elements.kind == Type::Path) => {
+            files.iter().filter_map(Value::as_str).map(|path| Part::File(path.into())).collect()
+        }
+        _ => vec![part(action, bound)],
     }
 }
 

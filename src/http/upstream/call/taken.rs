@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{Asking, order::Order};
 use crate::{
-    actions::{Action, HttpCall, Text, Way},
+    actions::{Action, HttpCall, MediaType, Text, Way},
     http::{Server, bridge::Incoming, upstream::Upstream},
     intake::{self, Envelope, InputDir},
     invocation::{Failure, Outcome, Report},
@@ -87,6 +87,15 @@ struct Task {
     envelope: Envelope,
 }
 
+/// Whether files go to the service by name, for it to open. Those that are sent stay out of its reach: it could put a link
+/// in their place, to what bandog may read and it may not.
+fn names_files(how: &HttpCall) -> bool {
+    match how.content_type {
+        MediaType::Json | MediaType::Form => true,
+        MediaType::Multipart | MediaType::Bytes => false,
+    }
+}
+
 /// What went wrong before there were arguments.
 enum Fault {
     Refused(intake::Error),
@@ -115,7 +124,7 @@ impl Task {
             // The workspace is gone before anybody hears of it.
             return Ok(Taken { order, files: None });
         }
-        if let Some(standing) = self.upstream.standing() {
+        if let Some(standing) = self.upstream.standing().filter(|_| names_files(&self.how)) {
             standing.hand_over(&workspace).map_err(Fault::Workspace)?;
         }
         Ok(Taken { order, files: Some(Files { workspace: Some(workspace), server: self.server }) })
