@@ -14,41 +14,43 @@ use crate::{
 
 /// Whether all files in a value are what they have to be.
 pub(super) fn check(value: &Value, schema: &Schema, is_local: bool, at: &mut String, flaws: &mut Flaws) -> bool {
+    let before = flaws.count();
+    look_through(value, schema, is_local, at, flaws);
+    flaws.count() == before
+}
+
+/// Tells of every file in a value that is not what it has to be.
+fn look_through(value: &Value, schema: &Schema, is_local: bool, at: &mut String, flaws: &mut Flaws) {
     match (schema.kind, value) {
         (Type::Path, Value::String(text)) => {
             let found = if is_local {
-                local(text).err().map(|error| error.to_string())
+                local(text).err().map(|error| format!("a file that can be read: {error}"))
             } else {
-                decoded(text).err().map(|error| error.to_string())
+                decoded(text).err().map(|error| format!("base64: {error}"))
             };
-            if let Some(why) = &found {
-                let expected =
-                    if is_local { format!("a file that can be read: {why}") } else { format!("base64: {why}") };
+            if let Some(expected) = found {
                 flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(value), expected));
             }
-            found.is_none()
         }
-        (Type::List, Value::Array(elements)) => match &schema.elements {
-            Some(schema) => {
-                let mut elements = elements.iter().enumerate();
-                elements
-                    .all(|(number, element)| element_at(at, number, |at| check(element, schema, is_local, at, flaws)))
+        (Type::List, Value::Array(elements)) => {
+            let Some(schema) = &schema.elements else { return };
+            for (number, element) in elements.iter().enumerate() {
+                element_at(at, number, |at| look_through(element, schema, is_local, at, flaws));
             }
-            None => true,
-        },
-        (Type::Map, Value::Object(entries)) => match &schema.values {
-            Some(schema) => {
-                let mut entries = entries.iter();
-                entries.all(|(key, entry)| member_at(at, key, |at| check(entry, schema, is_local, at, flaws)))
+        }
+        (Type::Map, Value::Object(entries)) => {
+            let Some(schema) = &schema.values else { return };
+            for (key, entry) in entries {
+                member_at(at, key, |at| look_through(entry, schema, is_local, at, flaws));
             }
-            None => true,
-        },
-        (Type::Object, Value::Object(members)) => schema.properties.iter().all(|property| {
-            members.get(&property.name).is_none_or(|member| {
-                member_at(at, &property.name, |at| check(member, &property.schema, is_local, at, flaws))
-            })
-        }),
-        _ => true,
+        }
+        (Type::Object, Value::Object(members)) => {
+            for property in &schema.properties {
+                let Some(member) = members.get(&property.name) else { continue };
+                member_at(at, &property.name, |at| look_through(member, &property.schema, is_local, at, flaws));
+            }
+        }
+        _ => {}
     }
 }
 

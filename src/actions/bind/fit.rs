@@ -152,8 +152,7 @@ fn file(path: PathBuf, schema: &Schema, at: &str, flaws: &mut Flaws) -> Option<F
     if matches!(schema.kind, Type::Path | Type::Any) {
         return Some(Fit::File(path));
     }
-    let expected = format!("{}, and no file", schema.expected());
-    flaws.push(|| Flaw::new(at, FlawKind::Unexpected, None, expected));
+    flaws.push(|| Flaw::new(at, FlawKind::Unexpected, None, format!("{}, and no file", schema.expected())));
     None
 }
 

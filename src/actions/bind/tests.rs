@@ -203,6 +203,15 @@ fn a_file_is_an_upload_the_whole_body_or_base64_and_always_a_path_for_the_action
 }
 
 #[test]
+fn every_file_that_is_none_is_told() {
+    let files = Schema { elements: Some(Box::new(schema(Type::Path))), ..schema(Type::List) };
+    let action = action(vec![Argument { schema: files, ..argument("files", Type::List, Location::Body) }]);
+    let told = bound(&action, Way::Any, &[], object(&json!({"files": ["!", "aGk=", "?"]})));
+    let told = told.expect_err("two are no base64");
+    assert!(told.len() == 2 && told[0].starts_with("files[0]") && told[1].starts_with("files[2]"), "{told:?}");
+}
+
+#[test]
 fn nothing_is_stored_if_anything_is_wrong() {
     let action = action(vec![argument("a", Type::Path, Location::Body), argument("b", Type::Int, Location::Body)]);
     let mut store = |_: &str, _: &[u8]| panic!("it was stored");

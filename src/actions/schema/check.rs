@@ -117,8 +117,8 @@ impl Schema {
         for (key, value) in entries {
             let value = member_at(at, &key, |at| {
                 if let Some(keys) = self.keys.as_ref().filter(|keys| !keys.takes_key(&key)) {
-                    let expected = format!("a key that is {}", keys.expected());
-                    flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&key.as_str().into()), expected));
+                    let expected = || format!("a key that is {}", keys.expected());
+                    flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&key.as_str().into()), expected()));
                     return None;
                 }
                 match &self.values {

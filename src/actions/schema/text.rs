@@ -26,31 +26,33 @@ impl Schema {
         budget: &mut Budget,
         flaws: &mut Flaws,
     ) -> Option<Value> {
-        let refuse = |flaws: &mut Flaws, at: &str, expected: String| {
-            flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&text.into()), expected));
+        // Put into words only where it is listed, as there may be a hundred thousand of them.
+        let refuse = |flaws: &mut Flaws, at: &str, expected: &dyn Fn() -> String| {
+            flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&text.into()), expected()));
             None
         };
+        let expected = || self.expected();
         if budget.spend().is_err() {
-            return refuse(flaws, at, format!("at most {} values", json::MAX_VALUES));
+            return refuse(flaws, at, &|| format!("at most {} values", json::MAX_VALUES));
         }
         let value = match self.kind {
             Type::String | Type::Uuid | Type::Path => text.into(),
             Type::Int => match int(text) {
                 Some(number) => Value::Number(number),
-                None => return refuse(flaws, at, self.expected()),
+                None => return refuse(flaws, at, &expected),
             },
             Type::Float => match float(text) {
                 Some(number) => Value::Number(number),
-                None => return refuse(flaws, at, self.expected()),
+                None => return refuse(flaws, at, &expected),
             },
             Type::Boolean => match text {
                 "true" => true.into(),
                 "false" => false.into(),
-                _ => return refuse(flaws, at, self.expected()),
+                _ => return refuse(flaws, at, &expected),
             },
             Type::Enum => match self.choice(text) {
                 Some(choice) => return Some(choice.clone()),
-                None if self.choices.is_some() => return refuse(flaws, at, self.expected()),
+                None if self.choices.is_some() => return refuse(flaws, at, &expected),
                 None => json::read(text.as_bytes(), budget).unwrap_or_else(|_| text.into()),
             },
             Type::Any => match json::read(text.as_bytes(), budget) {
@@ -61,7 +63,7 @@ impl Schema {
             Type::List | Type::Map | Type::Object => match json::read(text.as_bytes(), budget) {
                 Ok(Value::Null) => return Some(Value::Null),
                 Ok(value) => value,
-                Err(error) => return refuse(flaws, at, format!("{} as JSON ({error})", self.expected())),
+                Err(error) => return refuse(flaws, at, &|| format!("{} as JSON ({error})", self.expected())),
             },
         };
         self.check_at(value, at, Strictness::Given, flaws)
