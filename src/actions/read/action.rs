@@ -83,6 +83,7 @@ fn action<'a>(
         && let Some(path) = path.take()
     {
         interface::check_places(&call.endpoint, &path, &located, notes);
+        interface::check_body(call.content_type, &located, notes);
         routes.extend(Route::of_action(name, call, path));
     }
     let output = if let Some(spot) = fields.take(notes, &["output"]) {

@@ -213,6 +213,19 @@ pub(super) fn check_places(endpoint: &Endpoint, spot: &Spot<'_>, located: &[Loca
     }
 }
 
+/// Compares how a body is sent with the arguments that are in it.
+pub(super) fn check_body(content_type: MediaType, located: &[Located<'_>], notes: &mut Notes) {
+    if content_type != MediaType::Bytes {
+        return;
+    }
+    let in_body = located.iter().filter(|located| located.argument.location == Location::Body);
+    for Located { spot, .. } in in_body.skip(1) {
+        let advice = "a body of application/octet-stream is one argument alone; expected another place, or another \
+                      contentType";
+        notes.wrong(&spot.unquoted(), advice);
+    }
+}
+
 /// What looks like an argument in a piece of a path: `{name}` anywhere, `:name` behind a slash.
 fn places_in(text: &str) -> Vec<String> {
     let template = Template::parse(text, |_| true);

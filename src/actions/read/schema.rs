@@ -4,7 +4,10 @@ use regex_lite::RegexBuilder;
 use serde_json::{Number, Value};
 
 use super::walk::{Fields, Notes, Spot};
-use crate::actions::{Property, Range, Schema, Type};
+use crate::{
+    actions::{Property, Range, Schema, Type},
+    yaml::Node,
+};
 
 /// Bytes that a pattern may take up when it is compiled.
 const MAX_PATTERN: usize = 1024 * 1024;
@@ -174,7 +177,7 @@ fn range(spot: &Spot<'_>, notes: &mut Notes) -> Option<Range> {
 /// The values to choose from, each of which has to be right by itself.
 fn choices(spot: &Spot<'_>, schema: Option<&Schema>, notes: &mut Notes) -> Option<Vec<Value>> {
     let items = spot.items(notes);
-    if items.is_empty() && spot.node().and_then(crate::yaml::Node::items).is_some() {
+    if items.is_empty() && spot.node().and_then(Node::items).is_some() {
         notes.wrong(spot, "expected at least one value to choose");
     }
     let choices: Vec<_> = items.iter().filter_map(|item| value(item, schema, notes)).collect();
@@ -189,11 +192,20 @@ pub(super) fn default(spot: &Spot<'_>, schema: Option<&Schema>, notes: &mut Note
         notes.wrong(&spot.unquoted(), advice);
         return None;
     }
-    if schema.kind == Type::Path {
-        notes.wrong(spot, "an argument of type path is a file that is sent, which has no default; leave it out");
+    let is_empty = spot.node().and_then(Node::items).is_some_and(|mut items| items.next().is_none());
+    if takes_files(schema) && !is_empty {
+        notes.wrong(spot, "a value of type path is a file that is sent, which has no default; leave it out");
         return None;
     }
     value(spot, Some(schema), notes)
+}
+
+/// Whether a file may be in a value, or be all of it.
+fn takes_files(schema: &Schema) -> bool {
+    let Schema { kind, elements, values, properties, .. } = schema;
+    let below = [elements, values].into_iter().flatten().map(|schema| &**schema);
+    let mut below = below.chain(properties.iter().map(|property| &property.schema));
+    *kind == Type::Path || below.any(takes_files)
 }
 
 /// What stands somewhere as JSON, if that is right.

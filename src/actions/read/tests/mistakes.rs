@@ -114,6 +114,10 @@ fn a_mistake_within_an_action_names_what_was_expected() {
         ("arguments: {a: {type: boolean, default: yes}}", "expected true or false"),
         ("arguments: {a: {type: path, default: /x}}", "a file that is sent, which has no default"),
         (
+            "arguments: {a: {type: list, elements: {type: path}, default: [/x]}}",
+            "a.default: a value of type path is a file that is sent",
+        ),
+        (
             "arguments: {a: {type: list, elements: {type: int}, default: [1, b]}}",
             "a.default: does not fit the type: [1]: expected",
         ),
@@ -180,6 +184,20 @@ fn a_mistake_in_a_request_names_what_was_expected() {
                b: {http: {path: /b, method: get, port: 2}, output: {type: any}}\n  \
                c: {http: {path: /c, method: get}, output: {type: any}}\n";
     assert!(mistakes(two)[0].contains("c.http.port: missing; expected the port that the service listens on"));
+}
+
+#[test]
+fn a_body_that_is_one_value_takes_one_argument() {
+    let file = |a: &str, b: &str| {
+        mistakes(&format!(
+            "oms: 1\nactions:\n  a:\n    http: {{method: put, port: 80, path: /x, contentType: application/octet-stream}}\n    \
+             arguments:\n      a: {{type: path{a}}}\n      b: {{type: string{b}}}\n    output: {{type: none}}\n"
+        ))
+    };
+    assert_eq!(file("", ", in: query"), Vec::<String>::new());
+    let wanted = "7: actions.a.arguments.b: a body of application/octet-stream is one argument alone; expected another \
+                  place, or another contentType";
+    assert_eq!(file("", ""), [wanted]);
 }
 
 #[test]
