@@ -12,7 +12,8 @@ pub type Environment = BTreeMap<OsString, OsString>;
 
 /// Names that bandog sets itself for each invocation, or that hold bandog's own input: a function that found an
 /// inherited value there would take it for its own.
-const NOT_INHERITED: [&str; 12] = [
+const NOT_INHERITED: [&str; 13] = [
+    "ARGUMENTS_PATH",
     "CALL_ID",
     "EVENT",
     "EVENT_TIME",
@@ -99,6 +100,7 @@ mod tests {
             ("SCRIPT", "eA=="),
             ("Http_Query", "forged"),
             ("INPUT_FILE_PATH", "/old"),
+            ("ARGUMENTS_PATH", "/old"),
             ("TMP_INPUT_DIR", "/old"),
             ("TMP_OUTPUT_DIR", "/old"),
             ("STORAGE_OBJECT_KEY", "old"),
