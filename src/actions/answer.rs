@@ -233,6 +233,10 @@ impl Schema {
 
     /// Holds the fields of a form against this; what is no text is a file.
     fn check_fields(&self, fields: Vec<(String, Option<String>)>) -> Result<(), ResultError> {
+        if fields.len() > MAX_VALUES {
+            let expected = format!("at most {MAX_VALUES} fields");
+            return Err(Flaws::one(Flaw::new("", FlawKind::Invalid, None, expected)).into());
+        }
         let any = Self::default();
         let mut flaws = Flaws::default();
         let mut members = Map::new();

@@ -33,8 +33,8 @@ pub enum Found<'a> {
     Run(&'a Arc<Action>),
     /// An action at a path of its own, with what that has in its places.
     Own(&'a Arc<Action>, Vec<(String, String)>),
-    /// A path whose traffic goes straight through, by its place among them.
-    Forward(usize, &'a Forward),
+    /// A path whose traffic goes straight through.
+    Forward(&'a Forward),
 }
 
 /// The path is known and takes other methods.
@@ -79,11 +79,8 @@ impl Routes {
             return Ok(None);
         }
         Ok(own.or_else(|| {
-            let mut forwards = self.service.forwards.iter().enumerate().filter(|(_, forward)| is_below(path, forward));
-            let longest = forwards.next().map(|first| {
-                forwards.fold(first, |best, next| if next.1.path.len() > best.1.path.len() { next } else { best })
-            });
-            longest.map(|(number, forward)| Found::Forward(number, forward))
+            let forwards = self.service.forwards.iter().filter(|forward| is_below(path, forward));
+            forwards.max_by_key(|forward| forward.path.trim_end_matches('/').len()).map(Found::Forward)
         }))
     }
 
@@ -249,7 +246,7 @@ mod tests {
                 let places = places.iter().map(|(name, value)| [" ", name, "=", value].concat());
                 action.name.clone() + &places.collect::<Vec<_>>().concat()
             }
-            Ok(Some(Found::Forward(number, forward))) => format!("to {} {number}", forward.name),
+            Ok(Some(Found::Forward(forward))) => format!("to {}", forward.name),
             Err(OtherMethods { allowed }) => format!("405 {allowed}"),
         }
     }
@@ -288,12 +285,12 @@ mod tests {
     #[test]
     fn a_forward_has_its_path_and_all_below_it() {
         for (path, wanted) in [
-            ("/ui", "to ui 0"),
-            ("/ui/", "to ui 0"),
-            ("/ui/x/y", "to ui 0"),
-            ("/ui/more", "to more 1"),
-            ("/ui/more/x", "to more 1"),
-            ("/ui/mores", "to ui 0"),
+            ("/ui", "to ui"),
+            ("/ui/", "to ui"),
+            ("/ui/x/y", "to ui"),
+            ("/ui/more", "to more"),
+            ("/ui/more/x", "to more"),
+            ("/ui/mores", "to ui"),
             ("/uix", "-"),
             ("/ui/..x/...", "to ui 0"),
             ("/ui/./x", "to ui 0"),

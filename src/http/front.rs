@@ -127,7 +127,7 @@ impl Front {
             None => return Ok(None),
             Some(Found::Run(action)) => (action, None),
             Some(Found::Own(action, places)) => (action, Some(places)),
-            Some(Found::Forward(_, forward)) => return Ok(self.origins.port(forward.port).map(Asked::Forward)),
+            Some(Found::Forward(forward)) => return Ok(self.origins.port(forward.port).map(Asked::Forward)),
         };
         match self.ways.get(&action.name) {
             Some(Way::Command(function)) => Ok(Some(Asked::Command { function, action, places })),

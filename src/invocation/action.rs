@@ -154,7 +154,8 @@ impl Run<'_> {
         let Some(task) = &self.function.task else { return self.supervise(start, rules, watch) };
         let deadline = rules.timeout.and_then(|limit| Instant::now().checked_add(limit));
         let mut backoff = Backoff::default();
-        for left in (0..=task.retries).rev() {
+        let mut left = task.retries;
+        loop {
             let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let ended = self.supervise(start, Rules { timeout, ..rules }, watch)?;
             let pause = backoff.pause();
@@ -162,6 +163,7 @@ impl Run<'_> {
             if left == 0 || !is_in_time || !Task::may_help(&ended) {
                 return Ok(ended);
             }
+            left -= 1;
             let note =
                 format!("the action says that another try may help ({}); the next one is in {pause:?}", ended.exit);
             self.journal.note(Level::Warning, &note);
@@ -176,6 +178,5 @@ impl Run<'_> {
                 return Ok(Ended { end: End::Cancelled(cause), ..ended });
             }
         }
-        unreachable!("the last attempt returns")
     }
 }
