@@ -111,6 +111,13 @@ pub struct Scrape {
 }
 
 impl Service {
+    /// What it is in one line, for the operator.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (count, file) = (self.actions.len(), self.file.display());
+        format!("{count} action{} of {file}", if count == 1 { "" } else { "s" })
+    }
+
     /// The action of this name.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<&Arc<Action>> {

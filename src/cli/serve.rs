@@ -142,12 +142,16 @@ fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListene
 
 /// Who answers the requests, for the operator.
 fn what_answers(config: &Config) -> String {
-    match (config.mode, &config.command, &config.upstream, &config.static_dir) {
-        (Mode::Static, _, _, Some(dir)) => format!("files of {}", dir.display()),
-        (Mode::Http, None, Some(upstream), _) => format!("function at {upstream}"),
-        (Mode::Http, Some(command), Some(upstream), _) => format!("function from {} at {upstream}", command.origin),
-        (Mode::Http, Some(command), None, _) => format!("function from {}, which speaks HTTP", command.origin),
-        (_, Some(command), ..) => format!("function from {}", command.origin),
-        (_, None, ..) => "actions only".to_owned(),
-    }
+    let function = match (config.mode, &config.command, &config.upstream, &config.static_dir) {
+        (Mode::Static, _, _, Some(dir)) => Some(format!("files of {}", dir.display())),
+        (Mode::Http, None, Some(upstream), _) => Some(format!("function at {upstream}")),
+        (Mode::Http, Some(command), Some(upstream), _) => {
+            Some(format!("function from {} at {upstream}", command.origin))
+        }
+        (Mode::Http, Some(command), None, _) => Some(format!("function from {}, which speaks HTTP", command.origin)),
+        (_, Some(command), ..) => Some(format!("function from {}", command.origin)),
+        (_, None, ..) => None,
+    };
+    let actions = config.actions.as_ref().map(|service| service.summary());
+    function.into_iter().chain(actions).collect::<Vec<_>>().join("; ")
 }

@@ -97,7 +97,7 @@ impl<'a> Resolver<'a> {
         let mode = self.choice(&setting::MODE, &Mode::NAMES);
         let places = self.places(mode.unwrap_or(Mode::Files));
         let found = self.actions();
-        let command = self.command(mode.unwrap_or(Mode::Files), places.as_ref(), found.is_there);
+        let command = self.command(mode.unwrap_or(Mode::Files), places.as_ref(), &found);
         let bodies = self.bodies();
         let stdin = self.stdin(mode);
         let workspace = self.workspace();
@@ -397,7 +397,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// What is run; `None` where there is nothing to run, or it is a mistake.
-    fn command(&mut self, mode: Mode, places: Option<&Places>, has_actions: bool) -> Option<super::Command> {
+    fn command(
+        &mut self,
+        mode: Mode,
+        places: Option<&Places>,
+        actions: &super::actions::Found,
+    ) -> Option<super::Command> {
         if mode == Mode::Static {
             self.mistakes.extend(self.no_command_in_static());
             return None;
@@ -420,11 +425,11 @@ impl<'a> Resolver<'a> {
             Ok(None) => {
                 self.entries.push(Entry {
                     name: "function".to_owned(),
-                    value: "-".to_owned(),
+                    value: actions.service.as_ref().map_or_else(|| "-".to_owned(), |service| service.summary()),
                     origin: Origin::Default,
                 });
                 // One that is reached at a URL may have been started by somebody else, and actions need none.
-                if !has_actions && places.is_some_and(|places| places.upstream.is_none()) {
+                if !actions.is_there && places.is_some_and(|places| places.upstream.is_none()) {
                     self.mistakes.push(function::nothing_to_run(self.sources));
                 }
                 None

@@ -17,6 +17,9 @@ const METHODS: [(&str, Method); 5] = [
     ("patch", Method::PATCH),
 ];
 
+/// What takes a word for a script.
+const SHELLS: [&str; 7] = ["sh", "ash", "bash", "busybox", "dash", "ksh", "zsh"];
+
 /// Reads it, with where the path of a request stands. The arguments that stand in the path without saying so are told
 /// that they do.
 pub(super) fn read<'a>(
@@ -67,7 +70,25 @@ fn command(spot: &Spot<'_>, located: &[Located<'_>], notes: &mut Notes) -> Optio
     if !words[0].is_plain() {
         notes.wrong(&spot, format!("the program is {}; no argument can name it", words[0]));
     }
+    if let Some(name) = script(&words).and_then(|script| script.names().next()) {
+        let advice = format!(
+            "what callers give as {name} becomes a part of the script; give it as a word behind that, where it is $1: \
+             [sh, -c, 'wc -- \"$1\"', sh, '{{{name}}}']"
+        );
+        notes.warn(&spot, advice);
+    }
     Some(words)
+}
+
+/// The word that a shell takes for a script, if that is what is run: the one behind its flag `-c`.
+fn script(words: &[Template]) -> Option<&Template> {
+    let program = words.first()?.to_string();
+    let is_shell = SHELLS.contains(&program.rsplit('/').next().unwrap_or_default());
+    let flag = |word: &Template| {
+        let word = word.to_string();
+        word.starts_with('-') && !word.starts_with("--") && word.contains('c')
+    };
+    words.iter().skip_while(|word| !flag(word)).nth(1).filter(|_| is_shell)
 }
 
 fn http<'a>(

@@ -12,16 +12,20 @@ use crate::actions::{Forward, Health, Info, Lifecycle, Scrape, Shutdown};
 
 /// For people alone, so nothing in it stops a start.
 pub(super) fn info(spot: &Spot<'_>, notes: &mut Notes) -> Info {
-    let missing = "missing; it is what people are told about the service";
     let Some(mut fields) = Fields::of(spot, notes) else { return Info::default() };
+    let mut missing = Vec::new();
     let mut wanted = |name| {
         let text = fields.text(notes, name);
         if text.is_none() {
-            notes.warn(&spot.below(name), missing);
+            missing.push(name);
         }
         text
     };
     let (title, version, description) = (wanted("title"), wanted("version"), wanted("description"));
+    // One line, whatever is missing: it is told at each start.
+    if !missing.is_empty() {
+        notes.warn(spot, format!("{} missing; it is what people are told about the service", missing.join(", ")));
+    }
     let mut texts = |name, keys: &[&'static str]| -> Vec<Option<String>> {
         let inner = fields.take(notes, &[name]).and_then(|spot| Fields::of(&spot, notes));
         let Some(mut inner) = inner else { return vec![None; keys.len()] };

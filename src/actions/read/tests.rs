@@ -376,12 +376,34 @@ fn what_only_people_miss_is_a_warning() {
     assert_eq!(
         shown(&reading.warnings),
         [
-            "3: info.title: missing; it is what people are told about the service",
-            "3: info.description: missing; it is what people are told about the service",
+            "3: info: title, description missing; it is what people are told about the service",
             "4: info.titel: unknown key; did you mean title?",
             "6: enviroment: unknown key; did you mean environment?",
         ]
     );
+}
+
+#[test]
+fn a_value_within_a_shells_script_is_warned_of() {
+    for (command, is_odd) in [
+        ("[sh, -c, 'echo {word}']", true),
+        ("[/bin/bash, -e, -c, 'echo ${word}', bash, more]", true),
+        ("[busybox, sh, -euc, 'echo :word']", true),
+        ("[sh, -c, 'echo \"$1\"', sh, '{word}']", false),
+        ("[sh, '{word}']", false),
+        ("[grep, -c, '{word}']", false),
+    ] {
+        let info = "info: {title: a, version: '1', description: a}";
+        let text = format!(
+            "oms: 1\n{info}\nactions:\n  a:\n    format: {{command: {command}}}\n    arguments: {{word: {{type: string}}}}\n"
+        );
+        let reading = reading(&text);
+        assert!(reading.service.is_some(), "{command}");
+        let warnings = shown(&reading.warnings);
+        assert_eq!(warnings.len(), usize::from(is_odd), "{command}: {warnings:?}");
+        let place = "5: actions.a.format.command: ";
+        assert!(warnings.iter().all(|it| it.starts_with(place) && it.contains("callers give as word")), "{warnings:?}");
+    }
 }
 
 proptest! {

@@ -102,7 +102,10 @@ fn mistakes_of_the_file_stand_among_all_others_and_name_file_and_line() {
     let shown: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     assert_eq!(shown.len(), 3, "{shown:#?}");
     assert_eq!(shown[0], format!("{file}:3: actions.a.format.x: unknown key; known here are command"));
-    assert_eq!(warnings[0], format!("{file}:4: info.version: missing; it is what people are told about the service"));
+    assert_eq!(
+        warnings,
+        [format!("{file}:4: info: version, description missing; it is what people are told about the service")]
+    );
 }
 
 #[test]

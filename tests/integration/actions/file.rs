@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::harness::{Command, bandog, did_not_run, program, serve_command};
+use crate::harness::{Builder, Command, bandog, did_not_run, program, serve_command};
 
 const SERVICE: &str = "oms: 1
 info: {title: Words, version: 1.0.0, description: About words.}
@@ -161,4 +161,33 @@ fn the_root_is_looked_at_before_the_working_directory() {
     let unshare = own_root().args(["sh", "-c", script, "sh"]);
     let ran = unshare.arg(home.path()).arg(Path::new(crate::harness::command::BINARY)).run().expect(0);
     assert!(ran.text().starts_with("count "), "{ran}");
+}
+
+#[test]
+fn the_start_and_check_say_how_many_actions_there_are_of_which_file() {
+    let started = |builder: Builder| {
+        let server = builder.start();
+        let line = server.log_line("where it listens", |line| line.contains("listening on"));
+        let home = server.scratch().parent().expect("a parent").display().to_string();
+        line.rsplit_once(" (").expect("who answers").1.replace(&home, "")
+    };
+    assert_eq!(started(Builder::new().file("oms.yml", &service())), "2 actions of /oms.yml)");
+    let both = serve_command("true").file("oms.yml", &service());
+    let said = started(both);
+    assert!(said.starts_with("function from ") && said.ends_with("; 2 actions of /oms.yml)"), "{said}");
+    let ran = beside("oms.yml", &service(), &["check"]).with_workspace().run().expect(0);
+    let wanted = format!("2 actions of {}/oms.yml", ran.home().display());
+    assert!(ran.text().lines().any(|line| line.starts_with("function ") && line.contains(&wanted)), "{ran}");
+}
+
+#[test]
+fn a_file_without_info_costs_one_line() {
+    let text = service().lines().filter(|line| !line.starts_with("info:")).collect::<Vec<_>>().join("\n");
+    for arguments in [&["check"][..], &["run", "count", "-a", "word=x"]] {
+        let ran = beside("oms.yml", &text, arguments).with_workspace().run();
+        let said = format!("{}{}", ran.text(), ran.complaint());
+        let warnings: Vec<&str> = said.lines().filter(|line| line.contains("warning: ")).collect();
+        assert_eq!(warnings.len(), 1, "{ran}");
+        assert!(warnings[0].contains("info: title, version, description missing"), "{ran}");
+    }
 }
