@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use crate::harness::{Builder, fixture};
 
 mod command;
+mod confined;
 mod description;
 mod elsewhere;
 mod file;

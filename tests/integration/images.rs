@@ -5,6 +5,7 @@
 //! the tests pass; with `CI=true` they fail. Every container, image and volume is named after this process and removed
 //! by a guard, also when a test panics. What it is not: a place for promises that hold outside a container as well.
 
+mod actions;
 mod kubernetes;
 mod oscar;
 
