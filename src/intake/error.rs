@@ -1,0 +1,183 @@
+//! Why a body was not taken, and what that means to whoever sent it.
+
+use std::io;
+
+use super::{SourceError, base64, gzip, json, multipart};
+use crate::actions::{BindError, Flaws};
+
+/// Why a body was not taken. Nothing has been started, and nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It did not arrive whole.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// `Content-Type` is no media type.
+    #[error("Content-Type `{value}` is not a media type, expected `type/subtype`")]
+    ContentType {
+        /// What was sent, escaped and cut to a line.
+        value: String,
+    },
+    /// A form without a boundary.
+    #[error("Content-Type multipart/form-data has no boundary; leave the header to the program that makes the form")]
+    NoBoundary,
+    /// A boundary that RFC 2046 does not allow.
+    #[error("the boundary `{value}` is not one, expected 1 to 70 visible characters")]
+    Boundary {
+        /// What was sent, escaped and cut to a line.
+        value: String,
+    },
+    /// An encoding that bandog can't undo.
+    #[error("{field} `{value}` is not supported; send gzip or base64, or the bytes as they are")]
+    UnsupportedEncoding {
+        /// The header field.
+        field: &'static str,
+        /// What was sent, escaped and cut to a line.
+        value: String,
+    },
+    /// It is longer than `--max-body`.
+    #[error("the body {side} is longer than {limit} bytes; see --max-body")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// Where it was exceeded.
+        side: Side,
+    },
+    /// It is not gzip, though `Content-Encoding` says so.
+    #[error("the body is {0}")]
+    NotGzip(#[from] gzip::Error),
+    /// It can only be JSON, and is not.
+    #[error("the body is not JSON: {0}")]
+    NotJson(#[source] json::Error),
+    /// It can only be base64, and is not.
+    #[error("the body is not base64: {0}")]
+    NotBase64(#[from] base64::Error),
+    /// It is labelled JSON and might have been base64.
+    #[error("the body is neither JSON ({json}) nor base64 ({base64})")]
+    Neither {
+        /// Why it is not JSON.
+        json: json::Error,
+        /// Why it is not base64.
+        base64: base64::Error,
+    },
+    /// It does not begin as JSON does, and is not base64.
+    #[error(
+        "the body is neither JSON, which begins with '{{', '[' or '\"', nor base64: {base64}; send other bytes as they \
+         are with Content-Type: application/octet-stream"
+    )]
+    NeitherBegun {
+        /// Why it is not base64.
+        base64: base64::Error,
+    },
+    /// It is not the form it is labelled as.
+    #[error("the body is not multipart/form-data: {0}")]
+    NotMultipart(#[from] multipart::Error),
+    /// It is an event about an object in a store, which bandog does not fetch.
+    #[error(
+        "the event names an object in {store}, and this version of bandog fetches nothing from there; a function that \
+         does so itself has file_stage_in: true in its configuration"
+    )]
+    Storage {
+        /// What kind of store.
+        store: &'static str,
+    },
+    /// It is an API gateway's event with more query than there is room for in an environment.
+    #[error(
+        "queryStringParameters of the API gateway's event have more than {limit} bytes, or more than {names} names"
+    )]
+    Query {
+        /// The limit in bytes.
+        limit: usize,
+        /// The limit of names.
+        names: usize,
+    },
+    /// It holds no arguments that fit the action it is for.
+    #[error("the arguments are wrong: {0}")]
+    Arguments(Flaws),
+    /// It is to be read as arguments, which are held in memory, and is too long for that.
+    #[error("the arguments are longer than {limit} bytes; send what is large as a file, to an argument of type path")]
+    LongArguments {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The input file could not be written (disk full, no inodes).
+    #[error("cannot write the input file: {0}; make room in the directory of --workspace, or set another")]
+    Store(#[source] io::Error),
+}
+
+/// Which of the two lengths of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// As sent.
+    Sent,
+    /// After its content encoding was undone.
+    Unpacked,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "as sent",
+            Self::Unpacked => "after unpacking",
+        })
+    }
+}
+
+/// What an [`Error`] means to whoever sent the body: status codes and exit codes follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The client went away.
+    Gone,
+    /// The client was too slow.
+    TimedOut,
+    /// A local file or the standard input could not be read.
+    ReadFailed,
+    /// The body or what is said about it is wrong.
+    Bad,
+    /// The body is over the limit.
+    TooLarge,
+    /// The body is in an encoding that bandog can't undo.
+    UnsupportedEncoding,
+    /// The body is about something in a store that bandog cannot fetch from.
+    Storage,
+    /// The body holds no arguments that fit.
+    Arguments,
+    /// bandog could not store the body.
+    Store,
+}
+
+impl From<BindError> for Error {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Flaws(flaws) => Self::Arguments(flaws),
+            BindError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl Error {
+    /// What it means to whoever sent the body.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Source(SourceError::Gone) => ErrorKind::Gone,
+            Self::Source(SourceError::TimedOut) => ErrorKind::TimedOut,
+            Self::Source(SourceError::Io(_)) => ErrorKind::ReadFailed,
+            Self::ContentType { .. }
+            | Self::NoBoundary
+            | Self::Boundary { .. }
+            | Self::NotGzip(_)
+            | Self::NotJson(_)
+            | Self::NotBase64(_)
+            | Self::Neither { .. }
+            | Self::NeitherBegun { .. }
+            | Self::NotMultipart(_)
+            | Self::Query { .. } => ErrorKind::Bad,
+            Self::TooLarge { .. } | Self::LongArguments { .. } => ErrorKind::TooLarge,
+            Self::Arguments(_) => ErrorKind::Arguments,
+            Self::UnsupportedEncoding { .. } => ErrorKind::UnsupportedEncoding,
+            Self::Storage { .. } => ErrorKind::Storage,
+            Self::Store(_) => ErrorKind::Store,
+        }
+    }
+}
