@@ -134,7 +134,7 @@ async fn attempt(
     let (action, headers) = (asking.action, facts.fields(&upstream.address));
     let work = async {
         let Taken { order, files } = taken::take(server, upstream, asking, headers, envelope, incoming).await?;
-        let (given, sending) = perform(server, upstream, action, order, call_id).await?;
+        let (given, sending) = perform(server, upstream, action, order, (deadline, call_id)).await?;
         Ok((given, Kept { _files: files, _sending: sending }))
     };
     let (outcome, is_whole) = in_time(server, &stay, &mut uploading, deadline, work).await;
@@ -167,7 +167,7 @@ async fn perform(
     upstream: &Upstream,
     action: &Arc<Action>,
     order: Order,
-    call_id: &str,
+    (deadline, call_id): (Option<(Duration, Instant)>, &str),
 ) -> Result<(Given, Option<Sending>), Outcome> {
     let started = Instant::now();
     let mut backoff = Backoff::default();
@@ -196,8 +196,10 @@ async fn perform(
         }
         tracing::warn!(call_id, "the action {}: {failure}", action.name);
         drop(sending);
-        if may_help && count as usize <= server.retries {
-            sleep(backoff.pause()).await;
+        let pause = backoff.pause();
+        let is_in_time = deadline.is_none_or(|(_, deadline)| Instant::now() + pause < deadline);
+        if may_help && is_in_time && count as usize <= server.retries {
+            sleep(pause).await;
             continue;
         }
         let failure = match failure {
