@@ -11,6 +11,9 @@ use super::{
 };
 use crate::actions::Variable;
 
+/// What the names of bandog's own settings begin with. Functions do not inherit them, and some are secret.
+const OWN: &str = "BANDOG_";
+
 pub(super) fn variables(spot: &Spot<'_>, notes: &mut Notes) -> Vec<Variable> {
     let Some(fields) = Fields::of(spot, notes) else { return Vec::new() };
     let mut variables: Vec<Variable> = Vec::new();
@@ -22,6 +25,10 @@ pub(super) fn variables(spot: &Spot<'_>, notes: &mut Notes) -> Vec<Variable> {
             notes.wrong(&spot.unquoted(), advice);
         }
         let name = name.to_ascii_uppercase();
+        if name.starts_with(OWN) {
+            notes
+                .wrong(&spot.unquoted(), "bandog's own settings are not the service's; set it where bandog is started");
+        }
         if !names.insert(name.clone()) {
             notes.wrong(&spot.unquoted(), format!("means the variable {name}, which is there already"));
         }

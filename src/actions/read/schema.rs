@@ -71,6 +71,9 @@ fn rest(fields: &mut Fields<'_>, kind: Option<Type>, spot: Option<&Spot<'_>>, no
         choices: None,
     };
     let choices = fields.take(notes, &["enum"]);
+    if let (Some(Type::Path), Some(spot)) = (kind, &choices) {
+        notes.wrong(&spot.unquoted(), "a file is its content, of which there is nothing to choose; leave it out");
+    }
     if let (Some(Type::Enum), None, Some(spot)) = (kind, &choices, spot) {
         notes.wrong(spot, "no values to choose from; expected them in a list under enum");
     }

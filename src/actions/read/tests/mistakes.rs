@@ -112,6 +112,7 @@ fn a_mistake_within_an_action_names_what_was_expected() {
         ),
         ("arguments: {a: {type: string, default: 5}}", "a.default: \"5\": does not fit the type: expected a text"),
         ("arguments: {a: {type: boolean, default: yes}}", "expected true or false"),
+        ("arguments: {a: {type: path, enum: [eA==]}}", "a.enum: a file is its content"),
         ("arguments: {a: {type: path, default: /x}}", "a file that is sent, which has no default"),
         (
             "arguments: {a: {type: list, elements: {type: path}, default: [/x]}}",
@@ -144,6 +145,14 @@ fn a_mistake_within_an_action_names_what_was_expected() {
         let found = in_action(body);
         assert!(found.len() == 1 && found[0].contains(wanted), "{body}: {found:#?}");
     }
+}
+
+#[test]
+fn a_setting_of_bandog_is_no_variable_of_a_service() {
+    let found = mistakes(
+        "oms: 1\nactions: {a: {format: {command: a}}}\nenvironment:\n  bandog_token: {type: string, default: secret}\n",
+    );
+    assert!(found.len() == 1 && found[0].starts_with("4: environment.bandog_token: bandog's own"), "{found:#?}");
 }
 
 #[test]
