@@ -356,6 +356,27 @@ fn without_a_command_requests_go_to_the_url_with_its_path_in_front() {
     assert_eq!(server.living(), [0; 0]);
 }
 
+#[test]
+fn a_length_beside_chunks_is_not_the_answers() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bound");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let server = Builder::new().args(["--mode", "http", "--upstream", &url]).start();
+    let function = thread::spawn(move || {
+        loop {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream.set_read_timeout(Some(PATIENCE)).expect("settable");
+            // A look whether it listens comes without a request.
+            if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n";
+                stream.write_all(&[&head[..], b"2\r\nok\r\n0\r\n\r\n"].concat()).expect("taken");
+                return;
+            }
+        }
+    });
+    assert_eq!(server.get("/").send().expect(200).text(), "ok");
+    function.join().expect("a request");
+}
+
 /// Whether somebody listens there.
 pub(super) fn listens(port: &str) -> bool {
     TcpStream::connect(("127.0.0.1", port.parse().expect("a port"))).is_ok()

@@ -7,7 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::{Method, Request, client::conn::http1, http::request::Parts};
+use hyper::{
+    Method, Request,
+    client::conn::http1,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    http::request::Parts,
+};
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 use tokio::{
@@ -97,7 +102,13 @@ impl Upstream {
                 },
             };
             match sender.try_send_request(Request::from_parts(head.clone(), body)).await {
-                Ok(response) => return Ok(Answered { response, sender }),
+                Ok(mut response) => {
+                    // What comes in chunks has no other length (RFC 9112 §6.3), whatever a server says beside.
+                    if response.headers().contains_key(TRANSFER_ENCODING) {
+                        response.headers_mut().remove(CONTENT_LENGTH);
+                    }
+                    return Ok(Answered { response, sender });
+                }
                 Err(mut failed) => match (is_used, failed.take_message(), again.take()) {
                     (true, Some(unsent), copy) => (body, again) = (unsent.into_body(), copy),
                     (true, None, Some(copy)) if failed.error().is_incomplete_message() || is_io(failed.error()) => {
