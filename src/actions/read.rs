@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::Service;
-use crate::yaml::Node;
+use crate::yaml::{Node, Place};
 
 mod action;
 mod environment;
@@ -106,11 +106,8 @@ struct Setting {
 fn root(file: &Path, text: &str, notes: &mut Notes) -> Option<Service> {
     let tree = Node::parse(text)
         .map_err(|place| {
-            let advice = format!(
-                "cannot be read as YAML from column {} on; a text with a brace, a colon or # in it needs quotes",
-                place.column
-            );
-            notes.wrong_at(place.line, "", advice);
+            let (line, advice) = unreadable(text, place);
+            notes.wrong_at(line, "", advice);
         })
         .ok()?;
     let root = Spot::root(&tree);
@@ -155,6 +152,30 @@ fn root(file: &Path, text: &str, notes: &mut Notes) -> Option<Service> {
         forwards: forwards.unwrap_or_default(),
         metrics,
     })
+}
+
+/// What is wrong with a text that is no YAML from `place` on, and in which line.
+fn unreadable(text: &str, place: Place) -> (u64, String) {
+    let lines = || (1..).zip(text.lines()).skip_while(|(number, _)| *number < place.line);
+    // What a tab does not continue is what ends too early for the parser.
+    let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+    if let Some((number, _)) = lines().take(2).find(|(_, line)| is_tabbed(line)) {
+        return (number, "the line begins with a tab; YAML is indented with blanks".to_owned());
+    }
+    if let Some((number, _)) = (1..).zip(text.lines()).find(|(_, line)| line.contains('\0')) {
+        return (number, "a NUL is in the line; expected YAML in UTF-8".to_owned());
+    }
+    let column = usize::try_from(place.column).unwrap_or(usize::MAX);
+    let rest: String = lines().next().into_iter().flat_map(|(_, line)| line.chars().skip(column - 1)).collect();
+    let advice = if let Some(name) = rest.strip_prefix('*').and_then(|name| name.split([' ', ',', ']', '}']).next()) {
+        format!("*{name} stands for what &{name} names, which is not above it")
+    } else if rest.starts_with("---") {
+        "another document begins; a file of actions has one".to_owned()
+    } else {
+        let advice = "a text with a brace, a colon or # in it needs quotes";
+        format!("cannot be read as YAML from column {} on; {advice}", place.column)
+    };
+    (place.line, advice)
 }
 
 /// Whether the file is of 2018; that it is of one of them is required.

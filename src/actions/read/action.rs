@@ -90,8 +90,13 @@ fn action<'a>(
         output(&spot, notes)
     } else {
         if method.is_some() {
-            let advice = "missing; expected the type of what the action gives, or type: none";
-            notes.wrong(&spot.below("output"), advice);
+            let spot = spot.below("output");
+            if setting.by_name {
+                // The interface page of 2018 has none.
+                notes.warn(&spot, "missing, so that anything will do; better is the type of what the action gives");
+            } else {
+                notes.wrong(&spot, "missing; expected the type of what the action gives, or type: none");
+            }
         }
         Output { schema: Some(Schema::default()), ..Output::default() }
     };

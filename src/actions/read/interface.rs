@@ -5,7 +5,7 @@ use http::{Method, Uri, uri::Authority};
 use super::{
     Setting,
     action::{Located, media_type},
-    walk::{Fields, Notes, Spot},
+    walk::{Fields, Notes, Spot, nearest},
 };
 use crate::actions::{Endpoint, HttpCall, Interface, Location, MediaType, Piece, Template};
 
@@ -77,6 +77,7 @@ fn command(spot: &Spot<'_>, located: &[Located<'_>], notes: &mut Notes) -> Optio
         );
         notes.warn(&spot, advice);
     }
+    warn_of_names(&spot, &words, located, notes);
     Some(words)
 }
 
@@ -89,6 +90,19 @@ fn script(words: &[Template]) -> Option<&Template> {
         word.starts_with('-') && !word.starts_with("--") && word.contains('c')
     };
     words.iter().skip_while(|word| !flag(word)).nth(1).filter(|_| is_shell)
+}
+
+/// Says what looks like an argument written wrong. It may be meant, as `awk` has braces of its own.
+fn warn_of_names(spot: &Spot<'_>, words: &[Template], located: &[Located<'_>], notes: &mut Notes) {
+    for text in words.iter().flat_map(|word| &word.pieces) {
+        let Piece::Text(text) = text else { continue };
+        for name in Template::parse(text, |_| true).names().filter(|name| text.contains(&format!("{{{name}}}"))) {
+            if let Some(near) = nearest(name, located.iter().map(|located| located.argument.name.as_str())) {
+                let advice = format!("{{{name}}} is no argument and stays as it is; did you mean {{{near}}}?");
+                notes.warn(&spot.unquoted(), advice);
+            }
+        }
+    }
 }
 
 fn http<'a>(

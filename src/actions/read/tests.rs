@@ -146,7 +146,6 @@ commands:
     http:
       method: get
       endpoint: /path/:person_id
-    output: {type: any}
 "#;
 
 const STARTUP_2018: &str = r#"omg: 1
@@ -215,6 +214,7 @@ fn the_examples_of_2018_are_read() {
     let http = service(HTTP_2018);
     assert_eq!((http.lifecycle.startup.join(" ").as_str(), http.lifecycle.port), ("/bin/server -p 8080", Some(8080)));
     let action = http.action("foobar").expect("there");
+    assert_eq!(action.output.schema.as_ref().map(|schema| schema.kind), Some(Type::Any));
     let Endpoint::Service { port: 8080, path } = &call(&action.interface).endpoint else { panic!("{action:?}") };
     assert_eq!(path.to_string(), "/path/{person_id}");
     let places: Vec<_> = action.arguments.iter().map(|argument| argument.location).collect();
@@ -403,6 +403,23 @@ fn a_value_within_a_shells_script_is_warned_of() {
         assert_eq!(warnings.len(), usize::from(is_odd), "{command}: {warnings:?}");
         let place = "5: actions.a.format.command: ";
         assert!(warnings.iter().all(|it| it.starts_with(place) && it.contains("callers give as word")), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_argument_in_a_command_is_warned_of() {
+    for (command, near) in [
+        ("[echo, 'x{wrod}']", Some("{wrod} is no argument and stays as it is; did you mean {word}?")),
+        ("[echo, '{{wor}}', '{word}']", Some("{wor} is no argument and stays as it is; did you mean {word}?")),
+        ("[awk, '{print}', '{word}']", None),
+        ("[echo, 'host:8080', ':wrod']", None),
+    ] {
+        let info = "info: {title: a, version: '1', description: a}";
+        let format = format!("{{format: {{command: {command}}}, arguments: {{word: {{type: string}}}}}}");
+        let reading = reading(&format!("oms: 1\n{info}\nactions: {{a: {format}}}\n"));
+        assert!(reading.service.is_some(), "{command}");
+        let wanted = near.map(|near| format!("3: actions.a.format.command: {near}"));
+        assert_eq!(shown(&reading.warnings), Vec::from_iter(wanted), "{command}");
     }
 }
 

@@ -223,7 +223,11 @@ fn a_file_that_is_none_says_what_one_has() {
         ("", "1: the file is empty; expected oms: 1, info and actions"),
         ("- a", "1: expected keys with values"),
         ("oms: [", "1: cannot be read as YAML from column"),
-        ("a: 1\n\tb: 2", "2: cannot be read as YAML from column"),
+        ("a: 1\n\tb: 2", "2: the line begins with a tab; YAML is indented with blanks"),
+        ("a: *b", "1: *b stands for what &b names, which is not above it"),
+        ("a: [&b 1, *c, 2]", "1: *c stands for what &c names, which is not above it"),
+        ("a: 1\n---\nb: 2", "2: another document begins; a file of actions has one"),
+        ("a: 1\n\0: 2", "2: a NUL is in the line; expected YAML in UTF-8"),
     ] {
         let found = mistakes(text);
         assert!(
