@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::Service;
+use super::{Generation, Service};
 use crate::yaml::{Node, Place};
 
 mod action;
@@ -95,8 +95,8 @@ fn text<'a>(bytes: &'a [u8], notes: &mut Notes) -> Option<&'a str> {
 
 /// What is known of the whole file before its actions are read.
 struct Setting {
-    /// It is of 2018, where an action without an interface is run by its name.
-    by_name: bool,
+    /// In 2018 an action without an interface is run by its name.
+    generation: Generation,
     /// There is an `rpc` at the root, which is the interface of actions without one.
     rpc: bool,
     /// Where the service's own process listens, if a place names no port.
@@ -116,12 +116,12 @@ fn root(file: &Path, text: &str, notes: &mut Notes) -> Option<Service> {
         return None;
     }
     let mut fields = Fields::of(&root, notes)?;
-    let by_name = generation(&mut fields, notes);
+    let generation = generation(&mut fields, notes);
     for key in PLATFORM {
         fields.known(key);
     }
     let rpc = fields.take(notes, &["rpc"]).is_some();
-    let setting = Setting { by_name, rpc, port: port(&tree) };
+    let setting = Setting { generation, rpc, port: port(&tree) };
     let info = fields.take(notes, &["info"]);
     let info = service::info(&info.unwrap_or_else(|| root.below("info")), notes);
     let mut routes = Vec::new();
@@ -144,6 +144,7 @@ fn root(file: &Path, text: &str, notes: &mut Notes) -> Option<Service> {
     routes::check(&routes, notes);
     Some(Service {
         file: file.to_owned(),
+        generation,
         info,
         actions: actions.into_iter().map(Arc::new).collect(),
         lifecycle: lifecycle.unwrap_or_default(),
@@ -178,8 +179,8 @@ fn unreadable(text: &str, place: Place) -> (u64, String) {
     (place.line, advice)
 }
 
-/// Whether the file is of 2018; that it is of one of them is required.
-fn generation(fields: &mut Fields<'_>, notes: &mut Notes) -> bool {
+/// Of which generation the file is; that it says so is required.
+fn generation(fields: &mut Fields<'_>, notes: &mut Notes) -> Generation {
     let (oms, omg) = (fields.take(notes, &["oms"]), fields.take(notes, &["omg"]));
     for spot in [&oms, &omg].into_iter().flatten() {
         if !matches!(spot.scalar(), Some("1" | "1.0")) {
@@ -189,7 +190,7 @@ fn generation(fields: &mut Fields<'_>, notes: &mut Notes) -> bool {
     if oms.is_none() && omg.is_none() {
         notes.wrong(&fields.at().below("oms"), "missing; expected oms: 1 (omg: 1 in files of 2018)");
     }
-    oms.is_none() && omg.is_some()
+    if oms.is_none() && omg.is_some() { Generation::Omg } else { Generation::Oms }
 }
 
 /// Where the service's own process listens: `lifecycle.startup.port`, else the one port that the file names.

@@ -9,6 +9,8 @@ use super::{Action, Schema};
 pub struct Service {
     /// The file.
     pub file: PathBuf,
+    /// Which of the two the file is of.
+    pub generation: Generation,
     /// Who it is.
     pub info: Info,
     /// In the order of the file; no two of one name.
@@ -23,6 +25,27 @@ pub struct Service {
     pub forwards: Vec<Forward>,
     /// Where that process has metrics of its own.
     pub metrics: Option<Scrape>,
+}
+
+/// A generation of the specification.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Generation {
+    /// `omg: 1`, of 2018.
+    Omg,
+    /// `oms: 1`, of 2019.
+    #[default]
+    Oms,
+}
+
+impl Generation {
+    /// Whether a connection to a server serves one request of an action only.
+    #[must_use]
+    pub fn closes_connections(self) -> bool {
+        match self {
+            Self::Omg => true,
+            Self::Oms => false,
+        }
+    }
 }
 
 /// Who a service is; all of it for people.

@@ -8,7 +8,7 @@ use super::{
     schema,
     walk::{Fields, Notes, Spot},
 };
-use crate::actions::{Action, Argument, Interface, Location, MediaType, Output, Schema};
+use crate::actions::{Action, Argument, Generation, Interface, Location, MediaType, Output, Schema};
 
 /// What an argument's `in` can be; `body` is of 2018.
 const LOCATIONS: [(&str, Location); 5] = [
@@ -91,11 +91,14 @@ fn action<'a>(
     } else {
         if method.is_some() {
             let spot = spot.below("output");
-            if setting.by_name {
+            match setting.generation {
                 // The interface page of 2018 has none.
-                notes.warn(&spot, "missing, so that anything will do; better is the type of what the action gives");
-            } else {
-                notes.wrong(&spot, "missing; expected the type of what the action gives, or type: none");
+                Generation::Omg => {
+                    notes.warn(&spot, "missing, so that anything will do; better is the type of what the action gives");
+                }
+                Generation::Oms => {
+                    notes.wrong(&spot, "missing; expected the type of what the action gives, or type: none");
+                }
             }
         }
         Output { schema: Some(Schema::default()), ..Output::default() }

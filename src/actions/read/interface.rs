@@ -7,7 +7,7 @@ use super::{
     action::{Located, media_type},
     walk::{Fields, Notes, Spot, nearest},
 };
-use crate::actions::{Endpoint, HttpCall, Interface, Location, MediaType, Piece, Template};
+use crate::actions::{Endpoint, Generation, HttpCall, Interface, Location, MediaType, Piece, Template};
 
 const METHODS: [(&str, Method); 5] = [
     ("get", Method::GET),
@@ -40,9 +40,12 @@ pub(super) fn read<'a>(
         if setting.rpc {
             return Some((Interface::Rpc, None));
         }
-        if setting.by_name {
-            let word = Template { pieces: vec![Piece::Text(name.to_owned())] };
-            return Some((Interface::Command(vec![word]), None));
+        match setting.generation {
+            Generation::Omg => {
+                let word = Template { pieces: vec![Piece::Text(name.to_owned())] };
+                return Some((Interface::Command(vec![word]), None));
+            }
+            Generation::Oms => {}
         }
         notes.wrong(fields.at(), "says not how it is done; expected exactly one of http, rpc, format and events");
         return None;

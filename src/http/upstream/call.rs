@@ -130,7 +130,8 @@ async fn attempt(
     let entry = Running::enter(server, &Cancel::new());
     let stay = Stay::new(server, upstream, place, entry, call_id);
     let deadline = stay.deadline(limit(server.exec_timeout, headers));
-    let facts = Facts { call_id, caller: headers, peer, is_ours: upstream.standing.is_some() };
+    let closes = server.actions.as_ref().is_some_and(|service| service.generation.closes_connections());
+    let facts = Facts { call_id, caller: headers, peer, is_ours: upstream.standing.is_some(), closes };
     let (action, headers) = (asking.action, facts.fields(&upstream.address));
     let work = async {
         let Taken { order, files } = taken::take(server, upstream, asking, headers, envelope, incoming).await?;

@@ -260,6 +260,11 @@ fn what_may_help_is_tried_again_as_often_as_allowed() {
     assert_eq!(server.sign("asked"), "xxxxxx");
     run(&server, "busy", &json!({"times": 99, "code": 400})).problem(422);
     assert_eq!(server.sign("asked"), "xxxxxxx", "what failed for good is not tried again");
+    for code in [408, 425, 429] {
+        let before = server.sign("asked").len();
+        let problem = run(&server, "busy", &json!({"times": 99, "code": code})).problem(503);
+        assert_eq!((&problem["upstream_status"], server.sign("asked").len()), (&code.into(), before + 3), "{problem}");
+    }
 }
 
 #[test]
@@ -402,6 +407,45 @@ fn a_list_of_files_is_sent_as_a_part_for_each() {
     let body = sent["body"].as_str().expect("text");
     assert_eq!(body.matches("name=\"files\"; filename=").count(), 2, "{body}");
     assert!(body.contains("\r\n\r\none\r\n") && body.contains("\r\n\r\nthree\r\n"), "{body}");
+}
+
+#[test]
+fn a_body_of_bytes_is_sent_by_every_method_that_has_one() {
+    let methods = ["post", "put", "patch", "delete"];
+    let actions = methods.map(|method| {
+        format!(
+            "  {method}1: {{arguments: {{file: {{type: path, in: requestBody}}, q: {{type: int, in: query}}}},\n    http: \
+             {{port: PORT1, method: {method}, path: /echo/1, contentType: application/octet-stream}}, output: {{type: \
+             object}}}}\n"
+        )
+    });
+    let server = with(&actions.concat());
+    for method in methods {
+        for target in [format!("/run/{method}1?q=7"), "/echo/1?q=7".to_owned()] {
+            let verb = if target.starts_with("/run/") { "POST".to_owned() } else { method.to_uppercase() };
+            let request = server.request(&verb, &target).media("application/octet-stream").body([0, 0xff, b'\n']);
+            let seen = request.send().expect(200).json();
+            assert_eq!((&seen["method"], &seen["target"]), (&method.to_uppercase().into(), &"/echo/1?q=7".into()));
+            assert_eq!(seen["body"], "\0\u{ff}\n", "{method}");
+            assert_eq!(field(&seen, "content-type"), ["application/octet-stream"]);
+            assert_eq!(field(&seen, "content-length"), ["3"]);
+        }
+    }
+}
+
+#[test]
+fn a_service_of_2018_has_a_connection_for_each_request_of_an_action() {
+    let actions = "  echo: {http: {port: PORT1, method: get, path: /echo}, output: {type: object}}
+  peer: {http: {port: PORT1, method: get, path: /peer}, output: {type: int}}\n";
+    let of = |generation: &str| {
+        let start = "lifecycle: {startup: {command: [python3, SERVER]}}";
+        service(&format!("{generation}: 1\n{start}\nactions:\n{actions}")).start()
+    };
+    let (old, new) = (of("omg"), of("oms"));
+    assert_eq!(field(&run(&old, "echo", &json!({})).expect(200).json(), "connection"), ["close"]);
+    assert_eq!(field(&run(&new, "echo", &json!({})).expect(200).json(), "connection"), [""; 0]);
+    let peers = [(); 3].map(|()| run(&old, "peer", &json!({})).expect(200).text().to_owned());
+    assert!(peers[0] != peers[1] && peers[1] != peers[2], "{peers:?}");
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub(super) struct Facts<'a> {
     pub(super) peer: Option<IpAddr>,
     /// It goes to the service itself, which may know who has called.
     pub(super) is_ours: bool,
+    /// Its connection is for this request only.
+    pub(super) closes: bool,
 }
 
 /// The request.
@@ -139,6 +141,9 @@ impl Facts<'_> {
             }
         }
         headers.insert(ACCEPT, ACCEPTED);
+        if self.closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         for name in ["traceparent", "tracestate"] {
             if let Some(value) = self.caller.get(name) {
                 headers.insert(name, value.clone());
