@@ -34,6 +34,8 @@ pub(super) const EXAMPLES: &str = "Examples:
 For an action stdin is read only with -f -. The word is an action if the file has one of that name; a script of the same
 name is run as ./NAME.
 
+Without --output a failure is on stdout as HTTP would send it, a JSON document; why is on stderr too.
+
 The exit code is the function's own (128+n for signal n); 65 for bad input, 70 for an internal failure, 78 for a bad
 configuration.";
 

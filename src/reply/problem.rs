@@ -384,11 +384,12 @@ pub fn explain(outcome: &Outcome, call: &CallFacts<'_>, with_logs: bool) -> Stri
         return listed.fold("the arguments are wrong:".to_owned(), |text, flaw| text + &flaw) + &more;
     }
     let problem = of(outcome, call);
-    let told =
-        [("logs", "its logs end with"), ("traceback", "it wrote to stderr")].into_iter().find_map(|(name, word)| {
-            let text = problem.members.get(name).and_then(Value::as_str)?;
-            Some((word, text.trim_end())).filter(|(_, text)| with_logs && !text.is_empty())
-        });
+    let traceback =
+        if problem.members.contains_key("upstream_status") { "its server answered" } else { "it wrote to stderr" };
+    let told = [("logs", "its logs end with"), ("traceback", traceback)].into_iter().find_map(|(name, word)| {
+        let text = problem.members.get(name).and_then(Value::as_str)?;
+        Some((word, text.trim_end())).filter(|(_, text)| with_logs && !text.is_empty())
+    });
     match told {
         Some((word, text)) => format!("{}; {word}:\n{text}", problem.detail),
         None => problem.detail,

@@ -13,7 +13,7 @@ use crate::{
     output::Sink,
     reply::{
         self, CallFacts,
-        problem::{self, Slug},
+        problem::{self, Problem, Slug},
     },
 };
 
@@ -49,9 +49,15 @@ pub(super) fn run(
             Unfinished::NotTaken(problem) => {
                 let may_help = matches!(problem.slug, Slug::NotReady | Slug::UpstreamFailed);
                 let code = if may_help { AGAIN } else { INTERNAL };
+                let problem = problem.call_id(&id);
+                show(&problem, output, &mut stdout);
                 fail(if problem.slug == Slug::Draining { STOPPED } else { code }, &problem.detail)
             }
-            Unfinished::Ended(outcome) => fail(reply::exit_code(&outcome), &problem::explain(&outcome, &facts, true)),
+            Unfinished::Ended(outcome) => {
+                show(&reply::refusal(&outcome, &facts), output, &mut stdout);
+                // What is on the standard output is not said twice.
+                fail(reply::exit_code(&outcome), &problem::explain(&outcome, &facts, output.is_some()))
+            }
             Unfinished::BrokenOff => fail(INTERNAL, &"the service broke off in the middle of its answer"),
             Unfinished::Gone => match (file.as_mut().and_then(Destination::take_error), stdout.error, output) {
                 (Some(error), _, Some(path)) => fail(INTERNAL, &cannot_write(path, &error)),
@@ -63,6 +69,14 @@ pub(super) fn run(
     match file.map(Destination::finish).transpose() {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => fail(INTERNAL, &cannot_write(output.unwrap_or(Path::new("")), &error)),
+    }
+}
+
+/// Without --output a failure is on the standard output as HTTP would send it, in the place of the result.
+fn show(problem: &Problem, output: Option<&Path>, stdout: &mut Stdout) {
+    if output.is_none() {
+        // Why there is no result is said on the standard error too, whoever reads this one.
+        let _ = stdout.send(problem.to_json());
     }
 }
 
@@ -78,6 +92,8 @@ fn perform(
 ) -> io::Result<Result<(), Unfinished>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let called = runtime.block_on(async {
+        // Nobody connects, so there is no token to look at, and no key to fetch for that.
+        let config = &Config { jwt: None, ..config.clone() };
         let workspaces = serve::make_root(config)?;
         let backend = Backend::new(config, &workspaces)?;
         let server = Arc::new(Server::new(config, backend, workspaces).await?);

@@ -65,17 +65,34 @@ fn a_file_is_named_or_the_input() {
 #[test]
 fn the_exit_code_says_how_it_went() {
     for (arguments, code, wanted) in [
-        (["status", "-a", "code=404"], 1, "short and stout"),
-        (["status", "-a", "code=503"], 2, "short and stout"),
+        (["status", "-a", "code=404"], 1, "failed"),
+        (["status", "-a", "code=503"], 2, "--retries"),
         (["status", "-a", "code=500"], 70, "500"),
         (["status", "-a", "code=200"], 70, "begins with"),
         (["status", "-a", "code=x"], 65, "`code`"),
         (["status", "-a", "other=1"], 65, "`other`"),
     ] {
         let ran = run(arguments).run().expect(code);
-        assert!(ran.complaint().contains(wanted) && ran.text().is_empty(), "{ran}");
+        assert!(ran.complaint().contains(wanted), "{ran}");
+        // Without --output the whole of it is where the result would have been, else it is told.
+        let problem = json(ran.text());
+        assert!(problem["detail"].is_string() && problem["call_id"].is_string(), "{ran}");
+        let reached = code != 65;
+        assert_eq!(problem["traceback"] == "short and stout", reached, "{ran}");
+        assert!(!ran.complaint().contains("answered:"), "{ran}");
+        let ran = run(arguments.into_iter().chain(["-o", "out"])).run().expect(code);
+        assert!(ran.text().is_empty() && !ran.home().join("out").exists(), "{ran}");
+        assert_eq!(ran.complaint().contains("answered:\nshort and stout"), reached, "{ran}");
     }
     run(["die"]).run().expect(70);
+}
+
+#[test]
+fn nobody_fetches_keys_for_callers_that_there_are_not() {
+    let ran = run(["status", "-a", "code=404", "--jwt-issuer", "http://127.0.0.1:1", "--jwt-function", "a:b"])
+        .run()
+        .expect(1);
+    assert_eq!(json(ran.text())["upstream_status"], 404, "{ran}");
 }
 
 #[test]
@@ -83,6 +100,7 @@ fn a_service_that_cannot_be_started_is_told_and_may_be_tried_again() {
     let text = filled(ACTIONS).replace("[python3,", "[/bin/false,");
     let ran = bandog(["run", "echo", "--queue-timeout", "500ms"]).with_workspace().file(FILE, &text).run().expect(2);
     assert!(ran.complaint().contains("not ready"), "{ran}");
+    assert_eq!(json(ran.text())["type"], "urn:bandog:error:not-ready", "{ran}");
 }
 
 /// A run that is watched while it lasts, in this directory, by its standard input and its mark.
