@@ -37,7 +37,7 @@ pub use errand::Errand;
 use function::TMPDIR;
 pub use function::{Function, Ground, PORT};
 use journal::Journal;
-pub use outcome::{Attempts, Failure, Outcome, Report, Unanswered};
+pub use outcome::{Attempts, Failure, Outcome, Party, Report, Unanswered};
 pub use process::{Cause, Pace, Room};
 pub use resident::{Life, Resident};
 use start::Start;

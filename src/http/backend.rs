@@ -7,7 +7,7 @@ use super::{
     front::Front,
     head::METHODS,
     site::Site,
-    upstream::{self, Standing, Upstream},
+    upstream::{Standing, Upstream},
 };
 use crate::{
     config::{Config, Mode},
@@ -111,7 +111,7 @@ impl Backend {
     pub(super) async fn check_ready(&self) -> Result<(), Problem> {
         for standing in self.standings() {
             if !standing.is_ready().await {
-                return Err(upstream::not_ready());
+                return Err(standing.not_ready());
             }
         }
         Ok(())

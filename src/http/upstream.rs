@@ -55,14 +55,14 @@ use super::{
 use crate::{
     config::{Config, quantity},
     intake::Envelope,
-    invocation::{Cause, Failure, Function, Outcome, Report, Resident, Unanswered},
+    invocation::{Cause, Failure, Function, Outcome, Party, Report, Resident, Unanswered},
     process::Cancel,
     reply::Problem,
 };
 pub(super) use answer::Passing;
 pub(super) use call::{Asking, call, call_from_inside};
 pub(super) use origins::Origins;
-pub(super) use standing::{Standing, not_ready};
+pub(super) use standing::Standing;
 pub(super) use tunnel::Tunnel;
 
 /// What a client may say of its own patience; it only ever lowers `--exec-timeout`.
@@ -78,6 +78,8 @@ const READY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Upstream {
     address: Address,
+    /// As messages name it.
+    who: Party,
     /// What every target begins with.
     prefix: String,
     /// `--decode` and `--encode` are for it.
@@ -106,6 +108,7 @@ struct Answered {
 impl Upstream {
     /// The function of mode http as configured; with `function` it is a process of our own.
     pub(super) fn of_mode(config: &Config, function: Option<Function>) -> Self {
+        let who = Party::Function;
         let prefix = config.upstream.as_ref().map(|given| given.prefix.clone()).unwrap_or_default();
         let (address, told) = if let Some(given) = &config.upstream {
             let (authority, port) = (given.authority.clone(), given.port());
@@ -120,13 +123,14 @@ impl Upstream {
             takes_redirections: false,
             limit: READY,
         };
-        let standing = Arc::new(Standing::new(function.map(Resident::new), told, health));
-        Self { address, prefix, is_coded: true, standing: Some(standing), pool: Pool::default() }
+        let standing =
+            Arc::new(Standing::new(who, function.map(|function| Resident::new(function, who)), told, health));
+        Self { address, who, prefix, is_coded: true, standing: Some(standing), pool: Pool::default() }
     }
 
     /// An address that is passed on to as it is.
-    fn plain(address: Address, standing: Option<Arc<Standing>>) -> Self {
-        Self { address, prefix: String::new(), is_coded: false, standing, pool: Pool::default() }
+    fn plain(who: Party, address: Address, standing: Option<Arc<Standing>>) -> Self {
+        Self { address, who, prefix: String::new(), is_coded: false, standing, pool: Pool::default() }
     }
 
     /// How the server stands, if that is known.
@@ -228,6 +232,7 @@ async fn exchange(
     let upgrades = request::protocol(&parts).filter(|_| http_body::Body::is_end_stream(&incoming));
     let facts = Facts {
         call_id,
+        who: upstream.who,
         prefix: &upstream.prefix,
         authority: &upstream.address.to_string(),
         peer: link.peer(),

@@ -215,23 +215,84 @@ pub enum Failure {
     Unanswered(#[from] Unanswered),
 }
 
+impl Failure {
+    /// Why a process could not be started, for who names that process itself.
+    pub(super) fn of_start(&self) -> String {
+        match self {
+            Self::Spawn(error) => error.to_string(),
+            Self::Confine(error) => format!("cannot prepare its limits: {error}"),
+            Self::Supervise(error) => error.to_string(),
+            Self::Exit(_)
+            | Self::Signal { .. }
+            | Self::OutOfMemory { .. }
+            | Self::CpuTime { .. }
+            | Self::FileTooLarge { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::Refused
+            | Self::Unavailable { .. }
+            | Self::Result(_)
+            | Self::Workspace(_)
+            | Self::Output(_)
+            | Self::Unanswered(_) => self.to_string(),
+        }
+    }
+}
+
+/// Whom requests are passed on to, as messages name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// The function of mode http.
+    Function,
+    /// The process behind a service's actions.
+    Service,
+    /// A server elsewhere, which has nothing to do with that.
+    Elsewhere,
+}
+
+impl Party {
+    /// The word for it.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Service => "service",
+            Self::Elsewhere => "server",
+        }
+    }
+}
+
+impl std::fmt::Display for Party {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the {}", self.noun())
+    }
+}
+
 /// Why a function that speaks HTTP itself did not answer, or not to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum Unanswered {
     /// It could not be started.
-    #[error("the function could not be started: {0}; bandog tries again")]
-    NotStarted(String),
+    #[error("{who} could not be started: {reason}; bandog tries again")]
+    NotStarted {
+        /// Who it is.
+        who: Party,
+        /// What was wrong.
+        reason: String,
+    },
     /// There is nobody at its address.
-    #[error("the function cannot be reached at {place}: {source}")]
+    #[error("{who} cannot be reached at {place}: {source}")]
     Unreachable {
+        /// Who it is.
+        who: Party,
         /// Its address.
         place: String,
         /// What the kernel said.
         source: std::io::Error,
     },
     /// It closed the connection, or sent what is no answer.
-    #[error("the function at {place} gave no answer: {reason}")]
+    #[error("{who} at {place} gave no answer: {reason}")]
     NoAnswer {
+        /// Who it is.
+        who: Party,
         /// Its address.
         place: String,
         /// What was wrong.
@@ -246,6 +307,11 @@ pub enum Unanswered {
         status: u16,
     },
     /// It left in the middle of its answer.
-    #[error("the function broke off in the middle of its answer: {0}")]
-    BrokeOff(String),
+    #[error("{who} broke off in the middle of its answer: {reason}")]
+    BrokeOff {
+        /// Who it is.
+        who: Party,
+        /// What was wrong.
+        reason: String,
+    },
 }

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{Failure, Function, TMPDIR, backoff::Backoff, lines::Lines};
+use super::{Failure, Function, Party, TMPDIR, backoff::Backoff, lines::Lines};
 use crate::{
     process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Pace, Stop, Streams, variable},
     workspace::Workspace,
@@ -28,14 +28,15 @@ pub enum Life {
     Started(i32),
     /// It has ended by itself.
     Ended(Exit),
-    /// It could not be started.
-    NotStarted(Failure),
+    /// It could not be started, for this reason.
+    NotStarted(String),
 }
 
 /// The process, and who orders it to end.
 #[derive(Debug)]
 pub struct Resident {
     function: Function,
+    who: Party,
     orders: Mutex<Orders>,
     changed: Condvar,
 }
@@ -49,12 +50,12 @@ struct Orders {
 }
 
 impl Resident {
-    /// Nothing is started yet.
+    /// Nothing is started yet. `who` it is, is for messages.
     #[must_use]
-    pub fn new(mut function: Function) -> Self {
+    pub fn new(mut function: Function, who: Party) -> Self {
         // Only orders end it.
         function.rules.timeout = None;
-        Self { function, orders: Mutex::default(), changed: Condvar::new() }
+        Self { function, who, orders: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Makes a workspace that of the user whom the process runs as. To be called once, before it is told of it.
@@ -85,11 +86,12 @@ impl Resident {
     /// Keeps the process running until it is to end. Blocks, and is to be called once, on a thread that does nothing
     /// else. `variables` makes what it finds in its environment beside what it inherits, anew for each start.
     pub fn run(&self, variables: &dyn Fn() -> io::Result<Vec<CString>>, tell: &dyn Fn(Life)) {
-        let mut backoff = Backoff::default();
+        let (mut backoff, who) = (Backoff::default(), self.who);
         while let Some(cancel) = self.next() {
             let started = Instant::now();
             let ended = live(&self.function, variables, &cancel, &|pid| {
-                tracing::info!(pid, "function started: {}", self.function.program.path().display());
+                let (noun, program) = (who.noun(), self.function.program.path().display());
+                tracing::info!(pid, "{noun} started: {program}");
                 tell(Life::Started(pid));
             });
             self.orders().current = None;
@@ -98,14 +100,15 @@ impl Resident {
             }
             let wait = backoff.pause();
             match ended.map(|ended| ended.exit) {
-                Ok(exit) if self.orders().last => tracing::info!("the function has ended: {exit}"),
+                Ok(exit) if self.orders().last => tracing::info!("{who} has ended: {exit}"),
                 Ok(exit) => {
-                    tracing::error!("the function ended by itself: {exit}; it is started again in {wait:?}");
+                    tracing::error!("{who} ended by itself: {exit}; it is started again in {wait:?}");
                     tell(Life::Ended(exit));
                 }
                 Err(failure) => {
-                    tracing::error!("{failure}; bandog tries again in {wait:?}");
-                    tell(Life::NotStarted(failure));
+                    let reason = failure.of_start();
+                    tracing::error!("{who} could not be started: {reason}; bandog tries again in {wait:?}");
+                    tell(Life::NotStarted(reason));
                 }
             }
             let orders = self.orders();

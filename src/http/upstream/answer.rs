@@ -211,7 +211,7 @@ impl Passing {
             return Outcome::Refused(error);
         }
         let call_id = self.stay.call_id.as_str();
-        let failure = Unanswered::BrokeOff(reason(error));
+        let failure = Unanswered::BrokeOff { who: self.stay.who(), reason: reason(error) };
         tracing::warn!(call_id, "{failure}");
         let report = Report::of_exchange(self.stay.started.elapsed());
         Outcome::Failed { report, failure: Failure::Unanswered(failure) }

@@ -181,7 +181,7 @@ async fn perform(
         })?;
         let answered = upstream.ask(server, &order.head, sent, false).await;
         let Failed { failure, status, traceback, may_help } = match answered {
-            Ok(answered) => match result::take(server, action, answered, &upstream.address).await {
+            Ok(answered) => match result::take(server, action, answered, upstream).await {
                 Ok(given) => return Ok((given, sending)),
                 Err(failed) => failed,
             },

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     actions::{Endpoint, HttpCall, Interface, Scrape, Service},
     config::Config,
-    invocation::{Errand, Function, Ground, Resident},
+    invocation::{Errand, Function, Ground, Party, Resident},
 };
 
 /// How long the service's process may take to say that it is ready: what the specification gives each try.
@@ -44,7 +44,8 @@ impl Origins {
         let function = |command: &Option<_>, limit| {
             command.as_ref().map(|command| Function::of_service(config, ground, command, limit)).transpose()
         };
-        let resident = function(&config.programs.startup, None)?.map(Resident::new);
+        let resident = function(&config.programs.startup, None)?;
+        let resident = resident.map(|function| Resident::new(function, Party::Service));
         let limit = service.lifecycle.shutdown.as_ref().and_then(|shutdown| shutdown.timeout);
         let errand = function(&config.programs.shutdown, Some(limit.unwrap_or(config.kill_grace)))?.map(Errand::new);
         let standing = (resident.is_some() || errand.is_some() || first.is_some()).then(|| {
@@ -58,10 +59,15 @@ impl Origins {
                 takes_redirections: true,
                 limit: READY,
             };
-            Arc::new(Standing::new(resident, first.map_or(Told::Nothing, Told::Fixed), health).stopped_by(errand))
+            Arc::new(
+                Standing::new(Party::Service, resident, first.map_or(Told::Nothing, Told::Fixed), health)
+                    .stopped_by(errand),
+            )
         });
-        let ports =
-            ports.into_iter().map(|port| (port, Arc::new(Upstream::plain(Address::Local(port), standing.clone()))));
+        let ports = ports.into_iter().map(|port| {
+            let upstream = Upstream::plain(Party::Service, Address::Local(port), standing.clone());
+            (port, Arc::new(upstream))
+        });
         Ok(Self {
             ports: ports.collect(),
             standing,
@@ -111,7 +117,7 @@ fn elsewhere(config: &Config, service: &Service) -> io::Result<BTreeMap<String, 
         } else {
             None
         };
-        let server = || Arc::new(Upstream::plain(Address::Named { authority, port, tls }, None));
+        let server = || Arc::new(Upstream::plain(Party::Elsewhere, Address::Named { authority, port, tls }, None));
         servers.entry(origin.to_string()).or_insert_with(server);
     }
     Ok(servers)

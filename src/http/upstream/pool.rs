@@ -97,7 +97,10 @@ impl Upstream {
                     Err(source) => {
                         // What has been sent once is not kept for the next process.
                         let unsent = Some(body).filter(|_| !is_repeated);
-                        return Err((Unanswered::Unreachable { place: self.address.to_string(), source }, unsent));
+                        return Err((
+                            Unanswered::Unreachable { who: self.who, place: self.address.to_string(), source },
+                            unsent,
+                        ));
                     }
                 },
             };
@@ -115,13 +118,19 @@ impl Upstream {
                         sleep(PAUSE).await;
                         if self.standing.as_ref().map(|standing| standing.now()) != turn {
                             let reason = reason(failed.error());
-                            return Err((Unanswered::NoAnswer { place: self.address.to_string(), reason }, None));
+                            return Err((
+                                Unanswered::NoAnswer { who: self.who, place: self.address.to_string(), reason },
+                                None,
+                            ));
                         }
                         (body, is_repeated) = (Incoming::whole(Some(copy)), true);
                     }
                     _ => {
                         let reason = reason(failed.error());
-                        return Err((Unanswered::NoAnswer { place: self.address.to_string(), reason }, None));
+                        return Err((
+                            Unanswered::NoAnswer { who: self.who, place: self.address.to_string(), reason },
+                            None,
+                        ));
                     }
                 },
             }
@@ -155,7 +164,7 @@ pub(super) async fn shake_hands(stream: impl AsyncRead + AsyncWrite + Unpin + Se
         .map_err(io::Error::other)?;
     tokio::spawn(async move {
         if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!("a connection to the function ended: {error}");
+            tracing::debug!("a connection that requests are passed on by ended: {error}");
         }
     });
     Ok(sender)

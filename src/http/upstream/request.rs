@@ -11,7 +11,11 @@ use hyper::{
     http::request::Parts,
 };
 
-use crate::{invocation::Unanswered, reply::X_CALL_ID, request::X_BANDOG_TOKEN};
+use crate::{
+    invocation::{Party, Unanswered},
+    reply::X_CALL_ID,
+    request::X_BANDOG_TOKEN,
+};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -25,6 +29,8 @@ pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forw
 /// What the head does not say itself.
 pub(super) struct Facts<'a> {
     pub(super) call_id: &'a str,
+    /// Whom it is for.
+    pub(super) who: Party,
     /// What every target begins with.
     pub(super) prefix: &'a str,
     /// The function's host, for a request without one.
@@ -103,6 +109,7 @@ fn target(uri: &Uri, facts: &Facts<'_>) -> Result<Uri, Unanswered> {
     };
     let target = format!("{}{own}", facts.prefix);
     target.parse().map_err(|_| Unanswered::NoAnswer {
+        who: facts.who,
         place: facts.authority.to_owned(),
         reason: format!("{} bytes are too many for a target", target.len()),
     })
@@ -135,6 +142,7 @@ mod tests {
         let (parts, ()) = request.body(()).expect("a request").into_parts();
         let facts = Facts {
             call_id: "id",
+            who: Party::Function,
             prefix: "/base",
             authority: "function:1",
             peer: "192.0.2.7".parse().ok(),

@@ -21,7 +21,7 @@ use tokio::{
 use super::{closing, health::Health};
 use crate::{
     http::{Server, handler::RETRY_AFTER, probe},
-    invocation::{Errand, Failure, Life, Outcome, PORT, Report, Resident, Unanswered},
+    invocation::{Errand, Failure, Life, Outcome, PORT, Party, Report, Resident, Unanswered},
     process::variable,
     reply::problem::{Problem, Slug},
     unique,
@@ -73,6 +73,8 @@ enum Farewell {
 /// How a server stands, for all who want to know. It may listen at several addresses.
 #[derive(Debug)]
 pub(in crate::http) struct Standing {
+    /// Whose standing it is.
+    who: Party,
     /// Its process; `None` if somebody else has started it.
     resident: Option<Arc<Resident>>,
     /// What stops it, before its process is told to end.
@@ -89,8 +91,9 @@ pub(in crate::http) struct Standing {
 
 impl Standing {
     /// Nothing is started yet.
-    pub(super) fn new(resident: Option<Resident>, told: Told, health: Health) -> Self {
+    pub(super) fn new(who: Party, resident: Option<Resident>, told: Told, health: Health) -> Self {
         Self {
+            who,
             resident: resident.map(Arc::new),
             errand: None,
             farewell: watch::Sender::new(Farewell::NotYet),
@@ -150,7 +153,7 @@ impl Standing {
             None => settled.await.ok(),
         };
         match settled.as_deref() {
-            Some(Stand::NotStarted(reason)) => Err(Unanswered::NotStarted(reason.clone())),
+            Some(Stand::NotStarted(reason)) => Err(Unanswered::NotStarted { who: self.who, reason: reason.clone() }),
             // Whoever goes on finds out.
             _ => Ok(()),
         }
@@ -172,7 +175,7 @@ impl Standing {
             resident.run(&|| this.variables(), &tell);
         });
         if let Err(error) = thread {
-            tracing::error!("cannot start a thread for the function: {error}");
+            tracing::error!("cannot start a thread for {}: {error}", self.who);
         }
     }
 
@@ -202,8 +205,8 @@ impl Standing {
                 server.count_exit(exit);
                 self.turn(Stand::Starting);
             }
-            Life::NotStarted(failure) => {
-                self.turn(Stand::NotStarted(failure.to_string()));
+            Life::NotStarted(reason) => {
+                self.turn(Stand::NotStarted(reason));
             }
         }
     }
@@ -282,7 +285,7 @@ impl Standing {
                     is_news
                 });
                 if let Some(address) = &self.health.address {
-                    tracing::info!("the function at {address} is ready");
+                    tracing::info!("{} at {address} is ready", self.who);
                 }
                 return;
             }
@@ -311,6 +314,12 @@ impl Standing {
         is_ready
     }
 
+    /// What is answered while it is not ready.
+    pub(in crate::http) fn not_ready(&self) -> Problem {
+        let detail = format!("{} is not ready; repeat the request after a while", self.who);
+        Problem::new(Slug::NotReady, detail).retry_after(RETRY_AFTER)
+    }
+
     /// Waits until the function takes requests, for at most `--queue-timeout`.
     pub(in crate::http) async fn wait(&self, server: &Server) -> Result<(), Problem> {
         if *self.stand.borrow() == Stand::Ready {
@@ -334,7 +343,7 @@ impl Standing {
             Stand::Over => Err(probe::draining()),
             Stand::Starting | Stand::NotStarted(_) => {
                 server.totals.count_turned_away();
-                Err(not_ready())
+                Err(self.not_ready())
             }
         }
     }
@@ -353,11 +362,6 @@ fn free_port() -> io::Result<u16> {
         }
     }
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
-/// What is answered while the function is not ready.
-pub(in crate::http) fn not_ready() -> Problem {
-    Problem::new(Slug::NotReady, "the function is not ready; repeat the request after a while").retry_after(RETRY_AFTER)
 }
 
 /// What stops it has ended, in whatever way.

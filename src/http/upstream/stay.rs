@@ -15,7 +15,7 @@ use crate::{
         admission::Place,
         bridge::{Answer, Body},
     },
-    invocation::{Cause, Outcome},
+    invocation::{Cause, Outcome, Party},
     reply::{self, CallFacts},
 };
 
@@ -67,6 +67,11 @@ impl Stay {
     /// Whether what is answered is encoded on the way.
     pub(super) fn encodes(&self) -> bool {
         self.server.encodes && self.upstream.is_coded
+    }
+
+    /// Whom it is with.
+    pub(super) fn who(&self) -> Party {
+        self.upstream.who
     }
 
     /// The function's address.

@@ -49,6 +49,7 @@ pub(super) fn change_over(
     let protocol = response.headers().get(UPGRADE).cloned();
     let (Some(client), Some(protocol)) = (client, protocol) else {
         let failure = Failure::Unanswered(Unanswered::NoAnswer {
+            who: stay.who(),
             place: stay.authority(),
             reason: "it changed over to another protocol without being asked".to_owned(),
         });

@@ -42,7 +42,9 @@ fn a_server_elsewhere_does_it_and_learns_nothing_of_the_caller() {
 #[test]
 fn nobody_there_is_a_bad_gateway() {
     let server = service(&file(&format!("http://127.0.0.1:{}", free_port()))).start();
-    assert_eq!(call(&server).problem(502)["type"], "urn:bandog:error:upstream-failed");
+    let problem = call(&server).problem(502);
+    assert_eq!(problem["type"], "urn:bandog:error:upstream-failed");
+    assert!(problem["detail"].as_str().expect("text").starts_with("the server cannot be reached at "), "{problem}");
 }
 
 #[test]

@@ -53,7 +53,9 @@ fn calls_wait_for_a_service_that_starts() {
 #[test]
 fn what_waits_too_long_for_it_is_told_so() {
     let server = service(&file("")).env("WAIT_TO_LISTEN", "1").args(["--queue-timeout", "300ms"]).start();
-    assert_eq!(server.get("/port").send().problem(503)["type"], "urn:bandog:error:not-ready");
+    let problem = server.get("/port").send().problem(503);
+    assert_eq!(problem["type"], "urn:bandog:error:not-ready");
+    assert_eq!(problem["detail"], "the service is not ready; repeat the request after a while");
     server.give("listen");
 }
 
@@ -61,7 +63,10 @@ fn what_waits_too_long_for_it_is_told_so() {
 fn a_service_that_is_killed_is_started_again() {
     let server = service(&file("")).start();
     let first = server.get("/port").send().expect(200).json()["pid"].clone();
+    let port = server.log_line("it is ready", |line| line.contains("the service at 127.0.0.1:"));
+    assert!(port.contains("is ready"), "{port}");
     signal(starts(&server)[0], Signal::KILL);
+    server.log_line("its end", |line| line.contains("the service ended by itself"));
     eventually("the next process", || (starts(&server).len() == 2).then_some(()));
     let second = server.get("/port").send().expect(200).json()["pid"].clone();
     assert_ne!(first, second);

@@ -16,7 +16,7 @@ use crate::{
     actions::{self, Action, MAX_RESULT, Output, Type},
     http::Server,
     http::upstream::{
-        Answered,
+        Answered, Upstream,
         address::Address,
         pool::{Sender, reason},
     },
@@ -79,8 +79,9 @@ pub(super) async fn take(
     server: &Arc<Server>,
     action: &Arc<Action>,
     answered: Answered,
-    address: &Address,
+    upstream: &Upstream,
 ) -> Result<Given, Failed> {
+    let (who, address) = (upstream.who, &upstream.address);
     let (status, output) = (answered.response.status(), &action.output);
     if !status.is_success() {
         return Err(refused(answered, address).await);
@@ -95,9 +96,9 @@ pub(super) async fn take(
     let failed = |failure, traceback| Failed { failure, status: Some(status.as_u16()), traceback, may_help: false };
     // One byte more than may be, so that what is too long is seen to be.
     let limit = if output.schema.is_some() { MAX_RESULT + 1 } else { TRACEBACK };
-    let (bytes, is_whole) = begin(body, limit)
-        .await
-        .map_err(|error| failed(Failure::Unanswered(Unanswered::BrokeOff(reason(&error))), Vec::new()))?;
+    let (bytes, is_whole) = begin(body, limit).await.map_err(|error| {
+        failed(Failure::Unanswered(Unanswered::BrokeOff { who, reason: reason(&error) }), Vec::new())
+    })?;
     let answer = check(server, action, kind, &bytes)
         .await
         .map_err(|failure| failed(failure, bytes[..bytes.len().min(TRACEBACK)].to_vec()))?;
