@@ -82,7 +82,7 @@ fn the_exit_code_says_how_it_went() {
         assert!(!ran.complaint().contains("answered:"), "{ran}");
         let ran = run(arguments.into_iter().chain(["-o", "out"])).run().expect(code);
         assert!(ran.text().is_empty() && !ran.home().join("out").exists(), "{ran}");
-        assert_eq!(ran.complaint().contains("answered:\nshort and stout"), reached, "{ran}");
+        assert_eq!(ran.complaint().contains("answered:\nbandog: short and stout"), reached, "{ran}");
     }
     run(["die"]).run().expect(70);
 }
