@@ -69,6 +69,15 @@ impl Arguments {
     }
 }
 
+impl IntoIterator for Arguments {
+    type Item = Bound;
+    type IntoIter = std::vec::IntoIter<Bound>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.bound.into_iter()
+    }
+}
+
 impl<'a> IntoIterator for &'a Arguments {
     type Item = &'a Bound;
     type IntoIter = std::slice::Iter<'a, Bound>;

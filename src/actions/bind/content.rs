@@ -1,16 +1,21 @@
 //! Files as arguments: as content in base64, or on the command line by name; for the action always by path.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{self, Path, PathBuf},
 };
 
 use serde_json::Value;
 
+use super::{Arguments, BindError, Bound};
 use crate::{
-    actions::{Flaw, FlawKind, Flaws, Schema, Type, schema::element_at, schema::member_at},
+    actions::{Action, Flaw, FlawKind, Flaws, MediaType, Schema, Type, schema::element_at, schema::member_at},
     intake::base64,
 };
+
+/// Bytes of files that can be among the other arguments of a body, as base64: as many as of all that callers give there.
+const MAX_CONTENTS: u64 = 8 * 1024 * 1024;
 
 /// Whether all files in a value are what they have to be.
 pub(super) fn check(value: &Value, schema: &Schema, is_local: bool, at: &mut String, flaws: &mut Flaws) -> bool {
@@ -62,20 +67,28 @@ pub(super) fn stored(
     argument: &str,
     store: &mut dyn FnMut(&str, &[u8]) -> io::Result<PathBuf>,
 ) -> io::Result<Value> {
+    with_files(value, schema, &mut |text| {
+        if is_local {
+            return name(local(text)?);
+        }
+        name(store(argument, &decoded(text).map_err(io::Error::other)?)?)
+    })
+}
+
+/// The value with something else in the place of each of its files.
+fn with_files(value: Value, schema: &Schema, file: &mut dyn FnMut(&str) -> io::Result<Value>) -> io::Result<Value> {
     Ok(match (schema.kind, value) {
-        (Type::Path, Value::String(text)) if is_local => name(local(&text)?)?,
-        (Type::Path, Value::String(text)) => name(store(argument, &decoded(&text).map_err(io::Error::other)?)?)?,
+        (Type::Path, Value::String(text)) => file(&text)?,
         (Type::List, Value::Array(elements)) => match &schema.elements {
-            Some(schema) => elements
-                .into_iter()
-                .map(|element| stored(element, schema, is_local, argument, store))
-                .collect::<io::Result<Value>>()?,
+            Some(schema) => {
+                elements.into_iter().map(|element| with_files(element, schema, file)).collect::<io::Result<Value>>()?
+            }
             None => elements.into(),
         },
         (Type::Map, Value::Object(mut entries)) => {
             if let Some(schema) = &schema.values {
                 for entry in entries.values_mut() {
-                    *entry = stored(entry.take(), schema, is_local, argument, store)?;
+                    *entry = with_files(entry.take(), schema, file)?;
                 }
             }
             entries.into()
@@ -83,13 +96,57 @@ pub(super) fn stored(
         (Type::Object, Value::Object(mut members)) => {
             for property in &schema.properties {
                 if let Some(member) = members.get_mut(&property.name) {
-                    *member = stored(member.take(), &property.schema, is_local, argument, store)?;
+                    *member = with_files(member.take(), &property.schema, file)?;
                 }
             }
             members.into()
         }
         (_, value) => value,
     })
+}
+
+impl Action {
+    /// The arguments for somebody who has not the same disk: with what is in their files, as base64, in the place of the
+    /// paths. What a body of this kind has as a file stays one.
+    ///
+    /// # Errors
+    /// There is more in the files than 8 MiB, or they cannot be read.
+    pub fn with_contents(&self, arguments: Arguments, kind: MediaType) -> Result<Arguments, BindError> {
+        let mut left = MAX_CONTENTS;
+        let mut read = |path: &str| {
+            let mut bytes = Vec::new();
+            File::open(path)?.take(left + 1).read_to_end(&mut bytes)?;
+            left = left.checked_sub(bytes.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+            Ok(base64_simd::STANDARD.encode_to_string(&bytes).into())
+        };
+        let mut told = Arguments::default();
+        for Bound { name, value, location } in arguments {
+            let schema = self.argument(&name).map(|argument| &argument.schema);
+            let value = match schema.filter(|schema| !is_sent_as_file(kind, schema)) {
+                None => value,
+                Some(schema) => with_files(value, schema, &mut read).map_err(|error| match error.kind() {
+                    io::ErrorKind::FileTooLarge => {
+                        let expected = format!("files of at most {MAX_CONTENTS} bytes in all, to be sent as base64");
+                        let flaw = Flaw::new(&name, FlawKind::Invalid, None, expected);
+                        Flaws::one(Flaw { place: Some(location), ..flaw }).into()
+                    }
+                    _ => BindError::Store(error),
+                })?,
+            };
+            told.push(Bound { name, value, location });
+        }
+        Ok(told)
+    }
+}
+
+/// Whether an argument is a part of a body by itself, or all of it.
+fn is_sent_as_file(kind: MediaType, schema: &Schema) -> bool {
+    let is_list = schema.elements.as_ref().is_some_and(|schema| schema.kind == Type::Path);
+    match kind {
+        MediaType::Json | MediaType::Form => false,
+        MediaType::Multipart => schema.kind == Type::Path || is_list,
+        MediaType::Bytes => schema.kind == Type::Path,
+    }
 }
 
 /// The path of a file as a value.

@@ -84,6 +84,7 @@ fn action<'a>(
     {
         interface::check_places(&call.endpoint, &path, &located, notes);
         interface::check_body(call.content_type, &located, notes);
+        interface::check_files(&call.endpoint, &located, notes);
         routes.extend(Route::of_action(name, call, path));
     }
     let output = if let Some(spot) = fields.take(notes, &["output"]) {

@@ -5,6 +5,7 @@ use http::{Method, Uri, uri::Authority};
 use super::{
     Setting,
     action::{Located, media_type},
+    schema::takes_files,
     walk::{Fields, Notes, Spot, nearest},
 };
 use crate::actions::{Endpoint, Generation, HttpCall, Interface, Location, MediaType, Piece, Template};
@@ -261,6 +262,25 @@ pub(super) fn check_body(content_type: MediaType, located: &[Located<'_>], notes
         let advice = "a body of application/octet-stream is one argument alone; expected another place, or another \
                       contentType";
         notes.wrong(&spot.unquoted(), advice);
+    }
+}
+
+/// Compares where a request goes with the files among its arguments, of which somebody elsewhere gets the content.
+pub(super) fn check_files(endpoint: &Endpoint, located: &[Located<'_>], notes: &mut Notes) {
+    match endpoint {
+        Endpoint::Service { .. } => return,
+        Endpoint::Elsewhere { .. } => {}
+    }
+    for Located { argument, spot, .. } in located {
+        match argument.location {
+            Location::Query | Location::Path | Location::Header if takes_files(&argument.schema) => {
+                let place = argument.location.in_words();
+                let advice =
+                    format!("a file cannot be sent in {place} to a server elsewhere; expected in: requestBody");
+                notes.wrong(&spot.unquoted(), advice);
+            }
+            Location::Body | Location::Query | Location::Path | Location::Header => {}
+        }
     }
 }
 

@@ -204,7 +204,7 @@ pub(super) fn default(spot: &Spot<'_>, schema: Option<&Schema>, notes: &mut Note
 }
 
 /// Whether a file may be in a value, or be all of it.
-fn takes_files(schema: &Schema) -> bool {
+pub(super) fn takes_files(schema: &Schema) -> bool {
     let Schema { kind, elements, values, properties, .. } = schema;
     let below = [elements, values].into_iter().flatten().map(|schema| &**schema);
     let mut below = below.chain(properties.iter().map(|property| &property.schema));

@@ -1,9 +1,11 @@
 //! Actions that are done by a server of somebody else's, over http and https.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{collections::BTreeMap, ffi::OsStr, fmt::Write as _, path::Path, process::Command};
 
-use super::{free_port, service};
-use crate::harness::{Builder, Server, eventually, fixture};
+use serde_json::{Value, json};
+
+use super::{FILE, free_port, service};
+use crate::harness::{Builder, Server, bandog, encode, eventually, fixture};
 
 /// The file of a service that has nothing of its own.
 fn file(origin: &str) -> String {
@@ -45,6 +47,64 @@ fn nobody_there_is_a_bad_gateway() {
     let problem = call(&server).problem(502);
     assert_eq!(problem["type"], "urn:bandog:error:upstream-failed");
     assert!(problem["detail"].as_str().expect("text").starts_with("the server cannot be reached at "), "{problem}");
+}
+
+#[test]
+fn a_server_elsewhere_gets_files_as_their_content() {
+    let port = free_port();
+    let other = other(port, &[]);
+    other.get("/").send().expect(200);
+    let mut file = "oms: 1\nactions:\n".to_owned();
+    for (name, kind) in
+        [("json", "application/json"), ("form", "application/x-www-form-urlencoded"), ("parts", "multipart/form-data")]
+    {
+        write!(
+            file,
+            "  {name}:\n    arguments:\n      file: {{type: path}}\n      more: {{type: list, list: {{elements: {{type: \
+             object, properties: {{file: {{type: path}}}}}}}}}}\n      each: {{type: map, map: {{values: {{type: path}}}}}}\n    \
+             http: {{url: 'http://127.0.0.1:{port}/echo', method: post, contentType: {kind}}}\n    output: {{type: object}}\n"
+        )
+        .expect("written");
+    }
+    let server = service(&file).start();
+    let (one, two, three) = (encode("one"), encode([0xff, 0]), encode(""));
+    let arguments = json!({"file": one, "more": [{"file": two}], "each": {"a": three}});
+    let sent = |action: &str| {
+        let request = server.request("POST", &format!("/run/{action}")).media("application/json");
+        let seen = request.body(arguments.to_string()).send().expect(200).json();
+        seen["body"].as_str().expect("text").to_owned()
+    };
+    assert_eq!(serde_json::from_str::<Value>(&sent("json")).expect("JSON"), arguments);
+    let form: BTreeMap<String, String> = form_urlencoded::parse(sent("form").as_bytes()).into_owned().collect();
+    assert_eq!(form["file"], one);
+    assert_eq!(form["more"], arguments["more"].to_string());
+    let parts = sent("parts");
+    assert!(parts.contains("\r\n\r\none\r\n"), "the file itself: {parts}");
+    assert!(parts.contains(&format!("\r\n\r\n{}\r\n", arguments["more"])), "{parts}");
+    // Whoever sends a file of its own sends that as any other.
+    let upload = server.request("POST", "/run/json").media("image/png").body("pixels").send().expect(200).json();
+    assert_eq!(upload["body"], json!({"file": encode("pixels")}).to_string());
+    let large = vec![b'x'; 8 * 1024 * 1024 + 1];
+    let problem = server.request("POST", "/run/json").media("image/png").body(large).send().problem(400);
+    assert_eq!(problem["errors"][0]["argument"], "file", "{problem}");
+}
+
+#[test]
+fn a_file_that_could_be_sent_nowhere_is_a_mistake() {
+    let file = "oms: 1\nactions:\n  a:\n    arguments:\n      x: {type: path, in: query}\n      y: {type: list, in: header, \
+                list: {elements: {type: path}}}\n      z: {type: path, in: path}\n      body: {type: path, in: requestBody}\n    \
+                http: {method: post, url: 'http://example.org/{z}'}\n    output: {type: none}\n";
+    let ran = bandog(["check"]).file(FILE, file).run().expect(78);
+    for (line, name, place) in [(5, "x", "the query"), (6, "y", "a header field"), (7, "z", "the path")] {
+        let wanted = format!("a file cannot be sent in {place} to a server elsewhere");
+        let found = format!("{ran}").lines().any(|told| {
+            told.contains(&format!("oms.yml:{line}"))
+                && told.contains(&format!("a.arguments.{name}"))
+                && told.contains(&wanted)
+        });
+        assert!(found, "{name}: {ran}");
+    }
+    assert!(!format!("{ran}").contains("arguments.body"), "{ran}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{Asking, order::Order};
 use crate::{
-    actions::{Action, HttpCall, MediaType, Text, Way},
+    actions::{Action, Endpoint, HttpCall, MediaType, Text, Way},
     http::{Server, bridge::Incoming, upstream::Upstream},
     intake::{self, Envelope, InputDir},
     invocation::{Failure, Outcome, Report},
@@ -118,6 +118,13 @@ impl Task {
         };
         let bound = self.action.bind(self.way, &self.texts, body, &mut store);
         let arguments = bound.map_err(|error| Fault::Refused(error.into()))?;
+        let arguments = match self.how.endpoint {
+            Endpoint::Service { .. } => arguments,
+            Endpoint::Elsewhere { .. } => {
+                let told = self.action.with_contents(arguments, self.how.content_type);
+                told.map_err(|error| Fault::Refused(error.into()))?
+            }
+        };
         let order = Order::new(&self.action, &self.how, &arguments, self.headers);
         let order = order.map_err(|flaws| Fault::Refused(intake::Error::Arguments(flaws)))?;
         if !has_files {
