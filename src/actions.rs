@@ -30,6 +30,6 @@ pub use json::{Budget, MAX_VALUES, read as read_json};
 pub use read::read_anything;
 pub use read::{MAX_BYTES, Reading, Remark};
 pub use routes::{Found, OtherMethods, RUN, Routes};
-pub use schema::{Property, Range, Schema, Type};
+pub use schema::{Pattern, Property, Range, Schema, Type};
 pub use service::{Forward, Generation, Health, Info, Lifecycle, Scrape, Service, Shutdown, Variable};
 pub use template::{Piece, Template};

@@ -2,12 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use regex_lite::Regex;
 use serde_json::Value;
 
 use super::{
-    Action, Argument, Arguments, BindError, Body, Budget, Content, Field, Interface, Location, Output, Property, Range,
-    Schema, Source, Text, Type, Way, read_json,
+    Action, Argument, Arguments, BindError, Body, Budget, Content, Field, Interface, Location, Output, Pattern,
+    Property, Range, Schema, Source, Text, Type, Way, read_json,
 };
 
 /// Binds bytes as a request: a line of a query, then a body, which is a JSON object if it can be, else a form.
@@ -66,7 +65,7 @@ fn everything() -> Action {
     let bounds = Range { min: Some((-5).into()), max: Some(5.into()) };
     let schemas = Type::ALL.map(|kind| match kind {
         Type::Int => Schema { range: Some(bounds.clone()), ..of(kind) },
-        Type::String => Schema { pattern: Regex::new("^[a-z]*").ok(), ..of(kind) },
+        Type::String => Schema { pattern: Pattern::new("^[a-z]*").ok(), ..of(kind) },
         Type::List => Schema { elements: Some(Box::new(of(Type::Float))), ..of(kind) },
         Type::Map => {
             Schema { keys: Some(Box::new(of(Type::Int))), values: Some(Box::new(of(Type::Boolean))), ..of(kind) }

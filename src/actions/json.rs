@@ -12,25 +12,39 @@ use serde_json::{Map, Value};
 /// Values that the arguments of one call may have, all together: numbers, texts, lists, … Beyond it they are refused.
 pub const MAX_VALUES: usize = 100_000;
 
-/// How many values may still be read.
+/// What a call may still cost to check.
 #[derive(Debug)]
-pub struct Budget(usize);
+pub struct Budget {
+    /// How many values may still be read.
+    values: usize,
+    /// How long patterns may still be looked for, in the units of [`Pattern`](super::Pattern).
+    steps: u64,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(MAX_VALUES)
+        Self::of(MAX_VALUES)
     }
 }
 
 impl Budget {
+    /// What all patterns of a call may cost together: about two seconds.
+    pub(super) const STEPS: u64 = 1 << 32;
+
     /// Another number of values.
     pub(super) fn of(values: usize) -> Self {
-        Self(values)
+        Self { values, steps: Self::STEPS }
     }
 
     /// Takes one value away.
     pub(super) fn spend(&mut self) -> Result<(), TooMany> {
-        self.0 = self.0.checked_sub(1).ok_or(TooMany)?;
+        self.values = self.values.checked_sub(1).ok_or(TooMany)?;
+        Ok(())
+    }
+
+    /// Takes away what a pattern costs.
+    pub(super) fn spend_steps(&mut self, steps: u64) -> Result<(), TooMany> {
+        self.steps = self.steps.checked_sub(steps).ok_or(TooMany)?;
         Ok(())
     }
 }

@@ -1,13 +1,15 @@
 //! What a value has to be.
 
-use regex_lite::Regex;
 use serde_json::{Number, Value};
 
 mod check;
 mod ecma;
 mod json_schema;
 mod number;
+mod pattern;
 mod text;
+
+pub use pattern::Pattern;
 
 pub(super) use check::{Strictness, element_at, member_at, only};
 
@@ -17,7 +19,7 @@ pub struct Schema {
     /// Its type.
     pub kind: Type,
     /// Of a text: what has to be found somewhere in it. `\d`, `\w` and `\s` are of ASCII, as in ECMA-262.
-    pub pattern: Option<Regex>,
+    pub pattern: Option<Pattern>,
     /// The values that are allowed, whatever their type; `None` for all.
     pub choices: Option<Vec<Value>>,
     /// Of a number.

@@ -97,7 +97,7 @@ impl Argument {
         }
         let value = match one.raw {
             Raw::Text(text) => self.schema.read_text_at(&text, at, budget, flaws)?,
-            Raw::Value(value) => self.schema.check_at(value, at, Strictness::Given, flaws)?,
+            Raw::Value(value) => self.schema.check_at(value, at, Strictness::Given, budget, flaws)?,
             Raw::File(path) => return file(path, &self.schema, at, flaws),
         };
         let is_given = !value.is_null() && content::check(&value, &self.schema, is_local, at, flaws);

@@ -1,16 +1,12 @@
 //! What a value has to be: `type`, and what narrows it.
 
-use regex_lite::RegexBuilder;
 use serde_json::{Number, Value};
 
 use super::walk::{Fields, Notes, Spot};
 use crate::{
-    actions::{Property, Range, Schema, Type},
+    actions::{Pattern, Property, Range, Schema, Type},
     yaml::Node,
 };
-
-/// Bytes that a pattern may take up when it is compiled.
-const MAX_PATTERN: usize = 1024 * 1024;
 
 /// Every type by its name; `number` is another one for `float`.
 fn types() -> impl Iterator<Item = (&'static str, Option<Type>)> {
@@ -139,13 +135,9 @@ fn properties(spot: &Spot<'_>, notes: &mut Notes) -> Vec<Property> {
     properties
 }
 
-fn pattern(spot: &Spot<'_>, notes: &mut Notes) -> Option<regex_lite::Regex> {
+fn pattern(spot: &Spot<'_>, notes: &mut Notes) -> Option<Pattern> {
     let text = spot.text(notes)?;
-    RegexBuilder::new(text)
-        .size_limit(MAX_PATTERN)
-        .build()
-        .map_err(|error| notes.wrong(spot, format!("expected a regular expression: {error}")))
-        .ok()
+    Pattern::new(text).map_err(|error| notes.wrong(spot, format!("expected a regular expression: {error}"))).ok()
 }
 
 fn range(spot: &Spot<'_>, notes: &mut Notes) -> Option<Range> {

@@ -2,8 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{Schema, Type, number};
-use crate::actions::{Flaw, FlawKind, Flaws, flaw::shortened};
+use super::{Pattern, Schema, Type, number};
+use crate::actions::{
+    Flaw, FlawKind, Flaws,
+    flaw::shortened,
+    json::{Budget, TooMany},
+};
 
 /// For whom a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +23,14 @@ impl Schema {
     /// wanted, a choice as the file has it, members in the order declared and without those that are null.
     pub fn check(&self, value: Value) -> Result<Value, Flaws> {
         let mut flaws = Flaws::default();
-        let value = self.check_at(value, &mut String::new(), Strictness::Given, &mut flaws);
+        let value = self.check_at(value, &mut String::new(), Strictness::Given, &mut Budget::default(), &mut flaws);
         value.filter(|_| flaws.is_empty()).ok_or(flaws)
     }
 
     /// Holds what an action gave against this: as [`Schema::check`] does, but further members are let through.
     pub fn check_result(&self, value: Value) -> Result<Value, Flaws> {
         let mut flaws = Flaws::default();
-        let value = self.check_at(value, &mut String::new(), Strictness::Result, &mut flaws);
+        let value = self.check_at(value, &mut String::new(), Strictness::Result, &mut Budget::default(), &mut flaws);
         value.filter(|_| flaws.is_empty()).ok_or(flaws)
     }
 
@@ -36,6 +40,7 @@ impl Schema {
         value: Value,
         at: &mut String,
         strictness: Strictness,
+        budget: &mut Budget,
         flaws: &mut Flaws,
     ) -> Option<Value> {
         let value = match (self.kind, value) {
@@ -43,9 +48,9 @@ impl Schema {
                 Some(whole) => Value::Number(whole),
                 None => return self.refuse(&Value::Number(number), at, flaws),
             },
-            (Type::List, Value::Array(elements)) => self.check_elements(elements, at, strictness, flaws)?,
-            (Type::Map, Value::Object(entries)) => self.check_entries(entries, at, strictness, flaws)?,
-            (Type::Object, Value::Object(members)) => self.check_members(members, at, strictness, flaws)?,
+            (Type::List, Value::Array(elements)) => self.check_elements(elements, at, strictness, budget, flaws)?,
+            (Type::Map, Value::Object(entries)) => self.check_entries(entries, at, strictness, budget, flaws)?,
+            (Type::Object, Value::Object(members)) => self.check_members(members, at, strictness, budget, flaws)?,
             (Type::Uuid, Value::String(text)) if !is_uuid(&text) => {
                 return self.refuse(&Value::String(text), at, flaws);
             }
@@ -73,21 +78,34 @@ impl Schema {
                 None => return self.refuse(&value, at, flaws),
             },
         };
-        if self.fits(&value) { Some(value) } else { self.refuse(&value, at, flaws) }
+        match self.fits(&value, budget) {
+            Ok(true) => Some(value),
+            Ok(false) => self.refuse(&value, at, flaws),
+            Err(TooMany) => {
+                flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&value), self.shorter()));
+                None
+            }
+        }
     }
 
     /// Whether a value is within the range and has the pattern, each where it is about such a value.
-    fn fits(&self, value: &Value) -> bool {
-        match value {
+    fn fits(&self, value: &Value, budget: &mut Budget) -> Result<bool, TooMany> {
+        Ok(match value {
             Value::Number(number) => self.range.as_ref().is_none_or(|range| {
                 range.min.as_ref().is_none_or(|min| number::compare(min, number).is_le())
                     && range.max.as_ref().is_none_or(|max| number::compare(number, max).is_le())
             }),
             Value::String(text) if self.kind != Type::Path => {
-                self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+                self.pattern.as_ref().map_or(Ok(true), |pattern| pattern.is_in(text, budget))?
             }
             Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => true,
-        }
+        })
+    }
+
+    /// What is wanted of texts that are too long to look for the pattern in.
+    fn shorter(&self) -> String {
+        let longest = self.pattern.as_ref().map_or(0, Pattern::longest);
+        format!("at most {longest} characters in all texts with this pattern, so that they are checked in time")
     }
 
     fn check_elements(
@@ -95,12 +113,13 @@ impl Schema {
         elements: Vec<Value>,
         at: &mut String,
         strictness: Strictness,
+        budget: &mut Budget,
         flaws: &mut Flaws,
     ) -> Option<Value> {
         let Some(schema) = &self.elements else { return Some(elements.into()) };
         let mut checked = Some(Vec::with_capacity(elements.len()));
         for (number, element) in elements.into_iter().enumerate() {
-            let element = element_at(at, number, |at| schema.check_at(element, at, strictness, flaws));
+            let element = element_at(at, number, |at| schema.check_at(element, at, strictness, budget, flaws));
             push(&mut checked, element);
         }
         checked.map(Value::Array)
@@ -111,18 +130,19 @@ impl Schema {
         entries: Map<String, Value>,
         at: &mut String,
         strictness: Strictness,
+        budget: &mut Budget,
         flaws: &mut Flaws,
     ) -> Option<Value> {
         let mut checked = Some(Map::new());
         for (key, value) in entries {
             let value = member_at(at, &key, |at| {
-                if let Some(keys) = self.keys.as_ref().filter(|keys| !keys.takes_key(&key)) {
+                if let Some(keys) = self.keys.as_ref().filter(|keys| !keys.takes_key(&key, budget)) {
                     let expected = || format!("a key that is {}", keys.expected());
                     flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&key.as_str().into()), expected()));
                     return None;
                 }
                 match &self.values {
-                    Some(schema) => schema.check_at(value, at, strictness, flaws),
+                    Some(schema) => schema.check_at(value, at, strictness, budget, flaws),
                     None => Some(value),
                 }
             });
@@ -136,6 +156,7 @@ impl Schema {
         mut members: Map<String, Value>,
         at: &mut String,
         strictness: Strictness,
+        budget: &mut Budget,
         flaws: &mut Flaws,
     ) -> Option<Value> {
         if self.properties.is_empty() {
@@ -146,8 +167,9 @@ impl Schema {
             // To be removed in order costs nothing: what is declared are a few.
             match members.swap_remove(&property.name).filter(|value| !value.is_null()) {
                 Some(value) => {
-                    let value =
-                        member_at(at, &property.name, |at| property.schema.check_at(value, at, strictness, flaws));
+                    let value = member_at(at, &property.name, |at| {
+                        property.schema.check_at(value, at, strictness, budget, flaws)
+                    });
                     push(&mut checked, value.map(|value| (property.name.clone(), value)));
                 }
                 None if property.required => {

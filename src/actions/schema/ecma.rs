@@ -1,11 +1,11 @@
 //! Patterns in the words of JSON Schema.
 
-use regex_lite::Regex;
+use super::Pattern;
 
 /// A pattern in the words of ECMA-262, in which JSON Schema has them; `None` if there are no such words.
 ///
 /// The classes are spelled out, since many a reader takes them for those of Unicode.
-pub(super) fn ecma(pattern: &Regex) -> Option<String> {
+pub(super) fn ecma(pattern: &Pattern) -> Option<String> {
     let mut spelled = String::new();
     let (mut in_class, mut in_count) = (false, false);
     let mut letters = pattern.as_str().chars().peekable();
@@ -98,7 +98,7 @@ mod tests {
             ("(?P<a>b)", None),
             (r"[a\W]", None),
         ] {
-            let regex = Regex::new(pattern).expect("a pattern");
+            let regex = Pattern::new(pattern).expect("a pattern");
             assert_eq!(ecma(&regex).as_deref(), wanted, "{pattern}");
         }
     }

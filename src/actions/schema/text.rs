@@ -66,7 +66,7 @@ impl Schema {
                 Err(error) => return refuse(flaws, at, &|| format!("{} as JSON ({error})", self.expected())),
             },
         };
-        self.check_at(value, at, Strictness::Given, flaws)
+        self.check_at(value, at, Strictness::Given, budget, flaws)
     }
 
     /// The choice that a text stands for: the text itself before what it means as JSON.
@@ -81,14 +81,14 @@ impl Schema {
 
     /// Whether a map may have this key. Keys stay texts, so that where there are no bounds a number may be of any
     /// length.
-    pub(super) fn takes_key(&self, key: &str) -> bool {
+    pub(super) fn takes_key(&self, key: &str, budget: &mut Budget) -> bool {
         match self.kind {
             Type::Int if self.range.is_none() && self.choices.is_none() => is_int(key),
             Type::Int | Type::Float | Type::Boolean | Type::Uuid => self.read_text(key).is_ok(),
             Type::String | Type::List | Type::Map | Type::Object | Type::Enum | Type::Any | Type::Path => {
                 let is_key = |choice: &Value| key == choice.as_str().map_or_else(|| choice.to_string(), str::to_owned);
                 self.choices.as_ref().is_none_or(|choices| choices.iter().any(is_key))
-                    && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(key))
+                    && self.pattern.as_ref().is_none_or(|pattern| pattern.is_in(key, budget).unwrap_or(false))
             }
         }
     }
