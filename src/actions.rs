@@ -14,6 +14,7 @@ mod flaw;
 mod json;
 pub mod list;
 pub mod openapi;
+mod pairs;
 mod read;
 mod routes;
 mod schema;
@@ -26,6 +27,7 @@ pub use anything::bind_anything;
 pub use bind::{Arguments, BindError, Body, Bound, Content, Field, Source, Text, Way};
 pub use flaw::{Flaw, FlawKind, Flaws, MAX_FLAWS};
 pub use json::{Budget, MAX_VALUES, read as read_json};
+pub use pairs::pairs;
 #[doc(hidden)]
 pub use read::read_anything;
 pub use read::{MAX_BYTES, Reading, Remark};

@@ -12,6 +12,7 @@ use super::{
     Flaw, FlawKind, Flaws, MediaType, Output, Schema, Type,
     flaw::shortened,
     json::{self, Budget},
+    pairs,
 };
 use parts::Parts;
 
@@ -184,8 +185,9 @@ impl Schema {
                 return Ok(Checked::Text);
             }
             Written::Fields => {
-                let fields = form_urlencoded::parse(body);
-                self.check_fields(fields.map(|(name, value)| (name.into_owned(), Some(value.into_owned()))).collect())?;
+                // Without a value is what has a file.
+                let fields = pairs(body).map(|(name, value)| value.map(|value| (name, Some(value))));
+                self.check_fields(fields.collect::<Option<_>>().ok_or(ResultError::NotUtf8)?)?;
                 return Ok(Checked::Text);
             }
             Written::Json | Written::Text => {}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Action, Argument, Arguments, BindError, Body, Budget, Content, Field, Interface, Location, Output, Pattern,
-    Property, Range, Schema, Source, Text, Type, Way, read_json,
+    Property, Range, Schema, Source, Text, Type, Way, pairs, read_json,
 };
 
 /// Binds bytes as a request: a line of a query, then a body, which is a JSON object if it can be, else a form.
@@ -17,7 +17,6 @@ use super::{
 pub fn bind_anything(bytes: &[u8]) {
     let (query, body) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
     let body = body.strip_prefix(b"\n").unwrap_or(body);
-    let pairs = |text| form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned()));
     let texts: Vec<_> = pairs(query).map(|(name, value)| Text { name, value, source: Source::Query }).collect();
     let body = if let Ok(Value::Object(members)) = read_json(body, &mut Budget::default()) {
         Body::Object(members)

@@ -55,8 +55,8 @@ impl Source {
 pub struct Text {
     /// Its name.
     pub name: String,
-    /// Its value.
-    pub value: String,
+    /// Its value; none if that is no UTF-8.
+    pub value: Option<String>,
     /// Where it was.
     pub source: Source,
 }
@@ -99,8 +99,8 @@ pub struct Field {
 /// What is in a field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Text.
-    Text(String),
+    /// Text; none if it is no UTF-8.
+    Text(Option<String>),
     /// A file, stored here.
     File(PathBuf),
 }
@@ -121,10 +121,18 @@ pub enum BindError {
 enum Raw<'a> {
     /// To be read.
     Text(Cow<'a, str>),
+    /// What should be text, and is no UTF-8.
+    NoText,
     /// As JSON has it.
     Value(Value),
     /// A file that is there.
     File(PathBuf),
+}
+
+impl<'a> Raw<'a> {
+    fn text(text: Option<Cow<'a, str>>) -> Self {
+        text.map_or(Self::NoText, Self::Text)
+    }
 }
 
 /// One giving of an argument.
@@ -158,7 +166,7 @@ impl Action {
         for text in texts.iter().filter(|text| text.source != Source::Header) {
             let one = Given {
                 name: Cow::Borrowed(&text.name),
-                raw: Raw::Text(Cow::Borrowed(&text.value)),
+                raw: Raw::text(text.value.as_deref().map(Cow::Borrowed)),
                 place: text.source.place(),
             };
             self.pick(one, way, &mut given, &mut extras, &mut flaws);
@@ -171,7 +179,7 @@ impl Action {
                 let fields = texts.iter().filter(|text| text.source == Source::Header);
                 given.extend(fields.filter(|text| text.name.eq_ignore_ascii_case(&argument.name)).map(|text| Given {
                     name: Cow::Borrowed(&argument.name),
-                    raw: Raw::Text(Cow::Borrowed(&text.value)),
+                    raw: Raw::text(text.value.as_deref().map(Cow::Borrowed)),
                     place: Some(Location::Header),
                 }));
             }
@@ -223,7 +231,7 @@ impl Action {
                     give(
                         name,
                         match content {
-                            Content::Text(text) => Raw::Text(text.into()),
+                            Content::Text(text) => Raw::text(text.map(Cow::Owned)),
                             Content::File(path) => Raw::File(path),
                         },
                     )

@@ -150,5 +150,5 @@ fn text(argument: &str) -> Result<Text, String> {
     let Some((name, value)) = argument.split_once('=').filter(|(name, _)| !name.is_empty()) else {
         return Err(format!("--argument {argument:?}: expected NAME=VALUE"));
     };
-    Ok(Text { name: name.to_owned(), value: value.to_owned(), source: Source::CommandLine })
+    Ok(Text { name: name.to_owned(), value: Some(value.to_owned()), source: Source::CommandLine })
 }

@@ -172,13 +172,13 @@ pub(super) async fn call(server: &Arc<Server>, asked: Asked<'_>, passage: Passag
 /// What an action is given in the head: in the path, the query, and header fields that are arguments of it.
 fn texts(action: &Action, parts: &Parts, places: Option<Vec<(String, String)>>) -> Vec<Text> {
     let text = |source| move |(name, value)| Text { name, value, source };
-    let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned();
+    let query = actions::pairs(parts.uri.query().unwrap_or_default().as_bytes());
     let fields = action.arguments.iter().filter(|argument| argument.location == Location::Header);
     let fields = fields.flat_map(|argument| {
         let values = parts.headers.get_all(argument.name.as_str()).iter();
-        values.map(|value| (argument.name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        values.map(|value| (argument.name.clone(), str::from_utf8(value.as_bytes()).ok().map(str::to_owned)))
     });
-    let places = places.into_iter().flatten().map(text(Source::Path));
+    let places = places.into_iter().flatten().map(|(name, value)| (name, Some(value))).map(text(Source::Path));
     places.chain(query.map(text(Source::Query))).chain(fields.map(text(Source::Header))).collect()
 }
 

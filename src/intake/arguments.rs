@@ -93,7 +93,7 @@ fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: 
     if is_object(text) {
         return object_of(text);
     }
-    let pairs = || form_urlencoded::parse(text);
+    let pairs = || actions::pairs(text);
     let is_known = pairs().any(|(name, _)| action.argument(&name).is_some());
     if !is_known && let Some(plain) = plain(text) {
         if is_object(&plain)
@@ -109,10 +109,7 @@ fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: 
         let expected = format!("at most {MAX_VALUES} fields");
         return Err(whole(Flaw::new("", FlawKind::Invalid, None, expected)));
     }
-    let field = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| Field {
-        name: name.into_owned(),
-        content: actions::Content::Text(value.into_owned()),
-    };
+    let field = |(name, value)| Field { name, content: actions::Content::Text(value) };
     Ok(Body::Fields(pairs().map(field).collect()))
 }
 
@@ -138,7 +135,6 @@ fn decoded(path: &Path, dir: InputDir<'_>) -> Result<Body, Error> {
 /// The parts of a form, with the texts among them.
 fn fields(parts: &[Part], action: &Action) -> Result<Vec<Field>, Error> {
     let mut left = LIMIT;
-    let mut flaws = Flaws::default();
     let mut fields = Vec::with_capacity(parts.len());
     for part in parts {
         let name = part.name.clone().unwrap_or_default();
@@ -150,18 +146,11 @@ fn fields(parts: &[Part], action: &Action) -> Result<Vec<Field>, Error> {
             actions::Content::File(part.path.clone())
         } else {
             left = left.checked_sub(part.bytes).ok_or(Error::LongArguments { limit: LIMIT })?;
-            let Ok(text) = String::from_utf8(contents(&part.path, part.bytes)?) else {
-                flaws.push(|| Flaw {
-                    place: Some(Location::Body),
-                    ..Flaw::new(&name, FlawKind::Invalid, None, "text in UTF-8")
-                });
-                continue;
-            };
-            actions::Content::Text(text)
+            actions::Content::Text(String::from_utf8(contents(&part.path, part.bytes)?).ok())
         };
         fields.push(Field { name, content });
     }
-    if flaws.is_empty() { Ok(fields) } else { Err(Error::Arguments(flaws)) }
+    Ok(fields)
 }
 
 /// A flaw of the body as a whole.

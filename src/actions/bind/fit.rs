@@ -12,6 +12,9 @@ use crate::actions::{
     schema::{Strictness, element_at},
 };
 
+/// What is expected of bytes that are to be a text.
+const NO_TEXT: &str = "text in UTF-8";
+
 /// A value that fits.
 #[derive(Debug)]
 pub(super) enum Fit {
@@ -93,10 +96,11 @@ impl Argument {
                 return self.list(vec![one], budget, flaws);
             }
             Raw::File(_) if self.schema.kind == Type::List => return self.list(vec![one], budget, flaws),
-            Raw::Text(_) | Raw::Value(_) | Raw::File(_) => {}
+            Raw::Text(_) | Raw::NoText | Raw::Value(_) | Raw::File(_) => {}
         }
         let value = match one.raw {
             Raw::Text(text) => self.schema.read_text_at(&text, at, budget, flaws)?,
+            Raw::NoText => return no_text(at, flaws),
             Raw::Value(value) => self.schema.check_at(value, at, Strictness::Given, budget, flaws)?,
             Raw::File(path) => return file(path, &self.schema, at, flaws),
         };
@@ -121,6 +125,7 @@ impl Argument {
                     }
                     content::check(&value, schema, is_local, at, flaws).then_some(Fit::Content { value, is_local })
                 }
+                Raw::NoText => no_text(at, flaws),
                 Raw::File(path) => file(path, schema, at, flaws),
                 Raw::Value(_) => None,
             });
@@ -147,6 +152,12 @@ impl Argument {
     }
 }
 
+/// What should be text, and is no UTF-8.
+fn no_text(at: &str, flaws: &mut Flaws) -> Option<Fit> {
+    flaws.push(|| Flaw::new(at, FlawKind::Invalid, None, NO_TEXT));
+    None
+}
+
 /// A file where one is wanted, or anything.
 fn file(path: PathBuf, schema: &Schema, at: &str, flaws: &mut Flaws) -> Option<Fit> {
     if matches!(schema.kind, Type::Path | Type::Any) {
@@ -169,6 +180,10 @@ pub(super) fn further(extras: Vec<Given<'_>>, flaws: &mut Flaws) -> Vec<(String,
             continue;
         }
         let fit = match one.raw {
+            Raw::NoText => {
+                flaws.push(|| one.flaw(FlawKind::Invalid, NO_TEXT.to_owned()));
+                continue;
+            }
             Raw::Text(text) => Fit::Content { value: Cow::into_owned(text).into(), is_local: false },
             Raw::Value(value) => Fit::Content { value, is_local: false },
             Raw::File(path) => Fit::File(path),
@@ -189,7 +204,7 @@ impl Given<'_> {
         let value = match &self.raw {
             Raw::Text(text) => Some(Value::from(text.as_ref())),
             Raw::Value(value) => Some(value.clone()),
-            Raw::File(_) => None,
+            Raw::NoText | Raw::File(_) => None,
         };
         Flaw { place: self.place, ..Flaw::new(&shortened(&self.name), kind, value.as_ref(), expected) }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::*;
-use crate::actions::{Interface, Output};
+use crate::actions::{Interface, Output, pairs};
 
 fn schema(kind: Type) -> Schema {
     Schema { kind, ..Schema::default() }
@@ -29,11 +29,11 @@ fn action(arguments: Vec<Argument>) -> Action {
 }
 
 fn text(source: Source, name: &str, value: &str) -> Text {
-    Text { name: name.to_owned(), value: value.to_owned(), source }
+    Text { name: name.to_owned(), value: Some(value.to_owned()), source }
 }
 
 fn query(query: &str) -> Vec<Text> {
-    form_urlencoded::parse(query.as_bytes()).map(|(name, value)| text(Source::Query, &name, &value)).collect()
+    pairs(query.as_bytes()).map(|(name, value)| Text { name, value, source: Source::Query }).collect()
 }
 
 fn object(value: &Value) -> Body {
@@ -41,7 +41,7 @@ fn object(value: &Value) -> Body {
 }
 
 fn field(name: &str, value: &str) -> Field {
-    Field { name: name.to_owned(), content: Content::Text(value.to_owned()) }
+    Field { name: name.to_owned(), content: Content::Text(Some(value.to_owned())) }
 }
 
 fn file(name: &str, path: &str) -> Field {
@@ -105,7 +105,7 @@ fn by_its_name_an_action_takes_every_argument_from_body_or_query() {
     texts.push(text(Source::Header, "TRACE", "false"));
     assert_eq!(bound(&converter(), Way::Any, &texts, Body::None).as_deref(), Ok(all));
     // The header counts only if nothing else does.
-    texts[2].value = "nonsense".to_owned();
+    texts[2].value = Some("nonsense".to_owned());
     assert_eq!(bound(&converter(), Way::Any, &texts, object(&json!({"trace": false}))).as_deref(), Ok(all));
 }
 
@@ -268,4 +268,25 @@ fn a_flaw_says_where_what_and_why() {
     let listed = json!([{"argument": "units", "in": "query", "problem": "invalid", "value": "x",
         "detail": "expected a whole number"}]);
     assert_eq!(flaws.to_json(), listed);
+}
+
+#[test]
+fn what_is_no_utf8_is_a_flaw_of_its_argument_wherever_it_was() {
+    let mut action = action(vec![
+        argument("word", Type::String, Location::Query),
+        argument("tags", Type::List, Location::Query),
+        argument("note", Type::Any, Location::Body),
+        argument("trace", Type::String, Location::Header),
+    ]);
+    let mut texts = query("word=%ff&tags=a&tags=%c3&x=%ff");
+    texts.push(Text { name: "trace".to_owned(), value: None, source: Source::Header });
+    texts.push(Text { name: "user-agent".to_owned(), value: None, source: Source::Header });
+    let note = || Body::Fields(vec![Field { name: "note".to_owned(), content: Content::Text(None) }]);
+    let refused = bound(&action, Way::Declared, &texts, note()).expect_err("refused");
+    let declared = ["word in query: invalid", "tags[1] in query: invalid", "note in requestBody: invalid"];
+    let declared = [&declared[..], &["trace in header: invalid"]].concat();
+    assert_eq!(refused, [&["x in query: unexpected"][..], &declared].concat());
+    action.variadic = true;
+    let refused = bound(&action, Way::Declared, &texts, note()).expect_err("refused");
+    assert_eq!(refused, [&declared[..], &["x in query: invalid"]].concat());
 }

@@ -49,6 +49,25 @@ fn all_arguments_are_one_json_object_behind_the_command_in_the_order_declared() 
 }
 
 #[test]
+fn what_is_no_utf8_starts_nothing_and_is_told_for_each_argument() {
+    let file = "oms: 1\nactions:\n  echo:\n    format: {command: [printf, '%s', '{s}']}\n    arguments: {s: {type: \
+                string}, h: {type: string, in: header}, q: {type: string}}\n    output: {type: string}\n";
+    let server = serve(file).start();
+    let form =
+        |path: &str, body: &[u8]| server.request("POST", path).media("application/x-www-form-urlencoded").body(body);
+    assert_eq!(form("/run/echo?q=%c3%a9", b"s=%c3%a9").header("h", "\u{e9}").send().expect(200).text(), "\u{e9}");
+    let answer = form("/run/echo?q=%ff", b"s=%ff").send().expect(400).json();
+    let errors = answer["errors"].as_array().expect("errors").iter().map(|error| {
+        assert_eq!((&error["problem"], &error["detail"]), (&"invalid".into(), &"expected text in UTF-8".into()));
+        format!("{} in {}", error["argument"].as_str().expect("a name"), error["in"].as_str().expect("a place"))
+    });
+    assert_eq!(errors.collect::<Vec<_>>(), ["s in requestBody", "q in query"], "{answer}");
+    let part = b"--b\r\nContent-Disposition: form-data; name=\"s\"\r\n\r\n\xff\r\n--b--";
+    let parts = server.request("POST", "/run/echo").media("multipart/form-data; boundary=b").body(part);
+    assert_eq!(parts.send().expect(400).json()["errors"][0]["argument"], "s");
+}
+
+#[test]
 fn without_arguments_nothing_follows_the_command() {
     let server = serve(&shows("{}", ", fixed")).start();
     assert_eq!(words(&server, "show", ""), ["fixed"]);
