@@ -12,17 +12,37 @@ use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 use serde_json::{Map, Number, Value};
 
 /// Levels of nesting, those below an alias included. Deeper documents are refused, since walks through them recurse.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// Nodes, those below an alias counted again. Documents with more are refused: few bytes of aliases to aliases would
 /// stand for any number.
-const MAX_NODES: usize = 250_000;
+pub(crate) const MAX_NODES: usize = 250_000;
 
 /// Where something is in the text, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) line: u64,
     pub(crate) column: u64,
+}
+
+/// Why a text is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// It is no YAML from here on.
+    NotYaml(Place),
+    /// What begins here has more nodes than any document may have.
+    TooLarge(Place),
+    /// What begins here is nested deeper than any document may be.
+    TooDeep(Place),
+}
+
+impl Unreadable {
+    /// Where.
+    pub(crate) fn place(self) -> Place {
+        match self {
+            Self::NotYaml(place) | Self::TooLarge(place) | Self::TooDeep(place) => place,
+        }
+    }
 }
 
 /// A value and its place.
@@ -50,11 +70,11 @@ enum Content {
 
 impl Node {
     /// Reads the only document of a text, or says where it cannot be read. An empty text is null.
-    pub(crate) fn parse(text: &str) -> Result<Rc<Self>, Place> {
+    pub(crate) fn parse(text: &str) -> Result<Rc<Self>, Unreadable> {
         let mut builder = Builder::default();
         let mut parser = Parser::<StrInput>::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
         while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| place_of_error(&error))?;
+            let (event, span) = event.map_err(|error| Unreadable::NotYaml(place_of_error(&error)))?;
             builder.take(event, place(&span.start))?;
         }
         Ok(builder.root.unwrap_or_else(|| Rc::new(Self::leaf(Place { line: 1, column: 1 }, Content::Null))))
@@ -65,7 +85,7 @@ impl Node {
     }
 
     /// A node of others, if that does not get too much.
-    fn branch(place: Place, content: Content) -> Result<Self, Place> {
+    fn branch(place: Place, content: Content) -> Result<Self, Unreadable> {
         let measure = |(nodes, depth): (usize, usize), below: &Node| (nodes + below.nodes, depth.max(below.depth));
         let (nodes, depth) = match &content {
             Content::Null | Content::Plain(_) | Content::Text(_) => (0, 0),
@@ -74,8 +94,11 @@ impl Node {
                 entries.iter().fold((0, 0), |sum, (key, value)| measure(measure(sum, key), value))
             }
         };
-        if nodes >= MAX_NODES || depth >= MAX_DEPTH {
-            return Err(place);
+        if nodes >= MAX_NODES {
+            return Err(Unreadable::TooLarge(place));
+        }
+        if depth >= MAX_DEPTH {
+            return Err(Unreadable::TooDeep(place));
         }
         Ok(Self { place, content, nodes: nodes + 1, depth: depth + 1 })
     }
@@ -275,9 +298,9 @@ struct Open {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Place> {
+    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Unreadable> {
         match event {
-            Event::DocumentStart(..) if self.root.is_some() => Err(place),
+            Event::DocumentStart(..) if self.root.is_some() => Err(Unreadable::NotYaml(place)),
             Event::SequenceStart(_, anchor, _) => self.enter(place, anchor, false),
             Event::MappingStart(_, anchor, _) => self.enter(place, anchor, true),
             Event::SequenceEnd | Event::MappingEnd => self.leave(place),
@@ -298,23 +321,23 @@ impl Builder {
             }
             // One that is still open would hold itself.
             Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor).cloned().ok_or(place)?;
+                let node = self.anchors.get(&anchor).cloned().ok_or(Unreadable::NotYaml(place))?;
                 self.place(node, 0)
             }
             _ => Ok(()),
         }
     }
 
-    fn enter(&mut self, place: Place, anchor: usize, mapping: bool) -> Result<(), Place> {
+    fn enter(&mut self, place: Place, anchor: usize, mapping: bool) -> Result<(), Unreadable> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(place);
+            return Err(Unreadable::TooDeep(place));
         }
         self.open.push(Open { place, anchor, mapping, nodes: Vec::new() });
         Ok(())
     }
 
-    fn leave(&mut self, end: Place) -> Result<(), Place> {
-        let Open { place, anchor, mapping, nodes } = self.open.pop().ok_or(end)?;
+    fn leave(&mut self, end: Place) -> Result<(), Unreadable> {
+        let Open { place, anchor, mapping, nodes } = self.open.pop().ok_or(Unreadable::NotYaml(end))?;
         let content = if mapping {
             let mut nodes = nodes.into_iter();
             let pairs = std::iter::from_fn(|| nodes.next().zip(nodes.next()));
@@ -326,13 +349,13 @@ impl Builder {
     }
 
     /// Puts a whole node where it belongs.
-    fn place(&mut self, node: Rc<Node>, anchor: usize) -> Result<(), Place> {
+    fn place(&mut self, node: Rc<Node>, anchor: usize) -> Result<(), Unreadable> {
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
         match self.open.last_mut() {
             Some(open) => open.nodes.push(node),
-            None if self.root.is_some() => return Err(node.place),
+            None if self.root.is_some() => return Err(Unreadable::NotYaml(node.place)),
             None => self.root = Some(node),
         }
         Ok(())

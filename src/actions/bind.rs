@@ -268,6 +268,8 @@ impl Action {
         let Some(at) = at else {
             if self.variadic {
                 extras.push(one);
+            } else if one.name.is_empty() {
+                flaws.push(|| Flaw { value: None, ..one.flaw(FlawKind::Invalid, "a name for each value".to_owned()) });
             } else {
                 let names = self.arguments.iter().map(|argument| argument.name.as_str());
                 flaws.push(|| one.flaw(FlawKind::Unexpected, only(names)));

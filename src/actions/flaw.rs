@@ -86,7 +86,11 @@ impl Flaw {
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.argument.is_empty() {
-            f.write_str("the whole")?;
+            match self.place {
+                Some(Location::Body) => f.write_str("the body")?,
+                Some(Location::Query) => f.write_str("the query")?,
+                Some(Location::Path | Location::Header) | None => f.write_str("the whole")?,
+            }
         } else {
             write!(f, "`{}`", self.argument)?;
         }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Generation, Service};
-use crate::yaml::{Node, Place};
+use crate::yaml::{MAX_DEPTH, MAX_NODES, Node, Place, Unreadable};
 
 mod action;
 mod environment;
@@ -105,8 +105,17 @@ struct Setting {
 
 fn root(file: &Path, text: &str, notes: &mut Notes) -> Option<Service> {
     let tree = Node::parse(text)
-        .map_err(|place| {
-            let (line, advice) = unreadable(text, place);
+        .map_err(|error| {
+            let (line, advice) = match error {
+                Unreadable::NotYaml(place) => unreadable(text, place),
+                Unreadable::TooLarge(Place { line, .. }) => (
+                    line,
+                    format!("what begins here has too many values, expected fewer than {MAX_NODES} with aliases"),
+                ),
+                Unreadable::TooDeep(Place { line, .. }) => {
+                    (line, format!("what begins here is nested too deep, expected at most {MAX_DEPTH} levels"))
+                }
+            };
             notes.wrong_at(line, "", advice);
         })
         .ok()?;

@@ -2,7 +2,7 @@
 //!
 //! The file also holds passwords and keys of storage providers, so no message of this module quotes it.
 
-use crate::yaml::{Node, Place};
+use crate::yaml::{Node, Place, Unreadable};
 
 /// Bytes of a configuration file. One that is larger is some other file, and is refused unread.
 pub const MAX_BYTES: u64 = 1024 * 1024;
@@ -59,7 +59,7 @@ impl Document {
     }
 
     fn read(text: &str) -> Result<Self, Place> {
-        let root = Node::parse(text)?;
+        let root = Node::parse(text).map_err(Unreadable::place)?;
         let text =
             |key| -> Result<_, Place> { Ok(root.get(key)?.map(Node::text).transpose()?.flatten().map(str::to_owned)) };
         Ok(Self {

@@ -303,8 +303,18 @@ impl<'a> Resolver<'a> {
                 }
                 None
             }
-            Err(mistake) => {
+            Err(mut mistake) => {
                 let origin = mistake.origin.clone();
+                let word = typed.script.as_ref().and_then(|word| word.to_str());
+                match (word, &actions.service) {
+                    (Some(word), Some(service)) if service.action(word).is_some() => {
+                        mistake.advice = format!("is an action, and no file; run it by bandog run {word}");
+                    }
+                    (Some(word), None) if actions.is_there && !word.contains('/') => {
+                        mistake.advice.push_str("; if it is an action, mend the file of actions and use bandog run");
+                    }
+                    (Some(_) | None, _) => {}
+                }
                 self.entries.push(Entry { name: "function".to_owned(), value: "-".to_owned(), origin });
                 self.mistakes.push(mistake);
                 None

@@ -186,7 +186,10 @@ pub enum Failure {
     #[error("the action failed, and says that it would do so again")]
     Refused,
     /// An action says that it failed, and that another try may help.
-    #[error("the action failed {attempts} times; it says that another try may help: --retries sets how many there are")]
+    #[error(
+        "the action failed {}; it says that another try may help: --retries sets how many there are",
+        if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") }
+    )]
     Unavailable {
         /// How often it was tried.
         attempts: u32,
@@ -314,4 +317,16 @@ pub enum Unanswered {
         /// What was wrong.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_try_is_told_as_one() {
+        let told = |attempts| Failure::Unavailable { attempts }.to_string();
+        assert!(told(1).starts_with("the action failed once; "), "{}", told(1));
+        assert!(told(3).starts_with("the action failed 3 times; "), "{}", told(3));
+    }
 }

@@ -290,3 +290,14 @@ fn what_is_no_utf8_is_a_flaw_of_its_argument_wherever_it_was() {
     let refused = bound(&action, Way::Declared, &texts, note()).expect_err("refused");
     assert_eq!(refused, [&declared[..], &["x in query: invalid"]].concat());
 }
+
+#[test]
+fn a_value_without_a_name_is_told_as_that() {
+    let action = action(vec![argument("word", Type::String, Location::Body)]);
+    let told = |texts: &[Text], body| match action.bind(Way::Any, texts, body, &mut |_, _| panic!("no file")) {
+        Err(BindError::Flaws(flaws)) => flaws.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(&[], Body::Fields(vec![field("", "x")])), "the body is invalid, expected a name for each value");
+    assert_eq!(told(&query("=x"), Body::None), "the query is invalid, expected a name for each value");
+}

@@ -266,3 +266,17 @@ fn a_file_that_is_too_large_or_no_text_or_a_bomb_is_refused() {
     assert_eq!(found.len(), 1001);
     assert!(found[1000].ends_with("there are 9100 mistakes more"), "{}", found[1000]);
 }
+
+#[test]
+fn what_is_too_large_or_too_deep_is_told_as_that() {
+    let deep = format!("oms: 1\nx: {}{}\n", "[".repeat(70), "]".repeat(70));
+    let told = mistakes(&deep);
+    assert!(
+        told.len() == 1 && told[0].starts_with("2: ") && told[0].contains("too deep, expected at most 64"),
+        "{told:?}"
+    );
+    let lines = (1..10).map(|level| format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(9)));
+    let many = format!("oms: 1\na0: &a0 [1]\n{}", lines.collect::<String>());
+    let told = mistakes(&many);
+    assert!(told.len() == 1 && told[0].contains("too many values, expected fewer than 250000"), "{told:?}");
+}
