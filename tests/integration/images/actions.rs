@@ -59,7 +59,7 @@ fn an_image_with_a_file_of_actions_answers_describes_itself_and_leaves_nothing()
     let container = Container::run("actions", &[], &image.0, &[]);
     eventually("a listener that is ready", || {
         assert_eq!(container.inspect("{{.State.Status}}"), "running", "{}", container.logs());
-        container.logs().contains("the function at 127.0.0.1:8700 is ready").then_some(())
+        container.logs().contains("the service at 127.0.0.1:8700 is ready").then_some(())
     });
     assert!(container.logs().contains("(2 actions of /oms.yml)"), "{}", container.logs());
 
@@ -86,7 +86,7 @@ fn an_image_with_a_file_of_actions_answers_describes_itself_and_leaves_nothing()
     let logs = String::from_utf8(logs).expect("text");
     assert_eq!(container.inspect("{{.State.ExitCode}} {{.State.OOMKilled}}"), "0 false", "{logs}");
     assert!(logs.contains("farewell of Hello"), "{logs}");
-    assert!(logs.contains("the function has ended: exit code 0"), "{logs}");
+    assert!(logs.contains("the service has ended: exit code 0"), "{logs}");
     // One directory of a listener's own may stay in /tmp; whatever a call had is below it.
     let changed = docker(["diff", &container.0]);
     let left: Vec<&str> = changed.lines().filter(|line| line.matches('/').count() > 2).collect();
