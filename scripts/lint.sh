@@ -35,7 +35,7 @@ if have cargo-deny; then
 fi
 
 # Cargo says so itself when it packages: which versions were withdrawn is in the registry's index.
-said=$(cargo package --locked --no-verify --allow-dirty 2>&1) || {
+said=$(cargo package --workspace --locked --no-verify --allow-dirty 2>&1) || {
     echo "$said" >&2
     exit 1
 }

@@ -5,12 +5,12 @@
 
 use std::{io, os::fd::BorrowedFd, path::Path, path::PathBuf};
 
+use bandog_codec::{gzip, multipart};
 use bytes::Bytes;
 
 pub use arguments::arguments;
 use envelope::Content;
 pub use envelope::Envelope;
-pub(crate) use envelope::named_boundary;
 pub use error::{Error, ErrorKind, Side};
 use form::Form;
 use store::Store;
@@ -19,7 +19,6 @@ use text::Text;
 pub use wrapping::{QUERY_PREFIX, unwrap};
 
 mod arguments;
-pub mod base64;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "fuzz targets include this file too")]
 mod chunkings;
@@ -30,12 +29,7 @@ mod error;
 mod event;
 pub mod filename;
 mod form;
-pub mod gzip;
-pub mod json;
-pub mod multipart;
-mod parameters;
 mod shape;
-pub mod spot;
 mod store;
 #[cfg(test)]
 mod tests;

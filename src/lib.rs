@@ -30,7 +30,9 @@
 //! and no body is ever held whole. The process's first thread does neither: it takes signals and reaps orphans
 //! ([`process::attend`]).
 
-pub mod actions;
+pub use bandog_actions as actions;
+pub use bandog_process::{self as process, unique};
+
 pub mod cli;
 pub mod config;
 pub mod http;
@@ -38,12 +40,7 @@ pub mod intake;
 pub mod invocation;
 pub mod logs;
 pub mod output;
-// The one module that may use `unsafe`: clone(2) as vfork, and wait and signal calls without a safe wrapper.
-#[expect(unsafe_code, reason = "starting a process at vfork speed has no safe interface")]
-pub mod process;
 pub mod reply;
 pub mod request;
 pub mod telemetry;
-pub mod unique;
 pub mod workspace;
-mod yaml;

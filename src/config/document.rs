@@ -2,7 +2,7 @@
 //!
 //! The file also holds passwords and keys of storage providers, so no message of this module quotes it.
 
-use crate::yaml::{Node, Place, Unreadable};
+use bandog_codec::yaml::{Node, Place, Unreadable};
 
 /// Bytes of a configuration file. One that is larger is some other file, and is refused unread.
 pub const MAX_BYTES: u64 = 1024 * 1024;

@@ -10,9 +10,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    Content, Envelope, Error, Input, InputDir, Kind, Part, Source, SourceError, base64::is_blank, receive, text::Choice,
-};
+use bandog_codec::base64::{self, is_blank};
+
+use super::{Content, Envelope, Error, Input, InputDir, Kind, Part, Source, SourceError, receive, text::Choice};
 use crate::actions::{
     self, Action, Body, Budget, Field, Flaw, FlawKind, Flaws, Location, MAX_VALUES, Type, Way, read_json,
 };
@@ -115,7 +115,7 @@ fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: 
 
 /// What base64 holds, if it is that.
 fn plain(text: &[u8]) -> Option<Vec<u8>> {
-    let (mut decoder, mut plain) = (super::base64::Decoder::new(0), Vec::new());
+    let (mut decoder, mut plain) = (base64::Decoder::new(0), Vec::new());
     decoder.push(text, &mut plain).ok()?;
     decoder.finish(&mut plain).ok()?;
     Some(plain)

@@ -1,97 +1,10 @@
-//! The seeds of the fuzz targets, and a few thousand bodies made from them, in every test run.
-//!
-//! A fuzzer finds more in an hour; this finds what somebody has just broken, with the compiler that everybody has.
+//! The seeds of the fuzz target `envelope`, and bodies made from them, in every test run.
 
-use std::{fs, path::Path};
+use bandog_codec::corpus::replay;
 
-use super::chunkings::{check_base64, check_envelope, check_json, check_multipart};
-
-/// Marsaglia's xorshift: enough to choose where to break things.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % (limit.max(1) as u64)).expect("it is below a usize")
-    }
-}
-
-fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut paths: Vec<_> = fs::read_dir(&corpus)
-        .unwrap_or_else(|error| panic!("{}: {error}; it is in the repository", corpus.display()))
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    paths.sort();
-    paths.iter().map(|path| fs::read(path).expect("a seed")).collect()
-}
-
-/// A seed with a few bytes changed, and perhaps a part of another in it.
-fn mutant(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
-    let mut body = seeds[dice.below(seeds.len())].clone();
-    for _ in 0..=dice.below(3) {
-        let at = dice.below(body.len() + 1);
-        let to = at + dice.below((body.len() - at).min(16) + 1);
-        let other = &seeds[dice.below(seeds.len())];
-        let from = dice.below(other.len() + 1);
-        match dice.below(6) {
-            0 => body.truncate(at),
-            1 => drop(body.drain(at..to)),
-            2 => body.insert(at, u8::try_from(dice.below(256)).expect("a byte")),
-            3 => drop(body.splice(at..at, other[from..].iter().copied())),
-            4 => body.extend_from_within(at..to),
-            _ => {
-                if let Some(byte) = body.get_mut(at) {
-                    *byte ^= 1 << dice.below(8);
-                }
-            }
-        }
-    }
-    body
-}
-
-/// Checks the seeds, and `mutants` bodies made from them, which are the same ones each time.
-fn replay(target: &str, mutants: usize, check: fn(&[u8])) {
-    let seeds = seeds(target);
-    assert!(seeds.len() >= 10, "{target} has seeds");
-    let mut dice = Dice(0x5eed_5eed_5eed_5eed);
-    let mutants = (0..mutants).map(|_| mutant(&seeds, &mut dice));
-    for body in seeds.iter().cloned().chain(mutants) {
-        if let Err(panic) = std::panic::catch_unwind(|| check(&body)) {
-            println!("{target}: {}", body.escape_ascii());
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
-#[test]
-fn base64_bodies_from_the_corpus_hold_the_promises() {
-    replay("base64", 2000, check_base64);
-}
-
-#[test]
-fn json_bodies_from_the_corpus_hold_the_promises() {
-    replay("json", 2000, check_json);
-}
-
-#[test]
-fn forms_from_the_corpus_hold_the_promises() {
-    replay("multipart", 2000, check_multipart);
-}
+use super::chunkings::check_envelope;
 
 #[test]
 fn whole_requests_from_the_corpus_hold_the_promises() {
     replay("envelope", 300, check_envelope);
-}
-
-#[test]
-fn files_of_actions_from_the_corpus_make_a_service_or_mistakes() {
-    replay("actions", 2000, crate::actions::read_anything);
-}
-
-#[test]
-fn arguments_from_the_corpus_hold_the_promises() {
-    replay("arguments", 5000, crate::actions::bind_anything);
 }

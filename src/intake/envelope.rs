@@ -1,6 +1,11 @@
 //! What the sender says about a body, made sense of before any of it is read.
 
-use super::{Error, Labels, filename, parameters, text::Choice};
+use bandog_codec::{
+    content_headers::{HeaderError, TransferEncoding, boundary, content_encoding, media_type, transfer_encoding},
+    parameters,
+};
+
+use super::{Error, Labels, filename, text::Choice};
 
 /// How a body is to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,15 +30,6 @@ pub(super) enum Content {
     Fields,
     /// A form, with its boundary.
     Multipart(Vec<u8>),
-}
-
-/// How the bytes of a body or part were made fit for mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transfer {
-    /// Not at all.
-    Identity,
-    /// RFC 2045 §6.8.
-    Base64,
 }
 
 impl Envelope {
@@ -89,15 +85,16 @@ impl Envelope {
 }
 
 /// The decision table ("The request" in the README), by type.
-fn content(content_type: &[u8], transfer: Transfer) -> Result<(Content, Option<&'static str>), Error> {
+fn content(content_type: &[u8], transfer: TransferEncoding) -> Result<(Content, Option<&'static str>), Error> {
     let media_type = media_type(content_type)?;
     let choice = match media_type.as_str() {
-        "multipart/form-data" if transfer == Transfer::Base64 => {
+        "multipart/form-data" if transfer == TransferEncoding::Base64 => {
             // RFC 2045 §6.4 forbids it, and its parts have encodings of their own.
-            return Err(Error::UnsupportedEncoding {
+            return Err(HeaderError::UnsupportedEncoding {
                 field: "Content-Transfer-Encoding",
                 value: "base64 of a whole form".to_owned(),
-            });
+            }
+            .into());
         }
         "multipart/form-data" => return Ok((Content::Multipart(boundary(content_type)?), None)),
         "" | "application/x-www-form-urlencoded" | "application/base64" => Choice::JsonOrBase64,
@@ -106,79 +103,11 @@ fn content(content_type: &[u8], transfer: Transfer) -> Result<(Content, Option<&
         suffixed if suffixed.ends_with("+json") => Choice::Json,
         other => {
             let content = match transfer {
-                Transfer::Identity => Content::Raw,
-                Transfer::Base64 => Content::Text(Choice::Base64),
+                TransferEncoding::Identity => Content::Raw,
+                TransferEncoding::Base64 => Content::Text(Choice::Base64),
             };
             return Ok((content, filename::extension(other)));
         }
     };
-    Ok((Content::Text(if transfer == Transfer::Base64 { Choice::Base64 } else { choice }), None))
-}
-
-/// `type/subtype` in lower case, without parameters; empty if there is none.
-fn media_type(content_type: &[u8]) -> Result<String, Error> {
-    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if content_type.trim_ascii().is_empty() {
-        return Ok(String::new());
-    }
-    let mut halves = essence.split(|byte| *byte == b'/');
-    match (halves.next(), halves.next(), halves.next()) {
-        (Some(kind), Some(subtype), None) if parameters::is_token(kind) && parameters::is_token(subtype) => {
-            Ok(parameters::text(essence).to_ascii_lowercase())
-        }
-        _ => Err(Error::ContentType { value: quoted(content_type) }),
-    }
-}
-
-/// The boundary that a content type names, if it is one.
-pub(crate) fn named_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
-    boundary(content_type).ok()
-}
-
-/// The boundary of a form: 1 to 70 visible characters, or blanks that are not the last (RFC 2046 §5.1.1).
-fn boundary(content_type: &[u8]) -> Result<Vec<u8>, Error> {
-    match parameters::find(content_type, "boundary") {
-        None => Err(Error::NoBoundary),
-        Some(boundary)
-            if (1..=70).contains(&boundary.len())
-                && boundary.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
-                && boundary.last() != Some(&b' ') =>
-        {
-            Ok(boundary)
-        }
-        Some(boundary) => Err(Error::Boundary { value: quoted(&boundary) }),
-    }
-}
-
-/// Whether a body is compressed with gzip; every other encoding, and more than one, is an error.
-fn content_encoding(value: Option<&[u8]>) -> Result<bool, Error> {
-    let Some(value) = value else { return Ok(false) };
-    let mut gzip = false;
-    for coding in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty()) {
-        let is = |name: &str| coding.eq_ignore_ascii_case(name.as_bytes());
-        if (is("gzip") || is("x-gzip")) && !gzip {
-            gzip = true;
-        } else if !is("identity") {
-            return Err(Error::UnsupportedEncoding { field: "Content-Encoding", value: quoted(value) });
-        }
-    }
-    Ok(gzip)
-}
-
-/// The transfer encoding of a body or part.
-pub(super) fn transfer_encoding(value: Option<&[u8]>) -> Result<Transfer, Error> {
-    let Some(value) = value else { return Ok(Transfer::Identity) };
-    let is = |name: &str| value.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
-    if is("base64") {
-        Ok(Transfer::Base64)
-    } else if ["", "binary", "8bit", "7bit"].into_iter().any(is) {
-        Ok(Transfer::Identity)
-    } else {
-        Err(Error::UnsupportedEncoding { field: "Content-Transfer-Encoding", value: quoted(value) })
-    }
-}
-
-/// A header value as an error quotes it: escaped, and not longer than a line.
-fn quoted(value: &[u8]) -> String {
-    value[..value.len().min(80)].escape_ascii().to_string()
+    Ok((Content::Text(if transfer == TransferEncoding::Base64 { Choice::Base64 } else { choice }), None))
 }

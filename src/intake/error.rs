@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::{SourceError, base64, gzip, json, multipart};
+use bandog_codec::{base64, content_headers::HeaderError, gzip, json, multipart};
+
+use super::SourceError;
 use crate::actions::{BindError, Flaws};
 
 /// Why a body was not taken. Nothing has been started, and nothing is left of it.
@@ -12,29 +14,9 @@ pub enum Error {
     /// It did not arrive whole.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// `Content-Type` is no media type.
-    #[error("Content-Type `{value}` is not a media type, expected `type/subtype`")]
-    ContentType {
-        /// What was sent, escaped and cut to a line.
-        value: String,
-    },
-    /// A form without a boundary.
-    #[error("Content-Type multipart/form-data has no boundary; leave the header to the program that makes the form")]
-    NoBoundary,
-    /// A boundary that RFC 2046 does not allow.
-    #[error("the boundary `{value}` is not one, expected 1 to 70 visible characters")]
-    Boundary {
-        /// What was sent, escaped and cut to a line.
-        value: String,
-    },
-    /// An encoding that bandog can't undo.
-    #[error("{field} `{value}` is not supported; send gzip or base64, or the bytes as they are")]
-    UnsupportedEncoding {
-        /// The header field.
-        field: &'static str,
-        /// What was sent, escaped and cut to a line.
-        value: String,
-    },
+    /// A header field that describes it is wrong.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
     /// It is longer than `--max-body`.
     #[error("the body {side} is longer than {limit} bytes; see --max-body")]
     TooLarge {
@@ -163,9 +145,8 @@ impl Error {
             Self::Source(SourceError::Gone) => ErrorKind::Gone,
             Self::Source(SourceError::TimedOut) => ErrorKind::TimedOut,
             Self::Source(SourceError::Io(_)) => ErrorKind::ReadFailed,
-            Self::ContentType { .. }
-            | Self::NoBoundary
-            | Self::Boundary { .. }
+            Self::Header(HeaderError::UnsupportedEncoding { .. }) => ErrorKind::UnsupportedEncoding,
+            Self::Header(_)
             | Self::NotGzip(_)
             | Self::NotJson(_)
             | Self::NotBase64(_)
@@ -175,7 +156,6 @@ impl Error {
             | Self::Query { .. } => ErrorKind::Bad,
             Self::TooLarge { .. } | Self::LongArguments { .. } => ErrorKind::TooLarge,
             Self::Arguments(_) => ErrorKind::Arguments,
-            Self::UnsupportedEncoding { .. } => ErrorKind::UnsupportedEncoding,
             Self::Storage { .. } => ErrorKind::Storage,
             Self::Store(_) => ErrorKind::Store,
         }

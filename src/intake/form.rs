@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use super::{
-    Error, InputDir, Part, base64, filename,
+use bandog_codec::{
+    base64,
     multipart::{self, Parts},
-    store::Store,
 };
+
+use super::{Error, InputDir, Part, filename, store::Store};
 
 /// A form while it arrives.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ impl<'a> Form<'a> {
 }
 
 impl Parts for Form<'_> {
+    type Error = Error;
+
     fn begin(&mut self, part: multipart::Part) -> Result<(), Error> {
         let sent = part.file_name.as_deref().or(part.name.as_deref());
         let wanted = sent.and_then(filename::sanitised).unwrap_or_else(|| filename::generated(None));

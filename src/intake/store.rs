@@ -10,7 +10,9 @@ use rustix::{
     io::{Errno, pread, pwrite},
 };
 
-use super::{Error, InputDir, base64, filename};
+use bandog_codec::base64;
+
+use super::{Error, InputDir, filename};
 
 /// Bytes gathered before they are written: a piece from a socket is often much smaller. It is also the largest JSON
 /// body that is looked at for a storage event (see [`super::event`]), because up to here it is still in memory.

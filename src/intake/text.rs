@@ -3,12 +3,12 @@
 //! The first byte that is no blank decides which of JSON and base64 is tried. Where the other remains possible the
 //! bytes are stored as sent, and decoded in place once it is known that they are base64.
 
-use super::{
-    Error, Kind,
+use bandog_codec::{
     base64::{self, is_blank},
     json,
-    store::Store,
 };
+
+use super::{Error, Kind, store::Store};
 
 /// What UTF-8 text on some systems begins with. It belongs to no format, so it is dropped.
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];

@@ -20,8 +20,10 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, unlinkat};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
+use bandog_codec::base64;
+
 use super::{
-    Envelope, Error, Input, InputDir, Kind, Labels, Source, SourceError, base64,
+    Envelope, Error, Input, InputDir, Kind, Labels, Source, SourceError,
     envelope::Content,
     event, receive,
     shape::{Text, Texts},

@@ -1,6 +1,6 @@
 //! Base64 in pieces: strict, but for line ends anywhere, which some servers put in.
 //!
-//! Not [`crate::intake::base64`], which takes every spelling of a body that must be base64. An answer without a label
+//! Not [`bandog_codec::base64`], which takes every spelling of a body that must be base64. An answer without a label
 //! may as well be text, and the fewer texts pass for base64 the better.
 
 /// The bytes are not base64.

@@ -1,0 +1,304 @@
+//! What an action gave, held against what its description says.
+//!
+//! What fits goes on as it was written: the check makes no other document of it. Only a result that is not written as
+//! its content type has it, such as a text that is to be JSON, is put into that form.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::{
+    Flaw, FlawKind, Flaws, MediaType, Output, Schema, Type,
+    flaw::shortened,
+    json::{self, Budget},
+    pairs,
+};
+use parts::Parts;
+
+mod parts;
+
+/// Bytes of a result that is held whole to be checked. A longer one is a mistake; large files are for
+/// `application/octet-stream`, which is not checked.
+pub const MAX_RESULT: usize = 8 * 1024 * 1024;
+
+/// Values that a result may have: as many numbers as fit into half of [`MAX_RESULT`], and some hundred megabytes of
+/// memory at worst.
+const MAX_VALUES: usize = 1_000_000;
+
+/// What an action gave, as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its `Content-Type`; `None` for nothing.
+    pub media_type: Option<String>,
+    /// All of it.
+    pub body: Bytes,
+}
+
+/// Why a result is not what the action's description says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultFlaw {
+    /// What is wrong with it.
+    pub why: ResultError,
+    /// How it begins.
+    pub beginning: String,
+}
+
+/// What is wrong with a result.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ResultError {
+    /// It is longer than [`MAX_RESULT`].
+    #[error("it is longer than {MAX_RESULT} bytes, which only application/octet-stream may be")]
+    TooLong,
+    /// It is text, and not in UTF-8.
+    #[error("it is not UTF-8; if it is no text, declare contentType: application/octet-stream")]
+    NotUtf8,
+    /// It should be JSON.
+    #[error("it is not JSON: {0}")]
+    NotJson(String),
+    /// It should be a form.
+    #[error("it is not multipart/form-data: {0}")]
+    NotMultipart(String),
+    /// It is not what the schema says.
+    #[error("{0}")]
+    Flaws(#[from] Flaws),
+}
+
+impl fmt::Display for ResultFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the result is not what the action declares: {}; it ", self.why)?;
+        if self.beginning.is_empty() { f.write_str("is empty") } else { write!(f, "begins with `{}`", self.beginning) }
+    }
+}
+
+impl std::error::Error for ResultFlaw {}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written<'a> {
+    Json,
+    Fields,
+    Multipart(Option<&'a [u8]>),
+    /// As a program prints it, or with any other type.
+    Text,
+}
+
+impl Output {
+    /// Whether a result has to be there whole before the first byte of it is sent, since something may be wrong with
+    /// it. Otherwise an answer of a server can be passed on as it comes.
+    #[must_use]
+    pub fn is_checked_whole(&self) -> bool {
+        self.content_type != Some(MediaType::Bytes)
+            && self.schema.as_ref().is_some_and(|schema| {
+                let is_bound = schema.choices.is_some() || schema.range.is_some() || schema.pattern.is_some();
+                is_bound || self.content_type.is_some() || !matches!(schema.kind, Type::String | Type::Path | Type::Any)
+            })
+    }
+
+    /// Whether blanks around what a command has printed belong to the result: only in `application/octet-stream`, which
+    /// is also the only one that may be longer than [`MAX_RESULT`].
+    #[must_use]
+    pub fn is_verbatim(&self) -> bool {
+        self.content_type == Some(MediaType::Bytes)
+    }
+
+    /// Holds what a command has printed against this.
+    pub fn check(&self, printed: &Bytes) -> Result<Answer, ResultFlaw> {
+        if self.is_verbatim() && self.schema.is_some() {
+            return Ok(Answer { media_type: Some(MediaType::Bytes.as_str().to_owned()), body: printed.clone() });
+        }
+        let Some(schema) = &self.schema else { return Ok(Answer { media_type: None, body: Bytes::new() }) };
+        let body = printed.slice_ref(printed.trim_ascii());
+        let flawed = |why| ResultFlaw { why, beginning: beginning(&body) };
+        let written = match self.content_type {
+            Some(MediaType::Json) => Written::Json,
+            Some(MediaType::Form) => Written::Fields,
+            Some(MediaType::Multipart) => Written::Multipart(first_boundary(&body)),
+            Some(MediaType::Bytes) | None => Written::Text,
+        };
+        let checked = schema.check_written(&body, written).map_err(flawed)?;
+        let media_type = match (written, &checked) {
+            (Written::Multipart(boundary), _) => {
+                let boundary = String::from_utf8_lossy(boundary.unwrap_or_default()).into_owned();
+                format!("multipart/form-data; boundary=\"{boundary}\"")
+            }
+            (Written::Fields, _) => MediaType::Form.as_str().to_owned(),
+            (Written::Json, _) | (Written::Text, Checked::Json(_)) => MediaType::Json.as_str().to_owned(),
+            (Written::Text, Checked::Text) => "text/plain; charset=utf-8".to_owned(),
+        };
+        let body = match (written, checked) {
+            (Written::Json, Checked::Text) => quoted(&body).map_err(flawed)?,
+            (_, Checked::Json(Some(value))) => value.to_string().into(),
+            (_, Checked::Json(None) | Checked::Text) => body,
+        };
+        Ok(Answer { media_type: Some(media_type), body })
+    }
+
+    /// Holds the answer of a server against this. It goes on as it is, with the type that the server gave it.
+    pub fn check_response(&self, content_type: Option<&str>, body: &Bytes) -> Result<Answer, ResultFlaw> {
+        let Some(schema) = &self.schema else { return Ok(Answer { media_type: None, body: Bytes::new() }) };
+        let Some(content_type) = content_type else { return self.check(body) };
+        if self.is_checked_whole() {
+            let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            let boundary;
+            let written = match essence.as_str() {
+                "application/x-www-form-urlencoded" => Written::Fields,
+                "multipart/form-data" => {
+                    boundary = bandog_codec::content_headers::boundary(content_type.as_bytes()).ok();
+                    Written::Multipart(boundary.as_deref())
+                }
+                "application/json" => Written::Json,
+                json if json.ends_with("+json") => Written::Json,
+                _ => Written::Text,
+            };
+            let checked = match schema.check_written(body, written) {
+                // A server's JSON has to be JSON: nothing is put right in what only passes through.
+                Ok(Checked::Text | Checked::Json(Some(_))) if written == Written::Json => {
+                    Err(ResultError::NotJson("it is plain text, which the server calls application/json".to_owned()))
+                }
+                checked => checked,
+            };
+            checked.map_err(|why| ResultFlaw { why, beginning: beginning(body) })?;
+        }
+        Ok(Answer { media_type: Some(content_type.to_owned()), body: body.clone() })
+    }
+}
+
+/// What a result that fits is.
+#[derive(Debug, Clone, PartialEq)]
+enum Checked {
+    /// JSON, and what has to be in its place if it was not written so.
+    Json(Option<Value>),
+    /// Text, or a form.
+    Text,
+}
+
+impl Schema {
+    fn check_written(&self, body: &Bytes, written: Written<'_>) -> Result<Checked, ResultError> {
+        if body.len() > MAX_RESULT {
+            return Err(ResultError::TooLong);
+        }
+        match written {
+            Written::Multipart(boundary) => {
+                let fields = Parts::read(body, boundary).map_err(ResultError::NotMultipart)?;
+                self.check_fields(fields)?;
+                return Ok(Checked::Text);
+            }
+            Written::Fields => {
+                // Without a value is what has a file.
+                let fields = pairs(body).map(|(name, value)| value.map(|value| (name, Some(value))));
+                self.check_fields(fields.collect::<Option<_>>().ok_or(ResultError::NotUtf8)?)?;
+                return Ok(Checked::Text);
+            }
+            Written::Json | Written::Text => {}
+        }
+        let text = std::str::from_utf8(body).map_err(|_| ResultError::NotUtf8)?;
+        match self.kind {
+            Type::List | Type::Map | Type::Object => {
+                let value = parsed(text).map_err(|error| ResultError::NotJson(error.to_string()))?;
+                self.check_result(value)?;
+                Ok(Checked::Json(None))
+            }
+            Type::Int | Type::Float | Type::Boolean => {
+                // 5.0 is a whole number in JSON, and +5 one as text.
+                let value = parsed(text).or_else(|_| self.read_text(text))?;
+                let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+                let value = self.check_result(value)?;
+                Ok(Checked::Json((!is_json).then_some(value)))
+            }
+            Type::Any => match parsed(text) {
+                Ok(value) => {
+                    self.check_result(value)?;
+                    Ok(Checked::Json(None))
+                }
+                Err(error) if written == Written::Json => Err(ResultError::NotJson(error.to_string())),
+                Err(_) => {
+                    self.check_result(text.into())?;
+                    Ok(Checked::Text)
+                }
+            },
+            Type::String | Type::Enum | Type::Uuid | Type::Path => {
+                if written == Written::Json
+                    && let Ok(value) = parsed(text)
+                    && (value.is_string() || self.kind == Type::Enum)
+                {
+                    self.check_result(value)?;
+                    return Ok(Checked::Json(None));
+                }
+                let value = self.read_text(text)?;
+                // A choice that is no text is itself in JSON.
+                let is_json = written == Written::Json && !value.is_string();
+                Ok(if is_json { Checked::Json(Some(value)) } else { Checked::Text })
+            }
+        }
+    }
+
+    /// Holds the fields of a form against this; what is no text is a file.
+    fn check_fields(&self, fields: Vec<(String, Option<String>)>) -> Result<(), ResultError> {
+        if fields.len() > MAX_VALUES {
+            let expected = format!("at most {MAX_VALUES} fields");
+            return Err(Flaws::one(Flaw::new("", FlawKind::Invalid, None, expected)).into());
+        }
+        let any = Self::default();
+        let mut flaws = Flaws::default();
+        let mut members = Map::new();
+        for (name, text) in fields {
+            let property = self.properties.iter().find(|property| property.name == name);
+            let schema = property.map(|property| &property.schema).or(self.values.as_deref()).unwrap_or(&any);
+            let value = match text {
+                Some(text) if std::ptr::eq(schema, &raw const any) => Some(text.into()),
+                Some(text) => schema.read_text_at(&text, &mut name.clone(), &mut Budget::default(), &mut flaws),
+                None if matches!(schema.kind, Type::Path | Type::Any) => Some("".into()),
+                None => {
+                    let expected = format!("{}, and no file", schema.expected());
+                    flaws.push(|| Flaw::new(&name, FlawKind::Unexpected, None, expected));
+                    None
+                }
+            };
+            if let Some(value) = value
+                && members.insert(name.clone(), value).is_some()
+                && property.is_some()
+            {
+                flaws.push(|| Flaw::new(&name, FlawKind::Repeated, None, "it once"));
+            }
+        }
+        for property in self.properties.iter().filter(|property| property.required) {
+            let name = &property.name;
+            let is_there = members.contains_key(name) || flaws.listed().iter().any(|flaw| flaw.argument == *name);
+            if !is_there {
+                flaws.push(|| Flaw::new(name, FlawKind::Missing, None, property.schema.expected()));
+            }
+        }
+        if flaws.is_empty() { Ok(()) } else { Err(flaws.into()) }
+    }
+}
+
+/// A result as JSON.
+fn parsed(text: &str) -> Result<Value, serde_json::Error> {
+    json::read(text.as_bytes(), &mut Budget::of(MAX_VALUES))
+}
+
+/// A text as a JSON string.
+fn quoted(text: &[u8]) -> Result<Bytes, ResultError> {
+    let text = std::str::from_utf8(text).map_err(|_| ResultError::NotUtf8)?;
+    Ok(Value::from(text).to_string().into())
+}
+
+/// How a result begins.
+fn beginning(body: &[u8]) -> String {
+    // A character has at most four bytes.
+    shortened(&String::from_utf8_lossy(&body[..body.len().min(400)]))
+}
+
+/// The boundary that a form begins with.
+fn first_boundary(body: &[u8]) -> Option<&[u8]> {
+    let line = body.split(|byte| *byte == b'\n').next()?;
+    let boundary = line.strip_prefix(b"--")?.trim_ascii_end();
+    // What is allowed in quotes, so that it can be named.
+    let is_allowed = (1..=70).contains(&boundary.len())
+        && boundary.iter().all(|byte| (*byte == b' ' || byte.is_ascii_graphic()) && !b"\"\\".contains(byte));
+    is_allowed.then_some(boundary)
+}
+
+#[cfg(test)]
+mod tests;

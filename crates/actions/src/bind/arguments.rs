@@ -1,0 +1,103 @@
+//! Arguments that fit.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::Location;
+
+/// The arguments of one call, in the order declared, those that nobody has declared after them. What was not given and
+/// has no default is not among them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Arguments {
+    bound: Vec<Bound>,
+}
+
+/// One argument that fits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    /// Its name; no two are the same.
+    pub name: String,
+    /// Its value, never null; a file is its path.
+    pub value: Value,
+    /// Where it belongs in the action's own request; for one that nobody has declared, where it was.
+    pub location: Location,
+}
+
+impl Arguments {
+    pub(super) fn push(&mut self, bound: Bound) {
+        self.bound.push(bound);
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Bound> {
+        self.bound.iter()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bound.is_empty()
+    }
+
+    /// The value of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.bound.iter().find(|bound| bound.name == name).map(|bound| &bound.value)
+    }
+
+    /// The value of this name as text: a text as it is, all else as JSON.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get(name).map(text)
+    }
+
+    /// All of them as one JSON object, without blanks.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut json = String::from("{");
+        for (number, Bound { name, value, .. }) in self.bound.iter().enumerate() {
+            if number > 0 {
+                json.push(',');
+            }
+            json.push_str(&Value::from(name.as_str()).to_string());
+            json.push(':');
+            json.push_str(&value.to_string());
+        }
+        json.push('}');
+        json
+    }
+}
+
+impl IntoIterator for Arguments {
+    type Item = Bound;
+    type IntoIter = std::vec::IntoIter<Bound>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.bound.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Arguments {
+    type Item = &'a Bound;
+    type IntoIter = std::slice::Iter<'a, Bound>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Bound {
+    /// The value as text: a text as it is, all else as JSON.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        text(&self.value)
+    }
+}
+
+fn text(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
+    }
+}

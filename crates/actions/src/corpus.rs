@@ -1,0 +1,13 @@
+//! The seeds of the fuzz targets `actions` and `arguments`, and variations of them, in every test run.
+
+use bandog_codec::corpus::replay;
+
+#[test]
+fn files_of_actions_from_the_corpus_make_a_service_or_mistakes() {
+    replay("actions", 2000, super::read_anything);
+}
+
+#[test]
+fn arguments_from_the_corpus_hold_the_promises() {
+    replay("arguments", 5000, super::bind_anything);
+}

@@ -1,0 +1,190 @@
+//! What comes back from an action: its result, and every way to fail.
+
+use serde_json::{Map, Value, json};
+
+use super::Callers;
+use crate::{Action, Interface, MediaType, Output, Schema, Type};
+
+/// The failures that any call can end with: status, name of the component, and what it means.
+const FAILURES: [(u16, &str, &str); 18] = [
+    (
+        400,
+        "BadRequest",
+        "The arguments are missing, invalid or unexpected (`errors` has all that is wrong with them), \
+        or the request itself is. Nothing was started.",
+    ),
+    (401, "Unauthorized", "No token, or a wrong one."),
+    (403, "Forbidden", "The token does not permit it."),
+    (404, "NotFound", "There is no such action."),
+    (405, "MethodNotAllowed", "Another method is needed."),
+    (413, "BodyTooLarge", "The body is too large."),
+    (414, "TargetTooLong", "The target is too long."),
+    (415, "UnsupportedEncoding", "The content encoding is not supported."),
+    (417, "ExpectationFailed", "What is expected can't be done."),
+    (422, "ActionFailed", "The action failed, and will with the same arguments again; `traceback` says why."),
+    (429, "TooManyRequests", "No place was free in time."),
+    (431, "HeadersTooLarge", "The header fields are too large."),
+    (500, "InternalError", "The action ended in a way that it should not, or its result is not what was promised."),
+    (501, "NotImplemented", "This kind of action is not supported yet."),
+    (502, "BadGateway", "The service did not answer, or with a failure that is not the action's."),
+    (503, "Unavailable", "The action may work later, or in another instance."),
+    (504, "TimedOut", "The action took too long."),
+    (505, "VersionNotSupported", "This version of HTTP is not spoken."),
+];
+
+/// The responses of an action.
+pub(super) fn of(action: &Action, callers: Callers) -> Value {
+    let mut responses = Map::new();
+    if !matches!(action.interface, Interface::Rpc | Interface::Events) {
+        responses.insert("200".to_owned(), success(action));
+    }
+    for (status, name, _) in FAILURES {
+        if can_be(status, action, callers) {
+            responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
+        }
+    }
+    Value::Object(responses)
+}
+
+/// Whether a call of this action can be answered with this status.
+fn can_be(status: u16, action: &Action, callers: Callers) -> bool {
+    let (is_done, by_http) = match action.interface {
+        Interface::Command(_) => (true, false),
+        Interface::Http(_) => (true, true),
+        Interface::Rpc | Interface::Events => (false, false),
+    };
+    match status {
+        401 => callers.are_asked(),
+        403 => callers == Callers::WebTokenHolders,
+        422 => is_done,
+        501 => !is_done,
+        502 => by_http,
+        _ => true,
+    }
+}
+
+fn success(action: &Action) -> Value {
+    let mut headers = json!({
+        "X-Call-Id": {"$ref": "#/components/headers/CallId"},
+        "X-Duration-Seconds": {"$ref": "#/components/headers/Duration"},
+    });
+    if matches!(action.interface, Interface::Command(_)) {
+        headers["X-Exit-Code"] = json!({"$ref": "#/components/headers/ExitCode"});
+    }
+    let help = action.output.help.as_deref().map_or("The result.", str::trim);
+    let mut response = json!({"description": help, "headers": headers});
+    if let Some(content) = content(&action.output) {
+        response["content"] = content;
+    }
+    response
+}
+
+/// The types of a result; `None` if there is none.
+fn content(output: &Output) -> Option<Value> {
+    let schema = output.schema.as_ref()?;
+    Some(match output.content_type {
+        Some(MediaType::Json) => json!({"application/json": {"schema": schema.to_result_json_schema()}}),
+        Some(media @ (MediaType::Form | MediaType::Multipart | MediaType::Bytes)) => json!({media.as_str(): {}}),
+        None => match schema.kind {
+            Type::String | Type::Enum | Type::Uuid | Type::Path => json!({"text/plain": {"schema": text(schema)}}),
+            // JSON if it is JSON, else text.
+            Type::Any => json!({"application/json": {"schema": {}}, "text/plain": {"schema": {"type": "string"}}}),
+            Type::Int | Type::Float | Type::Boolean | Type::List | Type::Map | Type::Object => {
+                json!({"application/json": {"schema": schema.to_result_json_schema()}})
+            }
+        },
+    })
+}
+
+/// A result that is printed as it is.
+fn text(schema: &Schema) -> Value {
+    match (schema.kind, &schema.choices) {
+        (Type::Enum, Some(choices)) => {
+            let texts = choices.iter().map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned));
+            json!({"type": "string", "enum": texts.collect::<Vec<_>>()})
+        }
+        _ => schema.to_result_json_schema(),
+    }
+}
+
+/// Every failure, to be referred to.
+pub(super) fn failures() -> Value {
+    let responses = FAILURES.into_iter().map(|(status, name, description)| {
+        let mut headers = json!({
+            "X-Bandog-Error": {"$ref": "#/components/headers/Error"},
+            "X-Call-Id": {"$ref": "#/components/headers/CallId"},
+            "X-Duration-Seconds": {"$ref": "#/components/headers/Duration"},
+        });
+        let own = match status {
+            401 => Some("WWW-Authenticate"),
+            405 => Some("Allow"),
+            429 | 503 => Some("Retry-After"),
+            _ => None,
+        };
+        if let Some(own) = own {
+            headers[own] = json!({"$ref": format!("#/components/headers/{}", own.replace('-', ""))});
+        }
+        let content = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+        (name.to_owned(), json!({"description": description, "headers": headers, "content": content}))
+    });
+    Value::Object(responses.collect())
+}
+
+/// Every header field, to be referred to.
+pub(super) fn headers() -> Value {
+    json!({
+        "CallId": {"description": "The id of the call, as in every log line about it.", "schema": {"type": "string"}},
+        "Duration": {"description": "Seconds that the call took.", "schema": {"type": "number", "minimum": 0}},
+        "ExitCode": {"description": "The exit code of the command.", "schema": {"type": "integer"}},
+        "Error": {
+            "description": "What went wrong, in one word.",
+            "required": true,
+            "schema": {"type": "string", "pattern": "^[a-z-]+$"},
+        },
+        "WWWAuthenticate": {"description": "How to show who calls.", "required": true, "schema": {"type": "string"}},
+        "Allow": {"description": "The methods that are allowed.", "required": true, "schema": {"type": "string"}},
+        "RetryAfter": {
+            "description": "Seconds after which to try again.",
+            "schema": {"type": "integer", "minimum": 1},
+        },
+    })
+}
+
+/// What every failure is (RFC 9457), with the members that are ours.
+pub(super) fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "What went wrong (RFC 9457).",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string", "pattern": "^urn:bandog:error:[a-z-]+$", "description": "What went wrong, as a name."},
+            "title": {"type": "string", "description": "The same for people, for every occurrence."},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
+            "detail": {"type": "string", "description": "What went wrong this time, and what to do about it."},
+            "call_id": {"type": "string", "description": "The id of the call."},
+            "errors": {
+                "type": "array",
+                "description": "All that is wrong with the arguments.",
+                "items": {
+                    "type": "object",
+                    "required": ["argument", "problem", "detail"],
+                    "properties": {
+                        "argument": {"type": "string", "description": "Its name, and behind dots what in it."},
+                        "in": {"type": "string", "description": "Where it was, or should be."},
+                        "problem": {"enum": ["missing", "invalid", "unexpected", "repeated"]},
+                        "value": {"description": "What was given; the beginning of what is long."},
+                        "detail": {"type": "string", "description": "What was expected."},
+                    },
+                },
+            },
+            "traceback": {"type": "string", "description": "What the action said about its failure; the end of it."},
+            "logs": {"type": "string", "description": "What was logged about the run; the end of it."},
+            "attempts": {"type": "integer", "minimum": 1, "description": "How often it was tried."},
+            "upstream_status": {"type": "integer", "description": "The status that the service answered with."},
+            "exit_code": {"type": "integer", "description": "The exit code of the command."},
+            "signal": {"type": "integer", "description": "The signal that ended the command."},
+            "signal_name": {"type": "string", "description": "Its name."},
+            "duration_seconds": {"type": "number", "minimum": 0, "description": "Seconds that the call took."},
+        },
+    })
+}

@@ -1,0 +1,67 @@
+//! One way to call an action.
+
+use serde_json::{Map, Value};
+
+use super::{Callers, answers, request};
+use crate::{Action, HttpCall, Interface, Location, Template};
+
+/// `POST /run/ACTION`, which every action has.
+pub(super) fn of_run(action: &Action, callers: Callers) -> Value {
+    let mut operation = about(action, &action.name);
+    let body = request::body(action, &action.arguments.iter().collect::<Vec<_>>());
+    operation.extend(body.map(|body| ("requestBody".to_owned(), body)));
+    operation.insert("responses".to_owned(), answers::of(action, callers));
+    Value::Object(operation)
+}
+
+/// The method and path of its own that an action of the service's process has; `names` is what the parameters of the
+/// path are called, in its order.
+pub(super) fn of_own_path(action: &Action, call: &HttpCall, names: &Template, callers: Callers) -> Value {
+    // No action has this name, so that it is nobody else's.
+    let mut operation = about(action, &format!("{}-http", action.name));
+    let renamed: Vec<(&str, &str)> = path_of(call).into_iter().flat_map(Template::names).zip(names.names()).collect();
+    let parameters: Vec<Value> = action
+        .arguments
+        .iter()
+        .filter_map(|argument| {
+            let renamed = renamed.iter().find(|(own, _)| *own == argument.name).map(|(_, name)| *name);
+            request::parameter(argument, renamed.filter(|_| argument.location == Location::Path))
+        })
+        .collect();
+    if !parameters.is_empty() {
+        operation.insert("parameters".to_owned(), parameters.into());
+    }
+    let in_body: Vec<_> = action.arguments.iter().filter(|argument| argument.location == Location::Body).collect();
+    operation.extend(request::body(action, &in_body).map(|body| ("requestBody".to_owned(), body)));
+    operation.insert("responses".to_owned(), answers::of(action, callers));
+    Value::Object(operation)
+}
+
+fn path_of(call: &HttpCall) -> Option<&Template> {
+    match &call.endpoint {
+        crate::Endpoint::Service { path, .. } => Some(path),
+        crate::Endpoint::Elsewhere { .. } => None,
+    }
+}
+
+/// What is the same however it is called.
+fn about(action: &Action, id: &str) -> Map<String, Value> {
+    let mut operation = Map::new();
+    operation.insert("operationId".to_owned(), id.into());
+    let help = action.help.as_deref().unwrap_or_default().trim();
+    let summary = help.lines().next().unwrap_or_default();
+    operation.insert("summary".to_owned(), if summary.is_empty() { &action.name } else { summary }.into());
+    let more = (help != summary).then_some(help);
+    let yet = match action.interface {
+        Interface::Command(_) | Interface::Http(_) => None,
+        Interface::Rpc | Interface::Events => Some("It is described only: every call is answered with 501 for now."),
+    };
+    let texts: Vec<&str> = more.into_iter().chain(yet).collect();
+    if !texts.is_empty() {
+        operation.insert("description".to_owned(), texts.join("\n\n").into());
+    }
+    if action.deprecated {
+        operation.insert("deprecated".to_owned(), true.into());
+    }
+    operation
+}

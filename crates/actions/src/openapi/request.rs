@@ -1,0 +1,146 @@
+//! What is sent to an action: parameters and bodies.
+
+use serde_json::{Map, Value, json};
+
+use crate::{Action, Argument, Location, MediaType, Schema, Type};
+
+/// An argument in the query, the path or a header field; `None` if it is in the body. A path may have another name for
+/// it.
+pub(super) fn parameter(argument: &Argument, renamed: Option<&str>) -> Option<Value> {
+    let place = match argument.location {
+        Location::Query | Location::Path | Location::Header => argument.location.as_str(),
+        Location::Body => return None,
+    };
+    let mut parameter = Map::new();
+    parameter.insert("name".to_owned(), renamed.unwrap_or(&argument.name).into());
+    parameter.insert("in".to_owned(), place.into());
+    let name = renamed.filter(|name| *name != argument.name).map(|_| format!("The argument `{}`.", argument.name));
+    let texts: Vec<String> = argument.help.clone().into_iter().chain(name).collect();
+    if !texts.is_empty() {
+        parameter.insert("description".to_owned(), texts.join(" ").into());
+    }
+    // A path without one of its segments is another path.
+    let is_path = argument.location == Location::Path;
+    parameter.insert("required".to_owned(), (is_needed(argument) || is_path).into());
+    if argument.deprecated {
+        parameter.insert("deprecated".to_owned(), true.into());
+    }
+    let shape = shape(&argument.schema);
+    let mut schema = match shape {
+        Shape::Json if !is_needed(argument) && !is_path => argument.schema.to_nullable_json_schema(),
+        Shape::Json | Shape::Text => argument.schema.to_json_schema(),
+    };
+    as_segment(&mut schema, argument);
+    annotate(&mut schema, "default", argument.default.clone());
+    match shape {
+        Shape::Text => parameter.insert("schema".to_owned(), schema),
+        Shape::Json => parameter.insert("content".to_owned(), json!({"application/json": {"schema": schema}})),
+    };
+    Some(Value::Object(parameter))
+}
+
+/// The body in all its forms; `None` if nothing is taken in it.
+pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
+    if arguments.is_empty() && !action.variadic {
+        return None;
+    }
+    let mut content = Map::new();
+    let mut add = |media: MediaType, schema: Value| {
+        content.insert(media.as_str().to_owned(), json!({"schema": schema}));
+    };
+    add(MediaType::Json, object(action, arguments, MediaType::Json));
+    // What may be called anything may come twice in a form, and that no schema can forbid. A list or an object in the
+    // first of them is JSON to us, which OpenAPI has no word for.
+    let is_closed = !action.variadic;
+    let all = |fit: &dyn Fn(&Schema) -> bool| arguments.iter().all(|argument| fit(&argument.schema));
+    if is_closed && all(&|schema| shape(schema) == Shape::Text) {
+        add(MediaType::Form, object(action, arguments, MediaType::Form));
+    }
+    // A list in this one is a part for each element to OpenAPI, where any text is an element; files it can be.
+    if is_closed && all(&|schema| schema.kind != Type::List || is_list_of_files(schema)) {
+        add(MediaType::Multipart, object(action, arguments, MediaType::Multipart));
+    }
+    let files = action.arguments.iter().filter(|argument| argument.schema.kind == Type::Path);
+    let needs_more = arguments.iter().any(|argument| is_needed(argument) && argument.schema.kind != Type::Path);
+    if files.count() == 1 && arguments.iter().any(|argument| argument.schema.kind == Type::Path) && !needs_more {
+        content.insert(MediaType::Bytes.as_str().to_owned(), json!({}));
+    }
+    let required = arguments.iter().any(|argument| is_needed(argument));
+    Some(json!({"required": required, "content": content}))
+}
+
+/// All arguments of the body as one object, as `media` carries it.
+fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
+    let mut properties = Map::new();
+    for argument in arguments {
+        let mut schema = match (media, argument.schema.kind) {
+            (MediaType::Multipart, Type::Path) => part(),
+            (MediaType::Multipart, Type::List) if is_list_of_files(&argument.schema) => {
+                json!({"type": "array", "items": part(), "minItems": 1})
+            }
+            // Null is as good as nothing, where a value can be null.
+            (MediaType::Json, _) if !is_needed(argument) => argument.schema.to_nullable_json_schema(),
+            _ => argument.schema.to_json_schema(),
+        };
+        as_segment(&mut schema, argument);
+        annotate(&mut schema, "description", argument.help.clone());
+        annotate(&mut schema, "default", argument.default.clone());
+        annotate(&mut schema, "deprecated", argument.deprecated.then_some(true));
+        properties.insert(argument.name.clone(), schema);
+    }
+    let required: Vec<&str> =
+        arguments.iter().filter(|argument| is_needed(argument)).map(|it| it.name.as_str()).collect();
+    let mut object = json!({"type": "object", "properties": properties, "additionalProperties": action.variadic});
+    // A form without a part is none.
+    annotate(&mut object, "minProperties", (media == MediaType::Multipart).then_some(1));
+    annotate(&mut object, "required", (!required.is_empty()).then_some(required));
+    object
+}
+
+/// What some servers take for another path than the one that was meant.
+const CLIMBING: &str = r"^\.$|(^|[/\\])\.\.([/\\]|$)";
+
+/// What is sent on in a path is a segment of it, wherever it has come from: not empty, and no step up or on the spot.
+fn as_segment(schema: &mut Value, argument: &Argument) {
+    if argument.location == Location::Path && argument.schema.kind == Type::String {
+        annotate(schema, "minLength", Some(1));
+        annotate(schema, "not", Some(json!({"pattern": CLIMBING})));
+    }
+}
+
+/// A file as a part of a form.
+fn part() -> Value {
+    json!({"type": "string", "format": "binary"})
+}
+
+fn is_list_of_files(schema: &Schema) -> bool {
+    schema.kind == Type::List && schema.elements.as_ref().is_some_and(|elements| elements.kind == Type::Path)
+}
+
+/// Whether there has to be one: what has a default is never missing.
+fn is_needed(argument: &Argument) -> bool {
+    argument.required && argument.default.is_none()
+}
+
+/// Adds a member to a schema, if there is anything to add.
+fn annotate(schema: &mut Value, name: &str, value: Option<impl Into<Value>>) {
+    if let (Some(value), Some(schema)) = (value, schema.as_object_mut()) {
+        schema.insert(name.to_owned(), value.into());
+    }
+}
+
+/// How a value is written where there is only text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// As itself.
+    Text,
+    /// As JSON.
+    Json,
+}
+
+fn shape(schema: &Schema) -> Shape {
+    match schema.kind {
+        Type::Int | Type::Float | Type::String | Type::Boolean | Type::Enum | Type::Uuid | Type::Path => Shape::Text,
+        Type::List | Type::Map | Type::Object | Type::Any => Shape::Json,
+    }
+}

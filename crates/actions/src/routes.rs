@@ -1,0 +1,308 @@
+//! Which action a method and a path mean. Made once from a [`Service`]; it knows neither query nor body.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use super::{Action, Endpoint, Forward, Interface, Piece, Service, Template};
+
+/// What every action can be called at, followed by its name.
+pub const RUN: &str = "/run/";
+
+/// Where everything of a service is.
+#[derive(Debug)]
+pub struct Routes {
+    service: Arc<Service>,
+    own: Vec<Own>,
+}
+
+/// The path of an action's own.
+#[derive(Debug)]
+struct Own {
+    method: Method,
+    /// What is between the slashes, behind the first of them.
+    segments: Vec<Template>,
+    action: Arc<Action>,
+}
+
+/// What is at a path.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// An action, by its name.
+    Run(&'a Arc<Action>),
+    /// An action at a path of its own, with what that has in its places.
+    Own(&'a Arc<Action>, Vec<(String, String)>),
+    /// A path whose traffic goes straight through.
+    Forward(&'a Forward),
+}
+
+/// The path is known and takes other methods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherMethods {
+    /// As in `Allow`.
+    pub allowed: String,
+}
+
+impl Routes {
+    /// Of all that `service` has.
+    #[must_use]
+    pub fn new(service: &Arc<Service>) -> Self {
+        let own = service.actions.iter().filter_map(|action| match &action.interface {
+            Interface::Http(call) => match &call.endpoint {
+                Endpoint::Service { path, .. } => {
+                    Some(Own { method: call.method.clone(), segments: segments(path), action: Arc::clone(action) })
+                }
+                Endpoint::Elsewhere { .. } => None,
+            },
+            Interface::Command(_) | Interface::Rpc | Interface::Events => None,
+        });
+        Self { own: own.collect(), service: Arc::clone(service) }
+    }
+
+    /// What is at `path`; `None` if that is none of the service's.
+    ///
+    /// # Errors
+    /// An action is there, under another method.
+    pub fn find(&self, method: &Method, path: &str) -> Result<Option<Found<'_>>, OtherMethods> {
+        if let Some(action) = path.strip_prefix(RUN).and_then(|name| self.service.action(&decoded(name)?)) {
+            let is_post = *method == Method::POST;
+            return if is_post {
+                Ok(Some(Found::Run(action)))
+            } else {
+                Err(OtherMethods { allowed: "POST".to_owned() })
+            };
+        }
+        let own = self.own(method, path)?;
+        // A tunnel to anywhere is no service's task.
+        if own.is_none() && (*method == Method::CONNECT || climbs(path)) {
+            return Ok(None);
+        }
+        Ok(own.or_else(|| {
+            let forwards = self.service.forwards.iter().filter(|forward| is_below(path, forward));
+            forwards.max_by_key(|forward| forward.path.trim_end_matches('/').len()).map(Found::Forward)
+        }))
+    }
+
+    fn own(&self, method: &Method, path: &str) -> Result<Option<Found<'_>>, OtherMethods> {
+        let Some(asked) = path.strip_prefix('/') else { return Ok(None) };
+        // What is no text is in no place.
+        let Some(asked) = asked.split('/').map(decoded).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let matching = self.own.iter().filter_map(|own| Some((own, own.places(&asked)?)));
+        let matching: Vec<(&Own, Vec<(String, String)>)> = matching.collect();
+        let Some(closest) = matching.iter().map(|(own, _)| own.looseness()).min() else { return Ok(None) };
+        let mut allowed = BTreeSet::new();
+        for (own, places) in matching.into_iter().filter(|(own, _)| own.looseness() == closest) {
+            if own.method == *method {
+                return Ok(Some(Found::Own(&own.action, places)));
+            }
+            allowed.insert(own.method.as_str());
+        }
+        Err(OtherMethods { allowed: allowed.into_iter().collect::<Vec<_>>().join(", ") })
+    }
+}
+
+impl Own {
+    /// What is in the places, if these segments fit.
+    fn places(&self, asked: &[String]) -> Option<Vec<(String, String)>> {
+        let mut places = Vec::new();
+        (self.segments.len() == asked.len()
+            && self.segments.iter().zip(asked).all(|(segment, text)| fit(&segment.pieces, text, &mut places)))
+        .then_some(places)
+    }
+
+    /// Of two that fit the smaller one says more: plain text before text with places before a place alone, and what is
+    /// further in front first.
+    fn looseness(&self) -> Vec<u8> {
+        let of = |segment: &Template| match segment.pieces.as_slice() {
+            [Piece::Place(_)] => 2,
+            _ if segment.is_plain() => 0,
+            _ => 1,
+        };
+        self.segments.iter().map(of).collect()
+    }
+}
+
+/// The segments of a path.
+fn segments(path: &Template) -> Vec<Template> {
+    let mut segments = vec![Template { pieces: Vec::new() }];
+    for piece in &path.pieces {
+        match piece {
+            Piece::Place(_) => segments.last_mut().into_iter().for_each(|last| last.pieces.push(piece.clone())),
+            Piece::Text(text) => {
+                for (number, part) in text.split('/').enumerate() {
+                    if number > 0 {
+                        segments.push(Template { pieces: Vec::new() });
+                    }
+                    // As somebody who asks for it may spell it.
+                    let part = decoded(part).unwrap_or_else(|| part.to_owned());
+                    if !part.is_empty() {
+                        segments.last_mut().into_iter().for_each(|last| last.pieces.push(Piece::Text(part.clone())));
+                    }
+                }
+            }
+        }
+    }
+    // Before the first slash there is nothing.
+    segments.remove(0);
+    segments
+}
+
+/// Whether `text` is made of these pieces, with something in each place; what that is, is added to `places`. A place
+/// ends where the text behind it first comes, so that nothing is tried twice, however long a path somebody sends.
+fn fit(pieces: &[Piece], text: &str, places: &mut Vec<(String, String)>) -> bool {
+    let mut fill = |name: &String, value: &str| places.push((name.clone(), value.to_owned()));
+    match pieces {
+        [] => text.is_empty(),
+        [Piece::Text(all)] => text == all,
+        [Piece::Place(name)] => {
+            fill(name, text);
+            !text.is_empty()
+        }
+        [Piece::Text(start), rest @ ..] => {
+            text.strip_prefix(start.as_str()).is_some_and(|text| fit(rest, text, places))
+        }
+        [rest @ .., Piece::Text(end)] => text.strip_suffix(end.as_str()).is_some_and(|text| fit(rest, text, places)),
+        [Piece::Place(name), behind @ ..] => {
+            let Some(first) = text.chars().next() else { return false };
+            let (behind, next) = match behind {
+                [Piece::Text(next), behind @ ..] => (behind, next.as_str()),
+                _ => (behind, ""),
+            };
+            let Some(end) = text[first.len_utf8()..].find(next) else { return false };
+            let (value, rest) = text.split_at(first.len_utf8() + end);
+            fill(name, value);
+            fit(behind, &rest[next.len()..], places)
+        }
+    }
+}
+
+/// A segment without its percent signs; `None` if it is no text then.
+fn decoded(segment: &str) -> Option<String> {
+    percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+/// Whether some server may take this for a path further up (RFC 3986 §5.2.4), and so out of what a forward lets
+/// through. Clients that mean well have resolved such segments.
+fn climbs(path: &str) -> bool {
+    let path: Vec<u8> = percent_decode_str(path).collect();
+    let mut segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+    segments.any(|segment| segment.split(|byte| *byte == b';').next() == Some(b"..".as_slice()))
+}
+
+/// Whether `path` is that of `forward`, or below it.
+fn is_below(path: &str, forward: &Forward) -> bool {
+    let above = forward.path.trim_end_matches('/');
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HttpCall, MediaType, Output};
+
+    fn action(name: &str, interface: Interface) -> Arc<Action> {
+        Arc::new(Action {
+            name: name.to_owned(),
+            help: None,
+            deprecated: false,
+            interface,
+            arguments: Vec::new(),
+            variadic: false,
+            output: Output::default(),
+        })
+    }
+
+    fn own(name: &str, method: Method, path: &str) -> Arc<Action> {
+        let path = Template::parse(path, |_| true);
+        let endpoint = Endpoint::Service { port: 80, path };
+        action(name, Interface::Http(HttpCall { method, endpoint, content_type: MediaType::Json }))
+    }
+
+    fn routes() -> Routes {
+        let forward =
+            |name: &str, path: &str| Forward { name: name.to_owned(), help: None, port: 80, path: path.to_owned() };
+        Routes::new(&Arc::new(Service {
+            actions: vec![
+                action("count", Interface::Command(Vec::new())),
+                own("user", Method::GET, "/users/{id}"),
+                own("remove", Method::DELETE, "/users/{name}"),
+                own("me", Method::GET, "/users/me"),
+                own("file", Method::GET, "/users/{id}.json"),
+                own("add", Method::POST, "/users"),
+                own("deep", Method::GET, "/a/{x}/{y}-{z}/b%20c"),
+                own("root", Method::GET, "/"),
+            ],
+            forwards: vec![forward("ui", "/ui/"), forward("more", "/ui/more")],
+            ..Service::default()
+        }))
+    }
+
+    fn shown(method: &Method, path: &str) -> String {
+        match routes().find(method, path) {
+            Ok(None) => "-".to_owned(),
+            Ok(Some(Found::Run(action))) => format!("run {}", action.name),
+            Ok(Some(Found::Own(action, places))) => {
+                let places = places.iter().map(|(name, value)| [" ", name, "=", value].concat());
+                action.name.clone() + &places.collect::<Vec<_>>().concat()
+            }
+            Ok(Some(Found::Forward(forward))) => format!("to {}", forward.name),
+            Err(OtherMethods { allowed }) => format!("405 {allowed}"),
+        }
+    }
+
+    #[test]
+    fn an_action_is_found_by_its_name_and_by_its_own_path() {
+        for (method, path, wanted) in [
+            (Method::POST, "/run/count", "run count"),
+            (Method::POST, "/run/c%6funt", "run count"),
+            (Method::GET, "/run/count", "405 POST"),
+            (Method::POST, "/run/count/", "-"),
+            (Method::POST, "/run/other", "-"),
+            (Method::POST, "/run/user", "run user"),
+            (Method::POST, "/users", "add"),
+            (Method::POST, "/users/", "-"),
+            (Method::GET, "/users", "405 POST"),
+            (Method::GET, "/users/7", "user id=7"),
+            (Method::GET, "/users/a%2Fb%20c", "user id=a/b c"),
+            (Method::GET, "/users/%ff", "-"),
+            (Method::DELETE, "/users/7", "remove name=7"),
+            (Method::PUT, "/users/7", "405 DELETE, GET"),
+            (Method::GET, "/users/me", "me"),
+            (Method::DELETE, "/users/me", "405 GET"),
+            (Method::GET, "/users/7.json", "file id=7"),
+            (Method::GET, "/users/.json", "user id=.json"),
+            (Method::GET, "/a/1/2-3-4/b%20c", "deep x=1 y=2 z=3-4"),
+            (Method::GET, "/a/1/2/b%20c", "-"),
+            (Method::GET, "/a//2-3/b%20c", "-"),
+            (Method::GET, "/", "root"),
+            (Method::GET, "*", "-"),
+        ] {
+            assert_eq!(shown(&method, path), wanted, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_forward_has_its_path_and_all_below_it() {
+        for (path, wanted) in [
+            ("/ui", "to ui"),
+            ("/ui/", "to ui"),
+            ("/ui/x/y", "to ui"),
+            ("/ui/more", "to more"),
+            ("/ui/more/x", "to more"),
+            ("/ui/mores", "to ui"),
+            ("/uix", "-"),
+            ("/ui/..x/...", "to ui"),
+            ("/ui/./x", "to ui"),
+            ("/ui/../users", "-"),
+            ("/ui/..", "-"),
+            ("/ui/%2e%2E/users", "-"),
+            ("/ui/x%2f..%2f../users", "-"),
+            ("/ui/..%5cusers", "-"),
+            ("/ui/..;x/users", "-"),
+        ] {
+            assert_eq!(shown(&Method::PATCH, path), wanted, "{path}");
+        }
+        assert_eq!(shown(&Method::CONNECT, "/ui"), "-");
+    }
+}

@@ -1,0 +1,297 @@
+//! A value held against its schema.
+
+use serde_json::{Map, Value};
+
+use super::{Pattern, Schema, Type, number};
+use crate::{
+    Flaw, FlawKind, Flaws,
+    flaw::shortened,
+    json::{Budget, TooMany},
+};
+
+/// For whom a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// What a caller gives: a member that is not declared is a mistake.
+    Given,
+    /// What an action gives: further members are let through.
+    Result,
+}
+
+impl Schema {
+    /// Holds a value that came as JSON against this, and gives it back in one form: 5.0 as 5 where a whole number is
+    /// wanted, a choice as the file has it, members in the order declared and without those that are null.
+    pub fn check(&self, value: Value) -> Result<Value, Flaws> {
+        let mut flaws = Flaws::default();
+        let value = self.check_at(value, &mut String::new(), Strictness::Given, &mut Budget::default(), &mut flaws);
+        value.filter(|_| flaws.is_empty()).ok_or(flaws)
+    }
+
+    /// Holds what an action gave against this: as [`Schema::check`] does, but further members are let through.
+    pub fn check_result(&self, value: Value) -> Result<Value, Flaws> {
+        let mut flaws = Flaws::default();
+        let value = self.check_at(value, &mut String::new(), Strictness::Result, &mut Budget::default(), &mut flaws);
+        value.filter(|_| flaws.is_empty()).ok_or(flaws)
+    }
+
+    /// Holds the value at `at` against this; `None` if something is wrong with it.
+    pub(crate) fn check_at(
+        &self,
+        value: Value,
+        at: &mut String,
+        strictness: Strictness,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Option<Value> {
+        let value = match (self.kind, value) {
+            (Type::Int, Value::Number(number)) => match number::whole(&number) {
+                Some(whole) => Value::Number(whole),
+                None => return self.refuse(&Value::Number(number), at, flaws),
+            },
+            (Type::List, Value::Array(elements)) => self.check_elements(elements, at, strictness, budget, flaws)?,
+            (Type::Map, Value::Object(entries)) => self.check_entries(entries, at, strictness, budget, flaws)?,
+            (Type::Object, Value::Object(members)) => self.check_members(members, at, strictness, budget, flaws)?,
+            (Type::Uuid, Value::String(text)) if !is_uuid(&text) => {
+                return self.refuse(&Value::String(text), at, flaws);
+            }
+            (Type::Float, value @ Value::Number(_))
+            | (Type::String | Type::Uuid | Type::Path, value @ Value::String(_))
+            | (Type::Boolean, value @ Value::Bool(_))
+            | (Type::Enum | Type::Any, value) => value,
+            (
+                Type::Int
+                | Type::Float
+                | Type::String
+                | Type::Boolean
+                | Type::List
+                | Type::Map
+                | Type::Object
+                | Type::Uuid
+                | Type::Path,
+                value,
+            ) => return self.refuse(&value, at, flaws),
+        };
+        let value = match &self.choices {
+            None => value,
+            Some(choices) => match choices.iter().find(|choice| number::same(choice, &value)) {
+                Some(choice) => choice.clone(),
+                None => return self.refuse(&value, at, flaws),
+            },
+        };
+        match self.fits(&value, budget) {
+            Ok(true) => Some(value),
+            Ok(false) => self.refuse(&value, at, flaws),
+            Err(TooMany) => {
+                flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&value), self.shorter()));
+                None
+            }
+        }
+    }
+
+    /// Whether a value is within the range and has the pattern, each where it is about such a value.
+    fn fits(&self, value: &Value, budget: &mut Budget) -> Result<bool, TooMany> {
+        Ok(match value {
+            Value::Number(number) => self.range.as_ref().is_none_or(|range| {
+                range.min.as_ref().is_none_or(|min| number::compare(min, number).is_le())
+                    && range.max.as_ref().is_none_or(|max| number::compare(number, max).is_le())
+            }),
+            Value::String(text) if self.kind != Type::Path => {
+                self.pattern.as_ref().map_or(Ok(true), |pattern| pattern.is_in(text, budget))?
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => true,
+        })
+    }
+
+    /// What is wanted of texts that are too long to look for the pattern in.
+    fn shorter(&self) -> String {
+        let longest = self.pattern.as_ref().map_or(0, Pattern::longest);
+        format!("at most {longest} characters in all texts with this pattern, so that they are checked in time")
+    }
+
+    fn check_elements(
+        &self,
+        elements: Vec<Value>,
+        at: &mut String,
+        strictness: Strictness,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Option<Value> {
+        let Some(schema) = &self.elements else { return Some(elements.into()) };
+        let mut checked = Some(Vec::with_capacity(elements.len()));
+        for (number, element) in elements.into_iter().enumerate() {
+            let element = element_at(at, number, |at| schema.check_at(element, at, strictness, budget, flaws));
+            push(&mut checked, element);
+        }
+        checked.map(Value::Array)
+    }
+
+    fn check_entries(
+        &self,
+        entries: Map<String, Value>,
+        at: &mut String,
+        strictness: Strictness,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Option<Value> {
+        let mut checked = Some(Map::new());
+        for (key, value) in entries {
+            let value = member_at(at, &key, |at| {
+                if let Some(keys) = self.keys.as_ref().filter(|keys| !keys.takes_key(&key, budget)) {
+                    let expected = || format!("a key that is {}", keys.expected());
+                    flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&key.as_str().into()), expected()));
+                    return None;
+                }
+                match &self.values {
+                    Some(schema) => schema.check_at(value, at, strictness, budget, flaws),
+                    None => Some(value),
+                }
+            });
+            push(&mut checked, value.map(|value| (key, value)));
+        }
+        checked.map(Value::Object)
+    }
+
+    fn check_members(
+        &self,
+        mut members: Map<String, Value>,
+        at: &mut String,
+        strictness: Strictness,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Option<Value> {
+        if self.properties.is_empty() {
+            return Some(members.into());
+        }
+        let mut checked = Some(Map::new());
+        for property in &self.properties {
+            // To be removed in order costs nothing: what is declared are a few.
+            match members.swap_remove(&property.name).filter(|value| !value.is_null()) {
+                Some(value) => {
+                    let value = member_at(at, &property.name, |at| {
+                        property.schema.check_at(value, at, strictness, budget, flaws)
+                    });
+                    push(&mut checked, value.map(|value| (property.name.clone(), value)));
+                }
+                None if property.required => {
+                    member_at(at, &property.name, |at| {
+                        flaws.push(|| Flaw::new(at, FlawKind::Missing, None, property.schema.expected()));
+                    });
+                    checked = None;
+                }
+                None => {}
+            }
+        }
+        match strictness {
+            Strictness::Result => {
+                if let Some(checked) = &mut checked {
+                    checked.extend(members);
+                }
+            }
+            Strictness::Given => {
+                for (name, value) in &members {
+                    member_at(at, name, |at| {
+                        let names = self.properties.iter().map(|property| property.name.as_str());
+                        flaws.push(|| Flaw::new(at, FlawKind::Unexpected, Some(value), only(names)));
+                    });
+                    checked = None;
+                }
+            }
+        }
+        checked.map(Value::Object)
+    }
+
+    fn refuse(&self, value: &Value, at: &str, flaws: &mut Flaws) -> Option<Value> {
+        flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(value), self.expected()));
+        None
+    }
+
+    /// What this wants, in words.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        let mut expected = match (self.kind, &self.choices) {
+            (_, Some(choices)) => {
+                let listed = choices.iter().map(|choice| shortened(&choice.to_string())).collect::<Vec<_>>();
+                return format!("one of {}", shortened_list(&listed));
+            }
+            (Type::Int, None) => "a whole number".to_owned(),
+            (Type::Float, None) => "a number".to_owned(),
+            (Type::String, None) => "a text".to_owned(),
+            (Type::Boolean, None) => "true or false".to_owned(),
+            (Type::List, None) => "a list".to_owned(),
+            (Type::Map | Type::Object, None) => "an object".to_owned(),
+            (Type::Enum | Type::Any, None) => "a value".to_owned(),
+            (Type::Uuid, None) => "a UUID".to_owned(),
+            (Type::Path, None) => "a file, or its content in base64".to_owned(),
+        };
+        if let Some(range) = &self.range {
+            let range = match (&range.min, &range.max) {
+                (Some(min), Some(max)) => format!(" from {min} to {max}"),
+                (Some(min), None) => format!(" of at least {min}"),
+                (None, Some(max)) => format!(" of at most {max}"),
+                (None, None) => String::new(),
+            };
+            expected.push_str(&range);
+        }
+        if let Some(pattern) = self.pattern.as_ref().filter(|_| self.kind != Type::Path) {
+            expected.push_str(" with the pattern ");
+            expected.push_str(&shortened(pattern.as_str()));
+        }
+        expected
+    }
+}
+
+/// Runs `f` at the element of this number.
+pub(crate) fn element_at<T>(at: &mut String, number: usize, f: impl FnOnce(&mut String) -> T) -> T {
+    let length = at.len();
+    at.extend(["[", &number.to_string(), "]"]);
+    let result = f(at);
+    at.truncate(length);
+    result
+}
+
+/// Runs `f` at the member of this name.
+pub(crate) fn member_at<T>(at: &mut String, name: &str, f: impl FnOnce(&mut String) -> T) -> T {
+    let length = at.len();
+    if length > 0 {
+        at.push('.');
+    }
+    at.push_str(&shortened(name));
+    let result = f(at);
+    at.truncate(length);
+    result
+}
+
+/// Adds what was right to what was right so far.
+fn push<C: Extend<T>, T>(all: &mut Option<C>, one: Option<T>) {
+    match (&mut *all, one) {
+        (Some(right), Some(one)) => right.extend([one]),
+        (_, None) => *all = None,
+        (None, Some(_)) => {}
+    }
+}
+
+/// The names that there are.
+pub(crate) fn only<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => "nothing".to_owned(),
+        [name] => format!("only {name}"),
+        names => format!("only {}", shortened_list(names)),
+    }
+}
+
+/// A list in words, of which the end is left out if it is long.
+fn shortened_list(items: &[String]) -> String {
+    const LISTED: usize = 20;
+    let listed = items[..items.len().min(LISTED)].join(", ");
+    if items.len() > LISTED { format!("{listed}, …") } else { listed }
+}
+
+/// The text form of RFC 9562 §4, in either case.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}

@@ -1,0 +1,91 @@
+//! What has to be found in a text, and what looking for it costs.
+
+use regex_lite::{Error, Regex, RegexBuilder};
+
+use crate::json::{Budget, TooMany};
+
+/// Bytes that a pattern may take up when it is compiled.
+const MAX_SIZE: usize = 1024 * 1024;
+
+/// Bytes that the smallest is taken to have.
+const MIN_SIZE: usize = 256;
+
+/// What a character costs beside the pattern's size: some work is the same for every pattern.
+const PER_CHARACTER: u64 = 512;
+
+/// A regular expression. The time it takes is linear: at most the length of the text times its own size, which are
+/// taken off the [`Budget`] of the call before it begins, as nothing can end it then.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    regex: Regex,
+    /// For each character of a text.
+    cost: u64,
+}
+
+impl Pattern {
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// It is no regular expression, has what regex-lite does not (look-around, references back), or is too large.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        let within = |size| RegexBuilder::new(text).size_limit(size).build();
+        let regex = within(MAX_SIZE)?;
+        // The crate does not tell the size, but what it is not above.
+        let sizes = std::iter::successors(Some(MIN_SIZE), |size| Some(size * 2));
+        let size = sizes.take_while(|size| *size < MAX_SIZE).find(|size| within(*size).is_ok()).unwrap_or(MAX_SIZE);
+        Ok(Self { regex, cost: size as u64 + PER_CHARACTER })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.regex.as_str()
+    }
+
+    /// Characters of the longest text that one call may have it looked for in.
+    #[must_use]
+    pub fn longest(&self) -> u64 {
+        Budget::STEPS / self.cost
+    }
+
+    /// Whether it is found in `text`.
+    pub(crate) fn is_in(&self, text: &str, budget: &mut Budget) -> Result<bool, TooMany> {
+        budget.spend_steps(self.cost.saturating_mul(text.chars().count() as u64))?;
+        Ok(self.regex.is_match(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_simple_pattern_is_looked_for_in_megabytes_and_a_large_one_in_kilobytes() {
+        for (text, least, most) in [
+            (r"\S", 4_000_000, 6_000_000),
+            ("^[a-z0-9-]+$", 2_000_000, 6_000_000),
+            (r"^[\w.+-]+@[\w.-]+$", 1_000_000, 6_000_000),
+            ("^([a-z]{1,1000})+$", 10_000, 200_000),
+        ] {
+            let longest = Pattern::new(text).expect("a pattern").longest();
+            assert!((least..most).contains(&longest), "{text}: {longest}");
+        }
+        assert!(Pattern::new(r"\w{1000}{1000}").is_err());
+    }
+
+    #[test]
+    fn what_all_texts_of_a_call_cost_is_bounded_and_so_is_the_time() {
+        let pattern = Pattern::new("^([a-z]{1,1000})+$").expect("a pattern");
+        let started = Instant::now();
+        let longest = "a".repeat(usize::try_from(pattern.longest()).expect("fits"));
+        assert!(pattern.is_in(&longest, &mut Budget::default()).expect("within"));
+        // Some seconds where nothing is optimized.
+        assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
+        let mut budget = Budget::default();
+        let texts = std::iter::repeat_with(|| pattern.is_in(&longest[..longest.len() / 3], &mut budget));
+        assert_eq!(texts.take(5).flatten().count(), 3);
+        assert!(pattern.is_in("", &mut budget).is_ok());
+    }
+}

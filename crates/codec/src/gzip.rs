@@ -1,0 +1,246 @@
+//! `Content-Encoding: gzip`, undone piece by piece (RFC 1952).
+//!
+//! Several members in a row are one body (§2.2). Nothing but a member may follow a member, and every check the format
+//! offers is made: a body that was cut or damaged on its way must not reach the function as if it were whole.
+
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+
+use crate::spot::Spot;
+
+/// Bytes inflated in one go.
+const CHUNK: usize = 32 * 1024;
+
+/// Flags of the member header (RFC 1952 §2.3.1).
+const HEADER_CRC: u8 = 1 << 1;
+const EXTRA: u8 = 1 << 2;
+const NAME: u8 = 1 << 3;
+const COMMENT: u8 = 1 << 4;
+const RESERVED: u8 = 0b1110_0000;
+
+/// Why a body is not gzip. Offsets count the bytes as sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A byte of a header that no gzip file has there.
+    #[error("not gzip: {spot}, expected {expected}")]
+    Header {
+        /// Where.
+        spot: Spot,
+        /// What would have been right there.
+        expected: &'static str,
+    },
+    /// The compressed data means nothing.
+    #[error("not gzip: the member that begins at offset {start} is damaged: {reason}")]
+    Damaged {
+        /// Where the member begins.
+        start: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The body ends within a member.
+    #[error("not gzip: {0}, expected the rest of a member")]
+    Cut(Spot),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// The ten bytes every header has; how many are read.
+    Fixed(u8),
+    /// Low byte of the length of the extra field.
+    ExtraLow,
+    /// High byte of it, after the low one.
+    ExtraHigh(u8),
+    /// How many bytes of the extra field are left.
+    Extra(u16),
+    Name,
+    Comment,
+    HeaderCrcLow,
+    HeaderCrcHigh,
+    Data,
+    /// The eight bytes after the data; how many are read.
+    Trailer(u8),
+}
+
+/// A push decompressor.
+#[derive(Debug)]
+pub struct Gunzip {
+    offset: u64,
+    /// Where the current member begins.
+    start: u64,
+    state: State,
+    flags: u8,
+    /// Of the header while in it, then of the data.
+    crc: Crc,
+    inflate: Decompress,
+    chunk: Vec<u8>,
+}
+
+impl Default for Gunzip {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Gunzip {
+    /// A decompressor before the first byte.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            offset: 0,
+            start: 0,
+            state: State::Fixed(0),
+            flags: 0,
+            crc: Crc::new(),
+            inflate: Decompress::new(false),
+            chunk: vec![0; CHUNK],
+        }
+    }
+
+    /// Hands what one piece holds, plain, to `sink`: in parts of at most 32 KiB.
+    pub fn push<E: From<Error>>(
+        &mut self,
+        piece: &[u8],
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut rest = piece;
+        while let Some((&byte, after)) = rest.split_first() {
+            if matches!(self.state, State::Data) {
+                let read = self.inflate(rest, &mut sink)?;
+                rest = &rest[read..];
+                self.offset += read as u64;
+            } else {
+                self.state = self.step(byte)?;
+                rest = after;
+                self.offset += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the body. One without a byte is empty, not damaged.
+    pub fn finish(self) -> Result<(), Error> {
+        match self.state {
+            State::Fixed(0) => Ok(()),
+            _ => Err(Error::Cut(Spot::end(self.offset))),
+        }
+    }
+
+    /// Inflates `input` until it is used up or the data ends; returns how many bytes were read.
+    fn inflate<E: From<Error>>(
+        &mut self,
+        input: &[u8],
+        sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let mut read = 0;
+        loop {
+            let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self.inflate.decompress(&input[read..], &mut self.chunk, FlushDecompress::None);
+            let status = status.map_err(|_| self.damaged("the compressed data is invalid"))?;
+            let consumed = difference(self.inflate.total_in(), before_in);
+            let produced = difference(self.inflate.total_out(), before_out);
+            read += consumed;
+            self.crc.update(&self.chunk[..produced]);
+            if produced > 0 {
+                sink(&self.chunk[..produced])?;
+            }
+            match status {
+                Status::StreamEnd => {
+                    self.state = State::Trailer(0);
+                    return Ok(read);
+                }
+                // A chunk not filled means that there is no more to get out of this input.
+                Status::Ok | Status::BufError if read == input.len() && produced < self.chunk.len() => return Ok(read),
+                Status::Ok | Status::BufError if consumed == 0 && produced == 0 => {
+                    return Err(self.damaged("the compressed data does not go on").into());
+                }
+                Status::Ok | Status::BufError => {}
+            }
+        }
+    }
+
+    fn damaged(&self, reason: &'static str) -> Error {
+        Error::Damaged { start: self.start, reason }
+    }
+
+    /// One byte of a header or trailer.
+    fn step(&mut self, byte: u8) -> Result<State, Error> {
+        let wrong = |expected| Error::Header { spot: Spot::byte(self.offset, byte), expected };
+        if !matches!(self.state, State::HeaderCrcLow | State::HeaderCrcHigh | State::Trailer(_)) {
+            if matches!(self.state, State::Fixed(0)) {
+                self.start = self.offset;
+                self.crc.reset();
+            }
+            self.crc.update(&[byte]);
+        }
+        Ok(match self.state {
+            State::Fixed(0) if byte != 0x1f && self.offset == 0 => return Err(wrong("the magic number 1f 8b")),
+            State::Fixed(0) if byte != 0x1f => return Err(wrong("another gzip member or the end")),
+            State::Fixed(1) if byte != 0x8b => return Err(wrong("the magic number 1f 8b")),
+            State::Fixed(2) if byte != 8 => return Err(wrong("the compression method 8")),
+            State::Fixed(3) if byte & RESERVED != 0 => return Err(wrong("no reserved flag")),
+            State::Fixed(at) => {
+                if at == 3 {
+                    self.flags = byte;
+                }
+                if at == 9 { self.after_fixed() } else { State::Fixed(at + 1) }
+            }
+            State::ExtraLow => State::ExtraHigh(byte),
+            State::ExtraHigh(low) => match u16::from_le_bytes([low, byte]) {
+                0 => self.after_extra(),
+                length => State::Extra(length),
+            },
+            State::Extra(1) => self.after_extra(),
+            State::Extra(left) => State::Extra(left - 1),
+            State::Name if byte == 0 => self.after_name(),
+            State::Name => State::Name,
+            State::Comment if byte == 0 => self.after_comment(),
+            State::Comment => State::Comment,
+            State::HeaderCrcLow if byte != self.crc.sum().to_le_bytes()[0] => {
+                return Err(self.damaged("the checksum of its header does not match"));
+            }
+            State::HeaderCrcLow => State::HeaderCrcHigh,
+            State::HeaderCrcHigh if byte != self.crc.sum().to_le_bytes()[1] => {
+                return Err(self.damaged("the checksum of its header does not match"));
+            }
+            State::HeaderCrcHigh => self.data(),
+            State::Data => State::Data,
+            State::Trailer(at) => {
+                // The checksum, then the length modulo 2³², which is how `amount` counts.
+                let trailer = u64::from(self.crc.amount()) << 32 | u64::from(self.crc.sum());
+                let wanted = trailer.to_le_bytes()[usize::from(at)];
+                match at {
+                    0..4 if byte != wanted => return Err(self.damaged("the checksum does not match")),
+                    4.. if byte != wanted => return Err(self.damaged("the length does not match")),
+                    7 => State::Fixed(0),
+                    _ => State::Trailer(at + 1),
+                }
+            }
+        })
+    }
+
+    fn after_fixed(&mut self) -> State {
+        if self.flags & EXTRA != 0 { State::ExtraLow } else { self.after_extra() }
+    }
+
+    fn after_extra(&mut self) -> State {
+        if self.flags & NAME != 0 { State::Name } else { self.after_name() }
+    }
+
+    fn after_name(&mut self) -> State {
+        if self.flags & COMMENT != 0 { State::Comment } else { self.after_comment() }
+    }
+
+    fn after_comment(&mut self) -> State {
+        if self.flags & HEADER_CRC != 0 { State::HeaderCrcLow } else { self.data() }
+    }
+
+    fn data(&mut self) -> State {
+        self.inflate.reset(false);
+        self.crc.reset();
+        State::Data
+    }
+}
+
+/// What a total has grown by in one call, which is never more than the length of a slice.
+fn difference(after: u64, before: u64) -> usize {
+    usize::try_from(after - before).unwrap_or(usize::MAX)
+}
