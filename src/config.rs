@@ -15,7 +15,9 @@ use std::{
 
 use crate::{
     actions::{Service, openapi::Callers},
+    invocation::{Command, Confinement, Stdin},
     logs::Level,
+    telemetry::Format,
 };
 
 mod actions;
@@ -28,6 +30,7 @@ pub mod document;
 mod environment;
 mod face;
 mod function;
+mod function_settings;
 mod modes;
 pub mod quantity;
 mod report;
@@ -41,14 +44,11 @@ mod watchdog;
 
 pub use backend::Upstream;
 pub use compat::{Compat, Habit};
-pub use confinement::Confinement;
 pub use environment::Environment;
 pub use face::Face;
-pub use function::{script, shell_script};
 pub use modes::{Bodies, Mode};
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
 pub use supervisor::Supervisor;
-pub use user::User;
 pub use watchdog::{Original, Watchdog};
 
 /// Everything a configuration is made from.
@@ -169,7 +169,7 @@ pub struct Config {
     /// `--log-level`.
     pub log_level: Level,
     /// `--log-format`.
-    pub log_format: LogFormat,
+    pub log_format: Format,
     /// `--forward-logs`: the function's output goes to the container log at any level.
     pub forward_logs: bool,
     /// `--max-logs`: bytes captured per invocation; 0 for no limit.
@@ -219,14 +219,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The level from which bandog's own lines are among the logs that a caller gets: with `combine_output=false` of a
-    /// watchdog none is.
-    #[must_use]
-    pub fn captured_level(&self) -> Level {
-        let is_apart = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(false));
-        if is_apart { Level::Critical } else { self.log_level }
-    }
-
     /// Whether what the sender says about a body decides what becomes of it; else it is stored as sent.
     #[must_use]
     pub fn decodes(&self) -> bool {
@@ -250,14 +242,6 @@ impl Config {
         is_of && self.mode != Mode::Files
     }
 
-    /// Whether what a failed function has written to standard output is told: where that is the answer of
-    /// classic-watchdog.
-    #[must_use]
-    pub fn tells_failed_output(&self) -> bool {
-        let is_classic = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.original == Original::Classic);
-        is_classic && self.mode == Mode::Stdio
-    }
-
     /// Whether an answer is encoded, in the form that its caller asks for; else it is sent as it is.
     #[must_use]
     pub fn encodes(&self) -> bool {
@@ -274,24 +258,6 @@ pub enum Metrics {
     Off,
     /// On `/metrics` of a listener of their own.
     At(SocketAddr),
-}
-
-/// How the container log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// A line of text.
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
-/// What a function finds on its standard input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stdin {
-    /// Nothing (`/dev/null`).
-    Null,
-    /// The input file.
-    Input,
 }
 
 /// Where the token that callers must show comes from.
@@ -322,20 +288,6 @@ impl std::fmt::Debug for Token {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
         }
     }
-}
-
-/// What an invocation runs, resolved at start: the program exists and can be executed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// The file that is executed; absolute.
-    pub program: PathBuf,
-    /// All arguments, with the name the program sees itself under first.
-    pub arguments: Vec<OsString>,
-    /// Where it was found, for logs and `check`: `--script`, `SCRIPT`, `/oscar/config/script.sh`, …
-    pub origin: &'static str,
-    /// The script's text when it has no file of its own (`SCRIPT`); then `program` and `arguments` run the file it
-    /// is written to at start.
-    pub inline_script: Option<Vec<u8>>,
 }
 
 /// What the commands in the file of actions run, resolved at start as a function is.

@@ -6,12 +6,14 @@
 mod action;
 pub mod backoff;
 mod bounds;
+mod command;
 mod errand;
 mod function;
 mod journal;
 mod lines;
 mod outcome;
 mod resident;
+mod settings;
 mod start;
 mod stdout;
 mod verdict;
@@ -33,6 +35,7 @@ use crate::{
 };
 use action::{Task, Words};
 pub use backoff::Backoff;
+pub use command::{Command, InlineScript, Interpreter, check_exists};
 pub use errand::Errand;
 use function::TMPDIR;
 pub use function::{Function, Ground, PORT};
@@ -40,6 +43,9 @@ use journal::Journal;
 pub use outcome::{Attempts, Failure, Outcome, Party, Report, Unanswered};
 pub use process::{Cause, Pace, Room};
 pub use resident::{Life, Resident};
+pub use settings::{
+    Confinement, EventPolicy, FunctionSettings, Logging, OnHangUp, OwnLines, Stdin, StdoutPolicy, Timeouts, User,
+};
 use start::Start;
 use stdout::{Pipes, Scribe, Stdout};
 use verdict::Killed;
@@ -152,8 +158,8 @@ impl Run<'_> {
         let dir = InputDir { fd: self.workspace.input(), path: &path };
         let max_body = self.function.max_body;
         let mut input = intake::receive(&self.call.envelope, source, dir, max_body)?;
-        if let Some(supervisor) = &self.function.supervisor {
-            input = intake::unwrap(input, dir, max_body, supervisor.skips_input, supervisor.is_loose)?;
+        if let Some(events) = &self.function.events {
+            input = intake::unwrap(input, dir, max_body, events.skips_input, events.is_loose)?;
         }
         for note in &input.notes {
             self.journal.note(Level::Info, note);
@@ -252,7 +258,7 @@ impl Run<'_> {
     /// answer.
     fn quote_output(&mut self) {
         let Some(stdout) = self.stdout.as_ref().filter(|stdout| stdout.holds_logs()) else { return };
-        if self.function.tells_failed_output {
+        if self.function.shows_failed_output {
             return;
         }
         match stdout.tail(TAIL_LIMIT) {
@@ -265,7 +271,7 @@ impl Run<'_> {
 
     /// What a function that failed has written to standard output, if that is told.
     fn failed_output(&mut self) -> Option<OutputFile> {
-        match self.stdout.take().filter(|_| self.function.tells_failed_output)?.into_output() {
+        match self.stdout.take().filter(|_| self.function.shows_failed_output)?.into_output() {
             Output::File(file) => Some(file),
             Output::None | Output::Tree(_) | Output::Streamed(_) => None,
         }
@@ -295,7 +301,7 @@ impl Run<'_> {
         let ended = process::supervise(child, pipes.outputs(), rules, self.cancel, &mut scribe);
         let ended = ended.map_err(Failure::Supervise)?;
         self.ran = Some(self.started.elapsed());
-        let is_told = ended.end == End::Itself && (ended.exit == Exit::Code(0) || function.tells_failed_output);
+        let is_told = ended.end == End::Itself && (ended.exit == Exit::Code(0) || function.shows_failed_output);
         if let Some(answer) = pipes.outputs().answer.filter(|_| is_told || scribe.wants_rest(ended.end)) {
             scribe.take_rest(answer).map_err(Failure::Supervise)?;
         }

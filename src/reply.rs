@@ -9,7 +9,7 @@
 //! | one file | its base64 | the file as it is |
 //! | several files | the base64 of a zip | the zip as it is |
 //! | none | the captured logs | – |
-//! | standard output ([`crate::config::Mode`]) | that as it is, or with `--encode` as one file | as one file |
+//! | standard output (modes `stdio` and `streaming`) | that as it is, or with `--encode` as one file | as one file |
 //! | any of these, but the last as it is | | the JSON [`json::Document`], or the [`events::Events`] of the run |
 //!
 //! Everything else is a [`problem::Problem`]; in the place of OpenFaaS' watchdogs it is worded as theirs

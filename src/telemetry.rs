@@ -27,10 +27,7 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt as _},
 };
 
-use crate::{
-    config::LogFormat,
-    logs::{Level, stamp},
-};
+use crate::logs::{Level, stamp};
 use writer::{Stream, Writer};
 
 /// Bytes of a line beside its message, seldom more.
@@ -47,6 +44,15 @@ static RESULTS: OnceLock<Writer> = OnceLock::new();
 
 /// How the lines of functions are written in the place of a watchdog; without it, like all others.
 static FUNCTION_LINES: OnceLock<FunctionLines> = OnceLock::new();
+
+/// The form of the container log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A line of text.
+    Text,
+    /// A JSON object in each line.
+    Json,
+}
 
 /// How a watchdog writes the lines of its function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +103,7 @@ pub fn result(piece: &[u8]) {
 ///
 /// # Errors
 /// The kernel refuses the thread that writes.
-pub fn init(level: Level, format: LogFormat) -> std::io::Result<()> {
+pub fn init(level: Level, format: Format) -> std::io::Result<()> {
     start(Sink { level, format, names_calls: true, writer: Writer::new(Stream::Stderr) })
 }
 
@@ -105,7 +111,7 @@ pub fn init(level: Level, format: LogFormat) -> std::io::Result<()> {
 ///
 /// # Errors
 /// The kernel refuses the thread that writes.
-pub fn init_for_one_call(level: Level, format: LogFormat) -> std::io::Result<()> {
+pub fn init_for_one_call(level: Level, format: Format) -> std::io::Result<()> {
     start(Sink { level, format, names_calls: false, writer: Writer::new(Stream::Stderr) })
 }
 
@@ -142,7 +148,7 @@ pub fn note(call_id: &str, level: Level, moment: Timestamp, message: &str) {
 pub fn forward(call_id: &str, message: &str) {
     if let Some(sink) = SINK.get() {
         let moment = Timestamp::now();
-        if let (Some(lines), LogFormat::Text) = (FUNCTION_LINES.get(), sink.format) {
+        if let (Some(lines), Format::Text) = (FUNCTION_LINES.get(), sink.format) {
             sink.writer.write(lines.text(moment, message).as_bytes());
             return;
         }
@@ -159,7 +165,7 @@ pub fn shows(level: Level) -> bool {
 #[derive(Debug)]
 struct Sink {
     level: Level,
-    format: LogFormat,
+    format: Format,
     /// Whether the lines of text say which invocation they are about.
     names_calls: bool,
     writer: Writer,
@@ -168,8 +174,8 @@ struct Sink {
 impl Sink {
     fn write(&self, line: &Line<'_>) {
         let mut text = match self.format {
-            LogFormat::Text => line.text(self.names_calls),
-            LogFormat::Json => line.json(),
+            Format::Text => line.text(self.names_calls),
+            Format::Json => line.json(),
         };
         text.push('\n');
         self.writer.write(text.as_bytes());

@@ -8,12 +8,15 @@ use std::{
 };
 
 use super::{
-    Command, Face, Programs, function,
+    Face, Programs, function,
     report::{Mistake, Origin},
     resolve::{Given, Resolver, read_bounded},
     setting,
 };
-use crate::actions::{self, Endpoint, Interface, Reading, Service, Variable};
+use crate::{
+    actions::{self, Endpoint, Interface, Reading, Service, Variable},
+    invocation::Command,
+};
 
 /// The names that are looked for, the newest first.
 const NAMES: [&str; 4] = ["oms.yml", "oms.yaml", "microservice.yml", "microservice.yaml"];
@@ -162,7 +165,7 @@ impl Names<'_, '_> {
         let name = words.first()?;
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let found = function::find(environment, OsStr::new(name));
-        match found.and_then(|file| function::runnable(&file, &words, kind)) {
+        match found.and_then(|file| Command::runnable(&file, &words, kind)) {
             Ok(command) => Some(command),
             Err(advice) => {
                 let origin = self.origin(&[path]);

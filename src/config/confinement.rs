@@ -4,45 +4,23 @@
 use std::{
     env::split_paths,
     path::{self, PathBuf},
-    time::Duration,
 };
 
 use super::{
-    User,
     quantity::{size, size_text},
     resolve::{Resolver, unless_zero},
     setting, user,
 };
-use crate::process;
+use crate::{
+    invocation::{Confinement, User},
+    process,
+};
 
 /// No program can start with less memory than this.
 const LEAST_MEMORY: u64 = 1024 * 1024;
 
 /// No script can start with fewer open files: the standard three, the script, and what the loader opens.
 const FEWEST_OPEN_FILES: u64 = 8;
-
-/// The limits of one function; `None` for no limit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Confinement {
-    /// `--max-memory`: bytes, for all processes together where there is a cgroup, else of private memory for each.
-    pub max_memory: Option<u64>,
-    /// `--max-cpu-time`: for each process.
-    pub max_cpu_time: Option<Duration>,
-    /// `--max-processes`: processes and threads, the function itself included.
-    pub max_processes: Option<u64>,
-    /// `--max-open-files`: for each process.
-    pub max_open_files: Option<u64>,
-    /// `--max-output`: bytes of all output files together, and of any one file.
-    pub max_output: Option<u64>,
-    /// `--nice`.
-    pub nice: Option<i32>,
-    /// `--user`, unless it is bandog's own.
-    pub user: Option<User>,
-    /// `--sandbox`.
-    pub sandbox: bool,
-    /// `--allow-write`; absolute, and there.
-    pub allow_write: Vec<PathBuf>,
-}
 
 impl Resolver<'_> {
     /// Reads all of it; `None` if something of it is a mistake.

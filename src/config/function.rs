@@ -2,23 +2,16 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{self, File},
-    io::{self, Read as _},
     path::{self, Path, PathBuf},
 };
 
 use rustix::fs::{Access, access};
 
-use super::{Command, Compat, Environment, Face, Habit, Mistake, Origin, Sources, resolve::Given, watchdog};
-
-/// The shell of everything that is not run as it is.
-const SHELL: &str = "/bin/sh";
+use super::{Compat, Environment, Face, Habit, Mistake, Origin, Sources, resolve::Given, supervisor, watchdog};
+use crate::invocation::{Command, Interpreter, check_exists};
 
 /// Where programs are looked for if there is no `PATH`: what container engines set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Bytes looked at to tell a script without `#!` from a program, as shells do.
-const PROBE: usize = 256;
 
 /// Chooses what to run, first come first served: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, OSCAR's script file,
 /// `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog, what that is told
@@ -56,15 +49,16 @@ pub(super) fn choose(
         return watchdog_process(sources, name, line, compat).map(Some);
     }
     if let Some(encoded) = non_empty(&sources.environment, "SCRIPT") {
-        return inline(encoded).map(Some);
+        // OSCAR has always run it by the shell. The image may lack the program that its first line names.
+        let is_oscars = supervisor::is_taken(sources, compat);
+        let interpreter = if is_oscars { Interpreter::Shell } else { Interpreter::ByFirstLine };
+        return inline(encoded, interpreter).map(Some);
     }
     let standard = &sources.paths.script;
     if standard.symlink_metadata().is_ok() {
         let origin = Origin::Path(standard.clone());
-        check_file(standard)
-            .map_err(|advice| mistake("script", Some(standard.as_os_str()), Origin::Default, &advice))?;
         // Always by the shell, whatever its mode and first line: that is how OSCAR has always run it.
-        let command = by_shell(standard, &[], "/oscar/config/script.sh")
+        let command = Command::shell_script(standard, "/oscar/config/script.sh")
             .map_err(|advice| mistake("script", Some(standard.as_os_str()), Origin::Default, &advice))?;
         return Ok(Some((command, origin)));
     }
@@ -89,26 +83,9 @@ pub(super) fn nothing_to_run(sources: &Sources) -> Mistake {
     )
 }
 
-/// The command that runs a script file: the file itself if it can be executed, else the shell. The advice on what to
-/// do if neither works.
-///
-/// `origin` is kept for logs.
-pub fn script(file: &Path, origin: &'static str) -> Result<Command, String> {
-    check_file(file)?;
-    let file = path::absolute(file).map_err(|error| format!("cannot be found: {error}"))?;
-    runnable(&file, std::slice::from_ref(&file.clone().into_os_string()), origin)
-}
-
-/// The command by which OSCAR runs its scripts: always `/bin/sh FILE`, whatever the file's mode and first line. The
-/// advice on what to do if it cannot.
-pub fn shell_script(file: &Path, origin: &'static str) -> Result<Command, String> {
-    check_file(file)?;
-    by_shell(file, &[], origin)
-}
-
 fn script_given(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mistake> {
     let name = if origin == Origin::Argument { "SCRIPT" } else { "--script" };
-    match script(Path::new(value), "--script") {
+    match Command::script(Path::new(value), "--script") {
         Ok(command) => Ok((command, origin)),
         Err(mut advice) => {
             // `bandog srve`, `bandog --listen :80 serve`: a word in the place of the script.
@@ -120,7 +97,7 @@ fn script_given(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mist
     }
 }
 
-fn inline(encoded: &OsStr) -> Result<(Command, Origin), Mistake> {
+fn inline(encoded: &OsStr, interpreter: Interpreter) -> Result<(Command, Origin), Mistake> {
     let origin = || Origin::Variable("SCRIPT".to_owned());
     let text = base64_simd::forgiving_decode_to_vec(encoded.as_encoded_bytes())
         .ok()
@@ -128,8 +105,7 @@ fn inline(encoded: &OsStr) -> Result<(Command, Origin), Mistake> {
         .ok_or_else(|| {
             mistake("SCRIPT", None, origin(), "expected the script in base64, as `base64 script.sh` prints it")
         })?;
-    let arguments = vec![SHELL.into()];
-    Ok((Command { program: SHELL.into(), arguments, origin: "SCRIPT", inline_script: Some(text) }, origin()))
+    Ok((Command::inline(text, interpreter, "SCRIPT"), origin()))
 }
 
 /// The words of a watchdog's process: as a shell splits them, or as the watchdogs did, at each single space.
@@ -182,7 +158,7 @@ fn program(
         mistake(&setting, Some(name), origin.clone(), &advice)
     };
     let file = find(environment, name).map_err(wrong)?;
-    runnable(&file, words, kind).map_err(wrong)
+    Command::runnable(&file, words, kind).map_err(wrong)
 }
 
 /// The file that `name` means: itself if it has a slash, else the first executable of that name in `PATH`.
@@ -214,53 +190,6 @@ pub(super) fn find(environment: &Environment, name: &OsStr) -> Result<PathBuf, S
         Some(file) => format!("found at {}, which cannot be executed; chmod +x it", file.display()),
         None => format!("not found in PATH ({}); install it in the image or give its path", search.display()),
     })
-}
-
-/// `words` run by `file`: itself, or by the shell if the kernel would not know what to do with it.
-pub(super) fn runnable(file: &Path, words: &[OsString], origin: &'static str) -> Result<Command, String> {
-    if access(file, Access::EXEC_OK).is_ok() && !is_bare_script(file) {
-        let (program, arguments) = (file.to_owned(), words.to_vec());
-        return Ok(Command { program, arguments, origin, inline_script: None });
-    }
-    by_shell(file, &words[1..], origin)
-}
-
-fn by_shell(file: &Path, rest: &[OsString], origin: &'static str) -> Result<Command, String> {
-    if access(file, Access::READ_OK).is_err() {
-        return Err("cannot be read; check its mode and owner".to_owned());
-    }
-    if access(SHELL, Access::EXEC_OK).is_err() {
-        return Err(format!("cannot be executed by itself, and there is no {SHELL} here to run it; chmod +x it"));
-    }
-    let file = path::absolute(file).map_err(|error| format!("cannot be found: {error}"))?;
-    let mut arguments = vec![SHELL.into(), file.into_os_string()];
-    arguments.extend_from_slice(rest);
-    Ok(Command { program: SHELL.into(), arguments, origin, inline_script: None })
-}
-
-/// Whether a file is text without a `#!` line, which execve(2) refuses (ENOEXEC) and every shell runs all the same.
-fn is_bare_script(file: &Path) -> bool {
-    let mut start = Vec::with_capacity(PROBE);
-    let read = File::open(file).and_then(|file| file.take(PROBE as u64).read_to_end(&mut start));
-    read.is_ok() && !start.starts_with(b"#!") && !start.contains(&0)
-}
-
-fn check_file(file: &Path) -> Result<(), String> {
-    check_exists(file)?;
-    // Root may read anything; for others a script without the permission is a file that cannot be opened later.
-    if access(file, Access::READ_OK).is_err() && access(file, Access::EXEC_OK).is_err() {
-        return Err("cannot be read; check its mode and owner".to_owned());
-    }
-    Ok(())
-}
-
-fn check_exists(file: &Path) -> Result<(), String> {
-    match fs::metadata(file) {
-        Ok(metadata) if metadata.is_dir() => Err("is a directory; give the file in it".to_owned()),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err("no such file".to_owned()),
-        Err(error) => Err(format!("cannot be opened: {error}")),
-    }
 }
 
 pub(super) fn non_empty<'a>(environment: &'a Environment, name: &str) -> Option<&'a OsStr> {

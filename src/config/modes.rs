@@ -1,6 +1,7 @@
 //! How the function is talked to, and what follows from that for its streams.
 
-use super::{Stdin, report::Origin, resolve::Resolver, setting};
+use super::{report::Origin, resolve::Resolver, setting};
+use crate::invocation::Stdin;
 
 /// How the function is talked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    Compat, Config, Face, LogFormat, Metrics, Mode, Sources,
+    Compat, Config, Face, Metrics, Mode, Sources,
     address::{self, Address},
     backend::Places,
     document::{self, Document},
@@ -23,7 +23,7 @@ use super::{
     supervisor::{self, Supervisor},
     watchdog::{self, Found, Watchdog},
 };
-use crate::{actions::Service, logs::Level};
+use crate::{actions::Service, invocation::Command, logs::Level, telemetry::Format};
 
 mod values;
 
@@ -119,7 +119,7 @@ impl<'a> Resolver<'a> {
         let max_logs = self.size(&setting::MAX_LOGS);
         let confinement = self.confinement();
         let log_level = self.log_level();
-        let log_format = self.choice(&setting::LOG_FORMAT, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let log_format = self.choice(&setting::LOG_FORMAT, &[("text", Format::Text), ("json", Format::Json)]);
         let forward_logs = self.switch(&setting::FORWARD_LOGS);
         let metrics = self.metrics();
         let shutdown_delay = self.duration(&setting::SHUTDOWN_DELAY);
@@ -266,12 +266,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// What is run; `None` where there is nothing to run, or it is a mistake.
-    fn command(
-        &mut self,
-        mode: Mode,
-        places: Option<&Places>,
-        actions: &super::actions::Found,
-    ) -> Option<super::Command> {
+    fn command(&mut self, mode: Mode, places: Option<&Places>, actions: &super::actions::Found) -> Option<Command> {
         if mode == Mode::Static {
             self.mistakes.extend(self.no_command_in_static());
             return None;

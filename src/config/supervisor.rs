@@ -29,6 +29,17 @@ pub(super) fn defaults() -> BTreeMap<&'static str, Given> {
     [(setting::EXEC_TIMEOUT.name, Given { value: "0".into(), origin: Origin::Default })].into()
 }
 
+/// Whether bandog takes that place.
+pub(super) fn is_taken(sources: &Sources, compat: Compat) -> bool {
+    match sources.face {
+        Face::Bandog => false,
+        Face::Fwatchdog => {
+            watchdog::process(&sources.environment).is_some_and(|(_, line)| function::is_supervisor(line, compat))
+        }
+        Face::Supervisor => true,
+    }
+}
+
 /// Finds out whether bandog takes that place; then moves what events may set out of `environment`.
 pub(super) fn read(
     sources: &Sources,
@@ -37,14 +48,7 @@ pub(super) fn read(
     environment: &mut Vec<(OsString, OsString)>,
 ) -> Option<Supervisor> {
     let variable = |name| function::non_empty(&sources.environment, name);
-    let is_taken = match sources.face {
-        Face::Bandog => false,
-        Face::Fwatchdog => {
-            watchdog::process(&sources.environment).is_some_and(|(_, line)| function::is_supervisor(line, compat))
-        }
-        Face::Supervisor => true,
-    };
-    if !is_taken {
+    if !is_taken(sources, compat) {
         return None;
     }
     let is_query = |name: &OsStr| name.as_encoded_bytes().starts_with(QUERY_PREFIX.as_bytes());

@@ -93,7 +93,7 @@ fn with_nothing_set_the_defaults_are_those_that_are_documented() {
     assert_eq!(config.metrics, Metrics::On);
     assert_eq!(config.service, None);
     assert_eq!(config.log_level, Level::Info);
-    assert_eq!(config.log_format, LogFormat::Text);
+    assert_eq!(config.log_format, Format::Text);
     assert!(!config.forward_logs);
     assert_eq!(config.max_logs, 64 << 20);
     assert_eq!(config.exec_timeout, Some(Duration::from_mins(5)));
@@ -426,7 +426,8 @@ fn the_function_is_chosen_in_the_order_that_is_documented() {
     assert_eq!(world.command().origin, "/oscar/config/script.sh");
 
     let world = world.variable("SCRIPT", &BASE64_STANDARD.encode("#!/bin/sh\necho inline\n"));
-    assert_eq!(world.command().inline_script.as_deref(), Some("#!/bin/sh\necho inline\n".as_bytes()));
+    let inline = world.command().inline_script.expect("a script without a file");
+    assert_eq!(inline.text, b"#!/bin/sh\necho inline\n");
     assert_eq!(world.command().origin, "SCRIPT");
 
     let world = world.file("mine.sh", "echo mine\n");

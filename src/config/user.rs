@@ -2,21 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::invocation::User;
+
 /// Where names are looked up: the file itself, for a static binary has no other directory of users.
 const PASSWD: &str = "/etc/passwd";
-
-/// A user that is not bandog's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The user id.
-    pub uid: u32,
-    /// The group id.
-    pub gid: u32,
-    /// The name, if the user has one.
-    pub name: Option<String>,
-    /// The home directory, if the user has one.
-    pub home: Option<PathBuf>,
-}
 
 /// What `--user` takes, for messages.
 pub(super) const EXPECTED: &str =

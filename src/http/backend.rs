@@ -44,11 +44,12 @@ impl Backend {
     /// The function cannot be prepared, or the directory not be opened.
     pub fn new(config: &Config, workspaces: &Arc<Root>) -> io::Result<Self> {
         let needs_ground = config.command.is_some() || config.actions.is_some();
-        let ground = needs_ground.then(|| Ground::new(config, Arc::clone(workspaces))).transpose()?;
+        let ground = needs_ground.then(|| Ground::new(&config.confinement, Arc::clone(workspaces))).transpose()?;
         let front = config.actions.as_ref().zip(ground.as_ref());
         let front = front.map(|(service, ground)| Front::new(config, service, ground)).transpose()?;
         let function = config.command.as_ref().zip(ground.as_ref());
-        let function = function.map(|(_, ground)| Function::new(config, ground)).transpose()?;
+        let function = function.map(|(command, ground)| Function::new(&config.function_settings(), ground, command));
+        let function = function.transpose()?;
         let kind = match (config.mode, &config.static_dir, function) {
             (Mode::Static, Some(dir), _) => Kind::Files(Arc::new(Site::open(dir)?)),
             (Mode::Http, _, function) if function.is_some() || config.upstream.is_some() => {

@@ -85,13 +85,14 @@ impl Front {
     /// A command cannot be prepared.
     pub(super) fn new(config: &Config, service: &Arc<Service>, ground: &Ground) -> io::Result<Self> {
         let origins = Origins::new(config, service, ground)?;
+        let settings = config.function_settings();
         let ways = service.actions.iter().map(|action| {
             let way = match &action.interface {
                 Interface::Command(_) => {
                     let program = config.programs.actions.get(&action.name).ok_or_else(|| {
                         io::Error::other(format!("no program was found for the action {}", action.name))
                     })?;
-                    Way::Command(Arc::new(Function::of_action(config, ground, action, program)?))
+                    Way::Command(Arc::new(Function::of_action(&settings, ground, action, program)?))
                 }
                 Interface::Http(how) => {
                     let upstream = origins

@@ -2,9 +2,8 @@
 
 use std::{io, sync::Arc};
 
-use super::Failure;
+use super::{Failure, settings::Confinement};
 use crate::{
-    config::Confinement,
     process::{self, Ceiling, Cgroups, Confined, Mark, OutOfMemoryKills, Ties},
     workspace::Workspace,
 };

@@ -8,11 +8,15 @@ use std::{
     time::Duration,
 };
 
-use super::{action::Task, bounds::Bounds, stdout};
+use super::{
+    action::Task,
+    bounds::Bounds,
+    command::{Command, Interpreter},
+    settings::{Confinement, EventPolicy, FunctionSettings, Logging, OwnLines, Stdin, Timeouts},
+    stdout,
+};
 use crate::{
     actions::Action,
-    config::{self, Command, Config, Stdin, Supervisor},
-    logs::Level,
     output::Reader,
     process::{self, Program, Rules},
     workspace::{Root, Workspace},
@@ -27,13 +31,13 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Prepares the configured bounds, for functions in workspaces below `workspaces`. To be made once: a cgroup is
+    /// Prepares the bounds, for functions in workspaces below `workspaces`. To be made once: a cgroup is
     /// looked for, and bandog may move in it.
     ///
     /// # Errors
     /// The bounds cannot be prepared, or there is no descriptor left.
-    pub fn new(config: &Config, workspaces: Arc<Root>) -> io::Result<Self> {
-        let bounds = Arc::new(Bounds::new(&config.confinement)?);
+    pub fn new(confinement: &Confinement, workspaces: Arc<Root>) -> io::Result<Self> {
+        let bounds = Arc::new(Bounds::new(confinement)?);
         Ok(Self { bounds, empty_input: Arc::new(process::empty_input()?), workspaces })
     }
 }
@@ -50,14 +54,10 @@ pub struct Function {
     /// What the function finds on its standard input under [`Stdin::Null`].
     pub(super) empty_input: Arc<OwnedFd>,
     pub(super) max_body: u64,
-    pub(super) log_level: Level,
-    pub(super) max_logs: u64,
-    pub(super) forward_logs: bool,
-    /// The logs' own lines are wanted apart.
-    pub(super) own_lines: bool,
-    /// What it has written to standard output is told though it failed.
-    pub(super) tells_failed_output: bool,
-    pub(super) supervisor: Option<Supervisor>,
+    pub(super) logging: Logging,
+    /// Whether the response to a failed invocation contains what it wrote to standard output.
+    pub(super) shows_failed_output: bool,
+    pub(super) events: Option<EventPolicy>,
     pub(super) workspaces: Arc<Root>,
     /// The action that it does, if it does one.
     pub(super) task: Option<Task>,
@@ -66,47 +66,40 @@ pub struct Function {
 }
 
 impl Function {
-    /// Prepares the configured function.
+    /// Prepares the function that `command` is.
     ///
     /// # Errors
-    /// No function is configured, an argument or a variable holds a NUL byte, or an inline script cannot be written.
-    pub fn new(config: &Config, ground: &Ground) -> io::Result<Self> {
-        let configured = config.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
-        let (command, script) = match &configured.inline_script {
-            None => (configured.clone(), None),
-            // From here on it is a script like any other.
-            Some(text) => {
-                let script = ground.workspaces.workspace()?;
-                let path = script.add_script(text)?;
-                // OSCAR runs its own by the shell whatever they begin with; the image may not have what they name.
-                let how = if config.supervisor.is_some() { config::shell_script } else { config::script };
-                let command = how(&path, configured.origin).map_err(io::Error::other)?;
-                if let Some(user) = &config.confinement.user {
-                    script.lend_script(user.gid)?;
-                }
-                (command, Some(script))
-            }
+    /// An argument or a variable contains a NUL byte, or an inline script cannot be written.
+    pub fn new(settings: &FunctionSettings, ground: &Ground, command: &Command) -> io::Result<Self> {
+        let Some(inline) = &command.inline_script else { return Self::of_command(settings, ground, command) };
+        let script = ground.workspaces.workspace()?;
+        let path = script.add_script(&inline.text)?;
+        let command = match inline.interpreter {
+            Interpreter::ByFirstLine => Command::script(&path, command.origin),
+            Interpreter::Shell => Command::shell_script(&path, command.origin),
         };
-        Ok(Self { _script: script, ..Self::of_command(config, ground, &command)? })
+        let command = command.map_err(io::Error::other)?;
+        if let Some(user) = &settings.confinement.user {
+            script.lend_script(user.gid)?;
+        }
+        Ok(Self { _script: Some(script), ..Self::of_command(settings, ground, &command)? })
     }
 
     /// Prepares a command to run as the function is.
-    fn of_command(config: &Config, ground: &Ground, command: &Command) -> io::Result<Self> {
+    fn of_command(settings: &FunctionSettings, ground: &Ground, command: &Command) -> io::Result<Self> {
         let Ground { bounds, empty_input, workspaces } = ground.clone();
+        let Timeouts { exec, grace } = settings.timeouts;
         Ok(Self {
-            program: Program::new(&command.program, &command.arguments, environment(config))?,
-            rules: Rules { timeout: config.exec_timeout, grace: config.kill_grace },
+            program: Program::new(&command.program, &command.arguments, environment(settings))?,
+            rules: Rules { timeout: exec, grace },
             bounds,
-            stdin: config.stdin,
-            stdout: stdout::Rules::of(config),
+            stdin: settings.stdin,
+            stdout: stdout::Rules::of(settings),
             empty_input,
-            max_body: config.max_body,
-            log_level: config.captured_level(),
-            max_logs: config.max_logs,
-            forward_logs: config.forward_logs,
-            own_lines: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.combine_output == Some(true)),
-            tells_failed_output: config.tells_failed_output(),
-            supervisor: config.supervisor.clone(),
+            max_body: settings.max_body,
+            logging: settings.logging,
+            shows_failed_output: settings.shows_failed_output,
+            events: settings.events.clone(),
             workspaces,
             task: None,
             _script: None,
@@ -118,19 +111,19 @@ impl Function {
     /// # Errors
     /// An argument or a variable holds a NUL byte.
     pub fn of_service(
-        config: &Config,
+        settings: &FunctionSettings,
         ground: &Ground,
         command: &Command,
         limit: Option<Duration>,
     ) -> io::Result<Self> {
         // Where it listens is for the file to say.
-        let environment = environment(config).into_iter().filter(|(name, _)| name != PORT);
+        let environment = environment(settings).into_iter().filter(|(name, _)| name != PORT);
         Ok(Self {
             program: Program::new(&command.program, &command.arguments, environment)?,
-            rules: Rules { timeout: limit, grace: config.kill_grace },
+            rules: Rules { timeout: limit, grace: settings.timeouts.grace },
             stdin: Stdin::Null,
-            supervisor: None,
-            ..Self::of_command(config, ground, command)?
+            events: None,
+            ..Self::of_command(settings, ground, command)?
         })
     }
 
@@ -138,35 +131,39 @@ impl Function {
     ///
     /// # Errors
     /// An argument or a variable holds a NUL byte.
-    pub fn of_action(config: &Config, ground: &Ground, action: &Arc<Action>, program: &Command) -> io::Result<Self> {
+    pub fn of_action(
+        settings: &FunctionSettings,
+        ground: &Ground,
+        action: &Arc<Action>,
+        program: &Command,
+    ) -> io::Result<Self> {
         Ok(Self {
             stdin: Stdin::Null,
-            stdout: Some(stdout::Rules::of_action(config)),
-            log_level: config.log_level,
-            own_lines: false,
-            tells_failed_output: false,
-            supervisor: None,
-            task: Some(Task { action: Arc::clone(action), retries: config.retries }),
-            ..Self::of_command(config, ground, program)?
+            stdout: Some(stdout::Rules::of_action(settings)),
+            logging: Logging { own_lines: OwnLines::Among, ..settings.logging },
+            shows_failed_output: false,
+            events: None,
+            task: Some(Task { action: Arc::clone(action), retries: settings.retries }),
+            ..Self::of_command(settings, ground, program)?
         })
     }
 
     /// Whether its answer can be taken while it writes it.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.stdout.as_ref().is_some_and(|rules| rules.is_live)
+        self.stdout.as_ref().is_some_and(|rules| rules.policy.is_live)
     }
 
     /// Whether its answer is sent as it is, whatever its caller accepts.
     #[must_use]
     pub fn is_bare(&self) -> bool {
-        self.stdout.as_ref().is_some_and(|rules| rules.is_bare)
+        self.stdout.as_ref().is_some_and(|rules| rules.policy.is_bare)
     }
 
     /// The media type of its standard output, where that is the answer.
     #[must_use]
     pub fn answer_type(&self) -> &str {
-        self.stdout.as_ref().map_or("text/plain", |rules| &rules.media_type)
+        self.stdout.as_ref().map_or("text/plain", |rules| &rules.policy.media_type)
     }
 
     /// On whose behalf its output is read.
@@ -182,17 +179,13 @@ impl Function {
 }
 
 /// What functions inherit, with what belongs to their own user and sandbox in place of bandog's.
-fn environment(config: &Config) -> Vec<(OsString, OsString)> {
-    let mut variables = config.environment.clone();
-    if config.mode == config::Mode::Http {
-        // bandog's own.
-        variables.retain(|(name, _)| name != PORT);
-    }
-    if config.confinement.sandbox {
-        // It gets one of its own each time.
+fn environment(settings: &FunctionSettings) -> Vec<(OsString, OsString)> {
+    let mut variables = settings.environment.clone();
+    if settings.confinement.sandbox {
+        // Each invocation gets a directory of its own.
         variables.retain(|(name, _)| name != TMPDIR);
     }
-    if let Some(user) = &config.confinement.user {
+    if let Some(user) = &settings.confinement.user {
         variables.retain(|(name, _)| !["HOME", "USER", "LOGNAME"].iter().any(|own| name == own));
         let home = user.home.as_ref().map_or(OsStr::new("/"), |home| home.as_os_str());
         variables.push(("HOME".into(), home.into()));

@@ -4,7 +4,11 @@ use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Call, Failure, Function, Outcome, Report, lines::Lines};
+use super::{
+    Call, Failure, Function, Outcome, Report,
+    lines::Lines,
+    settings::{Logging, OwnLines},
+};
 use crate::{
     logs::{Level, Logs},
     process::Exit,
@@ -21,11 +25,13 @@ pub(super) struct Journal<'a> {
 
 impl<'a> Journal<'a> {
     pub(super) fn new(function: &Function, call: &'a Call, spill_place: Option<Arc<OwnedFd>>) -> Self {
-        let forwards = function.forward_logs || telemetry::shows(Level::Debug);
-        let logs = Logs::new(function.log_level, function.max_logs, spill_place);
+        let Logging { level, max_logs, forward, own_lines } = function.logging;
+        let level = if own_lines == OwnLines::LeftOut { Level::Critical } else { level };
+        let logs = Logs::new(level, max_logs, spill_place);
+        let forwards = forward || telemetry::shows(Level::Debug);
         Self {
             call_id: &call.id,
-            logs: if function.own_lines { logs.keeping_own_lines() } else { logs },
+            logs: if own_lines == OwnLines::CopiedApart { logs.keeping_own_lines() } else { logs },
             lines: forwards.then(|| Lines::new(&call.id)),
         }
     }

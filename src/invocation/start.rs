@@ -8,9 +8,8 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Failure, Run, action::Words, function::TMPDIR};
+use super::{Failure, Run, action::Words, function::TMPDIR, settings::Stdin};
 use crate::{
-    config::Stdin,
     intake::Input,
     logs::Level,
     process::{self, variable},
@@ -91,7 +90,7 @@ impl Run<'_> {
         for (name, value) in &input.variables {
             set(name, OsStr::new(value))?;
         }
-        let replaceable = self.function.supervisor.iter().flat_map(|supervisor| &supervisor.replaceable);
+        let replaceable = self.function.events.iter().flat_map(|events| &events.replaceable);
         let is_replaced = |name: &OsStr| match &input.event {
             Some(_) if name == "EVENT" => true,
             _ => input.variables.iter().any(|(own, _)| name == own.as_str()),

@@ -7,68 +7,44 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{Attempts, Failure, Taker, Watch, journal::Journal};
+use super::{
+    Attempts, Failure, Taker, Watch,
+    journal::Journal,
+    settings::{FunctionSettings, OnHangUp, StdoutPolicy},
+};
 use crate::{
     actions::{self, MAX_RESULT, MediaType, ResultError, ResultFlaw},
-    config::{Config, Habit, Mode},
     logs::Level,
     output::{self, Gone, Output, OutputFile, Reader, Spool},
     process::{self, End, Observer, Outputs, Pace, Room, Stop, Streams},
     workspace::Workspace,
 };
 
-/// How standard output becomes the answer.
+/// How standard output becomes the response of one function.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// While the function runs, if somebody takes it then.
-    pub(super) is_live: bool,
-    /// Standard error is part of it.
-    is_combined: bool,
-    pub(super) media_type: String,
-    /// It is sent as it is, whatever its caller accepts.
-    pub(super) is_bare: bool,
-    unread: Unread,
-    /// Bytes of it, at most.
+    pub(super) policy: StdoutPolicy,
+    /// The most bytes that it may have.
     limit: Option<u64>,
 }
 
-/// What becomes of a live answer when nobody reads it any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unread {
-    /// The function is terminated.
-    Stop,
-    /// The function runs on, and what it writes is forgotten.
-    ThrowAway,
-}
-
 impl Rules {
-    /// `None` in modes where standard output is for the logs.
-    pub(super) fn of(config: &Config) -> Option<Self> {
-        let is_live = match config.mode {
-            Mode::Files | Mode::Http | Mode::Static => return None,
-            Mode::Stdio => false,
-            Mode::Streaming => true,
-        };
-        Some(Self {
-            is_live,
-            is_combined: config.bodies.combine_output,
-            media_type: config.bodies.answer_type.clone(),
-            is_bare: !config.encodes(),
-            unread: if config.compat.has(Habit::Detach) { Unread::ThrowAway } else { Unread::Stop },
-            limit: config.confinement.max_output,
-        })
+    /// The configured rules; `None` where standard output belongs to the logs.
+    pub(super) fn of(settings: &FunctionSettings) -> Option<Self> {
+        let policy = settings.stdout.clone()?;
+        Some(Self { policy, limit: settings.confinement.max_output })
     }
 
-    /// Where it is the result of an action, which is nothing until the action has ended well.
-    pub(super) fn of_action(config: &Config) -> Self {
-        Self {
+    /// The rules of an action: its result is sent only after it has ended well.
+    pub(super) fn of_action(settings: &FunctionSettings) -> Self {
+        let policy = StdoutPolicy {
             is_live: false,
             is_combined: false,
             media_type: String::new(),
             is_bare: true,
-            unread: Unread::Stop,
-            limit: config.confinement.max_output,
-        }
+            on_hang_up: OnHangUp::Stop,
+        };
+        Self { policy, limit: settings.confinement.max_output }
     }
 }
 
@@ -102,7 +78,7 @@ struct Pipe {
 impl Pipes {
     pub(super) fn new(rules: Option<&Rules>) -> rustix::io::Result<Self> {
         let pipe = || pipe_with(PipeFlags::CLOEXEC).map(|(read_end, write_end)| Pipe { read_end, write_end });
-        let is_apart = rules.is_some_and(|rules| !rules.is_combined);
+        let is_apart = rules.is_some_and(|rules| !rules.policy.is_combined);
         let stderr = is_apart.then(pipe).transpose()?;
         Ok(Self { stdout: pipe()?, stderr, is_answer: rules.is_some() })
     }
@@ -145,12 +121,12 @@ impl<'a> Stdout<'a> {
     /// Whether what comes is passed on. What has not begun when the function ends is kept: so its end is known before
     /// the beginning of the answer is sent.
     fn is_live(&self) -> bool {
-        self.rules.is_live && (self.sent.is_some() || !self.has_ended)
+        self.rules.policy.is_live && (self.sent.is_some() || !self.has_ended)
     }
 
     /// Nobody reads it any more.
     fn abandon(&mut self) -> Result<(), Stopped> {
-        self.is_abandoned = self.rules.unread == Unread::ThrowAway;
+        self.is_abandoned = self.rules.policy.on_hang_up == OnHangUp::RunOn;
         if self.is_abandoned { Ok(()) } else { Err(Stopped::Gone) }
     }
 
@@ -172,7 +148,7 @@ impl<'a> Stdout<'a> {
 
     /// Whether the logs of a function that fails are here: the end of what is kept is to be told then.
     pub(super) fn holds_logs(&self) -> bool {
-        self.rules.is_combined && self.sent.is_none()
+        self.rules.policy.is_combined && self.sent.is_none()
     }
 
     /// The end of what is kept.
@@ -215,7 +191,7 @@ impl<'a> Stdout<'a> {
     pub(super) fn into_output(self) -> Output {
         match self.sent {
             Some(bytes) => Output::Streamed(bytes),
-            None => Output::File(self.kept.into_file(&self.rules.media_type, self.rules.is_bare)),
+            None => Output::File(self.kept.into_file(&self.rules.policy.media_type, self.rules.policy.is_bare)),
         }
     }
 }

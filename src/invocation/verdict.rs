@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Failure;
-use crate::{config::Confinement, process::Exit};
+use super::{Failure, settings::Confinement};
+use crate::process::Exit;
 
 /// What a shell adds to the number of the signal that killed its last command, to make an exit code of it.
 const SHELLS_OWN: i32 = 128;

@@ -155,13 +155,17 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel, told: 
 
 /// What is run.
 fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
-    let ground = Ground::new(config, serve::make_root(config)?)?;
-    let Some(action) = &io.action else { return Function::new(config, &ground) };
+    let ground = Ground::new(&config.confinement, serve::make_root(config)?)?;
+    let settings = config.function_settings();
+    let Some(action) = &io.action else {
+        let command = config.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
+        return Function::new(&settings, &ground, command);
+    };
     let program = config.programs.actions.get(&action.name).ok_or_else(|| {
         let (name, interface) = (&action.name, action.interface.name());
         io::Error::other(format!("the action {name} is done by {interface}, which is described but not spoken yet"))
     })?;
-    Function::of_action(config, &ground, action, program)
+    Function::of_action(&settings, &ground, action, program)
 }
 
 /// Whether a function that failed is to look as if it had not, as it did under the original.

@@ -41,8 +41,9 @@ impl Origins {
     pub(in crate::http) fn new(config: &Config, service: &Service, ground: &Ground) -> io::Result<Self> {
         let ports = ports(service);
         let first = ports.first().copied().or(service.lifecycle.port);
+        let settings = config.function_settings();
         let function = |command: &Option<_>, limit| {
-            command.as_ref().map(|command| Function::of_service(config, ground, command, limit)).transpose()
+            command.as_ref().map(|command| Function::of_service(&settings, ground, command, limit)).transpose()
         };
         let resident = function(&config.programs.startup, None)?;
         let resident = resident.map(|function| Resident::new(function, Party::Service));
