@@ -24,7 +24,6 @@ mod actions;
 pub mod address;
 mod backend;
 mod callers;
-mod compat;
 mod confinement;
 pub mod document;
 mod environment;
@@ -32,6 +31,7 @@ mod face;
 mod function;
 mod function_settings;
 mod modes;
+mod platform;
 pub mod quantity;
 mod report;
 mod resolve;
@@ -43,13 +43,14 @@ mod user;
 mod watchdog;
 
 pub use backend::Upstream;
-pub use compat::{Compat, Habit};
 pub use environment::Environment;
 pub use face::Face;
 pub use modes::{Bodies, Mode};
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
 pub use supervisor::Supervisor;
-pub use watchdog::{Original, Watchdog};
+pub use watchdog::Watchdog;
+
+pub use crate::platform::{Compat, LegacyBehaviour as Habit, openfaas::WatchdogKind as Original};
 
 /// Everything a configuration is made from.
 #[derive(Debug, Clone, Default)]

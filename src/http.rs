@@ -46,7 +46,7 @@ use crate::{
     actions::{Service, openapi::Callers},
     config::{self, Compat, Config, Habit},
     process::{Cancel, Cause},
-    reply::{Head, Problem, watchdog::Style},
+    reply::{AnswerStyle, Head, Problem},
     request,
     workspace::Root,
 };
@@ -84,8 +84,8 @@ pub struct Server {
     limits: probe::Limits,
     guard: token::Guard,
     jwt: Option<Arc<jwt::Jwt>>,
-    /// How answers are worded, in the place of a watchdog.
-    style: Option<Arc<Style>>,
+    /// The wording of responses; `None` for bandog's own.
+    style: Option<Arc<dyn AnswerStyle>>,
     lock: Option<Lock>,
     /// Answers are also written to standard output.
     shows_results: bool,
@@ -151,7 +151,7 @@ impl Server {
             limits: probe::Limits::of(config),
             guard: token::Guard::new(config.token.as_ref()),
             jwt,
-            style: Style::of(config),
+            style: config.answer_style(),
             lock: config.watchdog.as_ref().and_then(|watchdog| watchdog.lock.clone()).map(Lock::at),
             shows_results: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.write_debug),
             marshals: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.marshal_request),

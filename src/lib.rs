@@ -40,6 +40,7 @@ pub mod intake;
 pub mod invocation;
 pub mod logs;
 pub mod output;
+pub mod platform;
 pub mod reply;
 pub mod request;
 pub mod telemetry;

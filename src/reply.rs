@@ -12,8 +12,7 @@
 //! | standard output (modes `stdio` and `streaming`) | that as it is, or with `--encode` as one file | as one file |
 //! | any of these, but the last as it is | | the JSON [`json::Document`], or the [`events::Events`] of the run |
 //!
-//! Everything else is a [`problem::Problem`]; in the place of OpenFaaS' watchdogs it is worded as theirs
-//! ([`watchdog`]).
+//! Everything else is a [`problem::Problem`], which an [`AnswerStyle`] may word differently.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -38,10 +37,9 @@ pub mod head;
 pub mod json;
 pub mod live;
 pub mod problem;
-mod sniff;
+mod style;
 pub mod text;
 mod trailers;
-pub mod watchdog;
 
 pub use self::{
     accept::Accept,
@@ -53,6 +51,7 @@ pub use self::{
     },
     live::Live,
     problem::{Problem, Slug},
+    style::{AnswerStyle, FailureOutput, ProblemJson},
     trailers::{Trailers, X_BANDOG_TRAILERS},
 };
 pub use crate::output::Broken;
@@ -108,8 +107,8 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             if let (Output::File(file), Kind::File) = (output, output.kind()) {
                 reply.head.set(X_OUTPUT_NAME, encoded_path(path_bytes(file)));
             }
-            if let Some(manner) = accept.manner() {
-                manner.dress(&mut reply, report, directives.field("content-type").is_some());
+            if let Some(style) = accept.style() {
+                style.success(&mut reply, report, directives);
             }
             // The head of the live stream is sent before the function can ask for anything.
             if !matches!(reply.body, Body::Events(..)) && own_fields(&mut reply.head, directives) {
@@ -119,8 +118,8 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             reply
         }
         Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Cancelled { .. } | Outcome::Refused(_) => {
-            let mut reply = match accept.manner() {
-                Some(manner) => manner.failure(outcome, call),
+            let mut reply = match accept.style() {
+                Some(style) => style.failure(outcome, call),
                 None => problem::of(outcome, call).into_reply(),
             };
             if let Some(report) = outcome.report() {

@@ -14,20 +14,11 @@ use std::{
 };
 
 use super::{
-    Compat, Entry, Environment, Habit, Mistake, Origin,
+    Compat, Entry, Environment, Habit, Mistake, Origin, Original,
     function::{self, non_empty},
     quantity,
     resolve::Given,
 };
-
-/// Which of the two programs is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Original {
-    /// classic-watchdog: a process for each request, headers and body in between kept whole.
-    Classic,
-    /// of-watchdog: `mode` says how.
-    Of,
-}
 
 /// What the face has beside the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,19 +5,21 @@
 //! and must keep getting what they always got. What can't be understood is ignored, and nothing is ever refused with
 //! 406.
 
+use std::sync::Arc;
+
 use super::{
+    style::{AnswerStyle, RequestStyle},
     trailers::Trailers,
-    watchdog::{Manner, Style},
 };
 use crate::output::Output;
 
-/// What a client accepts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The forms of a response that a client accepts.
+#[derive(Debug, Clone, Default)]
 pub struct Accept {
     ranges: Vec<Range>,
-    /// How answers are worded, in the place of a watchdog.
-    manner: Option<Manner>,
-    /// What it is told behind the body.
+    /// The wording of the response; `None` for bandog's own.
+    style: Option<RequestStyle>,
+    /// The trailers that the client reads.
     trailers: Trailers,
 }
 
@@ -60,18 +62,18 @@ impl Accept {
         Self { ranges, ..Self::default() }
     }
 
-    /// Reads the header fields of a request that is answered in the place of a watchdog, if there is a style for that.
+    /// Reads the header fields of a request whose response is worded in `style`; `None` for bandog's own.
     #[must_use]
-    pub fn in_style(headers: &http::HeaderMap, style: Option<&std::sync::Arc<Style>>) -> Self {
+    pub fn in_style(headers: &http::HeaderMap, style: Option<&Arc<dyn AnswerStyle>>) -> Self {
         let own = Self::from_headers(headers);
         let Some(style) = style else { return own };
         let ranges = if style.reads_accept() { own.ranges } else { Vec::new() };
-        Self { ranges, manner: Some(style.manner(headers)), ..own }
+        Self { ranges, style: Some(RequestStyle::new(style, headers)), ..own }
     }
 
-    /// How the answer is worded, in the place of a watchdog.
-    pub(super) fn manner(&self) -> Option<&Manner> {
-        self.manner.as_ref()
+    /// The wording of the response; `None` for bandog's own.
+    pub(super) fn style(&self) -> Option<&RequestStyle> {
+        self.style.as_ref()
     }
 
     /// The same from a client that is told this behind the body.

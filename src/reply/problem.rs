@@ -339,8 +339,9 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
     })
 }
 
-/// The problem that an outcome other than [`Outcome::Done`] is.
-pub(super) fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
+/// The problem for an outcome other than [`Outcome::Done`].
+#[must_use]
+pub fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
     let detail = match outcome {
         Outcome::Done { .. } | Outcome::Passed => "the function is done".to_owned(),
         Outcome::Failed { failure, .. } => failure.to_string(),

@@ -33,7 +33,7 @@ use crate::{
     logs::Level,
     output::{Gone, Sink},
     process::{self, Bell, Cancel, Cause},
-    reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem, watchdog::Style},
+    reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem},
     request, telemetry,
 };
 
@@ -110,7 +110,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel, told: 
     let (id, details) = (request::call_id(&headers), Vec::new());
     let call = Call { id, envelope, variables, way: Way::Any, texts: io.texts.clone(), details };
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
-    let style = Style::of_supervisor(config).filter(|_| io.action.is_none());
+    let style = config.run_style().filter(|_| io.action.is_none());
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };
     let service = config.service.as_deref();
     let facts = CallFacts { call_id: &call.id, service };

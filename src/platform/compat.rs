@@ -1,9 +1,9 @@
-//! `--compat`: the ways of the replaced programs that somebody needs back. Each word undoes one difference of
+//! `--compat`: behaviour of the replaced programs that a user can switch back on. Each word undoes one difference of
 //! `docs/compatibility.md`.
 
-/// A way of a replaced program.
+/// One behaviour of a replaced program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Habit {
+pub enum LegacyBehaviour {
     /// `accept`: the form of the answer does not depend on the request's `Accept`.
     Accept,
     /// `authorization`: `Authorization` becomes `Http_Authorization`.
@@ -32,7 +32,7 @@ pub enum Habit {
     Untyped,
 }
 
-impl Habit {
+impl LegacyBehaviour {
     /// All of them, by name.
     pub const ALL: [Self; 13] = [
         Self::Accept,
@@ -83,25 +83,27 @@ impl Compat {
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut wanted = Self::default();
         for word in list.split(',').map(str::trim) {
-            let Some(habit) = Habit::ALL.into_iter().find(|habit| habit.word().eq_ignore_ascii_case(word)) else {
-                let known: Vec<&str> = Habit::ALL.into_iter().map(Habit::word).collect();
+            let Some(behaviour) =
+                LegacyBehaviour::ALL.into_iter().find(|behaviour| behaviour.word().eq_ignore_ascii_case(word))
+            else {
+                let known: Vec<&str> = LegacyBehaviour::ALL.into_iter().map(LegacyBehaviour::word).collect();
                 return Err(format!("expected words of {} with commas between them, not {word:?}", known.join(", ")));
             };
-            wanted = wanted.with(habit);
+            wanted = wanted.with(behaviour);
         }
         Ok(wanted)
     }
 
     /// With one more.
     #[must_use]
-    pub fn with(self, habit: Habit) -> Self {
-        Self(self.0 | 1 << habit as u32)
+    pub fn with(self, behaviour: LegacyBehaviour) -> Self {
+        Self(self.0 | 1 << behaviour as u32)
     }
 
     /// Whether this one is wanted.
     #[must_use]
-    pub fn has(self, habit: Habit) -> bool {
-        self.0 & 1 << habit as u32 != 0
+    pub fn has(self, behaviour: LegacyBehaviour) -> bool {
+        self.0 & 1 << behaviour as u32 != 0
     }
 }
 
@@ -111,10 +113,10 @@ mod tests {
 
     #[test]
     fn every_word_alone_wants_itself_and_nothing_else() {
-        for habit in Habit::ALL {
-            let compat = Compat::parse(habit.word()).expect("known");
-            for other in Habit::ALL {
-                assert_eq!(compat.has(other), habit == other, "{habit:?} {other:?}");
+        for behaviour in LegacyBehaviour::ALL {
+            let compat = Compat::parse(behaviour.word()).expect("known");
+            for other in LegacyBehaviour::ALL {
+                assert_eq!(compat.has(other), behaviour == other, "{behaviour:?} {other:?}");
             }
         }
     }
@@ -122,7 +124,11 @@ mod tests {
     #[test]
     fn a_list_wants_all_of_its_words_and_a_stranger_is_named() {
         let compat = Compat::parse(" status-408, NEWLINE").expect("known");
-        assert!(compat.has(Habit::Status408) && compat.has(Habit::Newline) && !compat.has(Habit::Lenient));
+        assert!(
+            compat.has(LegacyBehaviour::Status408)
+                && compat.has(LegacyBehaviour::Newline)
+                && !compat.has(LegacyBehaviour::Lenient)
+        );
         assert!(Compat::parse("").is_err());
         let error = Compat::parse("newline,status-409").expect_err("unknown");
         assert!(error.contains("not \"status-409\"") && error.contains("status-408"), "{error}");

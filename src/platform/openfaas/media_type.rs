@@ -1,8 +1,9 @@
-//! The first bytes of a body → a media type, for answers whose type nobody has said: a small part of the rules that
-//! browsers have (MIME Sniffing, §6 and §7), which Go's `DetectContentType` follows, with the kinds that functions
-//! answer with. JSON is text by these rules.
+//! The first bytes of a body → its media type, where neither the function nor the caller has chosen one.
+//!
+//! Go's `DetectContentType` follows the rules of browsers (MIME Sniffing, §6 and §7). This is the part of them that
+//! covers the usual results of functions. JSON is text by these rules.
 
-/// How a body of a kind begins.
+/// The first bytes of a body, and its type.
 const BEGINNINGS: [(&[u8], &str); 14] = [
     (b"%PDF-", "application/pdf"),
     (b"%!PS-Adobe-", "application/postscript"),
@@ -20,7 +21,7 @@ const BEGINNINGS: [(&[u8], &str); 14] = [
     (b"\x00asm", "application/wasm"),
 ];
 
-/// What HTML begins with, after blanks and in any case; a blank or `>` follows.
+/// The tags that HTML begins with, after blanks and in any case; a blank or `>` follows.
 const TAGS: [&str; 17] = [
     "<!DOCTYPE HTML",
     "<HTML",
@@ -42,7 +43,7 @@ const TAGS: [&str; 17] = [
 ];
 
 /// The type of a body that begins with these bytes.
-pub(super) fn sniffed(bytes: &[u8]) -> &'static str {
+pub(super) fn guessed(bytes: &[u8]) -> &'static str {
     let text = bytes.trim_ascii_start();
     let is_tag = |tag: &&str| {
         text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
@@ -88,7 +89,7 @@ mod tests {
             (b"a\0b", "application/octet-stream"),
             (b"\x1b[1mbold", "text/plain; charset=utf-8"),
         ] {
-            assert_eq!(sniffed(bytes), kind, "{bytes:?}");
+            assert_eq!(guessed(bytes), kind, "{bytes:?}");
         }
     }
 }

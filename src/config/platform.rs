@@ -1,0 +1,46 @@
+//! The configuration → the adapters of the platforms.
+
+use std::sync::Arc;
+
+use super::{Config, Mode};
+use crate::{
+    platform::{
+        openfaas::wording::{ResponseSource, Wording},
+        oscar,
+    },
+    reply::AnswerStyle,
+};
+
+impl Config {
+    /// The wording of the server's responses; `None` for bandog's own.
+    #[must_use]
+    pub fn answer_style(&self) -> Option<Arc<dyn AnswerStyle>> {
+        let watchdog = self.watchdog.as_ref()?;
+        let content_type = watchdog.content_type.as_deref();
+        Some(Arc::new(Wording {
+            replaces: watchdog.original,
+            source: source(self.mode),
+            content_type: content_type.and_then(|value| http::HeaderValue::from_str(value).ok()),
+            sends_own_lines: watchdog.combine_output == Some(true) && self.mode == Mode::Files,
+            max_inflight: self.max_inflight,
+            compat: self.compat,
+        }))
+    }
+
+    /// The wording of the response of `bandog run`; `None` for bandog's own.
+    #[must_use]
+    pub fn run_style(&self) -> Option<Arc<dyn AnswerStyle>> {
+        self.supervisor.as_ref()?;
+        oscar::wording(source(self.mode), self.compat).map(|style| -> Arc<dyn AnswerStyle> { Arc::new(style) })
+    }
+}
+
+fn source(mode: Mode) -> ResponseSource {
+    match mode {
+        Mode::Files => ResponseSource::OutputFiles,
+        Mode::Stdio => ResponseSource::Stdout,
+        Mode::Streaming => ResponseSource::LiveStdout,
+        Mode::Http => ResponseSource::Upstream,
+        Mode::Static => ResponseSource::StaticFiles,
+    }
+}
