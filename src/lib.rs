@@ -32,16 +32,10 @@
 
 pub use bandog_actions as actions;
 pub use bandog_process::{self as process, unique};
+pub use bandog_runtime::{intake, invocation, logs, output, reply, telemetry, workspace};
 
 pub mod cli;
 pub mod config;
 pub mod http;
-pub mod intake;
-pub mod invocation;
-pub mod logs;
-pub mod output;
 pub mod platform;
-pub mod reply;
 pub mod request;
-pub mod telemetry;
-pub mod workspace;

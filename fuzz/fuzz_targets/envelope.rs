@@ -3,11 +3,7 @@
 
 #![no_main]
 
-use bandog::intake::*;
+use bandog_runtime::intake::chunkings;
 use libfuzzer_sys::fuzz_target;
-
-#[expect(dead_code, reason = "each target takes its own check")]
-#[path = "../../src/intake/chunkings.rs"]
-mod chunkings;
 
 fuzz_target!(|body: &[u8]| chunkings::check_envelope(body));

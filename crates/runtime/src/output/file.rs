@@ -68,7 +68,8 @@ impl OutputFile {
     }
 
     /// Its first bytes, at most so many; none if they cannot be read, which [`OutputFile::pour`] tells.
-    pub(crate) fn beginning(&self, most: usize) -> Vec<u8> {
+    #[must_use]
+    pub fn beginning(&self, most: usize) -> Vec<u8> {
         match &self.content {
             Content::Memory(bytes) => bytes[..bytes.len().min(most)].to_vec(),
             Content::File(file) => {
@@ -86,7 +87,7 @@ impl OutputFile {
     }
 
     /// Writes its content.
-    pub(crate) fn pour(&self, into: &mut dyn Gather) -> Result<(), Broken> {
+    pub fn pour(&self, into: &mut dyn Gather) -> Result<(), Broken> {
         match &self.content {
             Content::File(file) => pour(file.as_fd(), self.size, &self.path, into, &mut |_| ()),
             Content::Memory(bytes) => Ok(into.write(bytes)?),

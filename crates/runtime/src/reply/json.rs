@@ -157,7 +157,7 @@ fn each_log_piece(logs: &Logs, take: &mut dyn FnMut(&[u8]) -> Result<(), Gone>) 
 }
 
 /// Adds the inside of a JSON string (RFC 8259 §7) to `out`.
-pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
+pub fn escape(text: &str, out: &mut Vec<u8>) {
     for &byte in text.as_bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),

@@ -15,19 +15,19 @@ pub const fn encoded_len(bytes: u64) -> u64 {
 }
 
 /// Adds the base64 form of `bytes` to `buffer`.
-pub(crate) fn append(bytes: &[u8], buffer: &mut Vec<u8>) {
+pub fn append(bytes: &[u8], buffer: &mut Vec<u8>) {
     base64_simd::STANDARD.encode_append(bytes, buffer);
 }
 
 /// Encodes what is gathered in it and passes that on to an [`Outlet`].
-pub(crate) struct Encoder<'o, 's> {
+pub struct Encoder<'o, 's> {
     outlet: &'o mut Outlet<'s>,
     raw: Vec<u8>,
 }
 
 impl<'o, 's> Encoder<'o, 's> {
     /// An encoder that expects `expected` bytes (an estimate will do).
-    pub(crate) fn new(outlet: &'o mut Outlet<'s>, expected: u64) -> Self {
+    pub fn new(outlet: &'o mut Outlet<'s>, expected: u64) -> Self {
         // One byte more than is expected, so that a reader sees the end of a file in the same read.
         let capacity =
             usize::try_from(expected).map_or(RAW_PIECE, |expected| expected.saturating_add(1).min(RAW_PIECE)).max(4);
@@ -35,7 +35,7 @@ impl<'o, 's> Encoder<'o, 's> {
     }
 
     /// Encodes the rest, with the padding.
-    pub(crate) fn finish(self) -> Result<(), Gone> {
+    pub fn finish(self) -> Result<(), Gone> {
         self.outlet.encode(&self.raw)
     }
 }

@@ -19,9 +19,8 @@ use text::Text;
 pub use wrapping::{QUERY_PREFIX, unwrap};
 
 mod arguments;
-#[cfg(test)]
-#[expect(unreachable_pub, reason = "fuzz targets include this file too")]
-mod chunkings;
+#[cfg(any(test, feature = "testing"))]
+pub mod chunkings;
 #[cfg(test)]
 mod corpus;
 mod envelope;
@@ -142,7 +141,9 @@ pub struct Part {
 }
 
 impl Input {
-    pub(crate) fn new(path: PathBuf, kind: Kind, bytes: u64) -> Self {
+    /// An input of one file that is neither an event nor a form.
+    #[must_use]
+    pub fn new(path: PathBuf, kind: Kind, bytes: u64) -> Self {
         Self { path: Some(path), kind, bytes, event: None, variables: Vec::new(), notes: Vec::new(), parts: Vec::new() }
     }
 }

@@ -16,7 +16,7 @@ const REMEMBERED: usize = 12;
 /// Something with a buffer that moves on when it is full.
 ///
 /// Readers read straight into the buffer, so that file contents are not copied on their way.
-pub(crate) trait Gather {
+pub trait Gather {
     /// The buffer, with room for at least one byte.
     fn room(&mut self) -> Result<&mut Vec<u8>, Gone>;
 
@@ -33,7 +33,7 @@ pub(crate) trait Gather {
 }
 
 /// The last step: pieces leave here for the [`Sink`].
-pub(crate) struct Outlet<'s> {
+pub struct Outlet<'s> {
     sink: &'s mut dyn Sink,
     buffer: Vec<u8>,
     /// Full pieces that were sent, the oldest first. Their memory is used again once nobody else has them: memory that
@@ -47,12 +47,12 @@ pub(crate) struct Outlet<'s> {
 
 impl<'s> Outlet<'s> {
     /// An outlet that expects to pass on `expected` bytes (an estimate will do).
-    pub(crate) fn new(sink: &'s mut dyn Sink, expected: u64) -> Self {
+    pub fn new(sink: &'s mut dyn Sink, expected: u64) -> Self {
         Self { sink, buffer: Vec::new(), under_way: VecDeque::new(), sent: 0, expected }
     }
 
     /// Adds the base64 form of `bytes`; its length must be a multiple of 3 unless it is the end of what is encoded.
-    pub(crate) fn encode(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
+    pub fn encode(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
         while !bytes.is_empty() {
             let groups = (self.buffer.capacity() - self.buffer.len()) / 4;
             if groups == 0 {
@@ -102,7 +102,7 @@ impl<'s> Outlet<'s> {
     }
 
     /// Sends the rest; returns how many bytes were sent in all.
-    pub(crate) fn finish(mut self) -> Result<u64, Gone> {
+    pub fn finish(mut self) -> Result<u64, Gone> {
         let rest = std::mem::take(&mut self.buffer);
         self.send(Bytes::from(rest))?;
         Ok(self.sent)
@@ -120,7 +120,7 @@ impl Gather for Outlet<'_> {
 
 /// A buffer that keeps everything, for what must be seen whole before it is passed on.
 #[derive(Default)]
-pub(crate) struct Whole(pub(crate) Vec<u8>);
+pub struct Whole(pub Vec<u8>);
 
 impl Gather for Whole {
     fn room(&mut self) -> Result<&mut Vec<u8>, Gone> {
@@ -132,7 +132,7 @@ impl Gather for Whole {
 }
 
 /// A buffer that forgets, for what only needs to be looked at as it passes.
-pub(crate) struct Passing<'b>(pub(crate) &'b mut Vec<u8>);
+pub struct Passing<'b>(pub &'b mut Vec<u8>);
 
 impl Gather for Passing<'_> {
     fn room(&mut self) -> Result<&mut Vec<u8>, Gone> {

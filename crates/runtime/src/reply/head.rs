@@ -106,7 +106,7 @@ pub(super) fn own_fields(head: &mut Head, directives: &Directives) -> bool {
 }
 
 /// A duration in seconds as C's `%f` writes it: six decimals.
-pub(crate) struct Seconds(pub(crate) Duration);
+pub struct Seconds(pub Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

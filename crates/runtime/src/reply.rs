@@ -56,7 +56,7 @@ pub use self::{
 };
 pub use crate::output::Broken;
 
-pub(crate) use self::head::Seconds;
+pub use self::head::Seconds;
 use self::head::{TEXT, encoded_path, own_fields, report_fields, status};
 
 /// What is known of a call beside its outcome.
