@@ -3,7 +3,7 @@
 //! Modes and the behaviour of the replaced programs end here: below this, there are only policies.
 
 use super::{Compat, Config, Habit, Mode, Original};
-use crate::invocation::{EventPolicy, FunctionSettings, Logging, OnHangUp, OwnLines, PORT, StdoutPolicy, Timeouts};
+use crate::invocation::{FunctionSettings, Logging, OnHangUp, OwnLines, PORT, StdoutPolicy, Timeouts};
 
 impl Config {
     /// The settings that all functions share.
@@ -29,11 +29,7 @@ impl Config {
             },
             shows_failed_output: self.shows_failed_output(),
             retries: self.retries,
-            events: self.supervisor.as_ref().map(|supervisor| EventPolicy {
-                skips_input: supervisor.skips_input,
-                is_loose: supervisor.is_loose,
-                replaceable: supervisor.replaceable.clone(),
-            }),
+            input_filter: self.input_filter(),
         }
     }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Config, Mode};
 use crate::{
+    intake::InputFilter,
     platform::{
         openfaas::wording::{ResponseSource, Wording},
-        oscar,
+        oscar::{self, EnvelopeFilter},
     },
     reply::AnswerStyle,
 };
@@ -32,6 +33,17 @@ impl Config {
     pub fn run_style(&self) -> Option<Arc<dyn AnswerStyle>> {
         self.supervisor.as_ref()?;
         oscar::wording(source(self.mode), self.compat).map(|style| -> Arc<dyn AnswerStyle> { Arc::new(style) })
+    }
+
+    /// Opens the events of a platform; `None` where a body is only a body.
+    #[must_use]
+    pub fn input_filter(&self) -> Option<Arc<dyn InputFilter>> {
+        let supervisor = self.supervisor.as_ref()?;
+        Some(Arc::new(EnvelopeFilter {
+            skips_input: supervisor.skips_input,
+            is_loose: supervisor.is_loose,
+            replaceable: supervisor.replaceable.clone(),
+        }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Compat, Face, Habit, Origin, Sources, function, resolve::Given, setting, watchdog};
-use crate::intake::QUERY_PREFIX;
+use crate::platform::oscar::QUERY_PREFIX;
 
 /// What is done in the place of OSCAR's supervisor: under its name, and under the watchdog's where that is told to run
 /// it.

@@ -1,6 +1,8 @@
 //! OSCAR's faas-supervisor, whose place bandog takes under the name `supervisor`, and under `fwatchdog` where that is
 //! told to run it.
 
+mod envelope;
+
 use super::{
     Compat, LegacyBehaviour,
     openfaas::{
@@ -8,6 +10,7 @@ use super::{
         wording::{ResponseSource, Wording},
     },
 };
+pub use envelope::{EnvelopeFilter, QUERY_PREFIX};
 
 /// The wording of a job's response: of-watchdog's, behind which OSCAR runs the supervisor, if one of its old ways is
 /// switched on. `None` for bandog's own.

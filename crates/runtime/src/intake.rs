@@ -3,20 +3,27 @@
 //! Knows encodings, not sockets: what arrives is a [`Source`] of pieces with the sender's [`Labels`], what comes out
 //! is an [`Input`] on disk. Memory does not grow with the body.
 
-use std::{io, os::fd::BorrowedFd, path::Path, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::{fd::BorrowedFd, unix::ffi::OsStrExt as _},
+    path::{Path, PathBuf},
+};
 
 use bandog_codec::{gzip, multipart};
 use bytes::Bytes;
+use rustix::fs::{AtFlags, Dir, unlinkat};
 
 pub use arguments::arguments;
 use envelope::Content;
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Side};
+pub use event::{StorageNotice, storage_notice};
+pub use filter::InputFilter;
 use form::Form;
 use store::Store;
 pub use store::store;
 use text::Text;
-pub use wrapping::{QUERY_PREFIX, unwrap};
 
 mod arguments;
 #[cfg(any(test, feature = "testing"))]
@@ -27,13 +34,13 @@ mod envelope;
 mod error;
 mod event;
 pub mod filename;
+mod filter;
 mod form;
-mod shape;
+pub mod shape;
 mod store;
 #[cfg(test)]
 mod tests;
 mod text;
-mod wrapping;
 
 /// What the sender said about a body: the raw values of the header fields of the same names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,6 +85,20 @@ pub struct InputDir<'a> {
     pub path: &'a Path,
 }
 
+impl InputDir<'_> {
+    /// Removes the files that were received.
+    pub fn clear(self) -> io::Result<()> {
+        for entry in Dir::read_from(self.fd)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                unlinkat(self.fd, name, AtFlags::empty())?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What kind of body it was; the word in the log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -113,15 +134,15 @@ impl std::fmt::Display for Kind {
 pub struct Input {
     /// The input file, or the input directory if there were several; `None` where none is wanted.
     pub path: Option<PathBuf>,
-    /// What it came from.
+    /// The kind of body that it came from.
     pub kind: Kind,
     /// Bytes on disk, all files together.
     pub bytes: u64,
-    /// What the body says if it has the exact shape of a storage event.
+    /// The storage event that the body is, if it has the exact shape of one.
     pub event: Option<StorageEvent>,
-    /// Further variables for the function, from what the body was wrapped in.
-    pub variables: Vec<(String, String)>,
-    /// What was found on the way to it, for the log.
+    /// Further variables for the function, set by an [`InputFilter`].
+    pub variables: Vec<(OsString, OsString)>,
+    /// Log lines about the layers that an [`InputFilter`] has removed.
     pub notes: Vec<&'static str>,
     /// The parts of a form, in the order sent.
     pub parts: Vec<Part>,

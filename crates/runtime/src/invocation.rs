@@ -43,9 +43,7 @@ use journal::Journal;
 pub use outcome::{Attempts, Failure, Outcome, Party, Report, Unanswered};
 pub use process::{Cause, Pace, Room};
 pub use resident::{Life, Resident};
-pub use settings::{
-    Confinement, EventPolicy, FunctionSettings, Logging, OnHangUp, OwnLines, Stdin, StdoutPolicy, Timeouts, User,
-};
+pub use settings::{Confinement, FunctionSettings, Logging, OnHangUp, OwnLines, Stdin, StdoutPolicy, Timeouts, User};
 use start::Start;
 use stdout::{Pipes, Scribe, Stdout};
 use verdict::Killed;
@@ -158,8 +156,8 @@ impl Run<'_> {
         let dir = InputDir { fd: self.workspace.input(), path: &path };
         let max_body = self.function.max_body;
         let mut input = intake::receive(&self.call.envelope, source, dir, max_body)?;
-        if let Some(events) = &self.function.events {
-            input = intake::unwrap(input, dir, max_body, events.skips_input, events.is_loose)?;
+        if let Some(filter) = &self.function.input_filter {
+            input = filter.filter(input, dir, max_body)?;
         }
         for note in &input.notes {
             self.journal.note(Level::Info, note);

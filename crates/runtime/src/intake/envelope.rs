@@ -58,6 +58,15 @@ impl Envelope {
         })
     }
 
+    /// For a body that was base64, and has been decoded: whatever text it might be is taken as bytes.
+    #[must_use]
+    pub fn decoded(self) -> Self {
+        match self.content {
+            Content::Text(_) => Self { content: Content::Raw, ..self },
+            Content::Raw | Content::Fields | Content::Multipart(_) => self,
+        }
+    }
+
     /// For base64 that is in a file already.
     pub(super) fn base64() -> Self {
         Self { content: Content::Text(Choice::Base64), gzip: false, name: None, extension: None }

@@ -55,24 +55,16 @@ pub enum Error {
     #[error("the body is not multipart/form-data: {0}")]
     NotMultipart(#[from] multipart::Error),
     /// It is an event about an object in a store, which bandog does not fetch.
-    #[error(
-        "the event names an object in {store}, and this version of bandog fetches nothing from there; a function that \
-         does so itself has file_stage_in: true in its configuration"
-    )]
+    #[error("the event names an object in {store}, and this version of bandog fetches nothing from there; {advice}")]
     Storage {
-        /// What kind of store.
+        /// The kind of store.
         store: &'static str,
+        /// What its sender can do about it.
+        advice: &'static str,
     },
-    /// It is an API gateway's event with more query than there is room for in an environment.
-    #[error(
-        "queryStringParameters of the API gateway's event have more than {limit} bytes, or more than {names} names"
-    )]
-    Query {
-        /// The limit in bytes.
-        limit: usize,
-        /// The limit of names.
-        names: usize,
-    },
+    /// An [`InputFilter`](super::InputFilter) has found it wrong; this is the reason.
+    #[error("{0}")]
+    Filter(String),
     /// It holds no arguments that fit the action it is for.
     #[error("the arguments are wrong: {0}")]
     Arguments(Flaws),
@@ -153,7 +145,7 @@ impl Error {
             | Self::Neither { .. }
             | Self::NeitherBegun { .. }
             | Self::NotMultipart(_)
-            | Self::Query { .. } => ErrorKind::Bad,
+            | Self::Filter(_) => ErrorKind::Bad,
             Self::TooLarge { .. } | Self::LongArguments { .. } => ErrorKind::TooLarge,
             Self::Arguments(_) => ErrorKind::Arguments,
             Self::Storage { .. } => ErrorKind::Storage,

@@ -22,32 +22,33 @@ pub(super) const MAX_BYTES: usize = 128 * 1024 - 7;
 /// `eventSource` of Amazon S3, of MinIO, and of Ceph's object gateway, which sends the same records.
 const SOURCES: [&str; 3] = ["aws:s3", "minio:s3", "ceph:s3"];
 
-/// What the function is told if `json` has the shape of a notification of an S3 store.
+/// The event for the function, if `json` has the shape of a notification of an S3 store.
 #[must_use]
 pub(super) fn recognised(json: &[u8]) -> Option<StorageEvent> {
     if json.len() > MAX_BYTES {
         return None;
     }
-    named(json).filter(|named| named.store == S3).and_then(|named| named.event)
+    storage_notice(json).filter(|notice| notice.store == S3).and_then(|notice| notice.event)
 }
 
-/// What an event says about an object in a store.
+/// A notification about an object in a store.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Named {
-    /// What kind of store, for messages.
-    pub(super) store: &'static str,
-    /// What the function is told; `None` where it cannot be.
-    pub(super) event: Option<StorageEvent>,
+pub struct StorageNotice {
+    /// The kind of store, for messages.
+    pub store: &'static str,
+    /// The event for the function; `None` where no environment variable can hold it.
+    pub event: Option<StorageEvent>,
 }
 
 const S3: &str = "an S3 store";
 
-/// What `json` says if it has the exact shape of a notification: S3's, OneData's or dCache's.
-pub(super) fn named(json: &[u8]) -> Option<Named> {
-    // Most bodies are not events; this finds out without parsing them a second time.
+/// Reads `json` if it has the exact shape of a notification by S3, OneData or dCache.
+#[must_use]
+pub fn storage_notice(json: &[u8]) -> Option<StorageNotice> {
+    // Most bodies are not events. Searching for a key avoids parsing those a second time.
     let has = |key: &str| memmem::find(json, key.as_bytes()).is_some();
     if has("\"subscription\"") && serde_json::from_slice::<DCache<'_>>(json).is_ok() {
-        return Some(Named { store: "dCache", event: None });
+        return Some(StorageNotice { store: "dCache", event: None });
     }
     if !has("\"Records\"") {
         return None;
@@ -68,7 +69,7 @@ pub(super) fn named(json: &[u8]) -> Option<Named> {
     // No environment variable can have a zero in it.
     let possible = json.len() <= MAX_BYTES && !object_key.is_empty() && !object_key.contains('\0');
     let json = std::str::from_utf8(json).ok().filter(|_| possible && !time.contains('\0'));
-    Some(Named { store, event: json.map(|json| StorageEvent { object_key, time, json: json.to_owned() }) })
+    Some(StorageNotice { store, event: json.map(|json| StorageEvent { object_key, time, json: json.to_owned() }) })
 }
 
 /// What an S3 store and OneData send: of the records only the first counts.

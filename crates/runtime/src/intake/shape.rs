@@ -1,4 +1,4 @@
-//! Parts of JSON that is looked at for its shape: what is not asked for is passed over, and never built up in memory.
+//! Types to recognise JSON by its shape. They skip everything that is not asked for, so that it takes no memory.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -9,14 +9,20 @@ use serde::{
 
 /// Text, and nothing else.
 #[derive(Debug, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+pub struct Text<'a>(
+    /// The text.
+    #[serde(borrow)]
+    pub Cow<'a, str>,
+);
 
-/// Text, or anything else, which then counts as nothing.
+/// Text; a value of any other type counts as absent.
 #[derive(Debug, Default)]
-pub(super) struct MaybeText<'a>(Option<Cow<'a, str>>);
+pub struct MaybeText<'a>(Option<Cow<'a, str>>);
 
 impl MaybeText<'_> {
-    pub(super) fn text(&self) -> Option<&str> {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
         self.0.as_deref()
     }
 }
@@ -77,7 +83,10 @@ impl<'de> Visitor<'de> for MaybeTextVisitor {
 
 /// A list, of which only the first item is read.
 #[derive(Debug)]
-pub(super) struct First<T>(pub(super) Option<T>);
+pub struct First<T>(
+    /// The first item; `None` if the list is empty.
+    pub Option<T>,
+);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -101,13 +110,16 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
     }
 }
 
-/// Texts of one object that are kept. Further ones are passed over: no request has as many header fields.
-pub(super) const TEXTS: usize = 1024;
+/// The most texts that are kept of one object. Further ones are skipped: no request has as many header fields.
+pub const TEXTS: usize = 1024;
 
-/// The texts of an object with their names, in the order written, but no more than [`TEXTS`]. What is not text is
-/// passed over.
+/// The texts of an object with their names, in the order written, but no more than [`TEXTS`]. Other values are
+/// skipped.
 #[derive(Debug, Default)]
-pub(super) struct Texts<'a>(pub(super) Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct Texts<'a>(
+    /// Pairs of name and text.
+    pub Vec<(Cow<'a, str>, Cow<'a, str>)>,
+);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -12,11 +12,12 @@ use super::{
     action::Task,
     bounds::Bounds,
     command::{Command, Interpreter},
-    settings::{Confinement, EventPolicy, FunctionSettings, Logging, OwnLines, Stdin, Timeouts},
+    settings::{Confinement, FunctionSettings, Logging, OwnLines, Stdin, Timeouts},
     stdout,
 };
 use crate::{
     actions::Action,
+    intake::InputFilter,
     output::Reader,
     process::{self, Program, Rules},
     workspace::{Root, Workspace},
@@ -57,7 +58,7 @@ pub struct Function {
     pub(super) logging: Logging,
     /// Whether the response to a failed invocation contains what it wrote to standard output.
     pub(super) shows_failed_output: bool,
-    pub(super) events: Option<EventPolicy>,
+    pub(super) input_filter: Option<Arc<dyn InputFilter>>,
     pub(super) workspaces: Arc<Root>,
     /// The action that it does, if it does one.
     pub(super) task: Option<Task>,
@@ -99,7 +100,7 @@ impl Function {
             max_body: settings.max_body,
             logging: settings.logging,
             shows_failed_output: settings.shows_failed_output,
-            events: settings.events.clone(),
+            input_filter: settings.input_filter.clone(),
             workspaces,
             task: None,
             _script: None,
@@ -122,7 +123,7 @@ impl Function {
             program: Program::new(&command.program, &command.arguments, environment)?,
             rules: Rules { timeout: limit, grace: settings.timeouts.grace },
             stdin: Stdin::Null,
-            events: None,
+            input_filter: None,
             ..Self::of_command(settings, ground, command)?
         })
     }
@@ -142,7 +143,7 @@ impl Function {
             stdout: Some(stdout::Rules::of_action(settings)),
             logging: Logging { own_lines: OwnLines::Among, ..settings.logging },
             shows_failed_output: false,
-            events: None,
+            input_filter: None,
             task: Some(Task { action: Arc::clone(action), retries: settings.retries }),
             ..Self::of_command(settings, ground, program)?
         })

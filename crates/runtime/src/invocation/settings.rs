@@ -2,12 +2,12 @@
 //!
 //! Nothing here reads a flag or a variable. Each value is the result of the configuration, ready to use.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::logs::Level;
+use crate::{intake::InputFilter, logs::Level};
 
 /// The settings that all functions of one process share.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FunctionSettings {
     /// The variables that a function inherits. Those of its user and its sandbox are added to them or replace them.
     pub environment: Vec<(OsString, OsString)>,
@@ -27,8 +27,8 @@ pub struct FunctionSettings {
     pub shows_failed_output: bool,
     /// How often an action is run again after it has asked for that.
     pub retries: usize,
-    /// How events of platforms are opened; `None` where a body is only a body.
-    pub events: Option<EventPolicy>,
+    /// Opens the events of a platform; `None` where a body is only a body.
+    pub input_filter: Option<Arc<dyn InputFilter>>,
 }
 
 /// The time limits of one run.
@@ -95,17 +95,6 @@ pub enum OwnLines {
     CopiedApart,
     /// Nowhere, except for those of the level CRITICAL.
     LeftOut,
-}
-
-/// How events of platforms are opened. An event is a body that names or contains the input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventPolicy {
-    /// Whether no input is fetched or saved: the function does so itself.
-    pub skips_input: bool,
-    /// Whether one matching key makes a body an event.
-    pub is_loose: bool,
-    /// Variables that a function inherits unless an event sets them.
-    pub replaceable: Vec<(OsString, OsString)>,
 }
 
 /// The resources that one function may use, and its user; `None` for no limit.

@@ -88,14 +88,6 @@ impl Run<'_> {
             set("EVENT", OsStr::new(&event.json))?;
         }
         for (name, value) in &input.variables {
-            set(name, OsStr::new(value))?;
-        }
-        let replaceable = self.function.events.iter().flat_map(|events| &events.replaceable);
-        let is_replaced = |name: &OsStr| match &input.event {
-            Some(_) if name == "EVENT" => true,
-            _ => input.variables.iter().any(|(own, _)| name == own.as_str()),
-        };
-        for (name, value) in replaceable.filter(|(name, _)| !is_replaced(name)) {
             variables.push(variable(name, value)?);
         }
         variables.extend(self.call.variables.iter().cloned());

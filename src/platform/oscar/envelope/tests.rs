@@ -1,4 +1,4 @@
-//! The exact shapes, one field at a time, and what each becomes.
+//! The exact shapes of events, with one field changed at a time, and the inputs that they become.
 
 use std::{fs, os::fd::AsFd as _};
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What is left of a body: its file's content, what it is about, the variables, the notes.
+/// The input that comes of a body: the content of its file, the object that it names, the variables, the notes.
 #[derive(Debug, PartialEq)]
 struct Left {
     content: Option<Vec<u8>>,
     object_key: Option<String>,
-    variables: Vec<(String, String)>,
+    variables: Vec<(OsString, OsString)>,
     notes: Vec<&'static str>,
 }
 
@@ -26,7 +26,7 @@ fn unwrapped_as(body: &[u8], skips_input: bool, is_loose: bool) -> Result<Left, 
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
     let envelope = Envelope::parse(&Labels::default()).expect("no labels");
     let result = receive(&envelope, &mut Pieces(body.chunks(7)), dir, 0)
-        .and_then(|input| unwrap(input, dir, 0, skips_input, is_loose));
+        .and_then(|input| EnvelopeFilter { skips_input, is_loose, replaceable: Vec::new() }.filter(input, dir, 0));
     let files = fs::read_dir(directory.path()).expect("it is read").count();
     match result {
         Err(error) => {
@@ -164,10 +164,10 @@ fn the_query_becomes_variables_of_names_that_a_shell_can_read() {
     event["queryStringParameters"] = json!({"a": "x".repeat(QUERY_LIMIT - 1)});
     assert!(unwrapped(event.to_string().as_bytes(), false).is_ok());
     event["queryStringParameters"] = json!({"a": "x".repeat(QUERY_LIMIT)});
-    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(Error::Query { .. })));
+    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(Error::Filter(_))));
     let many: serde_json::Map<String, Value> = (0..=QUERY_NAMES).map(|n| (format!("n{n}"), "x".into())).collect();
     event["queryStringParameters"] = many.into();
-    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(Error::Query { .. })));
+    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(Error::Filter(_))));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn an_event_that_names_storage_is_an_error_wherever_it_stands() {
         }
         for body in [event.clone(), delegated(&event.to_string()), around, encoded, long] {
             let found = unwrapped(body.to_string().as_bytes(), false);
-            assert!(matches!(&found, Err(Error::Storage { store: named }) if *named == store), "{found:?}");
+            assert!(matches!(&found, Err(Error::Storage { store: named, .. }) if *named == store), "{found:?}");
         }
     }
 }
@@ -251,7 +251,7 @@ fn a_bad_body_in_an_envelope_is_a_bad_body() {
         event["isBase64Encoded"] = is_base64.into();
         event["headers"] = json!({"content-type": kind});
         let error = unwrapped(event.to_string().as_bytes(), false).expect_err("refused");
-        assert_eq!(error.kind(), super::super::ErrorKind::Bad, "{error}");
+        assert_eq!(error.kind(), crate::intake::ErrorKind::Bad, "{error}");
     }
 }
 
@@ -266,9 +266,31 @@ fn one_key_is_enough_if_the_old_way_is_wanted() {
     assert_eq!(loosely(json!({"event": "aGVsbG8="})).0, "hello");
     let (content, variables) =
         loosely(json!({"httpMethod": 1, "body": "aGVsbG8=", "queryStringParameters": {"a": "b"}}));
-    assert_eq!((&*content, variables), ("hello", vec![("CONT_VAR_a".to_owned(), "b".to_owned())]));
+    assert_eq!((&*content, variables), ("hello", vec![("CONT_VAR_a".into(), "b".into())]));
     assert_eq!(loosely(json!({"httpMethod": "GET"})).0, "");
     assert_eq!(loosely(json!({"a": 1})).0, r#"{"a":1}"#);
     let storage = json!({"event": minio()}).to_string();
     assert!(matches!(unwrapped_as(storage.as_bytes(), false, true), Err(Error::Storage { .. })));
+}
+
+#[test]
+fn variables_that_are_inherited_give_way_to_those_of_an_event() {
+    let replaceable = [("CONT_VAR_a", "old"), ("CONT_VAR_b", "old"), ("EVENT", "old")];
+    let replaceable = replaceable.map(|(name, value)| (OsString::from(name), OsString::from(value))).to_vec();
+    let variables = |skips_input: bool, body: &Value| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let fd = fs::File::open(directory.path()).expect("it opens");
+        let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
+        let envelope = Envelope::parse(&Labels::default()).expect("no labels");
+        let text = body.to_string();
+        let input = receive(&envelope, &mut Pieces(text.as_bytes().chunks(7)), dir, 0).expect("received");
+        let filter = EnvelopeFilter { skips_input, is_loose: false, replaceable: replaceable.clone() };
+        filter.filter(input, dir, 0).expect("an input").variables
+    };
+    let mut event = gateway();
+    event["queryStringParameters"] = json!({"a": "new"});
+    let wanted = [("CONT_VAR_a", "new"), ("CONT_VAR_b", "old"), ("EVENT", "old")];
+    assert_eq!(variables(false, &event), wanted.map(|(name, value)| (name.into(), value.into())));
+    let wanted = [("CONT_VAR_a", "old"), ("CONT_VAR_b", "old")];
+    assert_eq!(variables(true, &minio()), wanted.map(|(name, value)| (name.into(), value.into())));
 }

@@ -1,0 +1,324 @@
+//! Events of OSCAR that contain the input: a request that an API gateway has wrapped, and an event that one cluster
+//! delegates to another.
+//!
+//! Users' own JSON takes the same way, so only the exact shape of an event counts:
+//!
+//! - An API gateway's request has `httpMethod`, `headers`, `body`, `isBase64Encoded` and `queryStringParameters`, each
+//!   of its type. The input is the body, read by the `Content-Type` in `headers`, or the bytes that its base64 encodes.
+//! - A delegated event has `storage_provider` and `event`, and nothing else, both text. The text of `event` is an
+//!   object, which is the input.
+//! - A storage event (see [`storage_notice`]) is an error, unless the function fetches the object itself.
+//!
+//! The first may contain the other two, the second the third. The outer body is stored first, as any body is, so that
+//! memory does not grow with it. A body of more than [`LIMIT`] is not searched for an event.
+
+use std::{
+    borrow::Cow,
+    ffi::{OsStr, OsString},
+    io,
+};
+
+use bandog_codec::base64;
+use bytes::Bytes;
+use memchr::memmem;
+use rustix::fs::{Mode, OFlags, openat};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
+
+use crate::intake::{
+    Envelope, Error, Input, InputDir, InputFilter, Kind, Labels, Source, SourceError, StorageNotice, receive,
+    shape::{Text, Texts},
+    storage_notice,
+};
+
+/// Bytes of the largest body that is searched for an event. A larger one is an ordinary body. The search takes two or
+/// three times as much memory. AWS passes at most 6 MiB to a function.
+const LIMIT: u64 = 8 * 1024 * 1024;
+
+/// The prefix of the variables that hold the query of an API gateway's request.
+pub const QUERY_PREFIX: &str = "CONT_VAR_";
+
+/// Bytes that the query may have, names and values together: as many as a request's header fields.
+const QUERY_LIMIT: usize = 64 * 1024;
+
+/// Names that the query may have: as many as a request has header fields.
+const QUERY_NAMES: usize = 256;
+
+/// Bytes passed on in one piece.
+const PIECE: usize = 64 * 1024;
+
+/// The way out where an event names an object in a store.
+const STORAGE_ADVICE: &str = "a function that does so itself has file_stage_in: true in its configuration";
+
+/// Opens OSCAR's events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvelopeFilter {
+    /// Whether the function fetches its input itself: no file is left, and a storage event is passed on.
+    pub skips_input: bool,
+    /// Whether a single key makes a body an event, as in the replaced program.
+    pub is_loose: bool,
+    /// Variables of the function that an event overrides.
+    pub replaceable: Vec<(OsString, OsString)>,
+}
+
+impl InputFilter for EnvelopeFilter {
+    fn filter(&self, input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, Error> {
+        let opened = self.open_envelope(input, dir, max_body);
+        if opened.is_err() {
+            // Ignored: the workspace is removed too, and the first error is the one to report.
+            let _ = dir.clear();
+        }
+        let mut input = opened?;
+        let is_set = |name: &OsStr| {
+            let is_event = name == "EVENT" && input.event.is_some();
+            is_event || input.variables.iter().any(|(set, _)| set == name)
+        };
+        let inherited: Vec<_> = self.replaceable.iter().filter(|(name, _)| !is_set(name)).cloned().collect();
+        input.variables.extend(inherited);
+        Ok(input)
+    }
+}
+
+impl EnvelopeFilter {
+    /// Removes one layer after the other.
+    fn open_envelope(&self, mut input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, Error> {
+        let (mut variables, mut notes) = (Vec::new(), Vec::new());
+        let mut expected = Expected { gateway: true, delegated: true, json: input.kind == Kind::Json };
+        // Recognised again below, where the function may or may not have it.
+        input.event = None;
+        while let Some(text) = text_of(&input, dir, &expected).map_err(Error::Store)? {
+            let layer = strict_layer(&text, &expected);
+            let layer = layer.or_else(|| loose_layer(&text, &expected).filter(|_| self.is_loose));
+            let (envelope, body) = match layer {
+                None => break,
+                Some(Layer::Storage(notice)) => {
+                    input.event = notice.event.filter(|_| self.skips_input);
+                    if input.event.is_none() {
+                        return Err(Error::Storage { store: notice.store, advice: STORAGE_ADVICE });
+                    }
+                    notes.push("Storage event found.");
+                    break;
+                }
+                Some(Layer::Delegated(event)) => {
+                    notes.push("Delegated event found.");
+                    expected = Expected { gateway: false, delegated: false, json: true };
+                    // An object in a strict layer. In a loose one it may be any body.
+                    (Envelope::parse(&Labels::default())?, Cow::Owned(event.into_owned().into_bytes()))
+                }
+                Some(Layer::Gateway(gateway)) => {
+                    notes.push("API Gateway event found.");
+                    variables = gateway.variables()?;
+                    expected = Expected { gateway: false, delegated: true, json: gateway.is_base64 };
+                    gateway.body()?
+                }
+            };
+            dir.clear().map_err(Error::Store)?;
+            input = receive(&envelope, &mut Pieces(body.chunks(PIECE)), dir, max_body)?;
+            expected.json |= input.kind == Kind::Json;
+            input.event = None;
+        }
+        if self.skips_input {
+            dir.clear().map_err(Error::Store)?;
+            input.path = None;
+            notes.push("Skipping download of input file.");
+        }
+        Ok(Input { variables, notes, ..input })
+    }
+}
+
+/// The layers that may still come.
+struct Expected {
+    gateway: bool,
+    delegated: bool,
+    /// Whether the input may be JSON.
+    json: bool,
+}
+
+/// A layer around the input, or the event in place of it.
+enum Layer<'a> {
+    Gateway(Gateway<'a>),
+    Delegated(Cow<'a, str>),
+    Storage(StorageNotice),
+}
+
+/// The layer that has the exact shape of one.
+fn strict_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
+    // Most bodies are not events. Searching for a key avoids parsing those a second time.
+    let has = |key: &str| memmem::find(json, key.as_bytes()).is_some();
+    if expected.gateway
+        && has("\"httpMethod\"")
+        && let Ok(gateway) = serde_json::from_slice(json)
+    {
+        return Some(Layer::Gateway(gateway));
+    }
+    if expected.delegated
+        && has("\"storage_provider\"")
+        && let Ok(Delegated { event: Text(event), .. }) = serde_json::from_slice(json)
+        && event.trim_ascii_start().starts_with('{')
+        && serde_json::from_str::<IgnoredAny>(&event).is_ok()
+    {
+        return Some(Layer::Delegated(event));
+    }
+    storage_notice(json).map(Layer::Storage)
+}
+
+/// The layer that the replaced program would have found, which looked for one key.
+fn loose_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
+    if expected.gateway
+        && let Ok(LooseGateway { body, query, .. }) = serde_json::from_slice(json)
+    {
+        // It looked at neither the headers nor `isBase64Encoded`.
+        return Some(Layer::Gateway(Gateway { _method: Method::Post, headers: None, body, is_base64: false, query }));
+    }
+    if expected.delegated
+        && let Ok(LooselyDelegated { event }) = serde_json::from_slice(json)
+    {
+        let text = match event {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        return Some(Layer::Delegated(Cow::Owned(text)));
+    }
+    None
+}
+
+/// The whole of an input, if it may be an event.
+fn text_of(input: &Input, dir: InputDir<'_>, expected: &Expected) -> io::Result<Option<Vec<u8>>> {
+    let name = input.path.as_ref().and_then(|path| path.file_name());
+    let Some(name) = name.filter(|_| expected.json && input.bytes <= LIMIT && input.kind != Kind::Multipart) else {
+        return Ok(None);
+    };
+    let file = openat(dir.fd, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    let mut text = vec![0; usize::try_from(input.bytes).unwrap_or_default()];
+    io::Read::read_exact(&mut std::fs::File::from(file), &mut text)?;
+    Ok(Some(text).filter(|text| text.trim_ascii_start().starts_with(b"{")))
+}
+
+/// An event that OSCAR delegates to another cluster.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delegated<'a> {
+    #[serde(borrow, rename = "storage_provider")]
+    _storage_provider: Text<'a>,
+    #[serde(borrow)]
+    event: Text<'a>,
+}
+
+/// A delegated event, by the rules of the replaced program.
+#[derive(Deserialize)]
+struct LooselyDelegated {
+    event: Value,
+}
+
+/// An API gateway's request, by the rules of the replaced program.
+#[derive(Deserialize)]
+struct LooseGateway<'a> {
+    #[serde(rename = "httpMethod")]
+    _method: IgnoredAny,
+    #[serde(borrow, default)]
+    body: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "queryStringParameters")]
+    query: Option<Texts<'a>>,
+}
+
+/// A request that an API gateway has wrapped. Each field must be there; some of them may be null.
+#[derive(Deserialize)]
+struct Gateway<'a> {
+    #[serde(rename = "httpMethod")]
+    _method: Method,
+    #[serde(borrow, deserialize_with = "Option::deserialize")]
+    headers: Option<Texts<'a>>,
+    #[serde(borrow, deserialize_with = "Option::deserialize")]
+    body: Option<Text<'a>>,
+    #[serde(rename = "isBase64Encoded")]
+    is_base64: bool,
+    #[serde(borrow, rename = "queryStringParameters", deserialize_with = "Option::deserialize")]
+    query: Option<Texts<'a>>,
+}
+
+/// The methods of RFC 9110 §9 and RFC 5789.
+#[derive(Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Connect,
+    Options,
+    Trace,
+    Patch,
+}
+
+impl<'a> Gateway<'a> {
+    /// The body, and how to read it.
+    fn body(self) -> Result<(Envelope, Cow<'a, [u8]>), Error> {
+        let headers = self.headers.unwrap_or_default();
+        let label = |name: &str| {
+            let found = headers.0.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.as_bytes().to_vec())
+        };
+        let envelope = Envelope::parse(&Labels {
+            content_type: label("content-type"),
+            content_encoding: label("content-encoding"),
+            content_transfer_encoding: label("content-transfer-encoding"),
+            content_disposition: label("content-disposition"),
+        })?;
+        let text = self.body.map(|Text(body)| body).unwrap_or_default();
+        if !self.is_base64 {
+            return Ok((
+                envelope,
+                match text {
+                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+                },
+            ));
+        }
+        // The gateway has encoded it, so that it is decoded once and then read as bytes.
+        let (mut decoder, mut bytes) = (base64::Decoder::new(0), Vec::with_capacity(text.len() / 4 * 3 + 3));
+        for piece in text.as_bytes().chunks(PIECE) {
+            decoder.push(piece, &mut bytes)?;
+        }
+        decoder.finish(&mut bytes)?;
+        Ok((envelope.decoded(), Cow::Owned(bytes)))
+    }
+
+    /// The query as variables. Empty values are left out, as the replaced program did, and so are names that no shell
+    /// can read.
+    fn variables(&self) -> Result<Vec<(OsString, OsString)>, Error> {
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let query = self.query.as_ref().map(|query| query.0.as_slice()).unwrap_or_default();
+        let length: usize = query.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if length > QUERY_LIMIT || query.len() > QUERY_NAMES {
+            return Err(Error::Filter(format!(
+                "queryStringParameters of the API gateway's event have more than {QUERY_LIMIT} bytes, or more than \
+                 {QUERY_NAMES} names"
+            )));
+        }
+        let mut variables: Vec<(OsString, OsString)> = Vec::with_capacity(query.len());
+        for (name, value) in query {
+            if !is_name(name) || value.is_empty() || value.contains('\0') {
+                continue;
+            }
+            let name = OsString::from(format!("{QUERY_PREFIX}{name}"));
+            // The last one counts, as in a parser that fills a map.
+            variables.retain(|(earlier, _)| *earlier != name);
+            variables.push((name, OsString::from(&**value)));
+        }
+        Ok(variables)
+    }
+}
+
+/// A body in memory.
+struct Pieces<'a>(std::slice::Chunks<'a, u8>);
+
+impl Source for Pieces<'_> {
+    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        Ok(self.0.next().map(Bytes::copy_from_slice))
+    }
+}
+
+#[cfg(test)]
+mod tests;
