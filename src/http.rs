@@ -94,7 +94,7 @@ pub struct Server {
     /// [`Config::takes_any_method`].
     takes_any_method: bool,
     compat: Compat,
-    cgi: request::Cgi,
+    cgi: request::HeaderVariables,
     admission: admission::Admission,
     workers: workers::Workers,
     metrics: metrics::Metrics,
@@ -157,7 +157,7 @@ impl Server {
             marshals: config.watchdog.as_ref().is_some_and(|watchdog| watchdog.marshal_request),
             takes_any_method: config.takes_any_method(),
             compat: config.compat,
-            cgi: request::Cgi::of(config),
+            cgi: config.header_variables(),
             admission: admission::Admission::new(config.max_inflight, config.max_queue, config.queue_timeout),
             workers: workers::Workers::default(),
             metrics: metrics::Metrics::new(config.watchdog.is_some()).map_err(io::Error::other)?,

@@ -1,6 +1,6 @@
-//! A request's head → what the invocation and the function are told of it.
+//! A request's head → the call id, the labels of the body, and the variables of the function.
 //!
-//! The listener reads real heads, `bandog run` one that it imitates; both find the same here.
+//! The listener passes real heads, `bandog run` one that it imitates; both get the same result.
 
 mod variables;
 
@@ -18,7 +18,9 @@ use crate::{
     reply::{CONTENT_TRANSFER_ENCODING, X_CALL_ID},
     unique,
 };
-pub use variables::{Cgi, is_hidden, of as variables};
+pub use variables::{
+    Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty, is_hidden, of as variables,
+};
 
 /// Shows the token, for callers behind a proxy that takes `Authorization` for itself.
 pub const X_BANDOG_TOKEN: HeaderName = HeaderName::from_static("x-bandog-token");

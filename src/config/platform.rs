@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Config, Mode};
+use super::{Config, Habit, Mode};
 use crate::{
     intake::InputFilter,
     platform::{
@@ -10,6 +10,7 @@ use crate::{
         oscar::{self, EnvelopeFilter},
     },
     reply::AnswerStyle,
+    request::{Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty},
 };
 
 impl Config {
@@ -33,6 +34,19 @@ impl Config {
     pub fn run_style(&self) -> Option<Arc<dyn AnswerStyle>> {
         self.supervisor.as_ref()?;
         oscar::wording(source(self.mode), self.compat).map(|style| -> Arc<dyn AnswerStyle> { Arc::new(style) })
+    }
+
+    /// The variables that a request becomes.
+    #[must_use]
+    pub fn header_variables(&self) -> HeaderVariables {
+        let Some(watchdog) = &self.watchdog else { return HeaderVariables::default() };
+        let has = |behaviour| self.compat.has(behaviour);
+        HeaderVariables {
+            set: if watchdog.cgi_headers { VariableSet::All } else { VariableSet::TraceContext },
+            values: VariableValues::Parsed,
+            when_empty: if has(Habit::UnsetEmpty) { WhenEmpty::Unset } else { WhenEmpty::Set },
+            authorization: if has(Habit::Authorization) { Authorization::Shown } else { Authorization::Hidden },
+        }
     }
 
     /// Opens the events of a platform; `None` where a body is only a body.

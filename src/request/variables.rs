@@ -1,4 +1,4 @@
-//! A request's head → the variables that the function finds.
+//! A request's head → the environment variables of the function.
 
 use std::{borrow::Cow, ffi::CString, fmt::Write as _};
 
@@ -6,8 +6,6 @@ use hyper::{
     header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
     http::request::Parts,
 };
-
-use crate::config::{Config, Habit};
 
 /// Bytes of a header's value that fit into a variable; a longer one is left out, so that a client cannot make exec
 /// fail (one variable may have 128 KiB, all together a few MiB: execve(2)).
@@ -20,41 +18,64 @@ const HIDDEN: [&str; 5] = ["authorization", "proxy", "proxy-authorization", "x-b
 /// Headers whose variable would have the name of one that bandog sets itself.
 const OWN: [&str; 7] = ["method", "path", "query", "host", "content-length", "contentlength", "transfer-encoding"];
 
-/// How a request becomes variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cgi {
-    /// bandog's way.
-    Own,
-    /// The watchdogs'.
-    Watchdog {
-        /// `cgi_headers`: there are any.
-        is_on: bool,
-        /// Variables that would be empty are not set.
-        unset_empty: bool,
-        /// `Authorization` becomes one as well.
-        authorization: bool,
-    },
+/// Which variables a request becomes, and how their values are written. The default is bandog's own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeaderVariables {
+    /// The variables that are set.
+    pub set: VariableSet,
+    /// How values are written.
+    pub values: VariableValues,
+    /// What becomes of `Http_Query`, `Http_Host` and `Http_Transfer_Encoding` without a value.
+    pub when_empty: WhenEmpty,
+    /// Whether `Authorization` becomes a variable.
+    pub authorization: Authorization,
 }
 
-impl Cgi {
-    /// The way of the face.
-    #[must_use]
-    pub fn of(config: &Config) -> Self {
-        match &config.watchdog {
-            None => Self::Own,
-            Some(watchdog) => Self::Watchdog {
-                is_on: watchdog.cgi_headers,
-                unset_empty: config.compat.has(Habit::UnsetEmpty),
-                authorization: config.compat.has(Habit::Authorization),
-            },
-        }
-    }
+/// The variables that are set for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VariableSet {
+    /// All of them.
+    #[default]
+    All,
+    /// Only the trace context, `TRACEPARENT` and `TRACESTATE`.
+    TraceContext,
 }
 
-/// The variables about a request, each `NAME=value`: always all of bandog's own, empty if there is nothing to say, so
-/// that no header can pose as one; then one for each header.
+/// How the values of variables are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VariableValues {
+    /// As they were sent; the values of a repeated header field are joined.
+    #[default]
+    AsSent,
+    /// Parsed: the path is percent-decoded, the length is a number (0 without a body, -1 if unknown), and the first
+    /// value of a repeated header field counts.
+    Parsed,
+}
+
+/// What becomes of a variable without a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenEmpty {
+    /// It is set to the empty string, so that no other header can pose as it.
+    #[default]
+    Set,
+    /// It is not set.
+    Unset,
+}
+
+/// Whether the function sees `Authorization`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authorization {
+    /// It does not: the credentials are bandog's.
+    #[default]
+    Hidden,
+    /// It does.
+    Shown,
+}
+
+/// The variables about a request, each `NAME=value`: first bandog's own, which are set even without a value, so that no
+/// header can pose as one; then one for each header.
 #[must_use]
-pub fn of(request: &Parts, cgi: Cgi) -> Vec<CString> {
+pub fn of(request: &Parts, policy: HeaderVariables) -> Vec<CString> {
     let headers = &request.headers;
     let mut variables = Vec::with_capacity(10 + headers.len());
     let mut set = |name: &str, value: &[u8]| {
@@ -75,15 +96,14 @@ pub fn of(request: &Parts, cgi: Cgi) -> Vec<CString> {
             set(variable, value.as_bytes());
         }
     }
-    if matches!(cgi, Cgi::Watchdog { is_on: false, .. }) {
+    if policy.set == VariableSet::TraceContext {
         return variables;
     }
     set("Http_Method", request.method.as_str().as_bytes());
     let path = request.uri.path();
-    let (path, length) = match cgi {
-        Cgi::Own => (Cow::Borrowed(path.as_bytes()), header(CONTENT_LENGTH)),
-        // Decoded, but for what no variable can hold; the length as a number, which is negative if nobody knows it.
-        Cgi::Watchdog { .. } => {
+    let (path, length) = match policy.values {
+        VariableValues::AsSent => (Cow::Borrowed(path.as_bytes()), header(CONTENT_LENGTH)),
+        VariableValues::Parsed => {
             let length = match header(CONTENT_LENGTH) {
                 b"" if headers.contains_key(TRANSFER_ENCODING) => &b"-1"[..],
                 b"" => b"0",
@@ -100,14 +120,16 @@ pub fn of(request: &Parts, cgi: Cgi) -> Vec<CString> {
         ("Http_Host", host),
         ("Http_Transfer_Encoding", header(TRANSFER_ENCODING)),
     ] {
-        if !(value.is_empty() && matches!(cgi, Cgi::Watchdog { unset_empty: true, .. })) {
+        if !(value.is_empty() && policy.when_empty == WhenEmpty::Unset) {
             set(name, value);
         }
     }
     for name in headers.keys() {
-        let Some(variable) = variable_name(name, cgi) else { continue };
-        // The watchdogs gave the first value of several.
-        let value = if cgi == Cgi::Own { joined(headers, name) } else { first(headers, name) };
+        let Some(variable) = variable_name(name, policy) else { continue };
+        let value = match policy.values {
+            VariableValues::AsSent => joined(headers, name),
+            VariableValues::Parsed => first(headers, name),
+        };
         if let Some(value) = value {
             set(&variable, &value);
         }
@@ -115,7 +137,7 @@ pub fn of(request: &Parts, cgi: Cgi) -> Vec<CString> {
     variables
 }
 
-/// A path without its percent signs; what stands for a NUL stays as it is.
+/// A percent-decoded path. `%00` stays: no variable can hold a NUL.
 fn decoded(path: &str) -> Cow<'_, [u8]> {
     if !path.contains('%') {
         return Cow::Borrowed(path.as_bytes());
@@ -125,19 +147,19 @@ fn decoded(path: &str) -> Cow<'_, [u8]> {
     Cow::Owned(parts.join(&b"%00"[..]))
 }
 
-/// Whether the function is not told of a header field of this name, in small letters.
+/// Whether a header field is hidden from the function. `name` is in lower case.
 #[must_use]
-pub fn is_hidden(name: &str, cgi: Cgi) -> bool {
-    let is_wanted = name == "authorization" && matches!(cgi, Cgi::Watchdog { authorization: true, .. });
-    HIDDEN.contains(&name) && !is_wanted
+pub fn is_hidden(name: &str, policy: HeaderVariables) -> bool {
+    let is_shown = name == "authorization" && policy.authorization == Authorization::Shown;
+    HIDDEN.contains(&name) && !is_shown
 }
 
-/// `Http_X_Forwarded_For` for `x-forwarded-for`; `None` if the header does not become a variable. A name with any
-/// other sign than letters, digits and hyphens (`x_token`) does not either: it could pose as another header.
-fn variable_name(name: &HeaderName, cgi: Cgi) -> Option<String> {
+/// `Http_X_Forwarded_For` for `x-forwarded-for`; `None` if the header does not become a variable. Nor does a name with
+/// any character other than letters, digits and hyphens (`x_token`): it could pose as another header.
+fn variable_name(name: &HeaderName, policy: HeaderVariables) -> Option<String> {
     let name = name.as_str();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !plain || is_hidden(name, cgi) || OWN.contains(&name) {
+    if !plain || is_hidden(name, policy) || OWN.contains(&name) {
         return None;
     }
     let mut variable = String::with_capacity("Http_".len() + name.len());
@@ -171,7 +193,7 @@ mod tests {
 
     fn variables(request: hyper::http::request::Builder) -> Vec<String> {
         let (parts, ()) = request.body(()).expect("request").into_parts();
-        of(&parts, Cgi::Own).into_iter().map(|pair| pair.into_string().expect("text")).collect()
+        of(&parts, HeaderVariables::default()).into_iter().map(|pair| pair.into_string().expect("text")).collect()
     }
 
     #[test]
@@ -191,18 +213,20 @@ mod tests {
         );
     }
 
-    const WATCHDOG: Cgi = Cgi::Watchdog { is_on: true, unset_empty: false, authorization: false };
+    fn parsed() -> HeaderVariables {
+        HeaderVariables { values: VariableValues::Parsed, ..HeaderVariables::default() }
+    }
 
-    fn of_watchdog(request: hyper::http::request::Builder, cgi: Cgi) -> Vec<String> {
+    fn variables_by(policy: HeaderVariables, request: hyper::http::request::Builder) -> Vec<String> {
         let (parts, ()) = request.body(()).expect("request").into_parts();
-        of(&parts, cgi).into_iter().map(|pair| pair.into_string().expect("text")).collect()
+        of(&parts, policy).into_iter().map(|pair| pair.into_string().expect("text")).collect()
     }
 
     #[test]
-    fn in_the_place_of_a_watchdog_the_path_is_decoded_the_length_a_number_and_one_value_counts() {
+    fn parsed_values_have_a_decoded_path_a_number_for_the_length_and_the_first_of_several_values() {
         let request = Request::post("/a%20b%00c?x=%20").header("X-Many", "1").header("X-Many", "2");
         assert_eq!(
-            of_watchdog(request, WATCHDOG),
+            variables_by(parsed(), request),
             [
                 "Http_Method=POST",
                 "Http_Path=/a b%00c",
@@ -214,17 +238,18 @@ mod tests {
                 "Http_X_Many=1",
             ]
         );
-        let chunked = of_watchdog(Request::post("/").header("Transfer-Encoding", "chunked"), WATCHDOG);
+        let chunked = variables_by(parsed(), Request::post("/").header("Transfer-Encoding", "chunked"));
         assert!(chunked.contains(&"Http_ContentLength=-1".to_owned()), "{chunked:?}");
     }
 
     #[test]
-    fn in_the_place_of_a_watchdog_variables_can_be_switched_off_and_old_ways_on() {
+    fn variables_can_be_switched_off_left_unset_and_show_the_authorization() {
         let request = || Request::post("/").header("Authorization", "Bearer x").header("Proxy", "evil");
-        assert!(!of_watchdog(request(), WATCHDOG).concat().contains("Bearer"));
-        let off = Cgi::Watchdog { is_on: false, unset_empty: false, authorization: true };
-        assert_eq!(of_watchdog(request(), off), [""; 0]);
-        let old = of_watchdog(request(), Cgi::Watchdog { is_on: true, unset_empty: true, authorization: true });
+        assert!(!variables_by(parsed(), request()).concat().contains("Bearer"));
+        let shown = HeaderVariables { authorization: Authorization::Shown, ..parsed() };
+        let off = HeaderVariables { set: VariableSet::TraceContext, ..shown };
+        assert_eq!(variables_by(off, request()), [""; 0]);
+        let old = variables_by(HeaderVariables { when_empty: WhenEmpty::Unset, ..shown }, request());
         assert!(old.contains(&"Http_Authorization=Bearer x".to_owned()), "{old:?}");
         for absent in ["Http_Query", "Http_Host", "Http_Transfer_Encoding", "Http_Proxy"] {
             assert!(!old.iter().any(|pair| pair.starts_with(absent)), "{absent}: {old:?}");

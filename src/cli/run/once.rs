@@ -106,7 +106,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel, told: 
         Ok(function) => function,
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
-    let variables = request::variables(&imitated(&headers), request::Cgi::of(config));
+    let variables = request::variables(&imitated(&headers), config.header_variables());
     let (id, details) = (request::call_id(&headers), Vec::new());
     let call = Call { id, envelope, variables, way: Way::Any, texts: io.texts.clone(), details };
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
