@@ -32,10 +32,9 @@
 
 pub use bandog_actions as actions;
 pub use bandog_process::{self as process, unique};
-pub use bandog_runtime::{intake, invocation, logs, output, reply, telemetry, workspace};
+pub use bandog_runtime::{intake, invocation, logs, output, reply, request, telemetry, workspace};
 
 pub mod cli;
 pub mod config;
 pub mod http;
 pub mod platform;
-pub mod request;

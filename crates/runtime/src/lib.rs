@@ -19,6 +19,7 @@ pub mod invocation;
 pub mod logs;
 pub mod output;
 pub mod reply;
+pub mod request;
 pub mod telemetry;
 pub mod workspace;
 

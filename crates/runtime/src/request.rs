@@ -4,13 +4,13 @@
 
 mod variables;
 
-use hyper::{
+use http::{
     HeaderMap,
     header::{
         AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue,
         PROXY_AUTHORIZATION,
     },
-    http::request::Parts,
+    request::Parts,
 };
 
 use crate::{

@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, ffi::CString, fmt::Write as _};
 
-use hyper::{
+use http::{
     header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
-    http::request::Parts,
+    request::Parts,
 };
 
 /// Bytes of a header's value that fit into a variable; a longer one is left out, so that a client cannot make exec
@@ -179,7 +179,7 @@ fn first(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
 
 /// All values of a header, joined as RFC 9110 §5.2 says; `None` if too long.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let separator: &[u8] = if name == hyper::header::COOKIE { b"; " } else { b", " };
+    let separator: &[u8] = if name == http::header::COOKIE { b"; " } else { b", " };
     let values: Vec<&[u8]> = headers.get_all(name).into_iter().map(HeaderValue::as_bytes).collect();
     let value = values.join(separator);
     (value.len() <= VALUE_LIMIT).then_some(value)
@@ -187,11 +187,11 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::Request;
+    use http::Request;
 
     use super::*;
 
-    fn variables(request: hyper::http::request::Builder) -> Vec<String> {
+    fn variables(request: http::request::Builder) -> Vec<String> {
         let (parts, ()) = request.body(()).expect("request").into_parts();
         of(&parts, HeaderVariables::default()).into_iter().map(|pair| pair.into_string().expect("text")).collect()
     }
@@ -217,7 +217,7 @@ mod tests {
         HeaderVariables { values: VariableValues::Parsed, ..HeaderVariables::default() }
     }
 
-    fn variables_by(policy: HeaderVariables, request: hyper::http::request::Builder) -> Vec<String> {
+    fn variables_by(policy: HeaderVariables, request: http::request::Builder) -> Vec<String> {
         let (parts, ()) = request.body(()).expect("request").into_parts();
         of(&parts, policy).into_iter().map(|pair| pair.into_string().expect("text")).collect()
     }
