@@ -4,7 +4,7 @@ SHELL := /bin/sh
 # One at a time: cargo already uses every core, and two builds of one target directory only wait for each other.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test soak build image lint doc bench fuzz clean
+.PHONY: help demo setup test soak build image lint doc docs bench fuzz clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: ## Formatting, clippy, and what is installed of shellcheck, cargo-deny and
 
 doc: ## Build the documentation; a warning is an error
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+docs: ## Build the book of docs/ with mdbook into target/book/, and check every link in it
+	@scripts/docs.sh
 
 bench: ## Measure beside bare posix_spawn loops and what else a user could pick; table and plots in target/bench/
 	@scripts/bench.sh

@@ -5,7 +5,7 @@
 #     BENCH_SHORT=1        a minute of everything, to see that it works; its figures mean nothing
 #     BENCH_ONLY=A,B       only these kinds of work
 #     BENCH_ROUNDS=N       counted rounds (9)
-#     BENCH_README=1       also puts the table and the plot into README.md
+#     BENCH_README=1       also puts the table and the plots into docs/performance.md, and four figures into README.md
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<()> {
         eprintln!("bench: no plots: {error:#}");
     }
     if setting.readme {
-        readme::refresh(&setting, &text)?;
+        readme::refresh(&setting, &report, &text)?;
     }
     eprintln!("bench: the report is in {}", setting.output.display());
     Ok(())

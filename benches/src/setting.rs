@@ -36,7 +36,7 @@ pub struct Setting {
     /// Whether all that is asked is that everything works, `BENCH_SHORT=1`: one round of little, whose figures mean
     /// nothing, and which fails only if something breaks.
     pub short: bool,
-    /// Whether the README is to show this run, `BENCH_README=1`.
+    /// Whether the documentation is to show this run, `BENCH_README=1`.
     pub readme: bool,
     /// Processors this program may use.
     pub cores: usize,

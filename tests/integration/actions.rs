@@ -17,7 +17,6 @@ mod routes;
 mod run;
 mod run_http;
 mod service;
-mod tutorial;
 
 /// Where the file of actions is looked for.
 const FILE: &str = "oms.yml";
