@@ -71,8 +71,8 @@ fn every_page_of_the_book_is_in_its_summary_once() {
 #[test]
 fn the_readme_is_short_and_leads_to_every_page() {
     let readme = Page::read("README.md");
-    let lines = readme.text.lines().count();
-    assert!(lines <= README_LIMIT, "README.md has {lines} lines, more than {README_LIMIT}");
+    let length = readme.text.lines().count();
+    assert!(length <= README_LIMIT, "README.md has {length} lines, more than {README_LIMIT}");
     let links = readme.links();
     for page in Page::read("docs/SUMMARY.md").links() {
         assert!(links.iter().any(|link| link.path == page.path), "README.md does not link to {}", page.path);

@@ -154,9 +154,10 @@ impl Page {
 pub(super) fn rows(text: &str) -> Vec<Vec<String>> {
     let lines: Vec<&str> = text.lines().collect();
     let is_rule = |line: &&str| line.starts_with("|-");
-    let body = lines.iter().enumerate().filter(|(index, line)| {
-        line.starts_with("| ") && !is_rule(line) && !lines.get(index + 1).is_some_and(|next| is_rule(&next))
-    });
+    let body = lines
+        .iter()
+        .enumerate()
+        .filter(|(index, line)| line.starts_with("| ") && !is_rule(line) && !lines.get(index + 1).is_some_and(is_rule));
     body.map(|(_, line)| {
         let cells = line.trim_start_matches('|').trim_end_matches('|').replace("\\|", "\u{1}");
         cells.split('|').map(|cell| cell.trim().replace('\u{1}', "|")).collect()
