@@ -1,5 +1,5 @@
-//! The README and the book tell the truth: what they say is compared with what the program says itself, every link is
-//! followed, and every session is run.
+//! The README and the book tell the truth: they are compared with the program, every link is followed, and every
+//! session is run.
 //!
 //! The table of settings and the copies of deployment files are generated. To refresh them:
 //! `UPDATE_README=1 cargo test --test integration readme`.

@@ -1,6 +1,6 @@
 //! Pages of Markdown: their sections, blocks, headings and links.
 //!
-//! What it is not: a parser of all of Markdown. The pages use `#` headings, fenced blocks and inline links; a test
+//! It does not parse all of Markdown. The pages use `#` headings, fenced blocks and inline links; a test
 //! rejects the other forms, so that no link goes unchecked.
 
 use std::{
@@ -124,13 +124,13 @@ impl Page {
         kept
     }
 
-    /// What links to the headings of this page are called, as GitHub and mdBook do.
+    /// The anchors of the headings of this page, named as GitHub and mdBook name them.
     pub(super) fn anchors(&self) -> Vec<String> {
         let mut seen = BTreeMap::new();
         self.prose().filter_map(heading).map(|(_, name)| unique(&mut seen, name)).collect()
     }
 
-    /// Its links, but for those to other hosts.
+    /// Its links, except those to other hosts.
     pub(super) fn links(&self) -> Vec<Link> {
         let mut links = Vec::new();
         for line in self.prose() {
@@ -165,7 +165,7 @@ pub(super) fn rows(text: &str) -> Vec<Vec<String>> {
     .collect()
 }
 
-/// The level of a heading, and what a link to it is called if no other has that name.
+/// The level of a heading, and its anchor if no heading before it has the same.
 fn heading(line: &str) -> Option<(usize, String)> {
     let text = line.trim_start_matches('#');
     let level = line.len() - text.len();

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use super::pages::{self, Page};
 use crate::harness::{self, Command, command::BINARY, function, noise, program, serve, service::free_port};
 
-/// What a shell prints between the output of two commands.
+/// Printed between the output of two commands.
 const MARK: &str = "\u{1e}";
 
 /// A command and what it prints.
