@@ -26,7 +26,7 @@ benches_target=${CARGO_TARGET_DIR:-target}/bench-build
 
 # Cargo says so itself when it packages: which versions were withdrawn is in the registry's index.
 withdrawn_versions() {
-    said=$(cargo package --workspace --locked --no-verify --allow-dirty --workspace 2>&1) || {
+    said=$(cargo package --workspace --locked --no-verify --allow-dirty 2>&1) || {
         echo "$said" >&2
         return 1
     }

@@ -31,7 +31,7 @@
 //! ([`process::attend`]).
 
 pub use bandog_actions as actions;
-pub use bandog_process::{self as process, unique};
+pub use bandog_process::{self as process, ids};
 pub use bandog_runtime::{intake, invocation, logs, output, reply, request, telemetry, workspace};
 
 pub mod cli;

@@ -410,7 +410,7 @@ fn a_function_that_makes_siblings_of_itself_leaves_none_living_or_dead() {
     let server = serve_command(&format!("exec {}", leave.display())).quiet().start();
     for _ in 0..3 {
         server.get("/").send().expect(200);
-        // Without `stragglers::end_siblings` they are children of a thread that waits for nobody.
+        // Without `leftovers::end_siblings` they are children of a thread that waits for nobody.
         nobody_lives(&server, "sibling.py");
         server.is_clean();
     }

@@ -9,9 +9,12 @@
 //!                             beside which no process is (the "no internal processes" rule)
 //! ```
 //!
-//! Where there is no cgroup to be had, process group, sub-reaper and [`Mark`](super::Mark) do without.
+//! Where there is no cgroup to be had, process group, sub-reaper and [`Mark`](crate::Mark) do without.
 
-mod place;
+mod dir;
+mod home;
+pub(crate) mod membership;
+pub(crate) mod oom_kills;
 
 use std::{
     fmt, io,
@@ -21,21 +24,16 @@ use std::{
 };
 
 use rustix::{
-    fs::{Access, AtFlags, FlockOperation, Mode, OFlags, accessat, flock, fstat, mkdirat, openat, unlinkat},
+    fs::{Access, AtFlags, Mode, OFlags, accessat},
     io::Errno,
     process::Pid,
 };
 
-use super::{membership::Membership, spawn::try_cgroup};
-use crate::unique;
-use place::Place;
-pub use place::Toll;
-
-/// Begins the name of every cgroup that a bandog makes for itself.
-const PREFIX: &str = "bandog-";
-
-/// The cgroup that bandog moves into to make room for limits.
-const LEAF: &str = "bandog";
+use crate::spawn::try_cgroup;
+use dir::Place;
+pub use dir::Toll;
+use home::Home;
+use membership::Membership;
 
 const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const MODE: Mode = Mode::from_raw_mode(0o755);
@@ -87,16 +85,6 @@ struct State {
     next: u64,
     /// The kernel has refused; no more is tried.
     given_up: bool,
-}
-
-/// The cgroup of this bandog, below its parent.
-#[derive(Debug)]
-struct Home {
-    name: String,
-    /// Locked.
-    dir: OwnedFd,
-    /// bandog has moved into it.
-    moved: bool,
 }
 
 impl Cgroups {
@@ -205,111 +193,11 @@ impl Cgroups {
             }
         }
     }
-
-    fn make_home(&self) -> io::Result<Home> {
-        loop {
-            let name = format!("{PREFIX}{}", &unique::id().simple().to_string()[..12]);
-            mkdirat(&self.parent, name.as_str(), MODE)?;
-            let locked = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())
-                .and_then(|dir| flock(&dir, FlockOperation::NonBlockingLockExclusive).map(|()| dir));
-            let dir = match locked {
-                // Whoever started just now may have taken it for a leftover until it was locked, and removed it.
-                Ok(_) | Err(Errno::NOENT | Errno::WOULDBLOCK) if !still_there(&self.parent, &name) => continue,
-                Ok(dir) => dir,
-                Err(error) => {
-                    let _ = unlinkat(&self.parent, name.as_str(), AtFlags::REMOVEDIR);
-                    return Err(error.into());
-                }
-            };
-            let mut home = Home { name, dir, moved: false };
-            if let Err(error) = self.enable(&mut home) {
-                self.remove_home(&home);
-                return Err(error);
-            }
-            return Ok(home);
-        }
-    }
-
-    /// Hands the controllers that the limits need down to the functions' cgroups.
-    fn enable(&self, home: &mut Home) -> io::Result<()> {
-        let controllers = self.limits.controllers();
-        if controllers.is_empty() {
-            return Ok(());
-        }
-        let there = place::read(self.parent.as_fd(), "cgroup.controllers")?;
-        for controller in &controllers {
-            if !there.split_ascii_whitespace().any(|name| name == *controller) {
-                return Err(io::Error::other(format!("the {controller} controller is not available there")));
-            }
-        }
-        // The root of all cgroups is the one that may have both processes and limits below it; it has no type.
-        if accessat(&self.parent, "cgroup.type", Access::EXISTS, AtFlags::empty()).is_ok() {
-            self.make_room(home)?;
-        }
-        let wanted = controllers.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
-        place::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted)?;
-        Ok(place::write(home.dir.as_fd(), "cgroup.subtree_control", &wanted)?)
-    }
-
-    /// Moves bandog itself out of the parent, where no process may be. The kernel does not always say so: beside one it
-    /// takes some controllers all the same, but makes every cgroup below useless (cgroups(7), "thread mode").
-    fn make_room(&self, home: &mut Home) -> io::Result<()> {
-        mkdirat(&home.dir, LEAF, MODE)?;
-        let leaf = openat(&home.dir, LEAF, OPEN_DIR, Mode::empty())?;
-        place::write(leaf.as_fd(), "cgroup.procs", "0")?;
-        home.moved = true;
-        if place::read(self.parent.as_fd(), "cgroup.procs")?.is_empty() {
-            return Ok(());
-        }
-        Err(io::Error::other("other processes than bandog are in it, so that nothing below it can be limited"))
-    }
-
-    fn remove_home(&self, home: &Home) {
-        if home.moved {
-            // Nobody may be where controllers are handed down from.
-            for controller in self.limits.controllers() {
-                let _ = place::write(home.dir.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
-                let _ = place::write(self.parent.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
-            }
-            let _ = place::write(self.parent.as_fd(), "cgroup.procs", "0");
-        }
-        place::remove_below(home.dir.as_fd());
-        if let Err(error) = unlinkat(&self.parent, home.name.as_str(), AtFlags::REMOVEDIR) {
-            tracing::warn!("cannot remove the cgroup {}: {error}", self.path.join(&home.name).display());
-        }
-    }
-
-    /// Ends what dead predecessors of the same user left running, and removes their cgroups.
-    fn remove_leftovers(&self) {
-        let names = place::directories(self.parent.as_fd());
-        for name in names.iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes())) {
-            let Ok(dir) = openat(&self.parent, name, OPEN_DIR, Mode::empty()) else { continue };
-            let ours = fstat(&dir).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
-            if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
-                continue;
-            }
-            let left = place::end_all(dir.as_fd());
-            place::remove_below(dir.as_fd());
-            let path = self.path.join(name.to_string_lossy().as_ref());
-            match unlinkat(&self.parent, name, AtFlags::REMOVEDIR) {
-                Ok(()) => tracing::info!("removed the cgroup {} of a dead predecessor", path.display()),
-                Err(Errno::NOENT) => {}
-                Err(error) => tracing::warn!(
-                    "cannot remove the cgroup {} of a dead predecessor: {error} (processes left: {left:?})",
-                    path.display()
-                ),
-            }
-        }
-    }
 }
 
 /// Whether the kernel may say otherwise in a moment.
 fn is_shortage(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN))
-}
-
-fn still_there(parent: &OwnedFd, name: &str) -> bool {
-    accessat(parent, name, Access::EXISTS, AtFlags::empty()).is_ok()
 }
 
 impl Drop for Cgroups {
@@ -338,22 +226,22 @@ impl Cgroup {
     }
 
     /// The directory that stands for it.
-    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+    pub(crate) fn dir(&self) -> BorrowedFd<'_> {
         self.place.as_ref().expect("it is there until it is dropped").dir()
     }
 
     /// Whether nobody is in it, and it goes on.
-    pub(super) fn is_empty(&mut self) -> bool {
+    pub(crate) fn is_empty(&mut self) -> bool {
         self.place().is_idle()
     }
 
     /// Kills what is in it. Returns what could not be killed.
-    pub(super) fn end_all(&mut self) -> Vec<Pid> {
+    pub(crate) fn end_all(&mut self) -> Vec<Pid> {
         self.place().end_all()
     }
 
     /// What its limits have cost since it was taken.
-    pub(super) fn toll(&self) -> Toll {
+    pub(crate) fn toll(&self) -> Toll {
         self.place.as_ref().map(Place::toll).unwrap_or_default()
     }
 
@@ -361,7 +249,7 @@ impl Cgroup {
     ///
     /// # Errors
     /// There are limits that only a cgroup enforces.
-    pub(super) fn give_up(self, error: &io::Error) -> io::Result<()> {
+    pub(crate) fn give_up(self, error: &io::Error) -> io::Result<()> {
         self.cgroups.give_up(error)
     }
 }

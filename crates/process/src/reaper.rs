@@ -11,14 +11,20 @@ use std::{
     mem::MaybeUninit,
     os::fd::{FromRawFd as _, OwnedFd},
     panic::resume_unwind,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Bell, confine, family, rest, signals};
+use crate::{
+    leftovers::{orphans::reap_orphans, proc_tree},
+    sandbox::rlimits::raise_open_files,
+    signals,
+    supervise::cancel::Bell,
+    trim,
+};
 
 /// How long the reaper rests after a look that found an orphan, and after one that found none. Every function's end is
 /// a SIGCHLD too; under load this makes thirty or a hundred wake-ups a second of what would be thousands. Dead orphans
@@ -37,17 +43,17 @@ pub fn attend<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     mut stop: impl FnMut(i32),
 ) -> io::Result<T> {
-    rest::share_heap();
+    trim::share_heap();
     close_on_exec();
     signals::hear_broken_pipes();
-    confine::raise_open_files();
+    raise_open_files();
     let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     // A blocked signal comes even if it is ignored (signal(7)).
     taken.retain(|signal| *signal != libc::SIGHUP || !signals::ignored().contains(signal));
     let (stops, deaths) = (take_signals(&taken)?, take_signals(&[libc::SIGCHLD])?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     // Opens the list, which stays open: a descriptor that comes later would look like one that was lost.
-    family::adopted();
+    proc_tree::adopted();
     let done = Arc::new(Bell::new()?);
     let ring = RingOnDrop(Arc::clone(&done));
     let worker = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -133,36 +139,4 @@ fn next_signal(signals: &OwnedFd) -> Option<i32> {
     // `ssi_signo` is the first field, a u32 (signalfd(2)).
     let number = info.get(..4).filter(|_| read == info.len())?;
     i32::try_from(u32::from_ne_bytes(number.try_into().ok()?)).ok()
-}
-
-/// Held while orphans are reaped; shared by those who look at them.
-static REAPING: RwLock<()> = RwLock::new(());
-
-/// Lets no orphan vanish as long as the guard lives: one that ends meanwhile is still there to be seen, and tells whose
-/// it was.
-pub(super) fn keep_the_dead() -> RwLockReadGuard<'static, ()> {
-    REAPING.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Takes the status of every orphan that has ended. Returns whether there are any, ended or not.
-fn reap_orphans() -> bool {
-    let _alone = REAPING.write().unwrap_or_else(PoisonError::into_inner);
-    let (reaped, others) = reap_children();
-    reaped || others
-}
-
-/// Takes the status of every child of the calling thread that has ended. Returns whether there were any, and whether
-/// there are others.
-pub(super) fn reap_children() -> (bool, bool) {
-    // Children that tell nobody of their end, as clone(2) can make them, among them.
-    let flags = libc::WNOHANG | libc::__WNOTHREAD | libc::__WALL;
-    let mut reaped = false;
-    loop {
-        // SAFETY: no status is asked for, so nothing is written.
-        match unsafe { libc::waitpid(-1, std::ptr::null_mut(), flags) } {
-            0 => return (reaped, true),
-            pid if pid > 0 => reaped = true,
-            _ => return (reaped, false),
-        }
-    }
 }

@@ -8,18 +8,18 @@ thread_local! {
 }
 
 /// Blocks all signals in this thread for good, so that they need not be blocked for each process that it starts.
-pub(super) fn refuse() {
+pub(crate) fn refuse() {
     if !REFUSED.replace(true) {
         block();
     }
 }
 
 /// As long as it lives, all signals are blocked in the thread that made it.
-pub(super) struct Blocked(Option<libc::sigset_t>);
+pub(crate) struct Blocked(Option<libc::sigset_t>);
 
 impl Blocked {
     /// Blocks them, unless [`refuse`] has done so for good.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self((!REFUSED.get()).then(block))
     }
 }
@@ -66,7 +66,7 @@ const SIGNALS: std::ops::RangeInclusive<c_int> = 1..=64;
 ///
 /// # Safety
 /// Changes the calling process's disposition: not to be called in bandog itself.
-pub(super) unsafe fn set_default(signal: c_int) {
+pub(crate) unsafe fn set_default(signal: c_int) {
     let default: KernelAction = [0; 8];
     let none = std::ptr::null::<KernelAction>();
     // SAFETY: `default` is larger than any architecture's structure, and the previous one is not asked for.
@@ -75,7 +75,7 @@ pub(super) unsafe fn set_default(signal: c_int) {
 
 /// Has this process hear SIGPIPE, which Rust's start-up has it ignore, and do nothing: a handler is not handed down by
 /// exec (execve(2)), so that no started process has to be given the default back.
-pub(super) fn hear_broken_pipes() {
+pub(crate) fn hear_broken_pipes() {
     extern "C" fn nothing(_: c_int) {}
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: all zero is a value of it; the handler does nothing, and so may run at any moment.
@@ -89,7 +89,7 @@ pub(super) fn hear_broken_pipes() {
 
 /// The signals this process ignores, which exec would hand down: what the parent of bandog left ignored (nohup, some CI
 /// systems), and without [`hear_broken_pipes`] SIGPIPE. Looked up once: nothing here changes a disposition later.
-pub(super) fn ignored() -> &'static [c_int] {
+pub(crate) fn ignored() -> &'static [c_int] {
     static IGNORED: OnceLock<Vec<c_int>> = OnceLock::new();
     IGNORED.get_or_init(|| {
         let is_ignored = |signal: &c_int| {

@@ -2,19 +2,21 @@
 //! copying page tables: clone(2) with `CLONE_VM | CLONE_VFORK`, as C libraries do it themselves, or clone3(2), where
 //! there is a cgroup for the process.
 //!
-//! What happens between clone and exec is in [`in_child`]; it runs on borrowed memory and may only make system calls.
+//! What happens between clone and exec is in [`in_child()`]; it runs on borrowed memory and may only make system calls.
+
+mod clone3;
+pub(crate) mod error;
+pub(crate) mod high_fds;
+mod in_child;
+pub(crate) mod program;
 
 use std::{
-    borrow::Cow,
-    ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint, c_ulong, c_void},
-    io::{self, Read as _},
+    ffi::{CStr, c_char, c_int, c_void},
+    io,
     mem::MaybeUninit,
     ops::Range,
-    os::{
-        fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd},
-        unix::ffi::{OsStrExt as _, OsStringExt as _},
-    },
-    path::{Path, PathBuf},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd},
+    path::PathBuf,
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -26,72 +28,14 @@ use rustix::{
     io::Errno,
 };
 
-use super::{
-    Child, Confined, Group, Leader, SpawnError, Ties, aside,
-    cgroup::Cgroup,
-    clone3::clone3,
-    confine::Step,
-    refusal::{self, At, Refused},
+use crate::{
+    leader::{Group, Leader},
+    sandbox::step::Step,
     signals,
 };
-
-/// What to start, ready for exec: made once, used for every invocation.
-#[derive(Debug)]
-pub struct Program {
-    path: CString,
-    arguments: Vec<CString>,
-    /// `NAME=value`, inherited by every invocation.
-    environment: Vec<CString>,
-}
-
-impl Program {
-    /// Prepares `path` with `arguments` (the name it sees itself under first) and the environment it inherits.
-    ///
-    /// # Errors
-    /// A NUL byte in any of them, which exec cannot pass on.
-    pub fn new(
-        path: &Path,
-        arguments: &[OsString],
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> io::Result<Self> {
-        let arguments = arguments.iter().map(|argument| CString::new(argument.as_bytes())).collect::<Result<_, _>>()?;
-        let environment =
-            environment.into_iter().map(|(name, value)| variable(&name, &value)).collect::<io::Result<_>>()?;
-        Ok(Self { path: CString::new(path.as_os_str().as_bytes())?, arguments, environment })
-    }
-
-    /// The names of the variables in its inherited environment.
-    pub fn environment_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.environment.iter().map(|pair| {
-            let bytes = pair.as_bytes();
-            String::from_utf8_lossy(bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes))
-        })
-    }
-
-    /// The arguments it is started with, where a start has none of its own; the name it sees itself under first.
-    #[must_use]
-    pub fn arguments(&self) -> &[CString] {
-        &self.arguments
-    }
-
-    /// The file that is executed.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        Path::new(OsStr::from_bytes(self.path.to_bytes()))
-    }
-}
-
-/// `NAME=value` as exec takes it.
-///
-/// # Errors
-/// A NUL byte in either.
-pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
-    let mut pair = OsString::with_capacity(name.len() + value.len() + 1);
-    pair.push(name);
-    pair.push("=");
-    pair.push(value);
-    Ok(CString::new(pair.into_vec())?)
-}
+use clone3::clone3;
+use error::{At, Refused};
+use in_child::{JOIN, LEAVE, NO_STEP, Order, in_child};
 
 /// What a process is given to read from and to write to. Two of these may be the same.
 #[derive(Debug, Clone, Copy)]
@@ -104,53 +48,11 @@ pub struct Streams<'a> {
     pub stderr: BorrowedFd<'a>,
 }
 
-/// Starts `program` in a process group of its own, with `arguments` (its own [`Program::arguments`], or others for this
-/// start), `variables` on top of its environment and `streams` as its standard streams. It has no other descriptor (all
-/// of ours are closed on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed
-/// when the calling thread ends, and with it bandog. The calling thread takes no signals any more: see
-/// [`attend`](super::attend) for who does.
-///
-/// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
-pub fn spawn(
-    program: &Program,
-    arguments: &[CString],
-    variables: &[CString],
-    streams: Streams<'_>,
-    confined: &Confined,
-    mut ties: Ties,
-) -> Result<Child, SpawnError> {
-    let inherited = || program.environment.iter().chain(variables);
-    let failed = |refused| refusal::explain(program.path(), arguments, inherited().map(CString::as_c_str), refused);
-    let mut arguments: Vec<*const c_char> = arguments.iter().map(|text| text.as_ptr()).collect();
-    arguments.push(std::ptr::null());
-    let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
-    environment.push(std::ptr::null());
-    let mut path = program.path.as_c_str();
-    signals::refuse();
-    loop {
-        let bonds =
-            Bonds { steps: &confined.steps, number: ties.mark.number(), cgroup: ties.cgroup.as_ref().map(Cgroup::dir) };
-        match start(path, &arguments, &environment, streams, bonds) {
-            Ok(leader) => return Ok(Child { leader, ties }),
-            Err(refused) if refused.is(At::Exec, Errno::NOEXEC) && path != SHELL && is_text(program.path()) => {
-                arguments.splice(..1, [SHELL.as_ptr(), program.path.as_ptr()]);
-                path = SHELL;
-            }
-            Err(Refused { source, at: At::Clone }) if is_about_cgroups(&source) && ties.cgroup.is_some() => {
-                let cgroup = ties.cgroup.take();
-                let given_up = cgroup.map_or(Ok(()), |cgroup| cgroup.give_up(&source));
-                given_up.map_err(|source| failed(Refused { source, at: At::Clone }))?;
-            }
-            Err(refused) => return Err(failed(refused)),
-        }
-    }
-}
-
 /// Tries whether processes can be born in a cgroup, with one that does not become any program.
 ///
 /// Linux since 6.14 has a fault by which it kills at once whatever is born in a cgroup that was killed before, or by
 /// somebody in one that was: it compares how often, for the wrong two (`cgroup_css_set_fork`).
-pub(super) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
     let none = [std::ptr::null()];
     let streams = Streams { stdin: cgroup, stdout: cgroup, stderr: cgroup };
     match start(c"", &none, &none, streams, Bonds { steps: &[], number: None, cgroup: Some(cgroup) }) {
@@ -160,56 +62,7 @@ pub(super) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// Runs scripts without an interpreter line.
-const SHELL: &CStr = c"/bin/sh";
-
-/// Whether a process could be started outside of a cgroup: it was removed, or we may not move a process into it.
-fn is_about_cgroups(error: &io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::ACCESS | Errno::PERM | Errno::NODEV | Errno::NOENT | Errno::BUSY | Errno::OPNOTSUPP))
-}
-
-/// Whether a file that the kernel does not take for a program may be a script: no NUL in its first line's worth of
-/// bytes (the test that bash makes).
-fn is_text(path: &Path) -> bool {
-    let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut start));
-    read.is_ok() && !start.contains(&0)
-}
-
-/// No number of a step.
-const NO_STEP: usize = usize::MAX;
-
-/// Joining a cgroup, which is none of the steps either.
-const JOIN: usize = NO_STEP - 1;
-
-/// Leaving descriptors behind, nor this.
-const LEAVE: usize = NO_STEP - 2;
-
-/// What the child needs, in the parent's memory. Read-only there but for `step` and `error`.
-struct Order<'a> {
-    path: &'a CStr,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-    /// Standard input, output and error.
-    streams: [c_int; 3],
-    ignored: &'a [c_int],
-    steps: &'a [Step],
-    /// Which of the steps is being taken; [`NO_STEP`] before and after.
-    step: usize,
-    /// RLIMIT_LOCKS, see [`Mark`](super::Mark).
-    number: Option<u64>,
-    /// `cgroup.procs` of the cgroup that is still to be joined.
-    join: Option<c_int>,
-    /// From here on all descriptors are left behind. Until then they are shared with bandog.
-    far_from: Option<c_int>,
-    /// bandog.
-    parent: c_int,
-    /// `errno` of the call that failed; 0 while none has.
-    error: c_int,
-}
-
-/// Bytes of stack for [`in_child`], which calls nothing but thin wrappers of system calls: 16 KiB is several times
+/// Bytes of stack for [`in_child()`], which calls nothing but thin wrappers of system calls: 16 KiB is several times
 /// what it uses. Being on the parent's own stack it costs no allocation.
 const CHILD_STACK: usize = 16 * 1024;
 
@@ -218,15 +71,15 @@ struct Stack(MaybeUninit<[u8; CHILD_STACK]>);
 
 /// What a process is bound by from its first moment.
 #[derive(Clone, Copy)]
-struct Bonds<'a> {
-    steps: &'a [Step],
-    /// See [`Mark`](super::Mark).
-    number: Option<u64>,
+pub(crate) struct Bonds<'a> {
+    pub(crate) steps: &'a [Step],
+    /// See [`Mark`](crate::Mark).
+    pub(crate) number: Option<u64>,
     /// What it is born in.
-    cgroup: Option<BorrowedFd<'a>>,
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
 }
 
-fn start(
+pub(crate) fn start(
     path: &CStr,
     arguments: &[*const c_char],
     environment: &[*const c_char],
@@ -246,7 +99,7 @@ fn start(
         number: bonds.number,
         join: None,
         // What a step needs may be anywhere.
-        far_from: aside::far_from(numbers).filter(|_| bonds.steps.is_empty()),
+        far_from: high_fds::far_from(numbers).filter(|_| bonds.steps.is_empty()),
         parent: *PARENT.get_or_init(|| rustix::process::getpid().as_raw_nonzero().get()),
         error: 0,
     };
@@ -260,7 +113,7 @@ fn start(
     drop(leader);
     if step == LEAVE {
         // Linux before 5.9, or a filter. Nothing was changed yet.
-        aside::give_up();
+        high_fds::give_up();
         return start(path, arguments, environment, streams, bonds);
     }
     let at = match bonds.steps.get(step) {
@@ -316,69 +169,6 @@ fn clone_by(
     // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which nobody else knows.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Leader { group: Group::of_child(pid), pidfd, reaped: false })
-}
-
-/// What happens between clone and exec. Shares the parent's memory: no allocation, no lock, no panic; system calls
-/// only.
-extern "C" fn in_child(order: *mut c_void) -> c_int {
-    // SAFETY: `start` passes a pointer to its `Order`, which lives until this function has called exec or _exit. All
-    // calls are plain system calls on values from it; the strings and arrays end with NUL and null.
-    unsafe {
-        let order = order.cast::<Order<'_>>();
-        for signal in (*order).ignored {
-            signals::set_default(*signal);
-        }
-        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(none.as_mut_ptr());
-        if let Some(number) = (*order).number {
-            // Where it cannot be set, the environment alone tells.
-            let limit = libc::rlimit { rlim_cur: number, rlim_max: number };
-            libc::prlimit(0, libc::RLIMIT_LOCKS, &raw const limit, std::ptr::null_mut());
-        }
-        let mut ready = true;
-        if let Some(procs) = (*order).join {
-            (&raw mut (*order).step).write_volatile(JOIN);
-            ready = libc::write(procs, c"0".as_ptr().cast(), 1) == 1;
-            if ready {
-                (&raw mut (*order).step).write_volatile(NO_STEP);
-            }
-        }
-        if let Some(from) = (*order).far_from.filter(|_| ready) {
-            // Before anything is done to a descriptor: until here bandog would see it.
-            (&raw mut (*order).step).write_volatile(LEAVE);
-            ready = libc::syscall(libc::SYS_close_range, from, c_uint::MAX, libc::CLOSE_RANGE_UNSHARE) == 0;
-            if ready {
-                (&raw mut (*order).step).write_volatile(NO_STEP);
-            }
-        }
-        ready = ready
-            && libc::setpgid(0, 0) == 0
-            && libc::dup2((*order).streams[0], 0) == 0
-            && libc::dup2((*order).streams[1], 1) == 1
-            && libc::dup2((*order).streams[2], 2) == 2;
-        for (number, step) in (*order).steps.iter().enumerate() {
-            if ready {
-                (&raw mut (*order).step).write_volatile(number);
-                ready = step.take();
-            }
-        }
-        if ready {
-            (&raw mut (*order).step).write_volatile(NO_STEP);
-        }
-        ready = ready
-            && libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) == 0
-            // Last but for exec, for a change of user undoes it (prctl(2)).
-            && libc::prctl(libc::PR_SET_PDEATHSIG, c_ulong::from(libc::SIGKILL.cast_unsigned())) == 0;
-        if ready {
-            // Had bandog been killed before that, nobody would be told.
-            if libc::getppid() != (*order).parent {
-                libc::_exit(127);
-            }
-            libc::execve((*order).path.as_ptr(), (*order).arguments, (*order).environment);
-        }
-        (&raw mut (*order).error).write_volatile(*libc::__errno_location());
-        libc::_exit(127)
-    }
 }
 
 /// An empty standard input: `/dev/null`, or where there is none (an image without `/dev`) an empty nameless file.

@@ -1,5 +1,8 @@
 //! One loop for each child: its output, its end, the clock and the order to stop, all in one poll(2).
 
+pub(crate) mod cancel;
+pub(crate) mod output;
+
 use std::{
     io,
     sync::Arc,
@@ -12,10 +15,13 @@ use rustix::{
     process::Signal,
 };
 
-use super::{
-    Bell, Cancel, Cause, Cgroup, Child, Exit, Observer, Outputs, Room, Toll,
-    outputs::{Answer, Output, READ_SIZE},
+use crate::{
+    cgroup::{Cgroup, Toll},
+    child::Child,
+    exit::Exit,
 };
+use cancel::{Bell, Cancel, Cause};
+use output::{Answer, Observer, Output, Outputs, Pace, READ_SIZE, Room};
 
 /// How long to wait before looking again at an observer that is behind: long enough to cost nothing, short enough
 /// that a person does not see it.
@@ -54,17 +60,6 @@ pub struct Ended {
     pub cpu_time: Duration,
     /// What the limits of its cgroup have cost it.
     pub toll: Toll,
-}
-
-/// Whether the observer of the output has seen all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// Call again when there is more.
-    UpToDate,
-    /// Its reader is slow: call again soon even if nothing new was written. The function is never held up for it.
-    Behind,
-    /// Nothing to do before this moment (a heartbeat is due then).
-    Until(Instant),
 }
 
 /// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group or its

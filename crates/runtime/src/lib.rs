@@ -24,4 +24,4 @@ pub mod telemetry;
 pub mod workspace;
 
 use bandog_actions as actions;
-use bandog_process::{self as process, unique};
+use bandog_process::{self as process, ids};

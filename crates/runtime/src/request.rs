@@ -14,9 +14,9 @@ use http::{
 };
 
 use crate::{
+    ids,
     intake::Labels,
     reply::{CONTENT_TRANSFER_ENCODING, X_CALL_ID},
-    unique,
 };
 pub use variables::{
     Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty, is_hidden, of as variables,
@@ -40,7 +40,7 @@ pub fn call_id(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=CALL_ID_LIMIT).contains(&id.len()))
         .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]\"\\".contains(&byte)));
-    usable.map_or_else(|| unique::id().to_string(), str::to_owned)
+    usable.map_or_else(|| ids::random().to_string(), str::to_owned)
 }
 
 /// What the sender says about the body.

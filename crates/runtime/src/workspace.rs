@@ -39,7 +39,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::unique;
+use crate::ids;
 
 /// Begins the name of every workspace.
 const PREFIX: &str = "bandog-";
@@ -80,7 +80,7 @@ impl Root {
 
     /// The same for functions of another user, whom workspaces are handed over to.
     pub fn open_for(path: &Path, tenant: Option<u32>) -> io::Result<Self> {
-        let id = unique::id().simple().to_string();
+        let id = ids::random().simple().to_string();
         Ok(Self {
             // A link here is the operator's choice.
             dir: rustix::fs::open(path, OPEN_DIR.difference(OFlags::NOFOLLOW), Mode::empty())?,
@@ -444,7 +444,7 @@ impl Drop for Workspace {
 /// A new file in `place` that has a name for an instant only, and then one that no function can have taken. It lasts as
 /// long as it is open.
 pub fn nameless_file(place: BorrowedFd<'_>) -> io::Result<File> {
-    let name = format!("nameless-{}", unique::id().simple());
+    let name = format!("nameless-{}", ids::random().simple());
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = openat(place, &name, flags, Mode::RUSR | Mode::WUSR)?;
     unlinkat(place, &name, AtFlags::empty())?;

@@ -21,10 +21,10 @@ use tokio::{
 use super::{closing, health::Health};
 use crate::{
     http::{Server, handler::RETRY_AFTER, probe},
+    ids,
     invocation::{Errand, Failure, Life, Outcome, PORT, Party, Report, Resident, Unanswered},
     process::variable,
     reply::problem::{Problem, Slug},
-    unique,
     workspace::Workspace,
 };
 
@@ -355,7 +355,7 @@ fn free_port() -> io::Result<u16> {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 22_768;
     for _ in 0..TRIES {
-        let [high, low, ..] = *unique::id().as_bytes();
+        let [high, low, ..] = *ids::random().as_bytes();
         let port = FIRST + u16::from_be_bytes([high, low]) % COUNT;
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return Ok(port);

@@ -13,7 +13,7 @@ const PARENT: &str = r#"
 "#;
 
 /// Without the kill of the group in `supervise` the child without an environment was left, and `is_clean` waited for
-/// it in vain; without `stragglers::end_adopted` the one that had left the group was.
+/// it in vain; without `leftovers::end_adopted` the one that had left the group was.
 #[test]
 fn f01_a_grandchild_that_holds_stdout_does_not_hold_the_answer() {
     let server = serve_command(PARENT).quiet().args(["--exec-timeout", "3s", "--kill-grace", "1s"]).start();

@@ -3,7 +3,7 @@
 //! A name that a sender chose is kept where it can be, and made a plain base name: it can't leave the directory, can't
 //! hide what it is by controls, and fits every file system.
 
-use crate::unique;
+use crate::ids;
 
 /// The longest name in bytes that Linux file systems take (`NAME_MAX`); longer ones are cut before the extension.
 const MAX_BYTES: usize = 255;
@@ -14,7 +14,7 @@ const MAX_EXTENSION: usize = 32;
 /// A name for a body that came without one.
 #[must_use]
 pub fn generated(extension: Option<&str>) -> String {
-    let id = unique::id();
+    let id = ids::random();
     match extension {
         Some(extension) => format!("event-file-{id}.{extension}"),
         None => format!("event-file-{id}"),

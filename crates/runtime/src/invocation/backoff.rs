@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::unique;
+use crate::ids;
 
 /// The first pause.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -34,7 +34,7 @@ impl Backoff {
 
 /// Between half of the pause and all of it.
 fn jittered(pause: Duration) -> Duration {
-    pause / 2 + pause / 2 * u32::from(unique::id().as_bytes()[0]) / 255
+    pause / 2 + pause / 2 * u32::from(ids::random().as_bytes()[0]) / 255
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use rustix::{
 use uuid::Uuid;
 
 use super::{OPEN_DIR, PRIVATE};
-use crate::unique;
+use crate::ids;
 
 /// Levels of directories held open at once. What lies deeper is moved to the top of the tree first.
 const MAX_DEPTH: usize = 32;
@@ -144,7 +144,7 @@ impl Removal {
         if depth <= MAX_DEPTH {
             return self.directory(dir, name, Some(top), depth);
         }
-        let prefix = self.prefix.get_or_insert_with(unique::id).simple();
+        let prefix = self.prefix.get_or_insert_with(ids::random).simple();
         move_up(dir, name, top, &format!("{prefix}-{}", self.moved))?;
         self.moved += 1;
         Ok(())

@@ -16,7 +16,7 @@ use crate::{
         Server,
         bridge::{Incoming, Upload},
     },
-    unique,
+    ids,
 };
 
 /// Bytes of a piece.
@@ -46,7 +46,7 @@ pub(super) enum Part {
 impl Payload {
     /// A form of these fields (RFC 7578).
     pub(super) fn form<'a>(fields: impl Iterator<Item = (&'a str, Part)>) -> Self {
-        let boundary = unique::id().simple().to_string();
+        let boundary = ids::random().simple().to_string();
         let mut parts = Vec::new();
         for (name, content) in fields {
             // A name is letters and digits, or what the caller has sent: quoted as browsers do.

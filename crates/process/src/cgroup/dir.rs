@@ -16,7 +16,8 @@ use rustix::{
     process::Pid,
 };
 
-use super::{super::stragglers, Ceiling, MODE, OPEN_DIR};
+use super::{Ceiling, MODE, OPEN_DIR};
+use crate::leftovers;
 
 /// What `cgroup.events` says of a cgroup that is empty and goes on.
 const EMPTY: &str = "populated 0\nfrozen 0\n";
@@ -35,7 +36,7 @@ pub struct Toll {
 
 /// A cgroup.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     name: String,
     dir: OwnedFd,
     /// `cgroup.events`.
@@ -50,7 +51,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn make(home: BorrowedFd<'_>, name: &str, limits: Ceiling) -> io::Result<Self> {
+    pub(crate) fn make(home: BorrowedFd<'_>, name: &str, limits: Ceiling) -> io::Result<Self> {
         mkdirat(home, name, MODE)?;
         Self::open(home, name, limits).inspect_err(|_| {
             let _ = unlinkat(home, name, AtFlags::REMOVEDIR);
@@ -79,23 +80,23 @@ impl Place {
         Ok(Self { name: name.to_owned(), events, memory, processes, killed: false, idle: true, dir })
     }
 
-    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+    pub(crate) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
 
     /// Something is about to be started in it.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.idle = false;
     }
 
     /// Whether nobody is in it, and it goes on.
-    pub(super) fn is_idle(&mut self) -> bool {
+    pub(crate) fn is_idle(&mut self) -> bool {
         self.idle = self.idle || contents(&self.events) == EMPTY;
         self.idle
     }
 
     /// Kills what is in it. Returns what could not be killed.
-    pub(super) fn end_all(&mut self) -> Vec<Pid> {
+    pub(crate) fn end_all(&mut self) -> Vec<Pid> {
         // Who was just waited for may not have left it yet: newer kernels take a process out of its cgroup only when it
         // is switched out for the last time. One look more costs less than the kill, after which it is not used again.
         for look in 0..LOOKS {
@@ -111,7 +112,7 @@ impl Place {
     }
 
     /// Counted from its beginning: no other invocation was in one that has limits.
-    pub(super) fn toll(&self) -> Toll {
+    pub(crate) fn toll(&self) -> Toll {
         let count = |file: &Option<OwnedFd>, key| {
             let text = file.as_ref().map(contents).unwrap_or_default();
             text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok()).unwrap_or(0)
@@ -120,13 +121,13 @@ impl Place {
     }
 
     /// Whether it is empty, and no function has made cgroups of its own in it or stopped it. What was killed once is
-    /// not used again: see [`try_cgroup`](super::super::spawn::try_cgroup).
-    pub(super) fn is_reusable(&self) -> bool {
+    /// not used again: see [`try_cgroup`](crate::spawn::try_cgroup).
+    pub(crate) fn is_reusable(&self) -> bool {
         // A directory has a link for each that is in it, besides its own two.
         !self.killed && self.idle && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 2)
     }
 
-    pub(super) fn remove(self, home: BorrowedFd<'_>) {
+    pub(crate) fn remove(self, home: BorrowedFd<'_>) {
         remove_below(self.dir.as_fd());
         if let Err(error) = unlinkat(home, self.name.as_str(), AtFlags::REMOVEDIR) {
             tracing::warn!("cannot remove the cgroup {} of an invocation: {error}", self.name);
@@ -135,7 +136,7 @@ impl Place {
 }
 
 /// Kills all that is in a cgroup and below it. Returns what could not be killed.
-pub(super) fn end_all(dir: BorrowedFd<'_>) -> Vec<Pid> {
+pub(crate) fn end_all(dir: BorrowedFd<'_>) -> Vec<Pid> {
     match openat(dir, "cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         Ok(events) if is_populated(&events) => end_populated(dir, &events),
         _ => Vec::new(),
@@ -143,17 +144,17 @@ pub(super) fn end_all(dir: BorrowedFd<'_>) -> Vec<Pid> {
 }
 
 fn end_populated(dir: BorrowedFd<'_>, events: &OwnedFd) -> Vec<Pid> {
-    let deadline = Instant::now() + stragglers::DYING;
+    let deadline = Instant::now() + leftovers::DYING;
     if write(dir, "cgroup.kill", "1").is_err() {
         // Linux before 5.14.
-        stragglers::end_members(&|| members(dir));
+        leftovers::end_members(&|| members(dir));
     }
     while is_populated(events) {
         if Instant::now() >= deadline {
             return members(dir);
         }
         // The kernel tells of a change at most every 10 ms; it is over sooner.
-        let pause = Timespec::try_from(stragglers::PAUSE).ok();
+        let pause = Timespec::try_from(leftovers::PAUSE).ok();
         let _ = poll(&mut [PollFd::new(events, PollFlags::PRI)], pause.as_ref());
     }
     Vec::new()
@@ -173,7 +174,7 @@ fn members(dir: BorrowedFd<'_>) -> Vec<Pid> {
 }
 
 /// Removes all cgroups below one; those that are not empty stay.
-pub(super) fn remove_below(dir: BorrowedFd<'_>) {
+pub(crate) fn remove_below(dir: BorrowedFd<'_>) {
     for name in directories(dir) {
         if let Ok(below) = openat(dir, &name, OPEN_DIR, Mode::empty()) {
             remove_below(below.as_fd());
@@ -183,7 +184,7 @@ pub(super) fn remove_below(dir: BorrowedFd<'_>) {
 }
 
 /// The names of the directories in one.
-pub(super) fn directories(dir: BorrowedFd<'_>) -> Vec<CString> {
+pub(crate) fn directories(dir: BorrowedFd<'_>) -> Vec<CString> {
     // Open anew: the offset belongs to the open directory.
     let Ok(dir) = openat(dir, ".", OPEN_DIR, Mode::empty()) else { return Vec::new() };
     let mut buffer = [MaybeUninit::uninit(); 4096];
@@ -198,13 +199,13 @@ pub(super) fn directories(dir: BorrowedFd<'_>) -> Vec<CString> {
 }
 
 /// What is in one of the kernel's files.
-pub(super) fn read(dir: BorrowedFd<'_>, name: &str) -> io::Result<String> {
+pub(crate) fn read(dir: BorrowedFd<'_>, name: &str) -> io::Result<String> {
     let file = openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     io::read_to_string(std::fs::File::from(file))
 }
 
 /// Writes to one of the kernel's files.
-pub(super) fn write(dir: BorrowedFd<'_>, name: &str, text: &str) -> Result<(), Errno> {
+pub(crate) fn write(dir: BorrowedFd<'_>, name: &str, text: &str) -> Result<(), Errno> {
     let file = openat(dir, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::write(&file, text.as_bytes()).map(drop)
 }

@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::confine::Step;
+use crate::sandbox::step::Step;
 
 /// Bytes of one argument or variable, its name, `=` and NUL included: `MAX_ARG_STRLEN` of execve(2).
 const STRING_LIMIT: usize = 128 * 1024;
@@ -97,14 +97,14 @@ pub enum SpawnError {
 }
 
 /// What the kernel said, and when.
-pub(super) struct Refused {
-    pub(super) source: io::Error,
-    pub(super) at: At,
+pub(crate) struct Refused {
+    pub(crate) source: io::Error,
+    pub(crate) at: At,
 }
 
 /// How far it had come.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum At {
+pub(crate) enum At {
     /// There is no process.
     Clone,
     /// There was one, but it could not take this step.
@@ -114,14 +114,14 @@ pub(super) enum At {
 }
 
 impl Refused {
-    pub(super) fn is(&self, at: At, errno: Errno) -> bool {
+    pub(crate) fn is(&self, at: At, errno: Errno) -> bool {
         std::mem::discriminant(&self.at) == std::mem::discriminant(&at)
             && Errno::from_io_error(&self.source) == Some(errno)
     }
 }
 
 /// Finds out what stood in the way of `program`.
-pub(super) fn explain<'a>(
+pub(crate) fn explain<'a>(
     program: &Path,
     arguments: &[CString],
     environment: impl Iterator<Item = &'a CStr>,

@@ -45,12 +45,12 @@ pub fn put_aside(descriptor: OwnedFd) -> OwnedFd {
 
 /// From which number on a process that needs these descriptors can leave all behind; `None` if there is nothing there,
 /// or one of these is.
-pub(super) fn far_from(needed: [c_int; 3]) -> Option<c_int> {
+pub(crate) fn far_from(needed: [c_int; 3]) -> Option<c_int> {
     let is_worth_it = ANY_FAR.load(Ordering::Relaxed) && !UNSUPPORTED.load(Ordering::Relaxed);
     (is_worth_it && needed.iter().all(|number| *number < FAR)).then_some(FAR)
 }
 
 /// The kernel refused: it is not asked again.
-pub(super) fn give_up() {
+pub(crate) fn give_up() {
     UNSUPPORTED.store(true, Ordering::Relaxed);
 }

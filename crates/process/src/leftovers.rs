@@ -7,6 +7,10 @@
 //! A process that forks faster than it is found would always be one ahead. So nobody is killed before all stand still:
 //! each that is found is stopped, until a look finds no new one.
 
+pub(crate) mod orphans;
+pub(crate) mod proc_tree;
+pub(crate) mod tag;
+
 use std::{
     collections::{HashMap, HashSet},
     os::fd::{AsFd as _, OwnedFd},
@@ -20,25 +24,22 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
-use super::{
-    Group, family,
-    mark::{self, Mark, Sight},
-    reaper,
-};
+use crate::leader::Group;
+use tag::{Mark, Sight};
 
 /// How long the dying may take. SIGKILL works at once but for a process that the kernel holds (a dead network disk, a
 /// core dump) and where more are started than are found; what is left then is named in the log.
-pub(super) const DYING: Duration = Duration::from_secs(10);
+pub(crate) const DYING: Duration = Duration::from_secs(10);
 
 /// How long to wait between two looks at what is dying: about what it takes to die.
-pub(super) const PAUSE: Duration = Duration::from_micros(500);
+pub(crate) const PAUSE: Duration = Duration::from_micros(500);
 
 /// Kills what made itself a child of the calling thread, as the leader was one: by `CLONE_PARENT` (clone(2)). A thread
 /// supervises one invocation at a time, so that once the leader is reaped all of its children are such.
-pub(super) fn end_siblings() {
+pub(crate) fn end_siblings() {
     let deadline = Instant::now() + DYING;
-    while reaper::reap_children().1 && Instant::now() < deadline {
-        for sibling in family::of_this_thread() {
+    while orphans::reap_children().1 && Instant::now() < deadline {
+        for sibling in proc_tree::of_this_thread() {
             // Nobody else waits for it, so that the number is its own.
             let _ = kill_process(sibling, Signal::KILL);
         }
@@ -51,7 +52,7 @@ pub(super) fn end_siblings() {
 ///
 /// Only when a process is gone are its children our own, and can be found; and once the group is empty its number can
 /// become another function's.
-pub(super) fn end(group: Group, mark: &Mark) -> Vec<Pid> {
+pub(crate) fn end(group: Group, mark: &Mark) -> Vec<Pid> {
     let deadline = Instant::now() + DYING;
     while group.exists() {
         // Its orphans are ours, and nobody waits for them. The reaper would come too, but it rests now and then.
@@ -69,8 +70,8 @@ pub(super) fn end(group: Group, mark: &Mark) -> Vec<Pid> {
 }
 
 /// Kills every adopted process that carries `mark`, with what descends from it. Returns what could not be killed.
-pub(super) fn end_adopted(mark: &Mark) -> Vec<Pid> {
-    Hunt { suspects: &family::adopted, judge: &|pid| mark::look(pid, std::slice::from_ref(mark)), spared: &[] }.run()
+pub(crate) fn end_adopted(mark: &Mark) -> Vec<Pid> {
+    Hunt { suspects: &proc_tree::adopted, judge: &|pid| tag::look(pid, std::slice::from_ref(mark)), spared: &[] }.run()
 }
 
 /// Kills every process of the machine that carries one of `marks`, those of dead predecessors, and what descends from
@@ -81,12 +82,12 @@ pub fn end_leftovers(marks: &[Mark]) -> Vec<Pid> {
     if marks.is_empty() {
         return Vec::new();
     }
-    Hunt { suspects: &family::everybody, judge: &|pid| mark::look(pid, marks), spared: &family::ancestors() }.run()
+    Hunt { suspects: &proc_tree::everybody, judge: &|pid| tag::look(pid, marks), spared: &proc_tree::ancestors() }.run()
 }
 
 /// Kills every process that `members` lists, and what descends from it. Returns what could not be killed.
-pub(super) fn end_members(members: &dyn Fn() -> Vec<Pid>) -> Vec<Pid> {
-    Hunt { suspects: members, judge: &|_| Sight::Carried, spared: &family::ancestors() }.run()
+pub(crate) fn end_members(members: &dyn Fn() -> Vec<Pid>) -> Vec<Pid> {
+    Hunt { suspects: members, judge: &|_| Sight::Carried, spared: &proc_tree::ancestors() }.run()
 }
 
 /// Whom to look at, and how to tell who is meant.
@@ -150,14 +151,14 @@ impl Hunt<'_> {
         loop {
             let before = catch.frozen.len();
             // One that has started its successor and ended is known by its zombie.
-            let kept = reaper::keep_the_dead();
+            let kept = orphans::keep_the_dead();
             for pid in (self.suspects)() {
                 self.seize(pid, &mut catch, dead, self.judge);
             }
             drop(kept);
             let mut parents: Vec<Pid> = catch.frozen.keys().copied().collect();
             while let Some(parent) = parents.pop() {
-                for child in family::children(parent) {
+                for child in proc_tree::children(parent) {
                     if self.seize(child, &mut catch, dead, &|_| Sight::Carried) {
                         parents.push(child);
                     }

@@ -24,7 +24,7 @@ pub struct Mark {
 
 /// What a look at a process told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(crate) enum Sight {
     /// It carries the mark.
     Carried,
     /// It does not.
@@ -47,7 +47,7 @@ impl Mark {
 
     /// What a process of the invocation gets as RLIMIT_LOCKS. `None` if this bandog is part of another one's function:
     /// what that one looks for is not to be overwritten.
-    pub(super) fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         static INHERITED: OnceLock<bool> = OnceLock::new();
         let inherited = || getrlimit(Resource::Locks).maximum.is_some_and(is_ours);
         (!*INHERITED.get_or_init(inherited)).then_some(self.number)
@@ -64,7 +64,7 @@ fn is_ours(number: u64) -> bool {
 }
 
 /// Whether `process` carries one of `marks`.
-pub(super) fn look(process: Pid, marks: &[Mark]) -> Sight {
+pub(crate) fn look(process: Pid, marks: &[Mark]) -> Sight {
     let number = number_of(process);
     if number.is_some_and(|number| marks.iter().any(|mark| mark.number == number)) {
         return Sight::Carried;

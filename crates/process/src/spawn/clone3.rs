@@ -38,7 +38,7 @@ type Entry = extern "C" fn(*mut c_void) -> c_int;
 /// called exec or _exit. A descriptor of it is stored through `pidfd`. `flags` are those of clone(2), without a signal.
 ///
 /// What the caller must see to is what vfork(2) asks for: see `clone_by`, the only one.
-pub(super) fn clone3(
+pub(crate) fn clone3(
     stack: Range<*mut u8>,
     entry: Entry,
     argument: *mut c_void,

@@ -29,7 +29,7 @@ thread_local! {
 /// # Panics
 /// The kernel has no random numbers to give: it is older than bandog can run on, or a filter forbids it.
 #[must_use]
-pub fn id() -> Uuid {
+pub fn random() -> Uuid {
     STOCK_OF_THREAD.with_borrow_mut(|stock| {
         if stock.left == 0 {
             stock.fill();
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn no_two_ids_are_alike_in_a_thread_or_across_threads() {
-        let some = || (0..100).map(|_| id()).collect::<Vec<_>>();
+        let some = || (0..100).map(|_| random()).collect::<Vec<_>>();
         let other = thread::spawn(some).join().expect("ids");
         let all: HashSet<Uuid> = some().into_iter().chain(other).collect();
         assert_eq!(all.len(), 200);

@@ -9,10 +9,8 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::Pace;
-
 /// Bytes read from a pipe at once: the capacity of a pipe, so that one read empties it.
-pub(super) const READ_SIZE: usize = 64 * 1024;
+pub(crate) const READ_SIZE: usize = 64 * 1024;
 
 /// The read ends of the pipes that a process writes to.
 ///
@@ -41,13 +39,24 @@ pub trait Observer {
     fn take(&mut self, written: &[u8]) -> Result<(), Stop>;
 }
 
+/// Whether the observer of the output has seen all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Call again when there is more.
+    UpToDate,
+    /// Its reader is slow: call again soon even if nothing new was written. The function is never held up for it.
+    Behind,
+    /// Nothing to do before this moment (a heartbeat is due then).
+    Until(Instant),
+}
+
 /// How much of the answer is taken without waiting.
 #[derive(Debug)]
 pub enum Room<'a> {
     /// So many bytes, one at least.
     Bytes(usize),
     /// None until something can be written to `outlet`, or the order's bell rings
-    /// ([`nudge`](super::Cancel::nudge)). The process waits meanwhile, once its pipe is full. To be asked again at
+    /// ([`nudge`](super::cancel::Cancel::nudge)). The process waits meanwhile, once its pipe is full. To be asked again at
     /// `deadline`.
     Full {
         /// Where it goes, if that can be polled.
@@ -64,21 +73,21 @@ pub enum Room<'a> {
 pub struct Stop;
 
 /// One of them.
-pub(super) struct Output<'a> {
-    pub(super) pipe: &'a OwnedFd,
+pub(crate) struct Output<'a> {
+    pub(crate) pipe: &'a OwnedFd,
     /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
     /// some.
     nonblocking: bool,
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(pipe: &'a OwnedFd) -> Self {
+    pub(crate) fn new(pipe: &'a OwnedFd) -> Self {
         Self { pipe, nonblocking: false }
     }
 
     /// Takes what the process left in the pipe. No more than is there at this moment: a process that left the group and
     /// goes on writing does not hold up the answer.
-    pub(super) fn drain(mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    pub(crate) fn drain(mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
         let mut left = usize::try_from(rustix::io::ioctl_fionread(self.pipe)?).unwrap_or(usize::MAX);
         let mut buffer = vec![0; left.min(READ_SIZE)];
         while left > 0 {
@@ -95,7 +104,7 @@ impl<'a> Output<'a> {
     }
 
     /// Reads what is there; 0 if nothing is.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.nonblocking {
             rustix::io::ioctl_fionbio(self.pipe, true)?;
             self.nonblocking = true;
@@ -114,23 +123,23 @@ pub fn drain(pipe: &OwnedFd, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
 }
 
 /// What of its output is the answer.
-pub(super) struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     output: Output<'a>,
     /// Nobody wants it any more. It is read all the same and forgotten, so that the process can get to its end.
-    pub(super) is_unwanted: bool,
+    pub(crate) is_unwanted: bool,
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn new(pipe: &'a OwnedFd) -> Self {
+    pub(crate) fn new(pipe: &'a OwnedFd) -> Self {
         Self { output: Output::new(pipe), is_unwanted: false }
     }
 
-    pub(super) fn pipe(&self) -> &'a OwnedFd {
+    pub(crate) fn pipe(&self) -> &'a OwnedFd {
         self.output.pipe
     }
 
     /// How much of it is read now.
-    pub(super) fn room<'o>(&mut self, observer: &'o mut dyn Observer) -> Room<'o> {
+    pub(crate) fn room<'o>(&mut self, observer: &'o mut dyn Observer) -> Room<'o> {
         if self.is_unwanted {
             return Room::Bytes(usize::MAX);
         }
@@ -140,7 +149,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Gives the observer what is there, up to `room` bytes.
-    pub(super) fn pass_on(&mut self, room: usize, buffer: &mut [u8], observer: &mut dyn Observer) -> io::Result<()> {
+    pub(crate) fn pass_on(&mut self, room: usize, buffer: &mut [u8], observer: &mut dyn Observer) -> io::Result<()> {
         let room = room.min(buffer.len());
         let read = self.output.read(&mut buffer[..room])?;
         if read > 0 && !self.is_unwanted {

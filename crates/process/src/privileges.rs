@@ -8,9 +8,9 @@ use rustix::{
     thread::{CapabilitySet, capabilities, capability_is_in_ambient_set},
 };
 
-use super::{
-    Ceiling, Cgroups,
-    confine::{self, Step},
+use crate::{
+    cgroup::{Ceiling, Cgroups},
+    sandbox::{step::Step, write_rules},
 };
 
 /// What becoming another user takes: the change itself, handing the workspace over, reading and removing what the
@@ -76,7 +76,7 @@ pub fn may_limit_processes(uid: Option<u32>, limit: Option<u64>) -> Result<(), S
 
 /// Whether the kernel can make the sandbox; else what to do.
 pub fn may_sandbox() -> Result<(), String> {
-    confine::can_sandbox().map_err(|error| {
+    write_rules::can_sandbox().map_err(|error| {
         format!("this kernel cannot make it ({error}); it takes Linux 6.2 or later with Landlock, and a container engine whose filter lets it through")
     })
 }

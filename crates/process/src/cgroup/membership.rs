@@ -7,15 +7,15 @@ use std::{
 };
 
 /// The two files.
-pub(super) struct Membership {
+pub(crate) struct Membership {
     cgroups: String,
     mounts: String,
 }
 
 /// Where a part of a hierarchy can be seen.
-pub(super) struct Mount {
+pub(crate) struct Mount {
     /// Which part: the path of a cgroup.
-    pub(super) root: PathBuf,
+    pub(crate) root: PathBuf,
     point: PathBuf,
 }
 
@@ -24,7 +24,7 @@ impl Membership {
     ///
     /// # Errors
     /// There is no `/proc`.
-    pub(super) fn read() -> io::Result<Self> {
+    pub(crate) fn read() -> io::Result<Self> {
         Ok(Self {
             cgroups: fs::read_to_string("/proc/self/cgroup")?,
             mounts: fs::read_to_string("/proc/self/mountinfo")?,
@@ -32,12 +32,12 @@ impl Membership {
     }
 
     #[cfg(test)]
-    pub(super) fn of(cgroups: &str, mounts: &str) -> Self {
+    pub(crate) fn of(cgroups: &str, mounts: &str) -> Self {
         Self { cgroups: cgroups.into(), mounts: mounts.into() }
     }
 
     /// The own cgroup in the hierarchy with this controller (version 1), or in that of version 2, which has none.
-    pub(super) fn cgroup(&self, controller: Option<&str>) -> Option<&Path> {
+    pub(crate) fn cgroup(&self, controller: Option<&str>) -> Option<&Path> {
         self.cgroups.lines().find_map(|line| {
             let (_, rest) = line.split_once(':')?;
             let (controllers, path) = rest.split_once(':')?;
@@ -50,7 +50,7 @@ impl Membership {
     }
 
     /// Where the hierarchy with this controller, or that of version 2, is mounted.
-    pub(super) fn mounts(&self, controller: Option<&str>) -> impl Iterator<Item = Mount> {
+    pub(crate) fn mounts(&self, controller: Option<&str>) -> impl Iterator<Item = Mount> {
         self.mounts.lines().filter_map(move |line| Mount::of(line, controller))
     }
 }
@@ -73,7 +73,7 @@ impl Mount {
     }
 
     /// The directory of what is `rest` below the root; `None` if that leads out of the mount.
-    pub(super) fn below(&self, rest: &Path) -> Option<PathBuf> {
+    pub(crate) fn below(&self, rest: &Path) -> Option<PathBuf> {
         rest.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.point.join(rest))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    io,
+    fmt, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
         Arc, OnceLock,
@@ -15,8 +15,6 @@ use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
 };
-
-use super::Cause;
 
 /// An eventfd(2): rung from any thread, heard in poll(2).
 #[derive(Debug)]
@@ -41,7 +39,7 @@ impl Bell {
 
     /// The calling thread's own bell, made once a thread: a thread supervises one process at a time, and a ring that
     /// comes too late for one process only makes the next look once more at its own [`Cancel`].
-    pub(super) fn of_this_thread() -> io::Result<Arc<Self>> {
+    pub(crate) fn of_this_thread() -> io::Result<Arc<Self>> {
         thread_local! {
             static BELL: RefCell<Option<Arc<Bell>>> = const { RefCell::new(None) };
         }
@@ -55,6 +53,24 @@ impl Bell {
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// Who called an invocation off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The client went away.
+    ClientGone,
+    /// bandog is shutting down and the drain timeout is over.
+    Shutdown,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientGone => "the client went away",
+            Self::Shutdown => "bandog is shutting down",
+        })
     }
 }
 
@@ -133,13 +149,13 @@ impl Cancel {
         self.ring();
     }
 
-    pub(super) fn is_now(&self) -> bool {
+    pub(crate) fn is_now(&self) -> bool {
         self.0.now.load(Ordering::SeqCst)
     }
 
     /// From here on an order rings this bell. Look at [`Cancel::cause`] after this, not before: an order given in
     /// between would be missed.
-    pub(super) fn attach(&self, bell: &Arc<Bell>) {
+    pub(crate) fn attach(&self, bell: &Arc<Bell>) {
         let _ = self.0.bell.set(Arc::clone(bell));
         self.0.over.store(false, Ordering::SeqCst);
         // With the fence in `ring`: either this thread sees the order, or who gives it sees the bell.
@@ -148,7 +164,7 @@ impl Cancel {
 
     /// From here on an order rings nobody, until somebody attaches again: it would only wake the thread's next process
     /// for nothing.
-    pub(super) fn detach(&self) {
+    pub(crate) fn detach(&self) {
         self.0.over.store(true, Ordering::SeqCst);
     }
 

@@ -14,7 +14,7 @@ use rustix::{
 
 /// The children of this process's first thread. Functions are never started from there, so all of them are adopted:
 /// the kernel hands orphans to the first thread of their sub-reaper.
-pub(super) fn adopted() -> Vec<Pid> {
+pub(crate) fn adopted() -> Vec<Pid> {
     /// Kept open, because every invocation asks: this way it costs one system call if there are none.
     static CHILDREN: OnceLock<Option<File>> = OnceLock::new();
     let file = CHILDREN.get_or_init(|| File::open(children_file(getpid(), getpid())).ok());
@@ -52,12 +52,12 @@ fn pids(list: &str) -> Vec<Pid> {
 }
 
 /// The children of the calling thread.
-pub(super) fn of_this_thread() -> Vec<Pid> {
+pub(crate) fn of_this_thread() -> Vec<Pid> {
     children_of_thread(getpid(), gettid())
 }
 
 /// The children of all threads of `parent`; none if it is gone.
-pub(super) fn children(parent: Pid) -> Vec<Pid> {
+pub(crate) fn children(parent: Pid) -> Vec<Pid> {
     let Ok(threads) = fs::read_dir(format!("/proc/{parent}/task")) else { return Vec::new() };
     threads.filter_map(id).flat_map(|thread| children_of_thread(parent, thread)).collect()
 }
@@ -76,12 +76,12 @@ fn children_by_scan(of: Pid) -> Vec<Pid> {
 }
 
 /// Every process that can be seen.
-pub(super) fn everybody() -> Vec<Pid> {
+pub(crate) fn everybody() -> Vec<Pid> {
     fs::read_dir("/proc").map(|processes| processes.filter_map(id).collect()).unwrap_or_default()
 }
 
 /// This process and those that it descends from.
-pub(super) fn ancestors() -> Vec<Pid> {
+pub(crate) fn ancestors() -> Vec<Pid> {
     let mut line = vec![getpid()];
     let mut next = getppid();
     while let Some(pid) = next.filter(|pid| !line.contains(pid)) {

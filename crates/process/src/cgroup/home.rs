@@ -1,0 +1,132 @@
+//! The cgroup of one bandog, which holds those of its functions.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
+
+use rustix::{
+    fs::{Access, AtFlags, FlockOperation, Mode, accessat, flock, fstat, mkdirat, openat, unlinkat},
+    io::Errno,
+};
+
+use super::{Cgroups, MODE, OPEN_DIR, dir};
+use crate::ids;
+
+/// Begins the name of every cgroup that a bandog makes for itself.
+const PREFIX: &str = "bandog-";
+
+/// The cgroup that bandog moves into to make room for limits.
+const LEAF: &str = "bandog";
+
+/// The cgroup of this bandog, below its parent.
+#[derive(Debug)]
+pub(super) struct Home {
+    name: String,
+    /// Locked.
+    pub(super) dir: OwnedFd,
+    /// bandog has moved into it.
+    moved: bool,
+}
+
+impl Cgroups {
+    pub(super) fn make_home(&self) -> io::Result<Home> {
+        loop {
+            let name = format!("{PREFIX}{}", &ids::random().simple().to_string()[..12]);
+            mkdirat(&self.parent, name.as_str(), MODE)?;
+            let locked = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())
+                .and_then(|dir| flock(&dir, FlockOperation::NonBlockingLockExclusive).map(|()| dir));
+            let dir = match locked {
+                // Whoever started just now may have taken it for a leftover until it was locked, and removed it.
+                Ok(_) | Err(Errno::NOENT | Errno::WOULDBLOCK) if !still_there(&self.parent, &name) => continue,
+                Ok(dir) => dir,
+                Err(error) => {
+                    let _ = unlinkat(&self.parent, name.as_str(), AtFlags::REMOVEDIR);
+                    return Err(error.into());
+                }
+            };
+            let mut home = Home { name, dir, moved: false };
+            if let Err(error) = self.enable(&mut home) {
+                self.remove_home(&home);
+                return Err(error);
+            }
+            return Ok(home);
+        }
+    }
+
+    /// Hands the controllers that the limits need down to the functions' cgroups.
+    fn enable(&self, home: &mut Home) -> io::Result<()> {
+        let controllers = self.limits.controllers();
+        if controllers.is_empty() {
+            return Ok(());
+        }
+        let there = dir::read(self.parent.as_fd(), "cgroup.controllers")?;
+        for controller in &controllers {
+            if !there.split_ascii_whitespace().any(|name| name == *controller) {
+                return Err(io::Error::other(format!("the {controller} controller is not available there")));
+            }
+        }
+        // The root of all cgroups is the one that may have both processes and limits below it; it has no type.
+        if accessat(&self.parent, "cgroup.type", Access::EXISTS, AtFlags::empty()).is_ok() {
+            self.make_room(home)?;
+        }
+        let wanted = controllers.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
+        dir::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted)?;
+        Ok(dir::write(home.dir.as_fd(), "cgroup.subtree_control", &wanted)?)
+    }
+
+    /// Moves bandog itself out of the parent, where no process may be. The kernel does not always say so: beside one it
+    /// takes some controllers all the same, but makes every cgroup below useless (cgroups(7), "thread mode").
+    fn make_room(&self, home: &mut Home) -> io::Result<()> {
+        mkdirat(&home.dir, LEAF, MODE)?;
+        let leaf = openat(&home.dir, LEAF, OPEN_DIR, Mode::empty())?;
+        dir::write(leaf.as_fd(), "cgroup.procs", "0")?;
+        home.moved = true;
+        if dir::read(self.parent.as_fd(), "cgroup.procs")?.is_empty() {
+            return Ok(());
+        }
+        Err(io::Error::other("other processes than bandog are in it, so that nothing below it can be limited"))
+    }
+
+    pub(super) fn remove_home(&self, home: &Home) {
+        if home.moved {
+            // Nobody may be where controllers are handed down from.
+            for controller in self.limits.controllers() {
+                let _ = dir::write(home.dir.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
+                let _ = dir::write(self.parent.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
+            }
+            let _ = dir::write(self.parent.as_fd(), "cgroup.procs", "0");
+        }
+        dir::remove_below(home.dir.as_fd());
+        if let Err(error) = unlinkat(&self.parent, home.name.as_str(), AtFlags::REMOVEDIR) {
+            tracing::warn!("cannot remove the cgroup {}: {error}", self.path.join(&home.name).display());
+        }
+    }
+
+    /// Ends what dead predecessors of the same user left running, and removes their cgroups.
+    pub(super) fn remove_leftovers(&self) {
+        let names = dir::directories(self.parent.as_fd());
+        for name in names.iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes())) {
+            let Ok(dir) = openat(&self.parent, name, OPEN_DIR, Mode::empty()) else { continue };
+            let ours = fstat(&dir).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
+            if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
+                continue;
+            }
+            let left = dir::end_all(dir.as_fd());
+            dir::remove_below(dir.as_fd());
+            let path = self.path.join(name.to_string_lossy().as_ref());
+            match unlinkat(&self.parent, name, AtFlags::REMOVEDIR) {
+                Ok(()) => tracing::info!("removed the cgroup {} of a dead predecessor", path.display()),
+                Err(Errno::NOENT) => {}
+                Err(error) => tracing::warn!(
+                    "cannot remove the cgroup {} of a dead predecessor: {error} (processes left: {left:?})",
+                    path.display()
+                ),
+            }
+        }
+    }
+}
+
+fn still_there(parent: &OwnedFd, name: &str) -> bool {
+    accessat(parent, name, Access::EXISTS, AtFlags::empty()).is_ok()
+}

@@ -1,0 +1,187 @@
+//! What a function is held to: limits, priority, user and sandbox. Prepared once, and taken on by the child itself
+//! between clone and exec, step by step.
+//!
+//! A [`Step`] is one system call on plain numbers, made directly: the child shares its parent's memory, and the C
+//! library's own functions allocate, lock, or (setuid(3)) signal every thread of the process.
+
+pub(crate) mod rlimits;
+pub(crate) mod step;
+pub(crate) mod write_rules;
+
+use std::{
+    io,
+    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
+    path::PathBuf,
+    time::Duration,
+};
+
+use libc::rlimit64;
+use rustix::process::Resource;
+
+use rlimits::{RAISED, count_tasks, own_limits};
+use step::Step;
+use write_rules::Sandbox;
+
+/// What is asked for; `None` is no limit.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Bytes of private writable memory for each process (`RLIMIT_DATA`). Not of address space: many runtimes reserve
+    /// gigabytes that they never touch.
+    pub max_memory: Option<u64>,
+    /// For each process; in whole seconds, rounded up, since the kernel counts those.
+    pub max_cpu_time: Option<Duration>,
+    /// Processes and threads of the function, itself included.
+    pub max_processes: Option<u64>,
+    /// For each process.
+    pub max_open_files: Option<u64>,
+    /// Bytes of any one file that is written.
+    pub max_file: Option<u64>,
+    /// The scheduling priority.
+    pub nice: Option<i32>,
+    /// User and group, if not bandog's own.
+    pub user: Option<(u32, u32)>,
+    /// Where else than in its workspace it may write; without it, everywhere.
+    pub sandbox: Option<Vec<PathBuf>>,
+}
+
+/// What every function started by this bandog is held to.
+#[derive(Debug, Default)]
+pub struct Confinement {
+    limits: Vec<Step>,
+    max_processes: Option<u64>,
+    /// Who runs it.
+    uid: u32,
+    identity: Vec<Step>,
+    sandbox: Option<Sandbox>,
+}
+
+/// What one function is held to, ready for its child.
+#[derive(Debug)]
+pub struct Confined {
+    pub(crate) steps: Vec<Step>,
+    /// Held open until the child has taken it on.
+    _rules: Option<OwnedFd>,
+}
+
+impl Confinement {
+    /// Prepares what is asked for. A limit is never raised above what bandog itself is held to.
+    ///
+    /// # Errors
+    /// A path to write to cannot be opened.
+    pub fn new(limits: &Limits) -> io::Result<Self> {
+        let mut steps = Vec::new();
+        let mut limit = |resource: Resource, soft: Option<u64>, margin: u64| {
+            if let Some(soft) = soft {
+                let most = own_limits(resource).rlim_max;
+                let (soft, hard) = (soft.min(most), soft.saturating_add(margin).min(most));
+                steps.push(Step::Limit(resource, rlimit64 { rlim_cur: soft, rlim_max: hard }));
+            }
+        };
+        limit(Resource::Data, limits.max_memory, 0);
+        // A second after SIGXCPU, which can be ignored, comes SIGKILL.
+        limit(Resource::Cpu, limits.max_cpu_time.map(whole_seconds), 1);
+        // One byte more than is allowed, so that a file cut off by the limit can be told from one that just fits.
+        limit(Resource::Fsize, limits.max_file.map(|bytes| bytes.saturating_add(1)), 0);
+        limit(Resource::Nofile, limits.max_open_files, 0);
+        if limits.max_open_files.is_none()
+            && let Some(before) = RAISED.get()
+        {
+            steps.push(Step::Limit(Resource::Nofile, *before));
+        }
+        steps.extend(limits.nice.map(Step::Nice));
+        let mut identity = Vec::new();
+        if let Some((uid, gid)) = limits.user {
+            identity = vec![Step::DropGroups, Step::Group(gid), Step::DropAmbient, Step::User(uid)];
+        }
+        let sandbox = limits.sandbox.as_deref().map(Sandbox::new).transpose()?;
+        if sandbox.is_some() {
+            identity.push(Step::NoNewPrivileges);
+        }
+        let uid = limits.user.map_or_else(|| rustix::process::getuid().as_raw(), |(uid, _)| uid);
+        Ok(Self { limits: steps, max_processes: limits.max_processes, uid, identity, sandbox })
+    }
+
+    /// For one function, which may write in `workspace`.
+    ///
+    /// # Errors
+    /// The processes cannot be counted, or the kernel does not take the rules.
+    pub fn of(&self, workspace: BorrowedFd<'_>) -> io::Result<Confined> {
+        let mut steps = self.limits.clone();
+        if let Some(most) = self.max_processes {
+            // The kernel counts all that the user has.
+            let limit = count_tasks(self.uid)?.saturating_add(most).min(own_limits(Resource::Nproc).rlim_max);
+            steps.push(Step::Limit(Resource::Nproc, rlimit64 { rlim_cur: limit, rlim_max: limit }));
+        }
+        steps.extend_from_slice(&self.identity);
+        let rules = self.sandbox.as_ref().map(|sandbox| sandbox.rules(workspace)).transpose()?;
+        steps.extend(rules.as_ref().map(|rules| Step::Sandbox(rules.as_raw_fd())));
+        Ok(Confined { steps, _rules: rules })
+    }
+}
+
+fn whole_seconds(limit: Duration) -> u64 {
+    limit.as_secs() + u64::from(limit.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::fd::AsFd as _};
+
+    use super::*;
+
+    #[test]
+    fn limits_are_in_the_units_of_the_kernel() {
+        let limits = Limits {
+            max_memory: Some(1 << 20),
+            max_cpu_time: Some(Duration::from_millis(1500)),
+            max_file: Some(10),
+            max_open_files: Some(16),
+            ..Limits::default()
+        };
+        let confinement = Confinement::new(&limits).expect("prepared");
+        let steps: Vec<_> = confinement
+            .limits
+            .iter()
+            .map(|step| match step {
+                Step::Limit(resource, limits) => (*resource, limits.rlim_cur, limits.rlim_max),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                (Resource::Data, 1 << 20, 1 << 20),
+                (Resource::Cpu, 2, 3),
+                (Resource::Fsize, 11, 11),
+                (Resource::Nofile, 16, 16)
+            ]
+        );
+    }
+
+    #[test]
+    fn without_limits_a_child_has_nothing_to_do() {
+        let dir = fs::File::open("/tmp").expect("open");
+        let confined = Confinement::new(&Limits::default()).expect("prepared").of(dir.as_fd()).expect("prepared");
+        assert!(confined.steps.is_empty(), "{confined:?}");
+    }
+
+    #[test]
+    fn the_user_is_the_last_thing_that_needs_privileges() {
+        let limits = Limits { user: Some((5, 6)), nice: Some(1), sandbox: Some(Vec::new()), ..Limits::default() };
+        let dir = fs::File::open("/tmp").expect("open");
+        let confined = Confinement::new(&limits).expect("prepared").of(dir.as_fd()).expect("prepared");
+        let steps: Vec<_> = confined.steps.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            steps,
+            [
+                "set its priority to 1",
+                "give up its supplementary groups",
+                "become group 6",
+                "give up its capabilities",
+                "become user 5",
+                "give up gaining privileges",
+                "enter its sandbox",
+            ]
+        );
+    }
+}

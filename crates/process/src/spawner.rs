@@ -1,0 +1,81 @@
+//! Starting a program, with what it takes where a cgroup or an interpreter line is missing.
+
+use std::{
+    ffi::{CStr, CString, c_char},
+    io::{self, Read as _},
+    path::Path,
+};
+
+use rustix::io::Errno;
+
+use crate::{
+    cgroup::Cgroup,
+    child::{Child, Ties},
+    sandbox::Confined,
+    signals,
+    spawn::{
+        Bonds, Streams,
+        error::{self, At, Refused, SpawnError},
+        program::Program,
+        start,
+    },
+};
+
+/// Starts `program` in a process group of its own, with `arguments` (its own [`Program::arguments`], or others for this
+/// start), `variables` on top of its environment and `streams` as its standard streams. It has no other descriptor (all
+/// of ours are closed on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed
+/// when the calling thread ends, and with it bandog. The calling thread takes no signals any more: see
+/// [`attend`](crate::attend) for who does.
+///
+/// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
+pub fn spawn(
+    program: &Program,
+    arguments: &[CString],
+    variables: &[CString],
+    streams: Streams<'_>,
+    confined: &Confined,
+    mut ties: Ties,
+) -> Result<Child, SpawnError> {
+    let inherited = || program.environment.iter().chain(variables);
+    let failed = |refused| error::explain(program.path(), arguments, inherited().map(CString::as_c_str), refused);
+    let mut arguments: Vec<*const c_char> = arguments.iter().map(|text| text.as_ptr()).collect();
+    arguments.push(std::ptr::null());
+    let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
+    environment.push(std::ptr::null());
+    let mut path = program.path.as_c_str();
+    signals::refuse();
+    loop {
+        let bonds =
+            Bonds { steps: &confined.steps, number: ties.mark.number(), cgroup: ties.cgroup.as_ref().map(Cgroup::dir) };
+        match start(path, &arguments, &environment, streams, bonds) {
+            Ok(leader) => return Ok(Child { leader, ties }),
+            Err(refused) if refused.is(At::Exec, Errno::NOEXEC) && path != SHELL && is_text(program.path()) => {
+                arguments.splice(..1, [SHELL.as_ptr(), program.path.as_ptr()]);
+                path = SHELL;
+            }
+            Err(Refused { source, at: At::Clone }) if is_about_cgroups(&source) && ties.cgroup.is_some() => {
+                let cgroup = ties.cgroup.take();
+                let given_up = cgroup.map_or(Ok(()), |cgroup| cgroup.give_up(&source));
+                given_up.map_err(|source| failed(Refused { source, at: At::Clone }))?;
+            }
+            Err(refused) => return Err(failed(refused)),
+        }
+    }
+}
+
+/// Runs scripts without an interpreter line.
+const SHELL: &CStr = c"/bin/sh";
+
+/// Whether a process could be started outside of a cgroup: it was removed, or we may not move a process into it.
+fn is_about_cgroups(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::ACCESS | Errno::PERM | Errno::NODEV | Errno::NOENT | Errno::BUSY | Errno::OPNOTSUPP))
+}
+
+/// Whether a file that the kernel does not take for a program may be a script: no NUL in its first line's worth of
+/// bytes (the test that bash makes).
+fn is_text(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut start));
+    read.is_ok() && !start.contains(&0)
+}
