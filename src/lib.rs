@@ -28,7 +28,7 @@
 //! The network side is asynchronous and lives on one thread. An invocation is plain, blocking code on a thread of
 //! its own; bodies cross that border as bounded channels of [`bytes::Bytes`], so that back-pressure works both ways
 //! and no body is ever held whole. The process's first thread does neither: it takes signals and reaps orphans
-//! ([`process::attend`]).
+//! ([`process::run_with_reaper`]).
 
 pub use bandog_actions as actions;
 pub use bandog_process::{self as process, ids};

@@ -14,7 +14,7 @@ use super::{INTERNAL, complain, destination::Destination};
 use crate::{
     config::{Config, Metrics, Mode, Original, Watchdog},
     http::{self, Backend, Server, Stop},
-    process::{self, Mark},
+    process::{self, InvocationTag},
     telemetry::{self, FunctionLines},
     workspace::Root,
 };
@@ -37,7 +37,7 @@ pub fn serve(config: Config) -> ExitCode {
         tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
     };
     let last_words = telemetry::FlushOnDrop(LAST_WORDS);
-    let ended = process::attend("network", move || listen(&config, told), stop);
+    let ended = process::run_with_reaper("network", move || listen(&config, told), stop);
     drop(last_words);
     match ended.and_then(|result| result) {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,8 +107,8 @@ pub(super) fn make_root(config: &Config) -> io::Result<Arc<Root>> {
         io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
     })?;
     let end_users = |workspaces: &[&OsStr]| {
-        let marks: Vec<Mark> = workspaces.iter().map(|name| Mark::of(name)).collect();
-        let left: Vec<i32> = process::end_leftovers(&marks).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+        let marks: Vec<InvocationTag> = workspaces.iter().map(|name| InvocationTag::of(name)).collect();
+        let left: Vec<i32> = process::kill_leftovers(&marks).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
         if !left.is_empty() {
             tracing::error!("processes of a dead predecessor cannot be killed; see ps -o stat,wchan,user -p {left:?}");
         }

@@ -274,7 +274,7 @@ impl Hunger {
     fn end(&self) {
         fence(Ordering::SeqCst);
         if self.waits.load(Ordering::SeqCst) && self.waits.swap(false, Ordering::SeqCst) {
-            self.invocation.nudge();
+            self.invocation.wake();
         }
     }
 }

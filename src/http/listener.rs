@@ -113,10 +113,10 @@ pub async fn serve(
 
 /// The same connection where it does not hold up the start of functions.
 fn out_of_the_way(stream: TcpStream) -> io::Result<TcpStream> {
-    if !process::is_in_the_way(stream.as_fd()) {
+    if !process::should_move_high(stream.as_fd()) {
         return Ok(stream);
     }
-    let socket = process::put_aside(stream.into_std()?.into());
+    let socket = process::move_high(stream.into_std()?.into());
     TcpStream::from_std(socket.into())
 }
 

@@ -9,7 +9,7 @@
 //!                             beside which no process is (the "no internal processes" rule)
 //! ```
 //!
-//! Where there is no cgroup to be had, process group, sub-reaper and [`Mark`](crate::Mark) do without.
+//! Where there is no cgroup to be had, process group, sub-reaper and [`InvocationTag`](crate::InvocationTag) do without.
 
 mod dir;
 mod home;
@@ -30,9 +30,9 @@ use rustix::{
 };
 
 use crate::spawn::try_cgroup;
-use dir::Place;
-pub use dir::Toll;
-use home::Home;
+use dir::CgroupDir;
+pub use dir::LimitEvents;
+use home::InstanceCgroup;
 use membership::Membership;
 
 const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -40,14 +40,14 @@ const MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// What an invocation's cgroup may use at most.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ceiling {
+pub struct CgroupLimits {
     /// Bytes of memory (`memory.max`), without swap.
     pub memory: Option<u64>,
     /// Processes and threads (`pids.max`).
     pub processes: Option<u64>,
 }
 
-impl Ceiling {
+impl CgroupLimits {
     /// The controllers they need, as `cgroup.subtree_control` takes them.
     fn controllers(self) -> Vec<&'static str> {
         [self.memory.map(|_| "memory"), self.processes.map(|_| "pids")].into_iter().flatten().collect()
@@ -56,9 +56,9 @@ impl Ceiling {
 
 /// Why cgroups are not used.
 #[derive(Debug)]
-pub struct Unusable(String);
+pub struct CgroupsUnavailable(String);
 
-impl fmt::Display for Unusable {
+impl fmt::Display for CgroupsUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -70,17 +70,17 @@ pub struct Cgroups {
     /// The cgroup that bandog was started in.
     parent: OwnedFd,
     path: PathBuf,
-    limits: Ceiling,
-    state: Mutex<State>,
+    limits: CgroupLimits,
+    state: Mutex<CgroupPool>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CgroupPool {
     /// Made when it is first needed.
-    home: Option<Home>,
+    home: Option<InstanceCgroup>,
     /// Empty ones, to be used again: never more than one beyond those in use, so that what a rush of requests needed
     /// goes with it.
-    idle: Vec<Place>,
+    idle: Vec<CgroupDir>,
     in_use: usize,
     next: u64,
     /// The kernel has refused; no more is tried.
@@ -90,13 +90,13 @@ struct State {
 impl Cgroups {
     /// Makes a cgroup below bandog's own and tries whether processes can be born there. Removes those of dead
     /// predecessors with all that still runs in them.
-    pub fn find(limits: Ceiling) -> Result<Arc<Self>, Unusable> {
+    pub fn find(limits: CgroupLimits) -> Result<Arc<Self>, CgroupsUnavailable> {
         let membership = Membership::read().ok();
         let path = membership
             .as_ref()
             .and_then(own_path)
-            .ok_or_else(|| Unusable("no cgroup of version 2 is in sight".to_owned()))?;
-        let cannot = |error: Errno| Unusable(format!("{}: {error}", path.display()));
+            .ok_or_else(|| CgroupsUnavailable("no cgroup of version 2 is in sight".to_owned()))?;
+        let cannot = |error: Errno| CgroupsUnavailable(format!("{}: {error}", path.display()));
         let parent = rustix::fs::open(&path, OPEN_DIR, Mode::empty()).map_err(cannot)?;
         // To move a process from here to below, one must be allowed to move it at all.
         for name in [".", "cgroup.procs"] {
@@ -105,13 +105,13 @@ impl Cgroups {
         let cgroups = Self { parent, path, limits, state: Mutex::default() };
         cgroups.remove_leftovers();
         let cgroups = Arc::new(cgroups);
-        let cannot = |error: io::Error| Unusable(format!("{}: {error}", cgroups.path.display()));
-        let place = cgroups.place().map_err(cannot)?;
-        if let Some(mut place) = place {
-            place.begin();
-            let tried = try_cgroup(place.dir());
-            place.end_all();
-            cgroups.put(place);
+        let cannot = |error: io::Error| CgroupsUnavailable(format!("{}: {error}", cgroups.path.display()));
+        let dir = cgroups.dir().map_err(cannot)?;
+        if let Some(mut dir) = dir {
+            dir.begin();
+            let tried = try_cgroup(dir.dir());
+            dir.kill_all();
+            cgroups.put(dir);
             tried.map_err(cannot)?;
         }
         Ok(cgroups)
@@ -123,7 +123,7 @@ impl Cgroups {
         &self.path
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CgroupPool> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -132,25 +132,25 @@ impl Cgroups {
     /// # Errors
     /// It refuses, and there are limits that only a cgroup enforces.
     pub fn take(self: &Arc<Self>) -> io::Result<Option<Cgroup>> {
-        match self.place() {
-            Ok(place) => Ok(place.map(|mut place| {
-                place.begin();
-                Cgroup { place: Some(place), cgroups: Arc::clone(self) }
+        match self.dir() {
+            Ok(dir) => Ok(dir.map(|mut dir| {
+                dir.begin();
+                Cgroup { dir: Some(dir), cgroups: Arc::clone(self) }
             })),
             // A shortage that passes; without limits nothing depends on it.
-            Err(error) if self.limits == Ceiling::default() && is_shortage(&error) => Ok(None),
+            Err(error) if self.limits == CgroupLimits::default() && is_shortage(&error) => Ok(None),
             Err(error) => self.give_up(&error).map(|()| None),
         }
     }
 
-    fn place(&self) -> io::Result<Option<Place>> {
+    fn dir(&self) -> io::Result<Option<CgroupDir>> {
         let mut state = self.state();
         if state.given_up {
             return Ok(None);
         }
-        if let Some(place) = state.idle.pop() {
+        if let Some(dir) = state.idle.pop() {
             state.in_use += 1;
-            return Ok(Some(place));
+            return Ok(Some(dir));
         }
         let number = state.next;
         state.next += 1;
@@ -158,14 +158,14 @@ impl Cgroups {
             Some(home) => home,
             none => none.insert(self.make_home()?),
         };
-        let place = Place::make(home.dir.as_fd(), &number.to_string(), self.limits)?;
+        let dir = CgroupDir::make(home.dir.as_fd(), &number.to_string(), self.limits)?;
         state.in_use += 1;
-        Ok(Some(place))
+        Ok(Some(dir))
     }
 
     /// Goes on without cgroups.
     fn give_up(&self, error: &io::Error) -> io::Result<()> {
-        if self.limits != Ceiling::default() {
+        if self.limits != CgroupLimits::default() {
             let path = self.path.display();
             return Err(io::Error::new(error.kind(), format!("cannot use a cgroup below {path}: {error}")));
         }
@@ -176,20 +176,20 @@ impl Cgroups {
 
     /// Takes a cgroup back: to be used again if it is empty and as it was, else away with it. One with limits is never
     /// used again: its function may have changed them, and the memory of files that it left on a tmpfs still counts.
-    fn put(&self, place: Place) {
+    fn put(&self, dir: CgroupDir) {
         let mut state = self.state();
         state.in_use -= 1;
         let mut superfluous = Vec::new();
-        if self.limits == Ceiling::default() && place.is_reusable() {
-            state.idle.push(place);
+        if self.limits == CgroupLimits::default() && dir.is_reusable() {
+            state.idle.push(dir);
         } else {
-            superfluous.push(place);
+            superfluous.push(dir);
         }
         let kept = state.idle.len().min(state.in_use + 1);
         superfluous.extend(state.idle.split_off(kept));
         if let Some(home) = &state.home {
-            for place in superfluous {
-                place.remove(home.dir.as_fd());
+            for dir in superfluous {
+                dir.remove(home.dir.as_fd());
             }
         }
     }
@@ -204,8 +204,8 @@ impl Drop for Cgroups {
     fn drop(&mut self) {
         let state = std::mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
         if let Some(home) = state.home {
-            for place in state.idle {
-                place.remove(home.dir.as_fd());
+            for dir in state.idle {
+                dir.remove(home.dir.as_fd());
             }
             self.remove_home(&home);
         }
@@ -216,33 +216,33 @@ impl Drop for Cgroups {
 #[derive(Debug)]
 pub struct Cgroup {
     /// `None` once it is dropped.
-    place: Option<Place>,
+    dir: Option<CgroupDir>,
     cgroups: Arc<Cgroups>,
 }
 
 impl Cgroup {
-    fn place(&mut self) -> &mut Place {
-        self.place.as_mut().expect("it is there until it is dropped")
+    fn cgroup_dir(&mut self) -> &mut CgroupDir {
+        self.dir.as_mut().expect("it is there until it is dropped")
     }
 
     /// The directory that stands for it.
     pub(crate) fn dir(&self) -> BorrowedFd<'_> {
-        self.place.as_ref().expect("it is there until it is dropped").dir()
+        self.dir.as_ref().expect("it is there until it is dropped").dir()
     }
 
     /// Whether nobody is in it, and it goes on.
     pub(crate) fn is_empty(&mut self) -> bool {
-        self.place().is_idle()
+        self.cgroup_dir().is_idle()
     }
 
     /// Kills what is in it. Returns what could not be killed.
-    pub(crate) fn end_all(&mut self) -> Vec<Pid> {
-        self.place().end_all()
+    pub(crate) fn kill_all(&mut self) -> Vec<Pid> {
+        self.cgroup_dir().kill_all()
     }
 
     /// What its limits have cost since it was taken.
-    pub(crate) fn toll(&self) -> Toll {
-        self.place.as_ref().map(Place::toll).unwrap_or_default()
+    pub(crate) fn limit_events(&self) -> LimitEvents {
+        self.dir.as_ref().map(CgroupDir::limit_events).unwrap_or_default()
     }
 
     /// Goes on without, because no process could be started in it.
@@ -256,9 +256,9 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        if let Some(mut place) = self.place.take() {
-            place.end_all();
-            self.cgroups.put(place);
+        if let Some(mut dir) = self.dir.take() {
+            dir.kill_all();
+            self.cgroups.put(dir);
         }
     }
 }

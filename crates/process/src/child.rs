@@ -5,14 +5,14 @@ use rustix::process::Signal;
 use crate::{
     cgroup::Cgroup,
     leader::Leader,
-    leftovers::{self, tag::Mark},
+    leftovers::{self, tag::InvocationTag},
 };
 
 /// What a process and all that it starts are found by.
 #[derive(Debug)]
-pub struct Ties {
+pub struct Tracking {
     /// Inherited by all of them.
-    pub mark: Mark,
+    pub tag: InvocationTag,
     /// What they are born in, if there are cgroups to be had.
     pub cgroup: Option<Cgroup>,
 }
@@ -21,7 +21,7 @@ pub struct Ties {
 #[derive(Debug)]
 pub struct Child {
     pub(crate) leader: Leader,
-    pub(crate) ties: Ties,
+    pub(crate) tracking: Tracking,
 }
 
 impl Child {
@@ -33,19 +33,19 @@ impl Child {
 
     /// Whether it has ended and left nobody in its cgroup. Its group can have no other members then but the dead, and
     /// who was allowed to move to another cgroup: nobody who has to be waited for once the group has been killed.
-    pub(crate) fn is_alone(&mut self) -> bool {
-        self.ties.cgroup.as_mut().is_some_and(Cgroup::is_empty)
+    pub(crate) fn has_left_nothing(&mut self) -> bool {
+        self.tracking.cgroup.as_mut().is_some_and(Cgroup::is_empty)
     }
 
-    /// Kills what it left running, once it is reaped; `was_alone` as [`Child::is_alone`] said when it had ended. What
+    /// Kills what it left running, once it is reaped; `was_alone` as [`Child::has_left_nothing`] said when it had ended. What
     /// resists is named in the log.
-    pub(crate) fn end_the_rest(&mut self, was_alone: bool) {
-        leftovers::end_siblings();
+    pub(crate) fn kill_the_rest(&mut self, was_alone: bool) {
+        leftovers::kill_siblings();
         let left = if was_alone {
-            leftovers::end_adopted(&self.ties.mark)
+            leftovers::kill_adopted(&self.tracking.tag)
         } else {
-            let left = self.ties.cgroup.as_mut().map(Cgroup::end_all).unwrap_or_default();
-            [left, leftovers::end(self.leader.group, &self.ties.mark)].concat()
+            let left = self.tracking.cgroup.as_mut().map(Cgroup::kill_all).unwrap_or_default();
+            [left, leftovers::kill_all(self.leader.group, &self.tracking.tag)].concat()
         };
         if !left.is_empty() {
             let left: Vec<_> = left.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
@@ -59,7 +59,7 @@ impl Drop for Child {
         if !self.leader.reaped {
             self.leader.signal(Signal::KILL);
             let _ = self.leader.reap();
-            self.end_the_rest(false);
+            self.kill_the_rest(false);
         }
     }
 }

@@ -9,19 +9,19 @@ use rustix::{
 use uuid::{Builder, Uuid};
 
 /// Bytes of an id.
-const ID: usize = size_of::<uuid::Bytes>();
+const ID_SIZE: usize = size_of::<uuid::Bytes>();
 
 /// Bytes fetched at once: what getrandom(2) gives whole, whatever signals come.
-const STOCK: usize = 256;
+const POOL_SIZE: usize = 256;
 
 /// Random bytes of a thread's own.
-struct Stock {
-    bytes: [u8; STOCK],
+struct RandomPool {
+    bytes: [u8; POOL_SIZE],
     left: usize,
 }
 
 thread_local! {
-    static STOCK_OF_THREAD: RefCell<Stock> = const { RefCell::new(Stock { bytes: [0; STOCK], left: 0 }) };
+    static POOL: RefCell<RandomPool> = const { RefCell::new(RandomPool { bytes: [0; POOL_SIZE], left: 0 }) };
 }
 
 /// A new id.
@@ -30,28 +30,28 @@ thread_local! {
 /// The kernel has no random numbers to give: it is older than bandog can run on, or a filter forbids it.
 #[must_use]
 pub fn random() -> Uuid {
-    STOCK_OF_THREAD.with_borrow_mut(|stock| {
-        if stock.left == 0 {
-            stock.fill();
+    POOL.with_borrow_mut(|pool| {
+        if pool.left == 0 {
+            pool.fill();
         }
-        stock.left -= ID;
-        let mut bytes = [0; ID];
-        bytes.copy_from_slice(&stock.bytes[stock.left..stock.left + ID]);
+        pool.left -= ID_SIZE;
+        let mut bytes = [0; ID_SIZE];
+        bytes.copy_from_slice(&pool.bytes[pool.left..pool.left + ID_SIZE]);
         Builder::from_random_bytes(bytes).into_uuid()
     })
 }
 
-impl Stock {
+impl RandomPool {
     fn fill(&mut self) {
         loop {
             match getrandom(&mut self.bytes[..], GetRandomFlags::empty()) {
-                Ok(STOCK) => break,
+                Ok(POOL_SIZE) => break,
                 // Only before the kernel has gathered enough, soon after the machine's start (getrandom(2)).
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => panic!("the kernel gives no random numbers: {error}"),
             }
         }
-        self.left = STOCK;
+        self.left = POOL_SIZE;
     }
 }
 

@@ -8,9 +8,9 @@ use crate::exit::Exit;
 
 /// The process group of a child, a target for signals that can be neither ourselves (0), init (1) nor everybody (−1).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Group(pub(crate) Pid);
+pub(crate) struct ProcessGroup(pub(crate) Pid);
 
-impl Group {
+impl ProcessGroup {
     /// The group that a child made for itself, named after its pid.
     pub(crate) fn of_child(pid: i32) -> Self {
         match Pid::from_raw(pid) {
@@ -39,7 +39,7 @@ impl Group {
 /// anybody else, so signals reach nobody but its own. Dropped, it is killed and reaped.
 #[derive(Debug)]
 pub(crate) struct Leader {
-    pub(crate) group: Group,
+    pub(crate) group: ProcessGroup,
     pub(crate) pidfd: OwnedFd,
     pub(crate) reaped: bool,
 }

@@ -2,7 +2,7 @@
 //!
 //! bandog is the sub-reaper (prctl(2)) of everything it starts, so what a daemon's parent leaves behind becomes
 //! bandog's own child; one look at the list of its children tells whether there is anything to look for. Those of one
-//! invocation are known by their [`Mark`], and their descendants by being theirs.
+//! invocation are known by their [`InvocationTag`], and their descendants by being theirs.
 //!
 //! A process that forks faster than it is found would always be one ahead. So nobody is killed before all stand still:
 //! each that is found is stopped, until a look finds no new one.
@@ -24,22 +24,22 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
-use crate::leader::Group;
-use tag::{Mark, Sight};
+use crate::leader::ProcessGroup;
+use tag::{InvocationTag, TagCheck};
 
 /// How long the dying may take. SIGKILL works at once but for a process that the kernel holds (a dead network disk, a
 /// core dump) and where more are started than are found; what is left then is named in the log.
-pub(crate) const DYING: Duration = Duration::from_secs(10);
+pub(crate) const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait between two looks at what is dying: about what it takes to die.
 pub(crate) const PAUSE: Duration = Duration::from_micros(500);
 
 /// Kills what made itself a child of the calling thread, as the leader was one: by `CLONE_PARENT` (clone(2)). A thread
 /// supervises one invocation at a time, so that once the leader is reaped all of its children are such.
-pub(crate) fn end_siblings() {
-    let deadline = Instant::now() + DYING;
+pub(crate) fn kill_siblings() {
+    let deadline = Instant::now() + KILL_TIMEOUT;
     while orphans::reap_children().1 && Instant::now() < deadline {
-        for sibling in proc_tree::of_this_thread() {
+        for sibling in proc_tree::children_of_this_thread() {
             // Nobody else waits for it, so that the number is its own.
             let _ = kill_process(sibling, Signal::KILL);
         }
@@ -48,164 +48,176 @@ pub(crate) fn end_siblings() {
 }
 
 /// Waits until nobody is left in `group`, which was killed and whose leader has been reaped, and kills every adopted
-/// process that carries `mark`, with what descends from it. Returns what could not be killed.
+/// process that carries `tag`, with what descends from it. Returns what could not be killed.
 ///
 /// Only when a process is gone are its children our own, and can be found; and once the group is empty its number can
 /// become another function's.
-pub(crate) fn end(group: Group, mark: &Mark) -> Vec<Pid> {
-    let deadline = Instant::now() + DYING;
+pub(crate) fn kill_all(group: ProcessGroup, tag: &InvocationTag) -> Vec<Pid> {
+    let deadline = Instant::now() + KILL_TIMEOUT;
     while group.exists() {
         // Its orphans are ours, and nobody waits for them. The reaper would come too, but it rests now and then.
         if group.reap_orphan() {
             continue;
         }
         // A dead one can also have a parent that has left the group and does not wait for it.
-        let left = end_adopted(mark);
+        let left = kill_adopted(tag);
         if Instant::now() >= deadline {
             return [vec![group.0], left].concat();
         }
         thread::sleep(PAUSE);
     }
-    end_adopted(mark)
+    kill_adopted(tag)
 }
 
-/// Kills every adopted process that carries `mark`, with what descends from it. Returns what could not be killed.
-pub(crate) fn end_adopted(mark: &Mark) -> Vec<Pid> {
-    Hunt { suspects: &proc_tree::adopted, judge: &|pid| tag::look(pid, std::slice::from_ref(mark)), spared: &[] }.run()
+/// Kills every adopted process that carries `tag`, with what descends from it. Returns what could not be killed.
+pub(crate) fn kill_adopted(tag: &InvocationTag) -> Vec<Pid> {
+    Sweep { candidates: &proc_tree::adopted, check: &|pid| tag::check(pid, std::slice::from_ref(tag)), exempt: &[] }
+        .run()
 }
 
-/// Kills every process of the machine that carries one of `marks`, those of dead predecessors, and what descends from
+/// Kills every process of the machine that carries one of `tags`, those of dead predecessors, and what descends from
 /// it, but for this process and those that it descends from (a function may have started it). Returns what could not
 /// be killed.
 #[must_use]
-pub fn end_leftovers(marks: &[Mark]) -> Vec<Pid> {
-    if marks.is_empty() {
+pub fn kill_leftovers(tags: &[InvocationTag]) -> Vec<Pid> {
+    if tags.is_empty() {
         return Vec::new();
     }
-    Hunt { suspects: &proc_tree::everybody, judge: &|pid| tag::look(pid, marks), spared: &proc_tree::ancestors() }.run()
+    Sweep {
+        candidates: &proc_tree::all_processes,
+        check: &|pid| tag::check(pid, tags),
+        exempt: &proc_tree::ancestors(),
+    }
+    .run()
 }
 
 /// Kills every process that `members` lists, and what descends from it. Returns what could not be killed.
-pub(crate) fn end_members(members: &dyn Fn() -> Vec<Pid>) -> Vec<Pid> {
-    Hunt { suspects: members, judge: &|_| Sight::Carried, spared: &proc_tree::ancestors() }.run()
+pub(crate) fn kill_members(members: &dyn Fn() -> Vec<Pid>) -> Vec<Pid> {
+    Sweep { candidates: members, check: &|_| TagCheck::Tagged, exempt: &proc_tree::ancestors() }.run()
 }
 
 /// Whom to look at, and how to tell who is meant.
-struct Hunt<'a> {
-    suspects: &'a dyn Fn() -> Vec<Pid>,
-    judge: &'a dyn Fn(Pid) -> Sight,
-    spared: &'a [Pid],
+struct Sweep<'a> {
+    candidates: &'a dyn Fn() -> Vec<Pid>,
+    check: &'a dyn Fn(Pid) -> TagCheck,
+    exempt: &'a [Pid],
 }
 
 /// One look at everybody, and at all that descends from who is meant.
 #[derive(Default)]
-struct Catch {
+struct SweepRound {
     /// Stopped, and held by a descriptor, so that a signal reaches nobody who is given the same number later.
     frozen: HashMap<Pid, OwnedFd>,
     /// Meant, but out of reach: another user's, or no descriptor is free.
-    immune: Vec<Pid>,
+    unkillable: Vec<Pid>,
     /// Somebody may be meant.
-    unclear: bool,
+    uncertain: bool,
     /// Somebody was meant who has ended since the last look, and may have started another before.
     missed: bool,
 }
 
-impl Hunt<'_> {
+impl Sweep<'_> {
     /// Freezes and kills until nobody is found any more. Returns who is left.
     fn run(&self) -> Vec<Pid> {
-        let deadline = Instant::now() + DYING;
+        let deadline = Instant::now() + KILL_TIMEOUT;
         let mut looked_twice = false;
         let mut dead = HashSet::new();
         loop {
-            let catch = self.freeze(&mut dead, deadline);
-            if catch.frozen.is_empty() {
-                if catch.missed && Instant::now() < deadline {
+            let round = self.freeze(&mut dead, deadline);
+            if round.frozen.is_empty() {
+                if round.missed && Instant::now() < deadline {
                     continue;
                 }
-                if !catch.unclear || looked_twice {
-                    return catch.immune;
+                if !round.uncertain || looked_twice {
+                    return round.unkillable;
                 }
                 looked_twice = true;
                 thread::sleep(PAUSE);
                 continue;
             }
             looked_twice = false;
-            for process in catch.frozen.values() {
+            for process in round.frozen.values() {
                 let _ = pidfd_send_signal(process, Signal::KILL);
             }
             // Each makes the children of what it killed our own, once it has died.
-            let left: Vec<Pid> = catch
+            let left: Vec<Pid> = round
                 .frozen
                 .iter()
                 .filter(|(_, process)| !ends_before(process, deadline))
                 .map(|(pid, _)| *pid)
                 .collect();
             if !left.is_empty() || Instant::now() >= deadline {
-                return [left, catch.immune].concat();
+                return [left, round.unkillable].concat();
             }
         }
     }
 
-    fn freeze(&self, dead: &mut HashSet<Pid>, deadline: Instant) -> Catch {
-        let mut catch = Catch::default();
+    fn freeze(&self, dead: &mut HashSet<Pid>, deadline: Instant) -> SweepRound {
+        let mut round = SweepRound::default();
         loop {
-            let before = catch.frozen.len();
+            let before = round.frozen.len();
             // One that has started its successor and ended is known by its zombie.
-            let kept = orphans::keep_the_dead();
-            for pid in (self.suspects)() {
-                self.seize(pid, &mut catch, dead, self.judge);
+            let kept = orphans::keep_zombies();
+            for pid in (self.candidates)() {
+                self.seize(pid, &mut round, dead, self.check);
             }
             drop(kept);
-            let mut parents: Vec<Pid> = catch.frozen.keys().copied().collect();
+            let mut parents: Vec<Pid> = round.frozen.keys().copied().collect();
             while let Some(parent) = parents.pop() {
                 for child in proc_tree::children(parent) {
-                    if self.seize(child, &mut catch, dead, &|_| Sight::Carried) {
+                    if self.seize(child, &mut round, dead, &|_| TagCheck::Tagged) {
                         parents.push(child);
                     }
                 }
             }
             // Nobody new: who has been stopped starts nothing, and what slipped through in between is found next time.
-            if catch.frozen.len() == before || Instant::now() >= deadline {
-                return catch;
+            if round.frozen.len() == before || Instant::now() >= deadline {
+                return round;
             }
         }
     }
 
     /// Stops it if it is meant, alive and new. Returns whether it did.
-    fn seize(&self, pid: Pid, catch: &mut Catch, dead: &mut HashSet<Pid>, judge: &dyn Fn(Pid) -> Sight) -> bool {
-        if catch.frozen.contains_key(&pid) || catch.immune.contains(&pid) || self.spared.contains(&pid) {
+    fn seize(
+        &self,
+        pid: Pid,
+        round: &mut SweepRound,
+        dead: &mut HashSet<Pid>,
+        check: &dyn Fn(Pid) -> TagCheck,
+    ) -> bool {
+        if round.frozen.contains_key(&pid) || round.unkillable.contains(&pid) || self.exempt.contains(&pid) {
             return false;
         }
         // The descriptor first, the look at it second: the pid cannot change hands in between.
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(process) => Some(process),
             Err(Errno::SRCH | Errno::INVAL) => {
-                catch.unclear = true;
+                round.uncertain = true;
                 return false;
             }
             Err(_) => None,
         };
         if process.as_ref().is_some_and(has_ended) {
             // A zombie keeps its number until it is reaped, and whoever it started was there before it ended.
-            catch.missed |= dead.insert(pid) && judge(pid) == Sight::Carried;
+            round.missed |= dead.insert(pid) && check(pid) == TagCheck::Tagged;
             return false;
         }
-        match judge(pid) {
-            Sight::Carried => {}
-            Sight::Absent => return false,
-            Sight::Unclear => {
-                catch.unclear = true;
+        match check(pid) {
+            TagCheck::Tagged => {}
+            TagCheck::Untagged => return false,
+            TagCheck::Unknown => {
+                round.uncertain = true;
                 return false;
             }
         }
         match process.map(|process| pidfd_send_signal(&process, Signal::STOP).map(|()| process)) {
             Some(Ok(process)) => {
-                catch.frozen.insert(pid, process);
+                round.frozen.insert(pid, process);
                 true
             }
             Some(Err(Errno::SRCH)) => false,
             Some(Err(_)) | None => {
-                catch.immune.push(pid);
+                round.unkillable.push(pid);
                 false
             }
         }

@@ -17,27 +17,27 @@ mod spawner;
 mod supervise;
 mod trim;
 
-pub use cgroup::{Ceiling, Cgroup, Cgroups, Toll, Unusable, oom_kills::OutOfMemoryKills};
-pub use child::{Child, Ties};
+pub use cgroup::{Cgroup, CgroupLimits, Cgroups, CgroupsUnavailable, LimitEvents, oom_kills::OutOfMemoryKills};
+pub use child::{Child, Tracking};
 pub use exit::{Exit, signal_name};
 pub use leftovers::{
-    end_leftovers,
-    tag::{Mark, VARIABLE as MARK},
+    kill_leftovers,
+    tag::{InvocationTag, TAG_VARIABLE},
 };
 pub use privileges::{is_own_user, may_become, may_limit_processes, may_sandbox, may_set_nice};
-pub use reaper::attend;
-pub use sandbox::{Confined, Confinement, Limits};
+pub use reaper::run_with_reaper;
+pub use sandbox::{Confinement, Limits, PreparedConfinement};
 pub use spawn::{
     Streams, empty_input,
     error::SpawnError,
-    high_fds::{is_in_the_way, put_aside},
+    high_fds::{move_high, should_move_high},
     program::{Program, variable},
 };
 pub use spawner::spawn;
 pub use supervise::{
     End, Ended, Rules,
-    cancel::{Bell, Cancel, Cause},
-    output::{Observer, Outputs, Pace, Room, Stop, drain},
+    cancel::{Cancel, Cause, WakeFd},
+    output::{Capacity, Observer, Outputs, Progress, Stop, drain},
     supervise,
 };
 pub use trim::{give_back_all, give_back_heap};

@@ -9,8 +9,8 @@ use rustix::{
 };
 
 use crate::{
-    cgroup::{Ceiling, Cgroups},
-    sandbox::{step::Step, write_rules},
+    cgroup::{CgroupLimits, Cgroups},
+    sandbox::{step::SetupStep, write_rules},
 };
 
 /// What becoming another user takes: the change itself, handing the workspace over, reading and removing what the
@@ -46,12 +46,12 @@ pub fn may_become(uid: u32, gid: u32) -> Result<(), String> {
         ));
     }
     // A user namespace may not know the id at all.
-    attempt(vec![Step::DropGroups, Step::Group(gid), Step::User(uid)])
+    attempt(vec![SetupStep::DropGroups, SetupStep::Group(gid), SetupStep::User(uid)])
 }
 
 /// Whether functions can have this priority; else what is missing.
 pub fn may_set_nice(nice: i32) -> Result<(), String> {
-    attempt(vec![Step::Nice(nice)])
+    attempt(vec![SetupStep::Nice(nice)])
         .map_err(|error| format!("{error}; start bandog with CAP_SYS_NICE, or give a number not below its own"))
 }
 
@@ -67,7 +67,7 @@ pub fn may_limit_processes(uid: Option<u32>, limit: Option<u64>) -> Result<(), S
     } else {
         return Ok(());
     };
-    match limit.map(|limit| Cgroups::find(Ceiling { processes: Some(limit), memory: None })) {
+    match limit.map(|limit| Cgroups::find(CgroupLimits { processes: Some(limit), memory: None })) {
         None => Err(obstacle.to_owned()),
         Some(Ok(_)) => Ok(()),
         Some(Err(reason)) => Err(format!("{obstacle} (nor can a cgroup of its own do it: {reason})")),
@@ -82,7 +82,7 @@ pub fn may_sandbox() -> Result<(), String> {
 }
 
 /// Takes the steps on a thread that ends with it: to the kernel, ids and priorities are a thread's own.
-fn attempt(steps: Vec<Step>) -> Result<(), String> {
+fn attempt(steps: Vec<SetupStep>) -> Result<(), String> {
     let thread = thread::Builder::new().spawn(move || {
         for step in steps {
             // SAFETY: changes this thread only, which does nothing else any more.

@@ -20,9 +20,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
     leftovers::{orphans::reap_orphans, proc_tree},
-    sandbox::rlimits::raise_open_files,
+    sandbox::rlimits::raise_open_file_limit,
     signals,
-    supervise::cancel::Bell,
+    supervise::cancel::WakeFd,
     trim,
 };
 
@@ -38,15 +38,15 @@ const LONG_REST: Duration = Duration::from_millis(30);
 ///
 /// # Errors
 /// The kernel refuses a descriptor or a thread. A panic of `work` goes on in the caller.
-pub fn attend<T: Send + 'static>(
+pub fn run_with_reaper<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
     mut stop: impl FnMut(i32),
 ) -> io::Result<T> {
-    trim::share_heap();
+    trim::limit_arenas();
     close_on_exec();
-    signals::hear_broken_pipes();
-    raise_open_files();
+    signals::handle_sigpipe();
+    raise_open_file_limit();
     let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     // A blocked signal comes even if it is ignored (signal(7)).
     taken.retain(|signal| *signal != libc::SIGHUP || !signals::ignored().contains(signal));
@@ -54,10 +54,10 @@ pub fn attend<T: Send + 'static>(
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     // Opens the list, which stays open: a descriptor that comes later would look like one that was lost.
     proc_tree::adopted();
-    let done = Arc::new(Bell::new()?);
-    let ring = RingOnDrop(Arc::clone(&done));
+    let done = Arc::new(WakeFd::new()?);
+    let wake = WakeOnDrop(Arc::clone(&done));
     let worker = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let _ring = ring;
+        let _wake = wake;
         work()
     })?;
     let mut pause: Option<Timespec> = None;
@@ -67,7 +67,7 @@ pub fn attend<T: Send + 'static>(
             PollFd::new(&stops, PollFlags::IN),
             PollFd::new(&deaths, PollFlags::IN),
         ];
-        // At rest it hears of no deaths. An interrupted poll only means one more look at everything.
+        // SpawnStage rest it hears of no deaths. An interrupted poll only means one more look at everything.
         let heard = if pause.is_some() { &mut events[..2] } else { &mut events[..] };
         let is_rested = poll(heard, pause.as_ref()) == Ok(0);
         if !events[0].revents().is_empty() {
@@ -104,11 +104,11 @@ fn close_on_exec() {
 }
 
 /// Rings when the work is over, in whatever way.
-struct RingOnDrop(Arc<Bell>);
+struct WakeOnDrop(Arc<WakeFd>);
 
-impl Drop for RingOnDrop {
+impl Drop for WakeOnDrop {
     fn drop(&mut self) {
-        self.0.ring();
+        self.0.wake();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a function is held to: limits, priority, user and sandbox. Prepared once, and taken on by the child itself
 //! between clone and exec, step by step.
 //!
-//! A [`Step`] is one system call on plain numbers, made directly: the child shares its parent's memory, and the C
+//! A [`SetupStep`] is one system call on plain numbers, made directly: the child shares its parent's memory, and the C
 //! library's own functions allocate, lock, or (setuid(3)) signal every thread of the process.
 
 pub(crate) mod rlimits;
@@ -18,9 +18,9 @@ use std::{
 use libc::rlimit64;
 use rustix::process::Resource;
 
-use rlimits::{RAISED, count_tasks, own_limits};
-use step::Step;
-use write_rules::Sandbox;
+use rlimits::{ORIGINAL_OPEN_FILES, count_tasks, own_limits};
+use step::SetupStep;
+use write_rules::WritablePaths;
 
 /// What is asked for; `None` is no limit.
 #[derive(Debug, Clone, Default)]
@@ -47,18 +47,18 @@ pub struct Limits {
 /// What every function started by this bandog is held to.
 #[derive(Debug, Default)]
 pub struct Confinement {
-    limits: Vec<Step>,
+    limits: Vec<SetupStep>,
     max_processes: Option<u64>,
     /// Who runs it.
     uid: u32,
-    identity: Vec<Step>,
-    sandbox: Option<Sandbox>,
+    identity: Vec<SetupStep>,
+    sandbox: Option<WritablePaths>,
 }
 
 /// What one function is held to, ready for its child.
 #[derive(Debug)]
-pub struct Confined {
-    pub(crate) steps: Vec<Step>,
+pub struct PreparedConfinement {
+    pub(crate) steps: Vec<SetupStep>,
     /// Held open until the child has taken it on.
     _rules: Option<OwnedFd>,
 }
@@ -74,7 +74,7 @@ impl Confinement {
             if let Some(soft) = soft {
                 let most = own_limits(resource).rlim_max;
                 let (soft, hard) = (soft.min(most), soft.saturating_add(margin).min(most));
-                steps.push(Step::Limit(resource, rlimit64 { rlim_cur: soft, rlim_max: hard }));
+                steps.push(SetupStep::Limit(resource, rlimit64 { rlim_cur: soft, rlim_max: hard }));
             }
         };
         limit(Resource::Data, limits.max_memory, 0);
@@ -84,18 +84,18 @@ impl Confinement {
         limit(Resource::Fsize, limits.max_file.map(|bytes| bytes.saturating_add(1)), 0);
         limit(Resource::Nofile, limits.max_open_files, 0);
         if limits.max_open_files.is_none()
-            && let Some(before) = RAISED.get()
+            && let Some(before) = ORIGINAL_OPEN_FILES.get()
         {
-            steps.push(Step::Limit(Resource::Nofile, *before));
+            steps.push(SetupStep::Limit(Resource::Nofile, *before));
         }
-        steps.extend(limits.nice.map(Step::Nice));
+        steps.extend(limits.nice.map(SetupStep::Nice));
         let mut identity = Vec::new();
         if let Some((uid, gid)) = limits.user {
-            identity = vec![Step::DropGroups, Step::Group(gid), Step::DropAmbient, Step::User(uid)];
+            identity = vec![SetupStep::DropGroups, SetupStep::Group(gid), SetupStep::DropAmbient, SetupStep::User(uid)];
         }
-        let sandbox = limits.sandbox.as_deref().map(Sandbox::new).transpose()?;
+        let sandbox = limits.sandbox.as_deref().map(WritablePaths::new).transpose()?;
         if sandbox.is_some() {
-            identity.push(Step::NoNewPrivileges);
+            identity.push(SetupStep::NoNewPrivileges);
         }
         let uid = limits.user.map_or_else(|| rustix::process::getuid().as_raw(), |(uid, _)| uid);
         Ok(Self { limits: steps, max_processes: limits.max_processes, uid, identity, sandbox })
@@ -105,17 +105,17 @@ impl Confinement {
     ///
     /// # Errors
     /// The processes cannot be counted, or the kernel does not take the rules.
-    pub fn of(&self, workspace: BorrowedFd<'_>) -> io::Result<Confined> {
+    pub fn prepare(&self, workspace: BorrowedFd<'_>) -> io::Result<PreparedConfinement> {
         let mut steps = self.limits.clone();
         if let Some(most) = self.max_processes {
             // The kernel counts all that the user has.
             let limit = count_tasks(self.uid)?.saturating_add(most).min(own_limits(Resource::Nproc).rlim_max);
-            steps.push(Step::Limit(Resource::Nproc, rlimit64 { rlim_cur: limit, rlim_max: limit }));
+            steps.push(SetupStep::Limit(Resource::Nproc, rlimit64 { rlim_cur: limit, rlim_max: limit }));
         }
         steps.extend_from_slice(&self.identity);
         let rules = self.sandbox.as_ref().map(|sandbox| sandbox.rules(workspace)).transpose()?;
-        steps.extend(rules.as_ref().map(|rules| Step::Sandbox(rules.as_raw_fd())));
-        Ok(Confined { steps, _rules: rules })
+        steps.extend(rules.as_ref().map(|rules| SetupStep::Sandbox(rules.as_raw_fd())));
+        Ok(PreparedConfinement { steps, _rules: rules })
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
             .limits
             .iter()
             .map(|step| match step {
-                Step::Limit(resource, limits) => (*resource, limits.rlim_cur, limits.rlim_max),
+                SetupStep::Limit(resource, limits) => (*resource, limits.rlim_cur, limits.rlim_max),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn without_limits_a_child_has_nothing_to_do() {
         let dir = fs::File::open("/tmp").expect("open");
-        let confined = Confinement::new(&Limits::default()).expect("prepared").of(dir.as_fd()).expect("prepared");
+        let confined = Confinement::new(&Limits::default()).expect("prepared").prepare(dir.as_fd()).expect("prepared");
         assert!(confined.steps.is_empty(), "{confined:?}");
     }
 
@@ -169,7 +169,7 @@ mod tests {
     fn the_user_is_the_last_thing_that_needs_privileges() {
         let limits = Limits { user: Some((5, 6)), nice: Some(1), sandbox: Some(Vec::new()), ..Limits::default() };
         let dir = fs::File::open("/tmp").expect("open");
-        let confined = Confinement::new(&limits).expect("prepared").of(dir.as_fd()).expect("prepared");
+        let confined = Confinement::new(&limits).expect("prepared").prepare(dir.as_fd()).expect("prepared");
         let steps: Vec<_> = confined.steps.iter().map(ToString::to_string).collect();
         assert_eq!(
             steps,

@@ -4,27 +4,27 @@ use std::{cell::Cell, ffi::c_int, mem::MaybeUninit, sync::OnceLock};
 
 thread_local! {
     /// All signals are blocked in this thread for good.
-    static REFUSED: Cell<bool> = const { Cell::new(false) };
+    static BLOCKED_FOR_GOOD: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Blocks all signals in this thread for good, so that they need not be blocked for each process that it starts.
-pub(crate) fn refuse() {
-    if !REFUSED.replace(true) {
+pub(crate) fn block_for_good() {
+    if !BLOCKED_FOR_GOOD.replace(true) {
         block();
     }
 }
 
 /// As long as it lives, all signals are blocked in the thread that made it.
-pub(crate) struct Blocked(Option<libc::sigset_t>);
+pub(crate) struct SignalsBlocked(Option<libc::sigset_t>);
 
-impl Blocked {
-    /// Blocks them, unless [`refuse`] has done so for good.
+impl SignalsBlocked {
+    /// Blocks them, unless [`block_for_good`] has done so for good.
     pub(crate) fn new() -> Self {
-        Self((!REFUSED.get()).then(block))
+        Self((!BLOCKED_FOR_GOOD.get()).then(block))
     }
 }
 
-impl Drop for Blocked {
+impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         if let Some(before) = &self.0 {
             // SAFETY: the mask is one that pthread_sigmask has filled in.
@@ -75,7 +75,7 @@ pub(crate) unsafe fn set_default(signal: c_int) {
 
 /// Has this process hear SIGPIPE, which Rust's start-up has it ignore, and do nothing: a handler is not handed down by
 /// exec (execve(2)), so that no started process has to be given the default back.
-pub(crate) fn hear_broken_pipes() {
+pub(crate) fn handle_sigpipe() {
     extern "C" fn nothing(_: c_int) {}
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: all zero is a value of it; the handler does nothing, and so may run at any moment.
@@ -88,7 +88,7 @@ pub(crate) fn hear_broken_pipes() {
 }
 
 /// The signals this process ignores, which exec would hand down: what the parent of bandog left ignored (nohup, some CI
-/// systems), and without [`hear_broken_pipes`] SIGPIPE. Looked up once: nothing here changes a disposition later.
+/// systems), and without [`handle_sigpipe`] SIGPIPE. Looked up once: nothing here changes a disposition later.
 pub(crate) fn ignored() -> &'static [c_int] {
     static IGNORED: OnceLock<Vec<c_int>> = OnceLock::new();
     IGNORED.get_or_init(|| {

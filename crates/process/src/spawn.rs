@@ -29,13 +29,13 @@ use rustix::{
 };
 
 use crate::{
-    leader::{Group, Leader},
-    sandbox::step::Step,
+    leader::{Leader, ProcessGroup},
+    sandbox::step::SetupStep,
     signals,
 };
 use clone3::clone3;
-use error::{At, Refused};
-use in_child::{JOIN, LEAVE, NO_STEP, Order, in_child};
+use error::{SpawnStage, StartFailure};
+use in_child::{ChildContext, JOIN, LEAVE, NO_STEP, in_child};
 
 /// What a process is given to read from and to write to. Two of these may be the same.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +55,8 @@ pub struct Streams<'a> {
 pub(crate) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
     let none = [std::ptr::null()];
     let streams = Streams { stdin: cgroup, stdout: cgroup, stderr: cgroup };
-    match start(c"", &none, &none, streams, Bonds { steps: &[], number: None, cgroup: Some(cgroup) }) {
-        Err(refused) if refused.is(At::Exec, Errno::NOENT) => Ok(()),
+    match start(c"", &none, &none, streams, ChildSetup { steps: &[], rlimit_locks: None, cgroup: Some(cgroup) }) {
+        Err(refused) if refused.is(SpawnStage::Exec, Errno::NOENT) => Ok(()),
         Err(refused) => Err(refused.source),
         Ok(mut leader) => Err(io::Error::other(format!("a process in it ended with {} at once", leader.reap()?.0))),
     }
@@ -71,10 +71,10 @@ struct Stack(MaybeUninit<[u8; CHILD_STACK]>);
 
 /// What a process is bound by from its first moment.
 #[derive(Clone, Copy)]
-pub(crate) struct Bonds<'a> {
-    pub(crate) steps: &'a [Step],
-    /// See [`Mark`](crate::Mark).
-    pub(crate) number: Option<u64>,
+pub(crate) struct ChildSetup<'a> {
+    pub(crate) steps: &'a [SetupStep],
+    /// See [`InvocationTag`](crate::InvocationTag).
+    pub(crate) rlimit_locks: Option<u64>,
     /// What it is born in.
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
 }
@@ -84,28 +84,30 @@ pub(crate) fn start(
     arguments: &[*const c_char],
     environment: &[*const c_char],
     streams: Streams<'_>,
-    bonds: Bonds<'_>,
-) -> Result<Leader, Refused> {
+    setup: ChildSetup<'_>,
+) -> Result<Leader, StartFailure> {
     static PARENT: OnceLock<c_int> = OnceLock::new();
     let numbers = [streams.stdin, streams.stdout, streams.stderr].map(|stream| stream.as_raw_fd());
-    let mut order = Order {
+    let mut context = ChildContext {
         path,
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
         streams: numbers,
         ignored: signals::ignored(),
-        steps: bonds.steps,
+        steps: setup.steps,
         step: NO_STEP,
-        number: bonds.number,
+        rlimit_locks: setup.rlimit_locks,
         join: None,
         // What a step needs may be anywhere.
-        far_from: high_fds::far_from(numbers).filter(|_| bonds.steps.is_empty()),
+        close_from: high_fds::close_from(numbers).filter(|_| setup.steps.is_empty()),
         parent: *PARENT.get_or_init(|| rustix::process::getpid().as_raw_nonzero().get()),
         error: 0,
     };
-    let leader = clone(&mut order, bonds.cgroup).map_err(|source| Refused { source, at: At::Clone })?;
-    // SAFETY: the child wrote through a pointer to `order`; a volatile read sees it whatever the compiler assumed.
-    let (errno, step) = unsafe { ((&raw const order.error).read_volatile(), (&raw const order.step).read_volatile()) };
+    let leader =
+        clone(&mut context, setup.cgroup).map_err(|source| StartFailure { source, stage: SpawnStage::Clone })?;
+    // SAFETY: the child wrote through a pointer to `context`; a volatile read sees it whatever the compiler assumed.
+    let (errno, step) =
+        unsafe { ((&raw const context.error).read_volatile(), (&raw const context.step).read_volatile()) };
     if errno == 0 {
         return Ok(leader);
     }
@@ -113,25 +115,25 @@ pub(crate) fn start(
     drop(leader);
     if step == LEAVE {
         // Linux before 5.9, or a filter. Nothing was changed yet.
-        high_fds::give_up();
-        return start(path, arguments, environment, streams, bonds);
+        high_fds::mark_unsupported();
+        return start(path, arguments, environment, streams, setup);
     }
-    let at = match bonds.steps.get(step) {
-        Some(step) => At::Step(*step),
+    let stage = match setup.steps.get(step) {
+        Some(step) => SpawnStage::Setup(*step),
         // As if it had not been born there.
-        None if step == JOIN => At::Clone,
-        None => At::Exec,
+        None if step == JOIN => SpawnStage::Clone,
+        None => SpawnStage::Exec,
     };
-    Err(Refused { source: io::Error::from_raw_os_error(errno), at })
+    Err(StartFailure { source: io::Error::from_raw_os_error(errno), stage })
 }
 
-/// Starts a process that obeys `order`.
-fn clone(order: &mut Order<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Leader> {
+/// Starts a process that obeys `context`.
+fn clone(context: &mut ChildContext<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Leader> {
     static WITHOUT_CLONE3: AtomicBool = AtomicBool::new(false);
-    let shared = if order.far_from.is_some() { libc::CLONE_FILES } else { 0 };
+    let shared = if context.close_from.is_some() { libc::CLONE_FILES } else { 0 };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | shared;
     if let Some(cgroup) = cgroup.filter(|_| !WITHOUT_CLONE3.load(Ordering::Relaxed)) {
-        match clone_by(order, |stack, order, pidfd| clone3(stack, in_child, order, pidfd, cgroup, flags)) {
+        match clone_by(context, |stack, context, pidfd| clone3(stack, in_child, context, pidfd, cgroup, flags)) {
             // A kernel that is too old, or a filter: Docker's says that there is no such call.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::E2BIG | libc::EINVAL)) => {
                 WITHOUT_CLONE3.store(true, Ordering::Relaxed);
@@ -141,34 +143,34 @@ fn clone(order: &mut Order<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Le
     }
     let procs = cgroup.map(|dir| openat(dir, "cgroup.procs", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()));
     let procs = procs.transpose()?;
-    order.join = procs.as_ref().map(AsRawFd::as_raw_fd);
-    clone_by(order, |stack, order, pidfd| {
+    context.join = procs.as_ref().map(AsRawFd::as_raw_fd);
+    clone_by(context, |stack, context, pidfd| {
         // SAFETY: `clone_by` sees to all that clone3 asks for as well. With CLONE_PIDFD the kernel stores a descriptor
         // through the fifth argument.
-        let pid = unsafe { libc::clone(in_child, stack.end.cast(), flags | libc::SIGCHLD, order, pidfd) };
+        let pid = unsafe { libc::clone(in_child, stack.end.cast(), flags | libc::SIGCHLD, context, pidfd) };
         if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
     })
 }
 
 fn clone_by(
-    order: &mut Order<'_>,
+    context: &mut ChildContext<'_>,
     clone: impl FnOnce(Range<*mut u8>, *mut c_void, *mut c_int) -> io::Result<c_int>,
 ) -> io::Result<Leader> {
     let mut stack = Stack(MaybeUninit::uninit());
     let mut pidfd: c_int = -1;
-    let blocked = signals::Blocked::new();
+    let blocked = signals::SignalsBlocked::new();
     // SAFETY: with every signal blocked no handler of ours can run in the child while it shares our memory. The child
     // runs `in_child` on `stack`, whose top is 16-byte aligned; CLONE_VFORK keeps this thread suspended until the child
-    // has called exec or _exit, so that `order`, `stack` and what they point to outlive the child's use of them, and
+    // has called exec or _exit, so that `context`, `stack` and what they point to outlive the child's use of them, and
     // nothing else uses them meanwhile.
     let pid = unsafe {
         let low = stack.0.as_mut_ptr().cast::<u8>();
-        clone(low..low.add(CHILD_STACK), (&raw mut *order).cast(), &raw mut pidfd)?
+        clone(low..low.add(CHILD_STACK), (&raw mut *context).cast(), &raw mut pidfd)?
     };
     drop(blocked);
     // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which nobody else knows.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Leader { group: Group::of_child(pid), pidfd, reaped: false })
+    Ok(Leader { group: ProcessGroup::of_child(pid), pidfd, reaped: false })
 }
 
 /// An empty standard input: `/dev/null`, or where there is none (an image without `/dev`) an empty nameless file.

@@ -10,12 +10,12 @@ use rustix::io::Errno;
 
 use crate::{
     cgroup::Cgroup,
-    child::{Child, Ties},
-    sandbox::Confined,
+    child::{Child, Tracking},
+    sandbox::PreparedConfinement,
     signals,
     spawn::{
-        Bonds, Streams,
-        error::{self, At, Refused, SpawnError},
+        ChildSetup, Streams,
+        error::{self, SpawnError, SpawnStage, StartFailure},
         program::Program,
         start,
     },
@@ -25,7 +25,7 @@ use crate::{
 /// start), `variables` on top of its environment and `streams` as its standard streams. It has no other descriptor (all
 /// of ours are closed on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed
 /// when the calling thread ends, and with it bandog. The calling thread takes no signals any more: see
-/// [`attend`](crate::attend) for who does.
+/// [`run_with_reaper`](crate::run_with_reaper) for who does.
 ///
 /// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
 pub fn spawn(
@@ -33,8 +33,8 @@ pub fn spawn(
     arguments: &[CString],
     variables: &[CString],
     streams: Streams<'_>,
-    confined: &Confined,
-    mut ties: Ties,
+    confined: &PreparedConfinement,
+    mut tracking: Tracking,
 ) -> Result<Child, SpawnError> {
     let inherited = || program.environment.iter().chain(variables);
     let failed = |refused| error::explain(program.path(), arguments, inherited().map(CString::as_c_str), refused);
@@ -43,20 +43,25 @@ pub fn spawn(
     let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
     environment.push(std::ptr::null());
     let mut path = program.path.as_c_str();
-    signals::refuse();
+    signals::block_for_good();
     loop {
-        let bonds =
-            Bonds { steps: &confined.steps, number: ties.mark.number(), cgroup: ties.cgroup.as_ref().map(Cgroup::dir) };
-        match start(path, &arguments, &environment, streams, bonds) {
-            Ok(leader) => return Ok(Child { leader, ties }),
-            Err(refused) if refused.is(At::Exec, Errno::NOEXEC) && path != SHELL && is_text(program.path()) => {
+        let setup = ChildSetup {
+            steps: &confined.steps,
+            rlimit_locks: tracking.tag.rlimit_locks(),
+            cgroup: tracking.cgroup.as_ref().map(Cgroup::dir),
+        };
+        match start(path, &arguments, &environment, streams, setup) {
+            Ok(leader) => return Ok(Child { leader, tracking }),
+            Err(refused) if refused.is(SpawnStage::Exec, Errno::NOEXEC) && path != SHELL && is_text(program.path()) => {
                 arguments.splice(..1, [SHELL.as_ptr(), program.path.as_ptr()]);
                 path = SHELL;
             }
-            Err(Refused { source, at: At::Clone }) if is_about_cgroups(&source) && ties.cgroup.is_some() => {
-                let cgroup = ties.cgroup.take();
+            Err(StartFailure { source, stage: SpawnStage::Clone })
+                if is_about_cgroups(&source) && tracking.cgroup.is_some() =>
+            {
+                let cgroup = tracking.cgroup.take();
                 let given_up = cgroup.map_or(Ok(()), |cgroup| cgroup.give_up(&source));
-                given_up.map_err(|source| failed(Refused { source, at: At::Clone }))?;
+                given_up.map_err(|source| failed(StartFailure { source, stage: SpawnStage::Clone }))?;
             }
             Err(refused) => return Err(failed(refused)),
         }

@@ -16,12 +16,12 @@ use rustix::{
 };
 
 use crate::{
-    cgroup::{Cgroup, Toll},
+    cgroup::{Cgroup, LimitEvents},
     child::Child,
     exit::Exit,
 };
-use cancel::{Bell, Cancel, Cause};
-use output::{Answer, Observer, Output, Outputs, Pace, READ_SIZE, Room};
+use cancel::{Cancel, Cause, WakeFd};
+use output::{Capacity, Observer, OutputPipe, Outputs, Progress, READ_SIZE, ResponsePipe};
 
 /// How long to wait before looking again at an observer that is behind: long enough to cost nothing, short enough
 /// that a person does not see it.
@@ -45,7 +45,7 @@ pub enum End {
     TimedOut,
     /// The order to stop.
     Cancelled(Cause),
-    /// The observer, who takes no more of the answer.
+    /// The observer, who takes no more of the response.
     Stopped,
 }
 
@@ -59,13 +59,13 @@ pub struct Ended {
     /// What it has used, and those of its children that it has waited for.
     pub cpu_time: Duration,
     /// What the limits of its cgroup have cost it.
-    pub toll: Toll,
+    pub limit_events: LimitEvents,
 }
 
 /// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group or its
 /// cgroup is killed, and so is what has left them and carries its mark.
 ///
-/// The observer has all that was written for the logs then. What is left of the answer is still in its pipe: see
+/// The observer has all that was written for the logs then. What is left of the response is still in its pipe: see
 /// [`drain`](super::drain).
 ///
 /// # Errors
@@ -77,14 +77,14 @@ pub fn supervise(
     cancel: &Cancel,
     observer: &mut dyn Observer,
 ) -> io::Result<Ended> {
-    let bell = Bell::of_this_thread()?;
-    cancel.attach(&bell);
-    let mut logs = outputs.logs.map(Output::new);
-    let mut answer = outputs.answer.map(Answer::new);
-    let followed = Followed { child: &child, rules, cancel, bell: &bell };
-    let (end, is_silent) = followed.to_the_end(logs.as_mut(), answer.as_mut(), observer)?;
+    let wake_fd = WakeFd::of_this_thread()?;
+    cancel.attach(&wake_fd);
+    let mut logs = outputs.logs.map(OutputPipe::new);
+    let mut response = outputs.response.map(ResponsePipe::new);
+    let supervision = Supervision { child: &child, rules, cancel, wake_fd: &wake_fd };
+    let (end, is_silent) = supervision.run(logs.as_mut(), response.as_mut(), observer)?;
     cancel.detach();
-    let was_alone = child.is_alone();
+    let was_alone = child.has_left_nothing();
     // Before the leader is reaped: until then its group's number cannot belong to anybody else. Also if it was alone:
     // who was allowed to leave the cgroup may have stayed in the group.
     child.leader.group.signal(Signal::KILL);
@@ -94,9 +94,9 @@ pub fn supervise(
         })?;
     }
     let (exit, cpu_time) = child.leader.reap()?;
-    child.end_the_rest(was_alone);
-    let toll = child.ties.cgroup.as_ref().map(Cgroup::toll).unwrap_or_default();
-    Ok(Ended { exit, end, cpu_time, toll })
+    child.kill_the_rest(was_alone);
+    let limit_events = child.tracking.cgroup.as_ref().map(Cgroup::limit_events).unwrap_or_default();
+    Ok(Ended { exit, end, cpu_time, limit_events })
 }
 
 /// How far the termination has got.
@@ -106,22 +106,22 @@ enum Stage {
     Killed { end: End },
 }
 
-/// A process while it is followed.
-struct Followed<'a> {
+/// A process while it is supervision.
+struct Supervision<'a> {
     child: &'a Child,
     rules: Rules,
     cancel: &'a Cancel,
-    bell: &'a Arc<Bell>,
+    wake_fd: &'a Arc<WakeFd>,
 }
 
-impl Followed<'_> {
+impl Supervision<'_> {
     /// Returns when the process has exited (and not been reaped yet), and whether it has left nothing to be read for
     /// the logs. That is so if the pipe was empty in the same look that saw it dead; somebody else may write to it
     /// later.
-    fn to_the_end(
+    fn run(
         &self,
-        mut logs: Option<&mut Output<'_>>,
-        mut answer: Option<&mut Answer<'_>>,
+        mut logs: Option<&mut OutputPipe<'_>>,
+        mut response: Option<&mut ResponsePipe<'_>>,
         observer: &mut dyn Observer,
     ) -> io::Result<(End, bool)> {
         let deadline = self.rules.timeout.and_then(|limit| Instant::now().checked_add(limit));
@@ -131,12 +131,12 @@ impl Followed<'_> {
         let mut look_again = None;
         loop {
             stage = advance(stage, self.child, self.rules, self.cancel);
-            if answer.as_ref().is_some_and(|answer| answer.is_unwanted) {
+            if response.as_ref().is_some_and(|response| response.is_unwanted) {
                 stage = stop(stage, self.child, self.rules);
             }
             let alarm = stage.alarm().into_iter().chain(look_again).min();
-            let looked = self.look(alarm, logs.as_deref(), answer.as_deref_mut(), observer)?;
-            let Some(Seen { exited, written, answered }) = looked else { continue };
+            let polled = self.poll_once(alarm, logs.as_deref(), response.as_deref_mut(), observer)?;
+            let Some(PollResult { exited, written, readable_bytes }) = polled else { continue };
             let mut news = false;
             if let Some(logs) = logs.as_mut().filter(|_| written) {
                 buffer.resize(READ_SIZE, 0);
@@ -151,9 +151,9 @@ impl Followed<'_> {
                 // see.
                 return Ok((stage.end(), !written));
             }
-            if let Some(answer) = answer.as_mut().filter(|_| answered > 0) {
+            if let Some(response) = response.as_mut().filter(|_| readable_bytes > 0) {
                 buffer.resize(READ_SIZE, 0);
-                answer.pass_on(answered, &mut buffer, observer)?;
+                response.pass_on(readable_bytes, &mut buffer, observer)?;
             }
             if !news && look_again.is_some_and(|moment| moment <= Instant::now()) {
                 look_again = next_look(observer.observe(&[]));
@@ -161,35 +161,35 @@ impl Followed<'_> {
         }
     }
 
-    /// Waits until there is something to see, or it is `alarm`; `None` if it has to be looked at anew.
-    fn look(
+    /// Waits until there is something to see, or it is `alarm`; `None` if it has to be polled at anew.
+    fn poll_once(
         &self,
         alarm: Option<Instant>,
-        logs: Option<&Output<'_>>,
-        answer: Option<&mut Answer<'_>>,
+        logs: Option<&OutputPipe<'_>>,
+        response: Option<&mut ResponsePipe<'_>>,
         observer: &mut dyn Observer,
-    ) -> io::Result<Option<Seen>> {
-        // What is not there is the bell once more, with nothing asked of it.
-        let unused = || PollFd::new(&**self.bell, PollFlags::empty());
+    ) -> io::Result<Option<PollResult>> {
+        // What is not there is the wake_fd once more, with nothing asked of it.
+        let unused = || PollFd::new(&**self.wake_fd, PollFlags::empty());
         let mut events = [
             PollFd::new(&self.child.leader.pidfd, PollFlags::IN),
             logs.map_or_else(unused, |logs| PollFd::new(logs.pipe, PollFlags::IN)),
-            PollFd::new(&**self.bell, PollFlags::IN),
+            PollFd::new(&**self.wake_fd, PollFlags::IN),
             unused(),
             unused(),
         ];
         let (mut room, mut deadline) = (0, None);
-        let asked = match answer {
+        let asked = match response {
             None => &mut events[..3],
-            Some(answer) => {
-                match answer.room(observer) {
-                    Room::Bytes(bytes) => (room, events[3]) = (bytes, PollFd::new(answer.pipe(), PollFlags::IN)),
-                    Room::Full { outlet, deadline: until } => {
+            Some(response) => {
+                match response.room(observer) {
+                    Capacity::Bytes(bytes) => (room, events[3]) = (bytes, PollFd::new(response.pipe(), PollFlags::IN)),
+                    Capacity::Full { outlet, deadline: until } => {
                         deadline = until;
                         events[4] =
                             outlet.map_or_else(unused, |outlet| PollFd::from_borrowed_fd(outlet, PollFlags::OUT));
                     }
-                    Room::Never => return Ok(None),
+                    Capacity::Closed => return Ok(None),
                 }
                 &mut events[..]
             }
@@ -200,22 +200,22 @@ impl Followed<'_> {
             Err(Errno::INTR) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        let [exited, written, rung, answered, _] = events.map(|event| !event.revents().is_empty());
-        if rung {
-            self.bell.silence();
+        let [exited, written, woken, readable_bytes, _] = events.map(|event| !event.revents().is_empty());
+        if woken {
+            self.wake_fd.reset();
         }
-        Ok(Some(Seen { exited, written, answered: if answered { room } else { 0 } }))
+        Ok(Some(PollResult { exited, written, readable_bytes: if readable_bytes { room } else { 0 } }))
     }
 }
 
 /// What a look has shown.
-struct Seen {
+struct PollResult {
     /// The process is dead.
     exited: bool,
     /// There is something for the logs.
     written: bool,
-    /// There is something of the answer, and room for so many bytes of it.
-    answered: usize,
+    /// There is something of the response, and room for so many bytes of it.
+    readable_bytes: usize,
 }
 
 impl Stage {
@@ -260,7 +260,7 @@ fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage 
     }
 }
 
-/// SIGTERM to a process that runs, since nobody wants its answer.
+/// SIGTERM to a process that runs, since nobody wants its response.
 fn stop(stage: Stage, child: &Child, rules: Rules) -> Stage {
     match stage {
         Stage::Running { .. } => terminate(End::Stopped, child, rules),
@@ -276,11 +276,11 @@ fn terminate(end: End, child: &Child, rules: Rules) -> Stage {
     Stage::Terminating { end, kill_at: now.checked_add(rules.grace).unwrap_or(now) }
 }
 
-fn next_look(pace: Pace) -> Option<Instant> {
-    match pace {
-        Pace::UpToDate => None,
-        Pace::Behind => Some(Instant::now() + CATCH_UP),
-        Pace::Until(moment) => Some(moment),
+fn next_look(progress: Progress) -> Option<Instant> {
+    match progress {
+        Progress::UpToDate => None,
+        Progress::Behind => Some(Instant::now() + CATCH_UP),
+        Progress::Until(moment) => Some(moment),
     }
 }
 

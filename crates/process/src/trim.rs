@@ -13,7 +13,7 @@ use std::{
 const ARENAS_OF_A_PROCESSOR: usize = 2;
 
 /// Has the threads share a few arenas. To be called before there is a second thread.
-pub(crate) fn share_heap() {
+pub(crate) fn limit_arenas() {
     #[cfg(target_env = "gnu")]
     let arenas = {
         let processors = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);

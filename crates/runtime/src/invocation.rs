@@ -41,7 +41,7 @@ use function::TMPDIR;
 pub use function::{Function, Ground, PORT};
 use journal::Journal;
 pub use outcome::{Attempts, Failure, Outcome, Party, Report, Unanswered};
-pub use process::{Cause, Pace, Room};
+pub use process::{Capacity, Cause, Progress};
 pub use resident::{Life, Resident};
 pub use settings::{Confinement, FunctionSettings, Logging, OnHangUp, OwnLines, Stdin, StdoutPolicy, Timeouts, User};
 use start::Start;
@@ -190,15 +190,15 @@ impl Run<'_> {
 
     /// What comes of a process that has ended, after so many attempts of an action.
     fn conclude(mut self, ended: Ended, attempts: u32, killed_before: Option<u64>) -> Outcome {
-        let Ended { exit, end, cpu_time, toll } = ended;
+        let Ended { exit, end, cpu_time, limit_events } = ended;
         let duration = self.duration();
         if (end, exit) != (End::Itself, Exit::Code(0)) {
             self.quote_output();
         }
         self.journal.note(Level::Info, &format!("function finished: {exit} after {:.6} s", duration.as_secs_f64()));
-        if toll.not_started > 0 {
+        if limit_events.forks_denied > 0 {
             let limit = self.function.bounds.limits.max_processes.unwrap_or_default();
-            let text = format!("--max-processes {limit}: {} more could not be started", toll.not_started);
+            let text = format!("--max-processes {limit}: {} more could not be started", limit_events.forks_denied);
             self.journal.note(Level::Warning, &text);
         }
         match end {
@@ -218,7 +218,7 @@ impl Run<'_> {
                 Exit::Code(_) | Exit::Signal(_) => {
                     let limits = &self.function.bounds.limits;
                     let killed = || {
-                        if toll.killed > 0 {
+                        if limit_events.oom_kills > 0 {
                             Killed::Ours(limits.max_memory)
                         } else if self.function.bounds.count_killed() > killed_before {
                             Killed::Somebody
@@ -300,7 +300,7 @@ impl Run<'_> {
         let ended = ended.map_err(Failure::Supervise)?;
         self.ran = Some(self.started.elapsed());
         let is_told = ended.end == End::Itself && (ended.exit == Exit::Code(0) || function.shows_failed_output);
-        if let Some(answer) = pipes.outputs().answer.filter(|_| is_told || scribe.wants_rest(ended.end)) {
+        if let Some(answer) = pipes.outputs().response.filter(|_| is_told || scribe.wants_rest(ended.end)) {
             scribe.take_rest(answer).map_err(Failure::Supervise)?;
         }
         Ok(ended)

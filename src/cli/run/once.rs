@@ -32,7 +32,7 @@ use crate::{
     invocation::{self, Call, Function, Ground, Outcome, Unwatched},
     logs::Level,
     output::{Gone, Sink},
-    process::{self, Bell, Cancel, Cause},
+    process::{self, Cancel, Cause, WakeFd},
     reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem},
     request, telemetry,
 };
@@ -43,7 +43,7 @@ const PIECE: usize = 64 * 1024;
 /// Runs the function once.
 #[must_use]
 pub fn run(config: Config, io: RunArgs) -> ExitCode {
-    let bell = match Bell::new() {
+    let bell = match WakeFd::new() {
         Ok(bell) => Arc::new(bell),
         Err(error) => return complain(INTERNAL, &error),
     };
@@ -52,13 +52,13 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
     let stop = {
         let (bell, cancel) = (Arc::clone(&bell), cancel.clone());
         move |_: i32| {
-            bell.ring();
+            bell.wake();
             tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
             if cancel.cause().is_some() { cancel.cancel_now(Cause::Shutdown) } else { cancel.cancel(Cause::Shutdown) }
         }
     };
     let last_words = telemetry::FlushOnDrop(serve::LAST_WORDS);
-    let ended = process::attend("invocation", move || once(&config, &io, &bell, &cancel, told), stop);
+    let ended = process::run_with_reaper("invocation", move || once(&config, &io, &bell, &cancel, told), stop);
     drop(last_words);
     match ended {
         Ok(code) => code,
@@ -66,7 +66,7 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
     }
 }
 
-fn once(config: &Config, io: &RunArgs, bell: &Arc<Bell>, cancel: &Cancel, told: watch::Receiver<Stop>) -> ExitCode {
+fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told: watch::Receiver<Stop>) -> ExitCode {
     if let Err(error) = start_log(config) {
         return complain(INTERNAL, &format!("cannot start the log: {error}"));
     }
@@ -278,10 +278,10 @@ enum Input {
 /// A file that may be a pipe or a terminal; a signal ends the wait for it.
 struct Waited {
     file: File,
-    bell: Arc<Bell>,
+    bell: Arc<WakeFd>,
 }
 
-fn open(event: &Event, bell: &Arc<Bell>) -> Result<Input, String> {
+fn open(event: &Event, bell: &Arc<WakeFd>) -> Result<Input, String> {
     let file = match event {
         Event::Text(text) => return Ok(Input::Text(Some(Bytes::from(text.clone())))),
         Event::Nowhere => return Ok(Input::Text(None)),
@@ -331,12 +331,12 @@ impl Source for Waited {
 /// wait for a reader who does not read.
 pub(super) struct Stdout {
     file: File,
-    bell: Arc<Bell>,
+    bell: Arc<WakeFd>,
     /// Why it took no more, unless its reader has left.
     pub(super) error: Option<io::Error>,
 }
 
-fn stdout(bell: &Arc<Bell>) -> Result<Stdout, String> {
+fn stdout(bell: &Arc<WakeFd>) -> Result<Stdout, String> {
     match io::stdout().as_fd().try_clone_to_owned() {
         Ok(fd) => Ok(Stdout { file: fd.into(), bell: Arc::clone(bell), error: None }),
         Err(error) => Err(format!("cannot write to the standard output: {error}")),

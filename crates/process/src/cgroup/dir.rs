@@ -16,7 +16,7 @@ use rustix::{
     process::Pid,
 };
 
-use super::{Ceiling, MODE, OPEN_DIR};
+use super::{CgroupLimits, MODE, OPEN_DIR};
 use crate::leftovers;
 
 /// What `cgroup.events` says of a cgroup that is empty and goes on.
@@ -27,16 +27,16 @@ const LOOKS: usize = 4;
 
 /// What the limits of a cgroup have cost an invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Toll {
+pub struct LimitEvents {
     /// Processes that were killed because there was no memory left.
-    pub killed: u64,
+    pub oom_kills: u64,
     /// Processes and threads that were not started because there were as many as may be.
-    pub not_started: u64,
+    pub forks_denied: u64,
 }
 
 /// A cgroup.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct CgroupDir {
     name: String,
     dir: OwnedFd,
     /// `cgroup.events`.
@@ -44,21 +44,21 @@ pub(crate) struct Place {
     /// `memory.events` and `pids.events`, where the limit is set.
     memory: Option<OwnedFd>,
     processes: Option<OwnedFd>,
-    /// Something in it was killed by the kernel's hand: see [`Place::is_reusable`].
+    /// Something in it was killed by the kernel's hand: see [`CgroupDir::is_reusable`].
     killed: bool,
     /// The last look told that nobody is in it and that it goes on, and nothing was started in it since.
     idle: bool,
 }
 
-impl Place {
-    pub(crate) fn make(home: BorrowedFd<'_>, name: &str, limits: Ceiling) -> io::Result<Self> {
+impl CgroupDir {
+    pub(crate) fn make(home: BorrowedFd<'_>, name: &str, limits: CgroupLimits) -> io::Result<Self> {
         mkdirat(home, name, MODE)?;
         Self::open(home, name, limits).inspect_err(|_| {
             let _ = unlinkat(home, name, AtFlags::REMOVEDIR);
         })
     }
 
-    fn open(home: BorrowedFd<'_>, name: &str, limits: Ceiling) -> io::Result<Self> {
+    fn open(home: BorrowedFd<'_>, name: &str, limits: CgroupLimits) -> io::Result<Self> {
         let dir = openat(home, name, OPEN_DIR, Mode::empty())?;
         let file = |name: &str| openat(&dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         if let Some(bytes) = limits.memory {
@@ -96,7 +96,7 @@ impl Place {
     }
 
     /// Kills what is in it. Returns what could not be killed.
-    pub(crate) fn end_all(&mut self) -> Vec<Pid> {
+    pub(crate) fn kill_all(&mut self) -> Vec<Pid> {
         // Who was just waited for may not have left it yet: newer kernels take a process out of its cgroup only when it
         // is switched out for the last time. One look more costs less than the kill, after which it is not used again.
         for look in 0..LOOKS {
@@ -108,16 +108,16 @@ impl Place {
             }
         }
         self.killed = true;
-        end_populated(self.dir.as_fd(), &self.events)
+        kill_populated(self.dir.as_fd(), &self.events)
     }
 
     /// Counted from its beginning: no other invocation was in one that has limits.
-    pub(crate) fn toll(&self) -> Toll {
+    pub(crate) fn limit_events(&self) -> LimitEvents {
         let count = |file: &Option<OwnedFd>, key| {
             let text = file.as_ref().map(contents).unwrap_or_default();
             text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok()).unwrap_or(0)
         };
-        Toll { killed: count(&self.memory, "oom_kill "), not_started: count(&self.processes, "max ") }
+        LimitEvents { oom_kills: count(&self.memory, "oom_kill "), forks_denied: count(&self.processes, "max ") }
     }
 
     /// Whether it is empty, and no function has made cgroups of its own in it or stopped it. What was killed once is
@@ -136,18 +136,18 @@ impl Place {
 }
 
 /// Kills all that is in a cgroup and below it. Returns what could not be killed.
-pub(crate) fn end_all(dir: BorrowedFd<'_>) -> Vec<Pid> {
+pub(crate) fn kill_all(dir: BorrowedFd<'_>) -> Vec<Pid> {
     match openat(dir, "cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(events) if is_populated(&events) => end_populated(dir, &events),
+        Ok(events) if is_populated(&events) => kill_populated(dir, &events),
         _ => Vec::new(),
     }
 }
 
-fn end_populated(dir: BorrowedFd<'_>, events: &OwnedFd) -> Vec<Pid> {
-    let deadline = Instant::now() + leftovers::DYING;
+fn kill_populated(dir: BorrowedFd<'_>, events: &OwnedFd) -> Vec<Pid> {
+    let deadline = Instant::now() + leftovers::KILL_TIMEOUT;
     if write(dir, "cgroup.kill", "1").is_err() {
         // Linux before 5.14.
-        leftovers::end_members(&|| members(dir));
+        leftovers::kill_members(&|| members(dir));
     }
     while is_populated(events) {
         if Instant::now() >= deadline {

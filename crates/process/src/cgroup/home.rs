@@ -21,7 +21,7 @@ const LEAF: &str = "bandog";
 
 /// The cgroup of this bandog, below its parent.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct InstanceCgroup {
     name: String,
     /// Locked.
     pub(super) dir: OwnedFd,
@@ -30,7 +30,7 @@ pub(super) struct Home {
 }
 
 impl Cgroups {
-    pub(super) fn make_home(&self) -> io::Result<Home> {
+    pub(super) fn make_home(&self) -> io::Result<InstanceCgroup> {
         loop {
             let name = format!("{PREFIX}{}", &ids::random().simple().to_string()[..12]);
             mkdirat(&self.parent, name.as_str(), MODE)?;
@@ -45,7 +45,7 @@ impl Cgroups {
                     return Err(error.into());
                 }
             };
-            let mut home = Home { name, dir, moved: false };
+            let mut home = InstanceCgroup { name, dir, moved: false };
             if let Err(error) = self.enable(&mut home) {
                 self.remove_home(&home);
                 return Err(error);
@@ -55,7 +55,7 @@ impl Cgroups {
     }
 
     /// Hands the controllers that the limits need down to the functions' cgroups.
-    fn enable(&self, home: &mut Home) -> io::Result<()> {
+    fn enable(&self, home: &mut InstanceCgroup) -> io::Result<()> {
         let controllers = self.limits.controllers();
         if controllers.is_empty() {
             return Ok(());
@@ -77,7 +77,7 @@ impl Cgroups {
 
     /// Moves bandog itself out of the parent, where no process may be. The kernel does not always say so: beside one it
     /// takes some controllers all the same, but makes every cgroup below useless (cgroups(7), "thread mode").
-    fn make_room(&self, home: &mut Home) -> io::Result<()> {
+    fn make_room(&self, home: &mut InstanceCgroup) -> io::Result<()> {
         mkdirat(&home.dir, LEAF, MODE)?;
         let leaf = openat(&home.dir, LEAF, OPEN_DIR, Mode::empty())?;
         dir::write(leaf.as_fd(), "cgroup.procs", "0")?;
@@ -88,7 +88,7 @@ impl Cgroups {
         Err(io::Error::other("other processes than bandog are in it, so that nothing below it can be limited"))
     }
 
-    pub(super) fn remove_home(&self, home: &Home) {
+    pub(super) fn remove_home(&self, home: &InstanceCgroup) {
         if home.moved {
             // Nobody may be where controllers are handed down from.
             for controller in self.limits.controllers() {
@@ -112,7 +112,7 @@ impl Cgroups {
             if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
                 continue;
             }
-            let left = dir::end_all(dir.as_fd());
+            let left = dir::kill_all(dir.as_fd());
             dir::remove_below(dir.as_fd());
             let path = self.path.join(name.to_string_lossy().as_ref());
             match unlinkat(&self.parent, name, AtFlags::REMOVEDIR) {

@@ -13,7 +13,7 @@ pub(crate) struct Membership {
 }
 
 /// Where a part of a hierarchy can be seen.
-pub(crate) struct Mount {
+pub(crate) struct CgroupMount {
     /// Which part: the path of a cgroup.
     pub(crate) root: PathBuf,
     point: PathBuf,
@@ -50,12 +50,12 @@ impl Membership {
     }
 
     /// Where the hierarchy with this controller, or that of version 2, is mounted.
-    pub(crate) fn mounts(&self, controller: Option<&str>) -> impl Iterator<Item = Mount> {
-        self.mounts.lines().filter_map(move |line| Mount::of(line, controller))
+    pub(crate) fn mounts(&self, controller: Option<&str>) -> impl Iterator<Item = CgroupMount> {
+        self.mounts.lines().filter_map(move |line| CgroupMount::of(line, controller))
     }
 }
 
-impl Mount {
+impl CgroupMount {
     /// A line of mountinfo, if it is such a mount: "36 35 98:0 ROOT MOUNT-POINT options… - TYPE source options".
     fn of(line: &str, controller: Option<&str>) -> Option<Self> {
         let (mount, file_system) = line.split_once(" - ")?;

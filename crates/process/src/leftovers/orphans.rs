@@ -7,7 +7,7 @@ static REAPING: RwLock<()> = RwLock::new(());
 
 /// Lets no orphan vanish as long as the guard lives: one that ends meanwhile is still there to be seen, and tells whose
 /// it was.
-pub(crate) fn keep_the_dead() -> RwLockReadGuard<'static, ()> {
+pub(crate) fn keep_zombies() -> RwLockReadGuard<'static, ()> {
     REAPING.read().unwrap_or_else(PoisonError::into_inner)
 }
 

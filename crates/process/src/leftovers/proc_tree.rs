@@ -52,7 +52,7 @@ fn pids(list: &str) -> Vec<Pid> {
 }
 
 /// The children of the calling thread.
-pub(crate) fn of_this_thread() -> Vec<Pid> {
+pub(crate) fn children_of_this_thread() -> Vec<Pid> {
     children_of_thread(getpid(), gettid())
 }
 
@@ -72,11 +72,11 @@ fn children_of_thread(process: Pid, thread: Pid) -> Vec<Pid> {
 }
 
 fn children_by_scan(of: Pid) -> Vec<Pid> {
-    everybody().into_iter().filter(|pid| parent(*pid) == Some(of)).collect()
+    all_processes().into_iter().filter(|pid| parent(*pid) == Some(of)).collect()
 }
 
 /// Every process that can be seen.
-pub(crate) fn everybody() -> Vec<Pid> {
+pub(crate) fn all_processes() -> Vec<Pid> {
     fs::read_dir("/proc").map(|processes| processes.filter_map(id).collect()).unwrap_or_default()
 }
 

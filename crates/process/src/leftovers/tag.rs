@@ -9,32 +9,32 @@ use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, sync::OnceLock};
 use rustix::process::{Pid, Resource, getrlimit};
 
 /// The variable whose value lies in the workspace, and so tells the invocations apart.
-pub const VARIABLE: &str = "TMP_OUTPUT_DIR";
+pub const TAG_VARIABLE: &str = "TMP_OUTPUT_DIR";
 
 /// The upper 16 bits of every number, by which it is known for one of ours. The others are of the workspace's name.
 const OURS: u64 = 0xbad0;
 
-/// The mark of one invocation.
+/// The tag of one invocation.
 #[derive(Debug, Clone)]
-pub struct Mark {
+pub struct InvocationTag {
     /// Name of the workspace, which no other bandog's has, wherever it runs.
     workspace: Vec<u8>,
-    number: u64,
+    rlimit_locks: u64,
 }
 
 /// What a look at a process told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sight {
-    /// It carries the mark.
-    Carried,
+pub(crate) enum TagCheck {
+    /// It carries the tag.
+    Tagged,
     /// It does not.
-    Absent,
+    Untagged,
     /// It shows no environment, as in the middle of exec(2), and no number that would tell.
-    Unclear,
+    Unknown,
 }
 
-impl Mark {
-    /// The mark of the invocation whose workspace has this name.
+impl InvocationTag {
+    /// The tag of the invocation whose workspace has this name.
     #[must_use]
     pub fn of(workspace: &OsStr) -> Self {
         // FNV-1a. Two names alike in 48 bits would have to be in use at once on one machine.
@@ -42,15 +42,18 @@ impl Mark {
             .as_bytes()
             .iter()
             .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-        Self { workspace: workspace.as_bytes().to_vec(), number: OURS << 48 | (hash ^ hash >> 48) & 0xffff_ffff_ffff }
+        Self {
+            workspace: workspace.as_bytes().to_vec(),
+            rlimit_locks: OURS << 48 | (hash ^ hash >> 48) & 0xffff_ffff_ffff,
+        }
     }
 
     /// What a process of the invocation gets as RLIMIT_LOCKS. `None` if this bandog is part of another one's function:
     /// what that one looks for is not to be overwritten.
-    pub(crate) fn number(&self) -> Option<u64> {
+    pub(crate) fn rlimit_locks(&self) -> Option<u64> {
         static INHERITED: OnceLock<bool> = OnceLock::new();
         let inherited = || getrlimit(Resource::Locks).maximum.is_some_and(is_ours);
-        (!*INHERITED.get_or_init(inherited)).then_some(self.number)
+        (!*INHERITED.get_or_init(inherited)).then_some(self.rlimit_locks)
     }
 
     fn is_path(&self, value: &[u8]) -> bool {
@@ -59,27 +62,27 @@ impl Mark {
     }
 }
 
-fn is_ours(number: u64) -> bool {
-    number >> 48 == OURS
+fn is_ours(rlimit_locks: u64) -> bool {
+    rlimit_locks >> 48 == OURS
 }
 
-/// Whether `process` carries one of `marks`.
-pub(crate) fn look(process: Pid, marks: &[Mark]) -> Sight {
+/// Whether `process` carries one of `tags`.
+pub(crate) fn check(process: Pid, tags: &[InvocationTag]) -> TagCheck {
     let number = number_of(process);
-    if number.is_some_and(|number| marks.iter().any(|mark| mark.number == number)) {
-        return Sight::Carried;
+    if number.is_some_and(|number| tags.iter().any(|tag| tag.rlimit_locks == number)) {
+        return TagCheck::Tagged;
     }
     match fs::read(format!("/proc/{process}/environ")) {
-        Ok(environment) if environment.is_empty() && !number.is_some_and(is_ours) => Sight::Unclear,
+        Ok(environment) if environment.is_empty() && !number.is_some_and(is_ours) => TagCheck::Unknown,
         Ok(environment) => {
             let mut paths = environment.split(|byte| *byte == 0).filter_map(|variable| {
-                variable.strip_prefix(VARIABLE.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
+                variable.strip_prefix(TAG_VARIABLE.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
             });
-            let ours = paths.any(|path| marks.iter().any(|mark| mark.is_path(path)));
-            if ours { Sight::Carried } else { Sight::Absent }
+            let ours = paths.any(|path| tags.iter().any(|tag| tag.is_path(path)));
+            if ours { TagCheck::Tagged } else { TagCheck::Untagged }
         }
         // Another user's, and we have no right to look (ptrace(2)): only the number would tell.
-        Err(_) => Sight::Absent,
+        Err(_) => TagCheck::Untagged,
     }
 }
 
@@ -96,21 +99,22 @@ mod tests {
 
     #[test]
     fn marks_differ_and_are_known_for_ours() {
-        let marks: std::collections::BTreeSet<u64> =
-            (0..10_000).map(|n| Mark::of(OsStr::new(&format!("bandog-0123456789ab-{n}"))).number).collect();
-        assert_eq!(marks.len(), 10_000);
-        assert!(marks.into_iter().all(is_ours));
+        let tags: std::collections::BTreeSet<u64> = (0..10_000)
+            .map(|n| InvocationTag::of(OsStr::new(&format!("bandog-0123456789ab-{n}"))).rlimit_locks)
+            .collect();
+        assert_eq!(tags.len(), 10_000);
+        assert!(tags.into_iter().all(is_ours));
         assert!(!is_ours(u64::MAX), "no limit is no number");
     }
 
     #[test]
     fn the_path_of_another_invocation_is_not_taken_for_this_one() {
-        let mark = Mark::of(OsStr::new("bandog-a-1"));
-        assert!(mark.is_path(b"/tmp/bandog-a-1/out"));
+        let tag = InvocationTag::of(OsStr::new("bandog-a-1"));
+        assert!(tag.is_path(b"/tmp/bandog-a-1/out"));
         for other in
             ["/tmp/bandog-a-11/out", "/tmp/bandog-a-2/out", "/tmp/xbandog-a-1/out", "bandog-a-1", "", "/tmp/bandog-a-1"]
         {
-            assert!(!mark.is_path(other.as_bytes()), "{other}");
+            assert!(!tag.is_path(other.as_bytes()), "{other}");
         }
     }
 }

@@ -38,12 +38,12 @@ pub(super) fn own_limits(resource: Resource) -> rlimit64 {
 }
 
 /// The limits on open files that bandog was started with, once it has raised its own.
-pub(super) static RAISED: OnceLock<rlimit64> = OnceLock::new();
+pub(super) static ORIGINAL_OPEN_FILES: OnceLock<rlimit64> = OnceLock::new();
 
 /// Lets bandog itself open as many files as the system allows it; a client or a function takes several. The functions
 /// keep the limit that bandog was started with: programs that use select(2), or close every number there may be,
 /// count on a small one.
-pub(crate) fn raise_open_files() {
+pub(crate) fn raise_open_file_limit() {
     let before = own_limits(Resource::Nofile);
     let raised = rlimit64 { rlim_cur: before.rlim_max, rlim_max: before.rlim_max };
     if before.rlim_cur >= before.rlim_max {
@@ -60,7 +60,7 @@ pub(crate) fn raise_open_files() {
         )
     };
     if done == 0 {
-        let _ = RAISED.set(before);
+        let _ = ORIGINAL_OPEN_FILES.set(before);
     }
 }
 

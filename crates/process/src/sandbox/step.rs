@@ -7,7 +7,7 @@ use rustix::process::Resource;
 
 /// Something the child does to itself before exec.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Step {
+pub(crate) enum SetupStep {
     /// prlimit(2): which resource, and its limits.
     Limit(Resource, rlimit64),
     Nice(c_int),
@@ -21,7 +21,7 @@ pub(crate) enum Step {
     Sandbox(RawFd),
 }
 
-impl Step {
+impl SetupStep {
     /// Takes it; whether that went well, with `errno` set if not.
     ///
     /// # Safety
@@ -52,7 +52,7 @@ impl Step {
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for SetupStep {
     /// What could not be done, after "cannot".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

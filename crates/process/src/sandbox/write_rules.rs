@@ -16,11 +16,11 @@ const HARMLESS: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
 
 /// Where a function may write: the paths that are the same for all of them, held open.
 #[derive(Debug)]
-pub(super) struct Sandbox {
+pub(super) struct WritablePaths {
     writable: Vec<PathFd>,
 }
 
-impl Sandbox {
+impl WritablePaths {
     pub(super) fn new(allowed: &[PathBuf]) -> io::Result<Self> {
         // An image need not have those.
         let mut writable: Vec<PathFd> = HARMLESS.iter().filter_map(|path| PathFd::new(path).ok()).collect();

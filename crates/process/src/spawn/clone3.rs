@@ -17,7 +17,7 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// `struct clone_args`.
 #[repr(C, align(8))]
 #[derive(Default)]
-struct Arguments {
+struct CloneArgs {
     flags: u64,
     pidfd: u64,
     child_tid: u64,
@@ -32,7 +32,7 @@ struct Arguments {
 }
 
 /// What runs in the child, and never returns.
-type Entry = extern "C" fn(*mut c_void) -> c_int;
+type ChildEntry = extern "C" fn(*mut c_void) -> c_int;
 
 /// Starts `entry(argument)` as a process in `cgroup` and on `stack`, in our memory, and returns its id when it has
 /// called exec or _exit. A descriptor of it is stored through `pidfd`. `flags` are those of clone(2), without a signal.
@@ -40,25 +40,25 @@ type Entry = extern "C" fn(*mut c_void) -> c_int;
 /// What the caller must see to is what vfork(2) asks for: see `clone_by`, the only one.
 pub(crate) fn clone3(
     stack: Range<*mut u8>,
-    entry: Entry,
+    entry: ChildEntry,
     argument: *mut c_void,
     pidfd: *mut c_int,
     cgroup: BorrowedFd<'_>,
     flags: c_int,
 ) -> io::Result<c_int> {
     #[expect(clippy::cast_sign_loss, reason = "flags, and a descriptor that is open")]
-    let arguments = Arguments {
+    let arguments = CloneArgs {
         flags: flags as u64 | CLONE_INTO_CGROUP,
         pidfd: pidfd as u64,
         exit_signal: libc::SIGCHLD as u64,
         stack: stack.start as u64,
         stack_size: (stack.end as u64) - (stack.start as u64),
         cgroup: cgroup.as_raw_fd() as u64,
-        ..Arguments::default()
+        ..CloneArgs::default()
     };
     // SAFETY: the arguments are what the kernel asks for; the child gets a stack of its own, the caller sees to the
     // rest.
-    let result = unsafe { enter(&arguments, entry, argument) };
+    let result = unsafe { raw_clone3(&arguments, entry, argument) };
     match c_int::try_from(result) {
         Ok(pid @ 1..) => Ok(pid),
         // -4095 … -1 are error numbers.
@@ -69,7 +69,7 @@ pub(crate) fn clone3(
 
 /// In the parent, returns what the kernel returned; in the child, calls `entry` on the new stack.
 #[cfg(target_arch = "x86_64")]
-unsafe fn enter(arguments: &Arguments, entry: Entry, argument: *mut c_void) -> c_long {
+unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_void) -> c_long {
     let result: c_long;
     // SAFETY: syscall changes rax, rcx and r11 only. The child has the stack that `arguments` name, 16-byte aligned as
     // a call wants it, and leaves by exec or _exit; it never comes to the label.
@@ -87,7 +87,7 @@ unsafe fn enter(arguments: &Arguments, entry: Entry, argument: *mut c_void) -> c
             entry = in(reg) entry,
             inlateout("rax") libc::SYS_clone3 => result,
             in("rdi") std::ptr::from_ref(arguments),
-            in("rsi") size_of::<Arguments>(),
+            in("rsi") size_of::<CloneArgs>(),
             out("rcx") _,
             out("r11") _,
         );
@@ -97,7 +97,7 @@ unsafe fn enter(arguments: &Arguments, entry: Entry, argument: *mut c_void) -> c
 
 /// In the parent, returns what the kernel returned; in the child, calls `entry` on the new stack.
 #[cfg(target_arch = "aarch64")]
-unsafe fn enter(arguments: &Arguments, entry: Entry, argument: *mut c_void) -> c_long {
+unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_void) -> c_long {
     let result: c_long;
     // SAFETY: svc changes x0 only. The child has the stack that `arguments` name, 16-byte aligned as a call wants it,
     // and leaves by exec or _exit; it never comes to the label.
@@ -113,7 +113,7 @@ unsafe fn enter(arguments: &Arguments, entry: Entry, argument: *mut c_void) -> c
             argument = in(reg) argument,
             entry = in(reg) entry,
             inlateout("x0") std::ptr::from_ref(arguments) as c_long => result,
-            in("x1") size_of::<Arguments>(),
+            in("x1") size_of::<CloneArgs>(),
             in("x8") libc::SYS_clone3,
         );
     }
@@ -122,6 +122,6 @@ unsafe fn enter(arguments: &Arguments, entry: Entry, argument: *mut c_void) -> c
 
 /// On other machines there is clone(2).
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-unsafe fn enter(_: &Arguments, _: Entry, _: *mut c_void) -> c_long {
+unsafe fn raw_clone3(_: &CloneArgs, _: ChildEntry, _: *mut c_void) -> c_long {
     -c_long::from(libc::ENOSYS)
 }

@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::sandbox::step::Step;
+use crate::sandbox::step::SetupStep;
 
 /// Bytes of one argument or variable, its name, `=` and NUL included: `MAX_ARG_STRLEN` of execve(2).
 const STRING_LIMIT: usize = 128 * 1024;
@@ -97,25 +97,25 @@ pub enum SpawnError {
 }
 
 /// What the kernel said, and when.
-pub(crate) struct Refused {
+pub(crate) struct StartFailure {
     pub(crate) source: io::Error,
-    pub(crate) at: At,
+    pub(crate) stage: SpawnStage,
 }
 
 /// How far it had come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum At {
+pub(crate) enum SpawnStage {
     /// There is no process.
     Clone,
     /// There was one, but it could not take this step.
-    Step(Step),
+    Setup(SetupStep),
     /// It could not become the program.
     Exec,
 }
 
-impl Refused {
-    pub(crate) fn is(&self, at: At, errno: Errno) -> bool {
-        std::mem::discriminant(&self.at) == std::mem::discriminant(&at)
+impl StartFailure {
+    pub(crate) fn is(&self, stage: SpawnStage, errno: Errno) -> bool {
+        std::mem::discriminant(&self.stage) == std::mem::discriminant(&stage)
             && Errno::from_io_error(&self.source) == Some(errno)
     }
 }
@@ -125,10 +125,10 @@ pub(crate) fn explain<'a>(
     program: &Path,
     arguments: &[CString],
     environment: impl Iterator<Item = &'a CStr>,
-    refused: Refused,
+    refused: StartFailure,
 ) -> SpawnError {
-    let Refused { source, at } = refused;
-    if let At::Step(step) = at {
+    let StartFailure { source, stage } = refused;
+    if let SpawnStage::Setup(step) = stage {
         return SpawnError::Confine { what: step.to_string(), source };
     }
     let program = program.to_owned();

@@ -1,4 +1,4 @@
-//! The bell that wakes a supervising thread, and the order to stop that it announces.
+//! The wake_fd that wakes a supervising thread, and the order to stop that it announces.
 
 use std::{
     cell::RefCell,
@@ -18,39 +18,39 @@ use rustix::{
 
 /// An eventfd(2): rung from any thread, heard in poll(2).
 #[derive(Debug)]
-pub struct Bell(OwnedFd);
+pub struct WakeFd(OwnedFd);
 
-impl Bell {
-    /// A silent bell.
+impl WakeFd {
+    /// A silent wake_fd.
     pub fn new() -> io::Result<Self> {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
     /// Wakes whoever polls it, now or later.
-    pub fn ring(&self) {
+    pub fn wake(&self) {
         // The only failure is a counter near 2^64, which means that it rings already.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
     /// Makes it silent again.
-    pub fn silence(&self) {
+    pub fn reset(&self) {
         let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
     }
 
-    /// The calling thread's own bell, made once a thread: a thread supervises one process at a time, and a ring that
+    /// The calling thread's own wake_fd, made once a thread: a thread supervises one process at a time, and a ring that
     /// comes too late for one process only makes the next look once more at its own [`Cancel`].
     pub(crate) fn of_this_thread() -> io::Result<Arc<Self>> {
         thread_local! {
-            static BELL: RefCell<Option<Arc<Bell>>> = const { RefCell::new(None) };
+            static WAKE_FD: RefCell<Option<Arc<WakeFd>>> = const { RefCell::new(None) };
         }
-        BELL.with_borrow_mut(|bell| match bell {
-            Some(bell) => Ok(Arc::clone(bell)),
-            None => Ok(Arc::clone(bell.insert(Arc::new(Self::new()?)))),
+        WAKE_FD.with_borrow_mut(|wake_fd| match wake_fd {
+            Some(wake_fd) => Ok(Arc::clone(wake_fd)),
+            None => Ok(Arc::clone(wake_fd.insert(Arc::new(Self::new()?)))),
         })
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for WakeFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -76,17 +76,17 @@ impl fmt::Display for Cause {
 
 /// The order to stop an invocation, shared by who gives it and who obeys. Clones give the same order.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<Order>);
+pub struct Cancel(Arc<CancelState>);
 
 #[derive(Debug, Default)]
-struct Order {
+struct CancelState {
     /// 0 for none, else [`code`] of the cause. The first order stands.
     cause: AtomicU8,
     /// No grace period: SIGKILL at once.
     now: AtomicBool,
     /// Rung when the order changes; set once a thread supervises.
-    bell: OnceLock<Arc<Bell>>,
-    /// Nobody waits for it (any more): by now the bell may be another one's.
+    wake_fd: OnceLock<Arc<WakeFd>>,
+    /// Nobody waits for it (any more): by now the wake_fd may be another one's.
     over: AtomicBool,
 }
 
@@ -100,7 +100,7 @@ impl Cancel {
     /// Orders the process to be terminated: SIGTERM, grace period, SIGKILL.
     pub fn cancel(&self, cause: Cause) {
         let _ = self.0.cause.compare_exchange(0, code(cause), Ordering::SeqCst, Ordering::SeqCst);
-        self.ring();
+        self.notify();
     }
 
     /// Orders it to be killed without a grace period.
@@ -120,10 +120,10 @@ impl Cancel {
     /// Waits for so long, or until somebody gives the order; says who.
     ///
     /// # Errors
-    /// The bell cannot be made or heard: no descriptors left.
+    /// The wake_fd cannot be made or heard: no descriptors left.
     pub fn wait(&self, limit: Duration) -> io::Result<Option<Cause>> {
-        let bell = Bell::of_this_thread()?;
-        self.attach(&bell);
+        let wake_fd = WakeFd::of_this_thread()?;
+        self.attach(&wake_fd);
         let end = Instant::now().checked_add(limit);
         let cause = loop {
             if let Some(cause) = self.cause() {
@@ -134,9 +134,9 @@ impl Cancel {
                 break None;
             }
             let left = left.and_then(|left| Timespec::try_from(left).ok());
-            match poll(&mut [PollFd::new(&*bell, PollFlags::IN)], left.as_ref()) {
+            match poll(&mut [PollFd::new(&*wake_fd, PollFlags::IN)], left.as_ref()) {
                 Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => bell.silence(),
+                Ok(_) => wake_fd.reset(),
                 Err(error) => return Err(error.into()),
             }
         };
@@ -145,20 +145,20 @@ impl Cancel {
     }
 
     /// Wakes who supervises, without an order: there is room again for more of the answer.
-    pub fn nudge(&self) {
-        self.ring();
+    pub fn wake(&self) {
+        self.notify();
     }
 
     pub(crate) fn is_now(&self) -> bool {
         self.0.now.load(Ordering::SeqCst)
     }
 
-    /// From here on an order rings this bell. Look at [`Cancel::cause`] after this, not before: an order given in
+    /// From here on an order rings this wake_fd. Look at [`Cancel::cause`] after this, not before: an order given in
     /// between would be missed.
-    pub(crate) fn attach(&self, bell: &Arc<Bell>) {
-        let _ = self.0.bell.set(Arc::clone(bell));
+    pub(crate) fn attach(&self, wake_fd: &Arc<WakeFd>) {
+        let _ = self.0.wake_fd.set(Arc::clone(wake_fd));
         self.0.over.store(false, Ordering::SeqCst);
-        // With the fence in `ring`: either this thread sees the order, or who gives it sees the bell.
+        // With the fence in `ring`: either this thread sees the order, or who gives it sees the wake_fd.
         fence(Ordering::SeqCst);
     }
 
@@ -168,13 +168,13 @@ impl Cancel {
         self.0.over.store(true, Ordering::SeqCst);
     }
 
-    fn ring(&self) {
+    fn notify(&self) {
         fence(Ordering::SeqCst);
         if self.0.over.load(Ordering::SeqCst) {
             return;
         }
-        if let Some(bell) = self.0.bell.get() {
-            bell.ring();
+        if let Some(wake_fd) = self.0.wake_fd.get() {
+            wake_fd.wake();
         }
     }
 }
@@ -200,7 +200,7 @@ mod tests {
         let (other, started) = (cancel.clone(), Instant::now());
         let waiting = thread::spawn(move || other.wait(LONG).expect("waited"));
         // A ring without an order ends nothing.
-        cancel.nudge();
+        cancel.wake();
         cancel.cancel(Cause::Shutdown);
         assert_eq!(waiting.join().expect("it ends"), Some(Cause::Shutdown));
         assert_eq!(cancel.wait(LONG).expect("waited"), Some(Cause::Shutdown));

@@ -21,17 +21,17 @@ pub struct Outputs<'a> {
     /// What is for the logs. Always read, so that it never holds the process up.
     pub logs: Option<&'a OwnedFd>,
     /// What is the answer. Read when the observer has room for it.
-    pub answer: Option<&'a OwnedFd>,
+    pub response: Option<&'a OwnedFd>,
 }
 
 /// Who is given what a process writes.
 pub trait Observer {
     /// What it wrote for the logs, in order; nothing (an empty slice) when this asked to be called again.
-    fn observe(&mut self, written: &[u8]) -> Pace;
+    fn observe(&mut self, written: &[u8]) -> Progress;
 
     /// How much of the answer is taken now.
-    fn room(&mut self) -> Room<'_> {
-        Room::Bytes(usize::MAX)
+    fn capacity(&mut self) -> Capacity<'_> {
+        Capacity::Bytes(usize::MAX)
     }
 
     /// What it wrote of the answer, in order, and not more at once than there was room for. Must not block while the
@@ -41,7 +41,7 @@ pub trait Observer {
 
 /// Whether the observer of the output has seen all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub enum Progress {
     /// Call again when there is more.
     UpToDate,
     /// Its reader is slow: call again soon even if nothing new was written. The function is never held up for it.
@@ -52,11 +52,11 @@ pub enum Pace {
 
 /// How much of the answer is taken without waiting.
 #[derive(Debug)]
-pub enum Room<'a> {
+pub enum Capacity<'a> {
     /// So many bytes, one at least.
     Bytes(usize),
     /// None until something can be written to `outlet`, or the order's bell rings
-    /// ([`nudge`](super::cancel::Cancel::nudge)). The process waits meanwhile, once its pipe is full. To be asked again at
+    /// ([`wake`](super::cancel::Cancel::wake)). The process waits meanwhile, once its pipe is full. To be asked again at
     /// `deadline`.
     Full {
         /// Where it goes, if that can be polled.
@@ -65,7 +65,7 @@ pub enum Room<'a> {
         deadline: Option<Instant>,
     },
     /// None any more.
-    Never,
+    Closed,
 }
 
 /// No more of the answer is taken: the process is to be terminated.
@@ -73,14 +73,14 @@ pub enum Room<'a> {
 pub struct Stop;
 
 /// One of them.
-pub(crate) struct Output<'a> {
+pub(crate) struct OutputPipe<'a> {
     pub(crate) pipe: &'a OwnedFd,
     /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
     /// some.
     nonblocking: bool,
 }
 
-impl<'a> Output<'a> {
+impl<'a> OutputPipe<'a> {
     pub(crate) fn new(pipe: &'a OwnedFd) -> Self {
         Self { pipe, nonblocking: false }
     }
@@ -119,19 +119,19 @@ impl<'a> Output<'a> {
 
 /// Takes what a process that has ended left in a pipe. Nobody is held up any more: `take` may wait.
 pub fn drain(pipe: &OwnedFd, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-    Output::new(pipe).drain(take)
+    OutputPipe::new(pipe).drain(take)
 }
 
 /// What of its output is the answer.
-pub(crate) struct Answer<'a> {
-    output: Output<'a>,
+pub(crate) struct ResponsePipe<'a> {
+    output: OutputPipe<'a>,
     /// Nobody wants it any more. It is read all the same and forgotten, so that the process can get to its end.
     pub(crate) is_unwanted: bool,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ResponsePipe<'a> {
     pub(crate) fn new(pipe: &'a OwnedFd) -> Self {
-        Self { output: Output::new(pipe), is_unwanted: false }
+        Self { output: OutputPipe::new(pipe), is_unwanted: false }
     }
 
     pub(crate) fn pipe(&self) -> &'a OwnedFd {
@@ -139,12 +139,12 @@ impl<'a> Answer<'a> {
     }
 
     /// How much of it is read now.
-    pub(crate) fn room<'o>(&mut self, observer: &'o mut dyn Observer) -> Room<'o> {
+    pub(crate) fn room<'o>(&mut self, observer: &'o mut dyn Observer) -> Capacity<'o> {
         if self.is_unwanted {
-            return Room::Bytes(usize::MAX);
+            return Capacity::Bytes(usize::MAX);
         }
-        let room = observer.room();
-        self.is_unwanted = matches!(room, Room::Never);
+        let room = observer.capacity();
+        self.is_unwanted = matches!(room, Capacity::Closed);
         room
     }
 

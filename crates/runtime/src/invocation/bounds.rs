@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use super::{Failure, settings::Confinement};
 use crate::{
-    process::{self, Ceiling, Cgroups, Confined, Mark, OutOfMemoryKills, Ties},
+    process::{self, CgroupLimits, Cgroups, InvocationTag, OutOfMemoryKills, PreparedConfinement, Tracking},
     workspace::Workspace,
 };
 
@@ -29,7 +29,7 @@ impl Bounds {
     pub(super) fn new(limits: &Confinement) -> io::Result<Self> {
         // Looked for before bandog moves to make room for limits: here the kills of all that is below are counted.
         let out_of_memory = OutOfMemoryKills::of_own_cgroup();
-        let wanted = Ceiling { memory: limits.max_memory, processes: limits.max_processes };
+        let wanted = CgroupLimits { memory: limits.max_memory, processes: limits.max_processes };
         let (cgroups, held) = find_cgroups(wanted);
         if wanted.processes.is_some() && held.processes.is_none() {
             process::may_limit_processes(limits.user.as_ref().map(|user| user.uid), None)
@@ -55,10 +55,10 @@ impl Bounds {
     }
 
     /// For one process, in a workspace that has been handed over.
-    pub(super) fn of(&self, workspace: &Workspace) -> Result<(Confined, Ties), Failure> {
-        let confined = self.confinement.of(workspace.directory()).map_err(Failure::Confine)?;
+    pub(super) fn of(&self, workspace: &Workspace) -> Result<(PreparedConfinement, Tracking), Failure> {
+        let confined = self.confinement.prepare(workspace.directory()).map_err(Failure::Confine)?;
         let cgroup = self.cgroups.as_ref().map(Cgroups::take).transpose().map_err(Failure::Confine)?.flatten();
-        Ok((confined, Ties { mark: Mark::of(workspace.name()), cgroup }))
+        Ok((confined, Tracking { tag: InvocationTag::of(workspace.name()), cgroup }))
     }
 
     /// How many processes the kernel has killed for want of memory, as far as can be seen.
@@ -69,9 +69,9 @@ impl Bounds {
 
 /// Cgroups to run functions in, and what of this ceiling they enforce: all of it, or the number of processes, which the
 /// kernel holds not everybody to otherwise, or nothing.
-fn find_cgroups(wanted: Ceiling) -> (Option<Arc<Cgroups>>, Ceiling) {
+fn find_cgroups(wanted: CgroupLimits) -> (Option<Arc<Cgroups>>, CgroupLimits) {
     let mut reasons = Vec::new();
-    let mut ceilings = vec![wanted, Ceiling { memory: None, ..wanted }, Ceiling::default()];
+    let mut ceilings = vec![wanted, CgroupLimits { memory: None, ..wanted }, CgroupLimits::default()];
     ceilings.dedup();
     for held in ceilings {
         match Cgroups::find(held) {
@@ -84,5 +84,5 @@ fn find_cgroups(wanted: Ceiling) -> (Option<Arc<Cgroups>>, Ceiling) {
     }
     reasons.dedup();
     tracing::debug!("functions run without cgroups: {}", reasons.join("; "));
-    (None, Ceiling::default())
+    (None, CgroupLimits::default())
 }

@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Failure, Function, Party, TMPDIR, backoff::Backoff, lines::Lines};
 use crate::{
-    process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Pace, Stop, Streams, variable},
+    process::{self, Cancel, Cause, Ended, Exit, Observer, Outputs, Progress, Stop, Streams, variable},
     workspace::Workspace,
 };
 
@@ -142,7 +142,7 @@ pub(super) fn live(
     let workspace = function.workspaces.workspace().map_err(Failure::Workspace)?;
     let mut variables = variables().map_err(Failure::Supervise)?;
     let place = workspace.output_path();
-    variables.push(variable(OsStr::new(process::MARK), place.as_os_str()).map_err(Failure::Supervise)?);
+    variables.push(variable(OsStr::new(process::TAG_VARIABLE), place.as_os_str()).map_err(Failure::Supervise)?);
     if function.bounds.limits.sandbox {
         let scratch = workspace.add_scratch().map_err(Failure::Workspace)?;
         variables.push(variable(OsStr::new(TMPDIR), scratch.as_os_str()).map_err(Failure::Supervise)?);
@@ -157,15 +157,15 @@ pub(super) fn live(
     drop(confined);
     started(child.pid());
     let mut lines = Lines::new("");
-    let outputs = Outputs { logs: Some(&read_end), answer: None };
+    let outputs = Outputs { logs: Some(&read_end), response: None };
     process::supervise(child, outputs, function.rules, cancel, &mut lines).map_err(Failure::Supervise)
 }
 
 /// All of it is for the log.
 impl Observer for Lines {
-    fn observe(&mut self, written: &[u8]) -> Pace {
+    fn observe(&mut self, written: &[u8]) -> Progress {
         self.push(written);
-        Pace::UpToDate
+        Progress::UpToDate
     }
 
     fn take(&mut self, _: &[u8]) -> Result<(), Stop> {

@@ -42,7 +42,7 @@ impl Run<'_> {
             start.variables.push(variable(OsStr::new(name), value).map_err(Failure::Supervise)?);
             Ok(())
         };
-        set(process::MARK, output_dir.as_os_str())?;
+        set(process::TAG_VARIABLE, output_dir.as_os_str())?;
         if function.bounds.limits.sandbox {
             let scratch = self.workspace.add_scratch().map_err(Failure::Workspace)?;
             set(TMPDIR, scratch.as_os_str())?;
@@ -69,7 +69,7 @@ impl Run<'_> {
         Ok(start)
     }
 
-    /// The variables that every function finds ("Its environment" in the README), but for [`process::MARK`].
+    /// The variables that every function finds ("Its environment" in the README), but for [`process::TAG_VARIABLE`].
     fn variables(&self, input: &Input) -> io::Result<Vec<CString>> {
         let mut variables = Vec::with_capacity(self.call.variables.len() + 8);
         let mut set = |name: &str, value: &OsStr| -> io::Result<()> {

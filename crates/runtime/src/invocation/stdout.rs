@@ -16,7 +16,7 @@ use crate::{
     actions::{self, MAX_RESULT, MediaType, ResultError, ResultFlaw},
     logs::Level,
     output::{self, Gone, Output, OutputFile, Reader, Spool},
-    process::{self, End, Observer, Outputs, Pace, Room, Stop, Streams},
+    process::{self, Capacity, End, Observer, Outputs, Progress, Stop, Streams},
     workspace::Workspace,
 };
 
@@ -93,9 +93,9 @@ impl Pipes {
     pub(super) fn outputs(&self) -> Outputs<'_> {
         let stdout = Some(&self.stdout.read_end);
         if self.is_answer {
-            Outputs { logs: self.stderr.as_ref().map(|pipe| &pipe.read_end), answer: stdout }
+            Outputs { logs: self.stderr.as_ref().map(|pipe| &pipe.read_end), response: stdout }
         } else {
-            Outputs { logs: stdout, answer: None }
+            Outputs { logs: stdout, response: None }
         }
     }
 }
@@ -256,7 +256,7 @@ impl Scribe<'_, '_> {
 }
 
 impl Observer for Scribe<'_, '_> {
-    fn observe(&mut self, written: &[u8]) -> Pace {
+    fn observe(&mut self, written: &[u8]) -> Progress {
         self.journal.output(written);
         if let Some(attempts) = &mut self.attempts {
             attempts.note(written);
@@ -264,11 +264,11 @@ impl Observer for Scribe<'_, '_> {
         self.watch.progress(self.journal.logs())
     }
 
-    fn room(&mut self) -> Room<'_> {
+    fn capacity(&mut self) -> Capacity<'_> {
         let live = self.stdout.as_mut().filter(|stdout| stdout.is_live() && !stdout.is_abandoned);
-        let (Some(taker), Some(stdout)) = (self.watch.taker(), live) else { return Room::Bytes(usize::MAX) };
-        match taker.room() {
-            Room::Never if stdout.abandon().is_ok() => Room::Bytes(usize::MAX),
+        let (Some(taker), Some(stdout)) = (self.watch.taker(), live) else { return Capacity::Bytes(usize::MAX) };
+        match taker.capacity() {
+            Capacity::Closed if stdout.abandon().is_ok() => Capacity::Bytes(usize::MAX),
             room => room,
         }
     }

@@ -3,13 +3,13 @@
 use crate::{
     logs::Logs,
     output::{Directives, Gone},
-    process::{Pace, Room},
+    process::{Capacity, Progress},
 };
 
 /// Somebody who looks at the logs while the function runs.
 pub trait Watch {
     /// Called after something was written, and when it asked to be called again. Must not block.
-    fn progress(&mut self, logs: &Logs) -> Pace;
+    fn progress(&mut self, logs: &Logs) -> Progress;
 
     /// Who takes the answer while the function writes it, if anybody does and the function is such a one.
     fn taker(&mut self) -> Option<&mut dyn Taker> {
@@ -20,7 +20,7 @@ pub trait Watch {
 /// Somebody who takes the answer while the function writes it.
 pub trait Taker {
     /// How much is taken without waiting.
-    fn room(&mut self) -> Room<'_>;
+    fn capacity(&mut self) -> Capacity<'_>;
 
     /// The answer begins, with what the function has asked for by then.
     fn begin(&mut self, directives: &Directives);
@@ -34,7 +34,7 @@ pub trait Taker {
 pub struct Unwatched;
 
 impl Watch for Unwatched {
-    fn progress(&mut self, _: &Logs) -> Pace {
-        Pace::UpToDate
+    fn progress(&mut self, _: &Logs) -> Progress {
+        Progress::UpToDate
     }
 }

@@ -25,7 +25,7 @@ pub trait Port: Sink {
     /// What follows the body, for a client that has asked for that.
     fn trail(&mut self, fields: HeaderMap);
 
-    /// What can be written to when there is room again, if that can be polled; else [`Cancel::nudge`] tells.
+    /// What can be written to when there is room again, if that can be polled; else [`Cancel::wake`] tells.
     fn outlet(&self) -> Option<BorrowedFd<'_>> {
         None
     }

@@ -15,7 +15,7 @@ use http::{StatusCode, header};
 
 use super::{Broken, CallFacts, Head, X_CALL_ID, json::Document, problem, text::Decoder};
 use crate::{
-    invocation::{Outcome, Pace, Watch},
+    invocation::{Outcome, Progress, Watch},
     logs::Logs,
     output::{
         Gone, Sink,
@@ -111,11 +111,11 @@ impl<'s> Events<'s> {
         Ok(())
     }
 
-    fn progress_at(&mut self, logs: &Logs, now: Instant) -> Result<Pace, Gone> {
+    fn progress_at(&mut self, logs: &Logs, now: Instant) -> Result<Progress, Gone> {
         loop {
             if self.sink.room() == 0 {
                 let all_seen = self.cursor >= logs.len();
-                return Ok(if all_seen { Pace::Until(now + KEEP_ALIVE) } else { Pace::Behind });
+                return Ok(if all_seen { Progress::Until(now + KEEP_ALIVE) } else { Progress::Behind });
             }
             // Logs that can't be read now are an error at the end, where it can be told.
             match self.read(logs) {
@@ -131,7 +131,7 @@ impl<'s> Events<'s> {
             self.sent_at = now;
             self.send(b": keep-alive\n\n".to_vec())?;
         }
-        Ok(Pace::Until(self.sent_at + KEEP_ALIVE))
+        Ok(Progress::Until(self.sent_at + KEEP_ALIVE))
     }
 
     /// The events of the next bytes of the logs; `None` at their end.
@@ -192,12 +192,12 @@ impl<'s> Events<'s> {
 }
 
 impl Watch for Events<'_> {
-    fn progress(&mut self, logs: &Logs) -> Pace {
+    fn progress(&mut self, logs: &Logs) -> Progress {
         if self.gone {
-            return Pace::UpToDate;
+            return Progress::UpToDate;
         }
         // Who is gone is noticed by the one who waits for the client, and told at the end.
-        self.progress_at(logs, Instant::now()).unwrap_or(Pace::UpToDate)
+        self.progress_at(logs, Instant::now()).unwrap_or(Progress::UpToDate)
     }
 }
 

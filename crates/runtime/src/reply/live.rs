@@ -17,7 +17,7 @@ use super::{
     trailers::Trailers,
 };
 use crate::{
-    invocation::{Function, Outcome, Pace, Room, Taker, Watch},
+    invocation::{Capacity, Function, Outcome, Progress, Taker, Watch},
     logs::Logs,
     output::{Directives, Gone, Kind, base64, spool::NAME},
 };
@@ -138,8 +138,8 @@ fn head() -> Head {
 }
 
 impl Watch for Live<'_> {
-    fn progress(&mut self, _: &Logs) -> Pace {
-        Pace::UpToDate
+    fn progress(&mut self, _: &Logs) -> Progress {
+        Progress::UpToDate
     }
 
     fn taker(&mut self) -> Option<&mut dyn Taker> {
@@ -148,24 +148,24 @@ impl Watch for Live<'_> {
 }
 
 impl Taker for Live<'_> {
-    fn room(&mut self) -> Room<'_> {
+    fn capacity(&mut self) -> Capacity<'_> {
         if self.state == State::Gone {
-            return Room::Never;
+            return Capacity::Closed;
         }
         let room = self.port.room();
         if room > 0 {
             self.full_since = None;
             let room = if self.raw.is_some() { room } else { (room / 4 * GROUP).saturating_sub(self.rest.len()) };
-            return Room::Bytes(room.max(1));
+            return Capacity::Bytes(room.max(1));
         }
         let now = Instant::now();
         let since = *self.full_since.get_or_insert(now);
         let deadline = self.port.patience().and_then(|limit| since.checked_add(limit));
         if deadline.is_some_and(|deadline| deadline <= now) {
             self.state = State::Gone;
-            return Room::Never;
+            return Capacity::Closed;
         }
-        Room::Full { outlet: self.port.outlet(), deadline }
+        Capacity::Full { outlet: self.port.outlet(), deadline }
     }
 
     fn begin(&mut self, directives: &Directives) {

@@ -19,7 +19,7 @@ fn stream(parts: &[&[u8]]) -> String {
     let mut logs = Logs::new(Level::Critical, 0, None);
     for part in parts {
         logs.output(part);
-        assert!(matches!(events.progress(&logs), Pace::Until(_)));
+        assert!(matches!(events.progress(&logs), Progress::Until(_)));
     }
     events.finish(&done_with(Output::None, parts.concat()), &CALL).expect("sent");
     sink.text()
@@ -109,10 +109,10 @@ fn a_slow_reader_never_holds_up_the_function_and_misses_nothing() {
     let mut sink = Kept { full: true, ..Kept::default() };
     let mut logs = Logs::new(Level::Critical, 0, None);
     let mut events = Events::new(&mut sink);
-    assert!(matches!(events.progress(&logs), Pace::Until(_)), "there is nothing to be behind of");
+    assert!(matches!(events.progress(&logs), Progress::Until(_)), "there is nothing to be behind of");
     logs.output(b"line\n");
-    assert_eq!(events.progress(&logs), Pace::Behind);
-    assert_eq!(events.progress_at(&logs, Instant::now() + KEEP_ALIVE), Ok(Pace::Behind));
+    assert_eq!(events.progress(&logs), Progress::Behind);
+    assert_eq!(events.progress_at(&logs, Instant::now() + KEEP_ALIVE), Ok(Progress::Behind));
     events.finish(&done_with(Output::None, "line\n"), &CALL).expect("sent");
     let sent = events_of(&sink.text());
     assert_eq!((sent[0].1.as_str(), sent[1].0.as_str(), sent.len()), ("line", "result", 2));
@@ -140,7 +140,7 @@ fn a_reader_that_went_away_is_told_at_the_end_and_nothing_more_is_sent() {
     logs.output(b"a\n");
     events.progress(&logs);
     logs.output(b"b\n");
-    assert_eq!(events.progress(&logs), Pace::UpToDate);
+    assert_eq!(events.progress(&logs), Progress::UpToDate);
     assert!(matches!(events.finish(&done_with(Output::None, ""), &CALL), Err(Broken::Gone(Gone))));
     assert_eq!(sink.pieces.len(), 1);
 }
