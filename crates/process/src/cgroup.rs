@@ -131,7 +131,7 @@ impl Cgroups {
     ///
     /// # Errors
     /// It refuses, and there are limits that only a cgroup enforces.
-    pub fn take(self: &Arc<Self>) -> io::Result<Option<Cgroup>> {
+    pub(crate) fn take(self: &Arc<Self>) -> io::Result<Option<Cgroup>> {
         match self.dir() {
             Ok(dir) => Ok(dir.map(|mut dir| {
                 dir.begin();
@@ -214,7 +214,7 @@ impl Drop for Cgroups {
 
 /// An empty cgroup that a function can be born in. Dropped, what is in it is killed, and it is there for the next.
 #[derive(Debug)]
-pub struct Cgroup {
+pub(crate) struct Cgroup {
     /// `None` once it is dropped.
     dir: Option<CgroupDir>,
     cgroups: Arc<Cgroups>,

@@ -10,11 +10,11 @@ use crate::{
 
 /// What a process and all that it starts are found by.
 #[derive(Debug)]
-pub struct Tracking {
+pub(crate) struct Tracking {
     /// Inherited by all of them.
-    pub tag: InvocationTag,
+    pub(crate) tag: InvocationTag,
     /// What they are born in, if there are cgroups to be had.
-    pub cgroup: Option<Cgroup>,
+    pub(crate) cgroup: Option<Cgroup>,
 }
 
 /// A started process with all that it may start. Dropped, all of it is killed and it is reaped.

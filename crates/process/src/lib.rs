@@ -17,8 +17,8 @@ mod spawner;
 mod supervise;
 mod trim;
 
-pub use cgroup::{Cgroup, CgroupLimits, Cgroups, CgroupsUnavailable, LimitEvents, oom_kills::OutOfMemoryKills};
-pub use child::{Child, Tracking};
+pub use cgroup::{CgroupLimits, Cgroups, CgroupsUnavailable, LimitEvents, oom_kills::OutOfMemoryKills};
+pub use child::Child;
 pub use exit::{Exit, signal_name};
 pub use leftovers::{
     kill_leftovers,
@@ -26,14 +26,14 @@ pub use leftovers::{
 };
 pub use privileges::{is_own_user, may_become, may_limit_processes, may_sandbox, may_set_nice};
 pub use reaper::run_with_reaper;
-pub use sandbox::{Confinement, Limits, PreparedConfinement};
+pub use sandbox::{Confinement, Limits};
 pub use spawn::{
     Streams, empty_input,
     error::SpawnError,
     high_fds::{move_high, should_move_high},
     program::{Program, variable},
 };
-pub use spawner::spawn;
+pub use spawner::{LocalSpawner, SpawnRequest, Spawner, SpawnerError};
 pub use supervise::{
     End, Ended, Rules,
     cancel::{Cancel, Cause, WakeFd},

@@ -57,7 +57,7 @@ pub struct Confinement {
 
 /// What one function is held to, ready for its child.
 #[derive(Debug)]
-pub struct PreparedConfinement {
+pub(crate) struct PreparedConfinement {
     pub(crate) steps: Vec<SetupStep>,
     /// Held open until the child has taken it on.
     _rules: Option<OwnedFd>,
@@ -105,7 +105,7 @@ impl Confinement {
     ///
     /// # Errors
     /// The processes cannot be counted, or the kernel does not take the rules.
-    pub fn prepare(&self, workspace: BorrowedFd<'_>) -> io::Result<PreparedConfinement> {
+    pub(crate) fn prepare(&self, workspace: BorrowedFd<'_>) -> io::Result<PreparedConfinement> {
         let mut steps = self.limits.clone();
         if let Some(most) = self.max_processes {
             // The kernel counts all that the user has.

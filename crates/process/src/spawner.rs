@@ -1,86 +1,143 @@
-//! Starting a program, with what it takes where a cgroup or an interpreter line is missing.
+//! The one place through which the processes of invocations are started.
 
-use std::{
-    ffi::{CStr, CString, c_char},
-    io::{self, Read as _},
-    path::Path,
-};
+mod local;
 
-use rustix::io::Errno;
+use std::{ffi::CString, io, os::fd::BorrowedFd};
 
 use crate::{
-    cgroup::Cgroup,
-    child::{Child, Tracking},
-    sandbox::PreparedConfinement,
-    signals,
-    spawn::{
-        ChildSetup, Streams,
-        error::{self, SpawnError, SpawnStage, StartFailure},
-        program::Program,
-        start,
-    },
+    child::Child,
+    leftovers::tag::InvocationTag,
+    spawn::{Streams, error::SpawnError, program::Program},
 };
+pub use local::LocalSpawner;
 
-/// Starts `program` in a process group of its own, with `arguments` (its own [`Program::arguments`], or others for this
-/// start), `variables` on top of its environment and `streams` as its standard streams. It has no other descriptor (all
-/// of ours are closed on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed
-/// when the calling thread ends, and with it bandog. The calling thread takes no signals any more: see
-/// [`run_with_reaper`](crate::run_with_reaper) for who does.
+/// How the processes of invocations are started; each variant holds what it needs for that.
 ///
-/// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
-pub fn spawn(
-    program: &Program,
-    arguments: &[CString],
-    variables: &[CString],
-    streams: Streams<'_>,
-    confined: &PreparedConfinement,
-    mut tracking: Tracking,
-) -> Result<Child, SpawnError> {
-    let inherited = || program.environment.iter().chain(variables);
-    let failed = |refused| error::explain(program.path(), arguments, inherited().map(CString::as_c_str), refused);
-    let mut arguments: Vec<*const c_char> = arguments.iter().map(|text| text.as_ptr()).collect();
-    arguments.push(std::ptr::null());
-    let mut environment: Vec<*const c_char> = inherited().map(|text| text.as_ptr()).collect();
-    environment.push(std::ptr::null());
-    let mut path = program.path.as_c_str();
-    signals::block_for_good();
-    loop {
-        let setup = ChildSetup {
-            steps: &confined.steps,
-            rlimit_locks: tracking.tag.rlimit_locks(),
-            cgroup: tracking.cgroup.as_ref().map(Cgroup::dir),
-        };
-        match start(path, &arguments, &environment, streams, setup) {
-            Ok(leader) => return Ok(Child { leader, tracking }),
-            Err(refused) if refused.is(SpawnStage::Exec, Errno::NOEXEC) && path != SHELL && is_text(program.path()) => {
-                arguments.splice(..1, [SHELL.as_ptr(), program.path.as_ptr()]);
-                path = SHELL;
-            }
-            Err(StartFailure { source, stage: SpawnStage::Clone })
-                if is_about_cgroups(&source) && tracking.cgroup.is_some() =>
-            {
-                let cgroup = tracking.cgroup.take();
-                let given_up = cgroup.map_or(Ok(()), |cgroup| cgroup.give_up(&source));
-                given_up.map_err(|source| failed(StartFailure { source, stage: SpawnStage::Clone }))?;
-            }
-            Err(refused) => return Err(failed(refused)),
+/// An enum and no trait: each `match` on it is exhaustive, so that a new way of starting processes has to say what it
+/// does at each step.
+#[derive(Debug)]
+pub enum Spawner {
+    /// As children of this process, with clone(2) and execve(2).
+    Local(LocalSpawner),
+}
+
+/// One process to start.
+#[derive(Debug)]
+pub struct SpawnRequest<'a> {
+    /// The program, with the environment that every process of it inherits.
+    pub program: &'a Program,
+    /// The process's arguments, its own name first: [`Program::arguments`], or others for this process.
+    pub arguments: &'a [CString],
+    /// Variables of this process, each `NAME=value`; added to the program's environment.
+    pub variables: &'a [CString],
+    /// The standard streams.
+    pub streams: Streams<'a>,
+    /// The directory of the workspace, in which a sandboxed process may write.
+    pub workspace: BorrowedFd<'a>,
+    /// Identifies the process and its descendants.
+    pub tag: InvocationTag,
+}
+
+/// Why a [`Spawner`] started no process.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnerError {
+    /// The limits, the sandbox or the cgroup could not be prepared.
+    #[error("cannot prepare the limits: {0}")]
+    Prepare(#[source] io::Error),
+    /// They were ready, but the process could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+impl Spawner {
+    /// Starts a process. Follow it with [`supervise`](crate::supervise).
+    ///
+    /// # Errors
+    /// See [`SpawnerError`]. No process is left running.
+    pub fn spawn(&self, request: SpawnRequest<'_>) -> Result<Child, SpawnerError> {
+        match self {
+            Self::Local(local) => local.spawn(request),
         }
     }
 }
 
-/// Runs scripts without an interpreter line.
-const SHELL: &CStr = c"/bin/sh";
+#[cfg(test)]
+mod tests {
+    use std::{
+        ffi::{OsStr, OsString},
+        fs::File,
+        io::Read as _,
+        os::fd::{AsFd as _, OwnedFd},
+        path::Path,
+        time::Duration,
+    };
 
-/// Whether a process could be started outside of a cgroup: it was removed, or we may not move a process into it.
-fn is_about_cgroups(error: &io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::ACCESS | Errno::PERM | Errno::NODEV | Errno::NOENT | Errno::BUSY | Errno::OPNOTSUPP))
-}
+    use rustix::pipe::{PipeFlags, pipe_with};
 
-/// Whether a file that the kernel does not take for a program may be a script: no NUL in its first line's worth of
-/// bytes (the test that bash makes).
-fn is_text(path: &Path) -> bool {
-    let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut start));
-    read.is_ok() && !start.contains(&0)
+    use super::*;
+    use crate::{
+        exit::Exit,
+        sandbox::{Confinement, Limits},
+        spawn::{empty_input, program::variable},
+        supervise::{
+            End, Rules,
+            cancel::Cancel,
+            output::{Observer, Outputs, Progress, Stop},
+            supervise,
+        },
+    };
+
+    struct Ignore;
+
+    impl Observer for Ignore {
+        fn observe(&mut self, _: &[u8]) -> Progress {
+            Progress::UpToDate
+        }
+
+        fn take(&mut self, _: &[u8]) -> Result<(), Stop> {
+            Ok(())
+        }
+    }
+
+    fn local() -> Spawner {
+        Spawner::Local(LocalSpawner::new(Confinement::new(&Limits::default()).expect("prepared"), None))
+    }
+
+    /// Starts `path` through `spawner`, with `GREETING` in its environment. Returns the process and its output.
+    fn start(spawner: &Spawner, path: &str, arguments: &[&str]) -> Result<(Child, OwnedFd), SpawnerError> {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let program = Program::new(Path::new(path), &arguments, []).expect("no NUL");
+        let variables = [variable(OsStr::new("GREETING"), OsStr::new("hello")).expect("no NUL")];
+        let (input, directory) = (empty_input().expect("opened"), File::open("/tmp").expect("opened"));
+        let (output, write_end) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
+        let request = SpawnRequest {
+            program: &program,
+            arguments: program.arguments(),
+            variables: &variables,
+            streams: Streams { stdin: input.as_fd(), stdout: write_end.as_fd(), stderr: write_end.as_fd() },
+            workspace: directory.as_fd(),
+            tag: InvocationTag::of(OsStr::new("bandog-test-spawner")),
+        };
+        Ok((spawner.spawn(request)?, output))
+    }
+
+    #[test]
+    fn a_process_gets_its_arguments_and_variables_and_is_supervised_to_its_end() {
+        let arguments = ["sh", "-c", "echo $GREETING $1; exit 7", "-", "world"];
+        let (child, output) = start(&local(), "/bin/sh", &arguments).expect("started");
+        assert!(child.pid() > 1);
+        let rules = Rules { timeout: None, grace: Duration::from_secs(1) };
+        let outputs = Outputs { logs: None, response: None };
+        let ended = supervise(child, outputs, rules, &Cancel::new(), &mut Ignore).expect("supervised");
+        assert_eq!((ended.exit, ended.end), (Exit::Code(7), End::Itself));
+        let mut written = String::new();
+        File::from(output).read_to_string(&mut written).expect("read");
+        assert_eq!(written, "hello world\n");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_an_error_of_the_start() {
+        let error = start(&local(), "/no/such/program", &["x"]).expect_err("nothing to start");
+        assert!(matches!(error, SpawnerError::Spawn(SpawnError::Missing { .. })), "{error}");
+    }
 }

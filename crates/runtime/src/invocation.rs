@@ -284,11 +284,9 @@ impl Run<'_> {
         }
         let stdin = start.stdin.as_ref().unwrap_or(&*function.empty_input);
         let pipes = Pipes::new(function.stdout.as_ref()).map_err(system)?;
-        let (confined, ties) = function.bounds.of(self.workspace)?;
         let (program, streams) = (&function.program, pipes.streams(stdin.as_fd()));
         let arguments = start.arguments.as_deref().unwrap_or(program.arguments());
-        let child = process::spawn(program, arguments, &start.variables, streams, &confined, ties)?;
-        drop(confined);
+        let child = function.bounds.spawn(self.workspace, program, arguments, &start.variables, streams)?;
         let (program, pid) = (program.path().display(), child.pid());
         self.journal.note(Level::Info, &format!("function started: {program} (pid {pid})"));
         let (journal, workspace, reader) = (&mut self.journal, &*self.workspace, function.reader());

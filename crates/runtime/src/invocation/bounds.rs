@@ -1,10 +1,13 @@
 //! What holds a function: a cgroup where one can be had, and what its processes take on themselves.
 
-use std::{io, sync::Arc};
+use std::{ffi::CString, io, sync::Arc};
 
 use super::{Failure, settings::Confinement};
 use crate::{
-    process::{self, CgroupLimits, Cgroups, InvocationTag, OutOfMemoryKills, PreparedConfinement, Tracking},
+    process::{
+        self, CgroupLimits, Cgroups, Child, InvocationTag, LocalSpawner, OutOfMemoryKills, Program, SpawnRequest,
+        Spawner, SpawnerError, Streams,
+    },
     workspace::Workspace,
 };
 
@@ -13,9 +16,7 @@ use crate::{
 pub(super) struct Bounds {
     /// What was asked for.
     pub(super) limits: Confinement,
-    confinement: process::Confinement,
-    /// What it runs in; `None` where no cgroups are to be had.
-    cgroups: Option<Arc<Cgroups>>,
+    spawner: Spawner,
     /// `None` where nobody counts them.
     out_of_memory: Option<OutOfMemoryKills>,
 }
@@ -45,7 +46,8 @@ impl Bounds {
             user: limits.user.as_ref().map(|user| (user.uid, user.gid)),
             sandbox: limits.sandbox.then(|| limits.allow_write.clone()),
         })?;
-        Ok(Self { limits: limits.clone(), confinement, cgroups, out_of_memory })
+        let spawner = Spawner::Local(LocalSpawner::new(confinement, cgroups));
+        Ok(Self { limits: limits.clone(), spawner, out_of_memory })
     }
 
     /// Makes a workspace that of the user whose processes run in it. To be called once, before the first of them.
@@ -54,11 +56,21 @@ impl Bounds {
         workspace.hand_over(user.uid, user.gid).map_err(Failure::Workspace)
     }
 
-    /// For one process, in a workspace that has been handed over.
-    pub(super) fn of(&self, workspace: &Workspace) -> Result<(PreparedConfinement, Tracking), Failure> {
-        let confined = self.confinement.prepare(workspace.directory()).map_err(Failure::Confine)?;
-        let cgroup = self.cgroups.as_ref().map(Cgroups::take).transpose().map_err(Failure::Confine)?.flatten();
-        Ok((confined, Tracking { tag: InvocationTag::of(workspace.name()), cgroup }))
+    /// Starts a process of an invocation, in a workspace that has been handed over.
+    pub(super) fn spawn(
+        &self,
+        workspace: &Workspace,
+        program: &Program,
+        arguments: &[CString],
+        variables: &[CString],
+        streams: Streams<'_>,
+    ) -> Result<Child, Failure> {
+        let (directory, tag) = (workspace.directory(), InvocationTag::of(workspace.name()));
+        let request = SpawnRequest { program, arguments, variables, streams, workspace: directory, tag };
+        self.spawner.spawn(request).map_err(|error| match error {
+            SpawnerError::Prepare(error) => Failure::Confine(error),
+            SpawnerError::Spawn(error) => Failure::Spawn(error),
+        })
     }
 
     /// How many processes the kernel has killed for want of memory, as far as can be seen.

@@ -149,12 +149,10 @@ pub(super) fn live(
     }
     let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| Failure::Supervise(error.into()))?;
     function.bounds.hand_over(&workspace)?;
-    let (confined, ties) = function.bounds.of(&workspace)?;
     let output = write_end.as_fd();
     let streams = Streams { stdin: function.empty_input.as_fd(), stdout: output, stderr: output };
     let program = &function.program;
-    let child = process::spawn(program, program.arguments(), &variables, streams, &confined, ties)?;
-    drop(confined);
+    let child = function.bounds.spawn(&workspace, program, program.arguments(), &variables, streams)?;
     started(child.pid());
     let mut lines = Lines::new("");
     let outputs = Outputs { logs: Some(&read_end), response: None };
