@@ -24,6 +24,7 @@ mod actions;
 pub mod address;
 mod backend;
 mod callers;
+pub mod compose;
 mod confinement;
 pub mod document;
 mod environment;
@@ -32,7 +33,6 @@ mod function;
 mod function_settings;
 mod modes;
 mod platform;
-pub mod quantity;
 mod report;
 mod resolve;
 pub mod setting;
@@ -49,6 +49,8 @@ pub use modes::{Bodies, Mode};
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
 pub use supervisor::Supervisor;
 pub use watchdog::Watchdog;
+
+pub use bandog_codec::quantity;
 
 pub use crate::platform::{Compat, LegacyBehaviour as Habit, openfaas::WatchdogKind as Original};
 

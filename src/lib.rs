@@ -38,3 +38,4 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod platform;
+pub mod service;

@@ -12,9 +12,10 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{INTERNAL, complain, destination::Destination};
 use crate::{
-    config::{Config, Metrics, Mode, Original, Watchdog},
-    http::{self, Backend, Server, Stop},
+    config::{Config, Metrics, Mode, Original, Watchdog, compose},
+    http::{self, Server},
     process::{self, InvocationTag},
+    service::Stop,
     telemetry::{self, FunctionLines},
     workspace::Root,
 };
@@ -62,10 +63,10 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
             Metrics::On | Metrics::Off => None,
         };
         let workspaces = make_root(config)?;
-        let backend = Backend::new(config, &workspaces)?;
+        let service = compose::service(config, &workspaces)?;
         let mut early = stop.clone();
         let server = tokio::select! {
-            server = Server::new(config, backend, workspaces) => server?,
+            server = Server::new(compose::http_settings(config), service) => server?,
             // Nobody has been served yet.
             _ = early.wait_for(|stop| *stop != Stop::No) => return Ok(()),
         };

@@ -66,6 +66,6 @@ impl Config {
 }
 
 /// What happens to a function when its caller hangs up.
-fn on_hang_up(compat: Compat) -> OnHangUp {
+pub(super) fn on_hang_up(compat: Compat) -> OnHangUp {
     if compat.has(Habit::Detach) { OnHangUp::RunOn } else { OnHangUp::Stop }
 }

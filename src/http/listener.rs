@@ -9,19 +9,23 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, timeout_at},
+    time::sleep,
 };
 
-use super::{Phase, Server, connection, handler};
-use crate::config::Habit;
-use crate::process::{self, give_back_heap};
-
-/// How long a client may take for a request's head, and how long a connection without a request is kept.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+use super::{
+    Server,
+    connection::{self, HEAD_TIMEOUT},
+    handler,
+    lock_file::LockFile,
+};
+use crate::{
+    process::{self, give_back_heap},
+    service::{Phase, Stop, drain, stopped_now},
+};
 
 /// How long a connection may be silent before the kernel asks whether the other side is still there, how long that
-/// may take to answer, and how often it is asked. Who vanished without a word (power cut, lost route) is found after
-/// half a minute, or after `--send-timeout` if that is longer.
+/// may take to answer, and how often it is asked. A peer that disappears (power loss, lost route) is detected within 30 s,
+/// or within `--send-timeout` if that is longer.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
@@ -32,24 +36,6 @@ const CROWD: usize = 256;
 
 /// How long to wait when the kernel has no descriptor or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Between two looks at what nobody tells the end of.
-const GLANCE: Duration = Duration::from_millis(10);
-
-/// How long invocations that were killed may take to clean up behind them, and their callers to hear of it.
-const CLEAN_UP: Duration = Duration::from_secs(1);
-
-/// How far the end has come. Only ever grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Stop {
-    /// Not at all.
-    #[default]
-    No,
-    /// Finish what is in flight.
-    Drain,
-    /// Kill what is in flight.
-    Now,
-}
 
 /// Binds `address`, ready to be served.
 ///
@@ -95,19 +81,20 @@ pub async fn serve(
     metrics: Option<TcpListener>,
     stop: watch::Receiver<Stop>,
 ) {
-    set_send_timeout(&listener, server.send_timeout);
+    let service = &server.service;
+    set_send_timeout(&listener, service.context().settings.timeouts.send);
     let mut connections = JoinSet::new();
     let metrics = tokio::spawn(serve_metrics(Arc::clone(&server), metrics));
-    let glances = tokio::spawn({
+    let timer = tokio::spawn({
         let server = Arc::clone(&server);
-        async move { server.glances.tell().await }
+        async move { server.disconnects.run().await }
     });
-    server.backend.begin(&server);
+    service.begin();
     accept(&server, &listener, &mut connections, stop.clone()).await;
     // From here on the kernel refuses connections.
     drop(listener);
-    drain(&server, connections, stop).await;
-    glances.abort();
+    drain(service, connections, stop).await;
+    timer.abort();
     metrics.abort();
 }
 
@@ -154,83 +141,21 @@ async fn accept(
     }
 }
 
-/// Ends what is in flight: `--drain-timeout` to finish, then SIGTERM and `--kill-grace`, then SIGKILL and
-/// [`CLEAN_UP`]. Told to stop now, it goes to the last step at once.
-pub(super) async fn drain(server: &Arc<Server>, mut connections: JoinSet<()>, mut stop: watch::Receiver<Stop>) {
-    server.enter(Phase::Draining);
-    server.backend.let_end();
-    let in_flight = server.running.count();
-    tracing::info!(in_flight, "draining");
-    let outcome = tokio::select! {
-        () = all_ended(server, &mut connections) => "everything in flight was finished",
-        () = sleep(server.drain_timeout) => "the drain timeout is over",
-        () = told_to_stop_now(&mut stop) => "told to stop now",
-    };
-    tracing::info!("drain ended: {outcome}");
-    if *stop.borrow() < Stop::Now {
-        server.close(false);
-        tokio::select! {
-            () = all_over(server, &mut connections) => {}
-            () = sleep(server.backend.patience().saturating_add(server.kill_grace)) => {}
-            () = told_to_stop_now(&mut stop) => {}
-        }
-    }
-    server.close(true);
-    let end = Instant::now() + CLEAN_UP;
-    // Half of the time for answers on their way; the other half is for the invocations that wrote to those who do
-    // not read, and are let go of when their connections are cut.
-    let _ = timeout_at(end - CLEAN_UP / 2, all_over(server, &mut connections)).await;
-    connections.shutdown().await;
-    let _ = timeout_at(end, server.backend.is_over()).await;
-    let workers = server.workers.clone();
-    let rest = end.saturating_duration_since(Instant::now());
-    let quiet = tokio::task::spawn_blocking(move || workers.wait_until_quiet(rest)).await;
-    if !quiet.unwrap_or(false) {
-        tracing::error!("an invocation did not end; its workspace is removed at the next start");
-    }
-}
-
-pub(super) async fn told_to_stop_now(stop: &mut watch::Receiver<Stop>) {
-    if stop.wait_for(|stop| *stop == Stop::Now).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-pub(super) async fn told_to_drain(phase: &mut watch::Receiver<Phase>) {
-    // The sender outlives every connection. The value itself, behind a lock, is not held across an await.
-    let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
-}
-
-async fn all_ended(server: &Server, connections: &mut JoinSet<()>) {
-    while connections.join_next().await.is_some() {}
-    // Those whose callers have gone, if they are let run on.
-    while server.keeps(Habit::Detach) && server.running.count() > 0 {
-        sleep(GLANCE).await;
-    }
-}
-
-/// Ends when nothing is served any more, and the function that lives long has ended.
-async fn all_over(server: &Server, connections: &mut JoinSet<()>) {
-    all_ended(server, connections).await;
-    server.backend.is_over().await;
-}
-
 /// Ends when nothing new is to be accepted any more.
 async fn until_stopped(server: &Server, mut stop: watch::Receiver<Stop>) {
     // The sender is kept by who called; if it is gone nobody can stop this any more but by ending the process.
     if stop.wait_for(|stop| *stop > Stop::No).await.is_err() {
         std::future::pending::<()>().await;
     }
-    server.enter(Phase::Leaving);
-    if let Some(lock) = &server.lock {
-        lock.remove();
-    }
-    if !server.shutdown_delay.is_zero() {
-        let seconds = server.shutdown_delay.as_secs_f64();
+    server.service.context().lifecycle.enter(Phase::Leaving);
+    server.lock_file.as_ref().into_iter().for_each(LockFile::remove);
+    let delay = server.settings.shutdown_delay;
+    if !delay.is_zero() {
+        let seconds = delay.as_secs_f64();
         tracing::info!(seconds, "told to stop; still accepting for a while");
         tokio::select! {
-            () = sleep(server.shutdown_delay) => {}
-            () = told_to_stop_now(&mut stop) => {}
+            () = sleep(delay) => {}
+            () = stopped_now(&mut stop) => {}
         }
     }
 }

@@ -1,22 +1,22 @@
-//! A whole server in this process, for what nobody can make happen from outside.
+//! A whole server in this process, for events that no client can cause.
 
 use std::{
     collections::BTreeMap,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    task::{Context, Poll, Waker},
+    time::Duration,
 };
 
-use bytes::Bytes;
-use hyper::{HeaderMap, StatusCode, body::Body as _};
+use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    config::{Sources, Typed},
+    config::{Sources, Typed, compose},
     intake::Source,
     invocation::{Call, Function},
-    output::Sink as _,
-    reply::{Accept, Delivered, Head, Port},
+    process::Cancel,
+    reply::{Accept, Delivered, Port},
+    service::{Phase, Stop},
     workspace::Root,
 };
 
@@ -54,9 +54,9 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
     let typed = Typed { values, command: vec!["/bin/true".into()], ..Typed::default() };
     let config = Sources { typed, ..Sources::default() }.resolve().config.expect("a configuration");
     let workspaces = Arc::new(Root::open(dir.path()).expect("a root"));
-    let backend = Backend::new(&config, &workspaces).expect("a function");
-    let server = Server::new(&config, backend, Arc::clone(&workspaces)).await.expect("a server");
-    let server = Arc::new(Server { deliver: sometimes_panics, ..server });
+    let service = compose::service(&config, &workspaces).expect("a service").running_by(sometimes_panics);
+    let server = Server::new(compose::http_settings(&config), service).await.expect("a server");
+    let server = Arc::new(server);
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "--listen").await.expect("bound");
     let address = listener.local_addr().expect("an address");
     let (tell, told) = watch::channel(Stop::No);
@@ -67,8 +67,8 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
     assert!(failed.starts_with("HTTP/1.1 500 "), "{failed}");
     assert!(failed.contains("x-bandog-error: internal\r\n") && failed.contains("x-call-id: panic\r\n"), "{failed}");
     assert!(next.starts_with("HTTP/1.1 200 "), "the only place is free again: {next}");
-    assert_eq!((workspaces.open_workspaces(), server.running.count()), (0, 0));
-    let (_, page) = probe::metrics(&server).await;
+    assert_eq!((workspaces.open_workspaces(), server.service.context().lifecycle.in_flight().count()), (0, 0));
+    let (_, page) = admin::metrics(&server).await;
     let page = String::from_utf8_lossy(&page).into_owned();
     for line in [
         "http_requests_total{code=\"500\",method=\"GET\"} 1",
@@ -80,19 +80,5 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
 
     tell.send_replace(Stop::Drain);
     serving.await.expect("served to the end");
-    assert!(server.is(Phase::Closing));
-}
-
-#[tokio::test]
-async fn hyper_can_write_what_has_come_of_an_answer_before_that_is_broken_off() {
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    let mut port = bridge::Port::new(answer, &Cancel::new(), None);
-    port.begin(Head { status: StatusCode::OK, headers: HeaderMap::new(), length: None }, true);
-    port.send(Bytes::from_static(b"part")).expect("taken");
-    drop(port);
-    let (_, mut body) = answered.await.expect("an answer");
-    let mut next = || std::pin::Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(next(), Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_some_and(|data| data == "part")));
-    assert!(next().is_pending(), "it writes when there is nothing to take");
-    assert!(matches!(next(), Poll::Ready(Some(Err(bridge::Broken)))));
+    assert!(server.service.context().lifecycle.is(Phase::Closing));
 }

@@ -1,4 +1,5 @@
-//! Encodings of bytes: base64, gzip, JSON, `multipart/form-data`, header parameters, YAML.
+//! Encodings of bytes: base64, gzip, JSON, `multipart/form-data`, header parameters, YAML; and quantities
+//! as people write them.
 //!
 //! Every decoder takes its input in pieces of any size and holds back only a bounded amount of it. Nothing here opens a
 //! file, knows a socket or starts a process; each decoder has a fuzz target.
@@ -13,5 +14,6 @@ pub mod gzip;
 pub mod json;
 pub mod multipart;
 pub mod parameters;
+pub mod quantity;
 pub mod spot;
 pub mod yaml;

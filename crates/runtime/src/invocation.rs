@@ -16,6 +16,7 @@ mod resident;
 mod settings;
 mod start;
 mod stdout;
+pub mod take_in;
 mod verdict;
 mod watch;
 
@@ -152,11 +153,11 @@ impl Run<'_> {
         for detail in &self.call.details {
             self.journal.note(Level::Debug, detail);
         }
-        let path = self.workspace.input_path();
-        let dir = InputDir { fd: self.workspace.input(), path: &path };
         let max_body = self.function.max_body;
-        let mut input = intake::receive(&self.call.envelope, source, dir, max_body)?;
+        let mut input = take_in::take_in(self.workspace, &self.call.envelope, source, max_body)?;
         if let Some(filter) = &self.function.input_filter {
+            let path = self.workspace.input_path();
+            let dir = InputDir { fd: self.workspace.input(), path: &path };
             input = filter.filter(input, dir, max_body)?;
         }
         for note in &input.notes {

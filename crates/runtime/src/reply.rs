@@ -31,6 +31,7 @@ use crate::{
 };
 
 pub mod accept;
+mod code;
 mod deliver;
 pub mod events;
 pub mod head;
@@ -43,6 +44,7 @@ mod trailers;
 
 pub use self::{
     accept::Accept,
+    code::ErrorCode,
     deliver::{Delivered, Port, deliver},
     events::Events,
     head::{

@@ -27,14 +27,15 @@ use crate::{
     actions::{Interface, Way},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, Habit, Mode},
-    http::{OneCall, Stop},
     intake::{Envelope, Source, SourceError},
     invocation::{self, Call, Function, Ground, Outcome, Unwatched},
     logs::Level,
     output::{Gone, Sink},
     process::{self, Cancel, Cause, WakeFd},
     reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem},
-    request, telemetry,
+    request,
+    service::{self, ActionCall, Stop},
+    telemetry,
 };
 
 /// Bytes read of the input at once.
@@ -91,8 +92,8 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         Err(error) => return fail(BAD_INPUT, &error),
     };
     if let Some(action) = io.action.as_ref().filter(|action| matches!(action.interface, Interface::Http(_))) {
-        let (action, texts, id) = (Arc::clone(action), io.texts.clone(), request::call_id(&headers));
-        let call = OneCall { action, texts, envelope, headers, id };
+        let action = ActionCall { action: Arc::clone(action), texts: io.texts.clone() };
+        let call = service::Call { id: request::call_id(&headers), head: imitated(&headers), action: Some(action) };
         let stdout = match stdout(bell) {
             Ok(stdout) => stdout,
             Err(error) => return fail(INTERNAL, &error),

@@ -7,14 +7,14 @@ use tokio::sync::watch;
 use super::once::Stdout;
 use crate::{
     cli::{BAD_CONFIGURATION, INTERNAL, complain, destination::Destination, fail, serve},
-    config::Config,
-    http::{Backend, OneCall, Server, Stop, Unfinished, call_once},
+    config::{Config, compose},
     intake::Source,
     output::Sink,
     reply::{
         self, CallFacts,
         problem::{self, Problem, Slug},
     },
+    service::{Call, Stop, Unfinished, call_locally},
 };
 
 /// The exit code of what may be tried again.
@@ -23,7 +23,7 @@ const AGAIN: u8 = 2;
 /// Starts the service, calls it, and writes the result to `output`, or to `stdout`.
 pub(super) fn run(
     config: &Config,
-    call: OneCall,
+    call: Call,
     source: Box<dyn Source + Send>,
     output: Option<&Path>,
     mut stdout: Stdout,
@@ -85,19 +85,16 @@ const STOPPED: u8 = 143;
 
 fn perform(
     config: &Config,
-    call: OneCall,
+    call: Call,
     source: Box<dyn Source + Send>,
     stop: watch::Receiver<Stop>,
     sink: &mut (dyn Sink + Send),
 ) -> io::Result<Result<(), Unfinished>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let called = runtime.block_on(async {
-        // Nobody connects, so there is no token to look at, and no key to fetch for that.
-        let config = &Config { jwt: None, ..config.clone() };
         let workspaces = serve::make_root(config)?;
-        let backend = Backend::new(config, &workspaces)?;
-        let server = Arc::new(Server::new(config, backend, workspaces).await?);
-        Ok(call_once(server, call, source, stop, sink).await)
+        let service = Arc::new(compose::service(config, &workspaces)?);
+        Ok(call_locally(service, call, source, stop, sink).await)
     });
     runtime.shutdown_background();
     called

@@ -5,12 +5,12 @@ use std::{ffi::CString, sync::Arc, time::Instant};
 
 use crate::{
     actions::{Action, Arguments, Bound, Flaw, FlawKind, Flaws, Interface, Piece, Template},
-    intake::{self, Input, InputDir},
+    intake::{self, Input},
     logs::Level,
     process::{End, Ended, Exit, Rules},
 };
 
-use super::{Failure, Run, Watch, backoff::Backoff, start::Start, stdout::Stdout};
+use super::{Failure, Run, Watch, backoff::Backoff, start::Start, stdout::Stdout, take_in};
 
 /// Bytes that one word of a command can have: Linux' `MAX_ARG_STRLEN`, less the NUL at its end. What is longer makes
 /// execve(2) fail with E2BIG.
@@ -139,11 +139,9 @@ impl Run<'_> {
     /// What an action is told, once all that it was given fits; `None` of a function that is none.
     pub(super) fn bind(&mut self, input: &Input) -> Result<Option<Words>, intake::Error> {
         let Some(task) = &self.function.task else { return Ok(None) };
-        let (call, dir) = (self.call, self.workspace.input_path());
-        let place = InputDir { fd: self.workspace.input(), path: &dir };
-        let body = intake::arguments(&call.envelope, input, place, &task.action, call.way)?;
-        let mut store = |_: &str, content: &[u8]| intake::store(place, content);
-        let arguments = task.action.bind(call.way, &call.texts, body, &mut store)?;
+        let call = self.call;
+        let action = (&*task.action, call.way, &*call.texts);
+        let (arguments, _) = take_in::bind(self.workspace, &call.envelope, input, action)?;
         task.words(&arguments).map(Some).map_err(intake::Error::Arguments)
     }
 

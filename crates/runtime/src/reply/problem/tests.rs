@@ -1,5 +1,7 @@
 use std::collections::HashSet;
 
+use http::StatusCode;
+
 use super::*;
 
 #[test]

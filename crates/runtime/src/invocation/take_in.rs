@@ -1,0 +1,45 @@
+//! The one way in for all bodies: body → workspace → input file, and from there to the arguments of an action.
+
+use crate::{
+    actions::{Action, Arguments, Text, Way},
+    intake::{self, Envelope, Input, InputDir, Source},
+    workspace::Workspace,
+};
+
+/// Reads a body to its end and stores its content in the input directory of `workspace`. Neither the body as sent nor its
+/// unpacked content may be longer than `max_body` bytes (0 for no limit).
+///
+/// # Errors
+/// The body is not what its labels say, too long, or did not arrive, or it cannot be stored.
+pub fn take_in(
+    workspace: &Workspace,
+    envelope: &Envelope,
+    source: &mut dyn Source,
+    max_body: u64,
+) -> Result<Input, intake::Error> {
+    let path = workspace.input_path();
+    intake::receive(envelope, source, InputDir { fd: workspace.input(), path: &path }, max_body)
+}
+
+/// Binds an input, and the `texts` given beside it, to the arguments of an action. Also returns whether there are files
+/// among them, which are in `workspace`.
+///
+/// # Errors
+/// The arguments are not those that the action takes.
+pub fn bind(
+    workspace: &Workspace,
+    envelope: &Envelope,
+    input: &Input,
+    (action, way, texts): (&Action, Way, &[Text]),
+) -> Result<(Arguments, bool), intake::Error> {
+    let path = workspace.input_path();
+    let dir = InputDir { fd: workspace.input(), path: &path };
+    let body = intake::arguments(envelope, input, dir, action, way)?;
+    let mut has_files = body.has_files();
+    let mut store = |_: &str, content: &[u8]| {
+        has_files = true;
+        intake::store(dir, content)
+    };
+    let arguments = action.bind(way, texts, body, &mut store)?;
+    Ok((arguments, has_files))
+}

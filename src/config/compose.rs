@@ -1,0 +1,148 @@
+//! The configuration → the settings of the service and of its HTTP front door, and the executors that it asks for.
+//!
+//! Modes and the behaviour of the replaced programs end here: below this, there are only policies.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use super::{Config, Habit, Metrics, Mode, Token, function_settings::on_hang_up};
+use crate::{
+    http::{self, AdminSettings, AuthSettings, JwtSettings, ShownLimits, TokenSource},
+    invocation::{Function, Ground},
+    service::{
+        Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, ProxySettings, Requests, Router, Service,
+        Settings, StaticDir, Timeouts, Upstream,
+    },
+    workspace::Root,
+};
+
+/// The variable that names the certificates that servers elsewhere are checked with. OpenSSL's programs read it too, so
+/// that an image needs one setting for all.
+const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// Prepares the service that `config` asks for. Nothing is started yet.
+///
+/// # Errors
+/// A function cannot be prepared, a directory not be opened, or there is nothing to call.
+pub fn service(config: &Config, workspaces: &Arc<Root>) -> io::Result<Service> {
+    let router = router(config, workspaces)?;
+    let context = Context::new(settings(config), config.answer_style(), Arc::clone(workspaces))?;
+    Ok(Service::new(context, router))
+}
+
+/// The settings of the service.
+fn settings(config: &Config) -> Settings {
+    let watchdog = config.watchdog.as_ref();
+    Settings {
+        name: config.service.clone(),
+        actions: config.actions.clone(),
+        limits: Limits { inflight: config.max_inflight, queue: config.max_queue, body: config.max_body },
+        timeouts: Timeouts {
+            exec: config.exec_timeout,
+            queue: config.queue_timeout,
+            send: config.send_timeout,
+            kill_grace: config.kill_grace,
+            drain: config.drain_timeout,
+        },
+        bodies: Bodies {
+            decode: config.decodes(),
+            encode: config.encodes(),
+            ignore_type: config.compat.has(Habit::Untyped),
+        },
+        requests: Requests {
+            variables: config.header_variables(),
+            wrap: watchdog.is_some_and(|watchdog| watchdog.marshal_request),
+            echo: watchdog.is_some_and(|watchdog| watchdog.write_debug),
+        },
+        on_hang_up: on_hang_up(config.compat),
+        retries: config.retries,
+        consumes_authorization: config.token.is_some() || config.jwt.is_some(),
+        metric_labels: if watchdog.is_some() { MetricLabels::Detailed } else { MetricLabels::Plain },
+    }
+}
+
+/// The settings of the HTTP front door.
+#[must_use]
+pub fn http_settings(config: &Config) -> http::Settings {
+    let token = config.token.clone().map(|token| match token {
+        Token::Value(value) => TokenSource::Value(value),
+        Token::File(path) => TokenSource::File(path),
+    });
+    let jwt =
+        config.jwt.clone().map(|jwt| JwtSettings { issuer: jwt.issuer, function: jwt.function, debug: jwt.debug });
+    http::Settings {
+        read_timeout: config.read_timeout,
+        shutdown_delay: config.shutdown_delay,
+        auth: AuthSettings { token, jwt },
+        admin: AdminSettings {
+            metrics: config.metrics == Metrics::On,
+            bare_health: config.watchdog.is_some(),
+            callers: config.callers(),
+            limits: limits(config),
+        },
+        lock_file: config.watchdog.as_ref().and_then(|watchdog| watchdog.lock.clone()),
+    }
+}
+
+fn limits(config: &Config) -> ShownLimits {
+    let seconds = |limit: Option<Duration>| limit.map(|limit| limit.as_secs_f64());
+    let limits = &config.confinement;
+    ShownLimits {
+        max_inflight: config.max_inflight,
+        max_queue: config.max_queue,
+        max_body: config.max_body,
+        max_logs: config.max_logs,
+        exec_timeout_seconds: seconds(config.exec_timeout),
+        queue_timeout_seconds: seconds(config.queue_timeout),
+        read_timeout_seconds: seconds(config.read_timeout),
+        max_memory: limits.max_memory.unwrap_or(0),
+        max_cpu_time_seconds: seconds(limits.max_cpu_time),
+        max_processes: limits.max_processes.unwrap_or(0),
+        max_open_files: limits.max_open_files.unwrap_or(0),
+        max_output: limits.max_output.unwrap_or(0),
+        nice: limits.nice,
+        sandbox: limits.sandbox,
+        send_timeout_seconds: seconds(config.send_timeout),
+    }
+}
+
+/// The routes to all executors.
+fn router(config: &Config, workspaces: &Arc<Root>) -> io::Result<Router> {
+    let needs_ground = config.command.is_some() || config.actions.is_some();
+    let ground = needs_ground.then(|| Ground::new(&config.confinement, Arc::clone(workspaces))).transpose()?;
+    let actions = config.actions.as_ref().zip(ground.as_ref());
+    let actions = actions.map(|(service, ground)| Actions::new(service, commands(config, ground)?)).transpose()?;
+    let function = config.command.as_ref().zip(ground.as_ref());
+    let function =
+        function.map(|(command, ground)| Function::new(&config.function_settings(), ground, command)).transpose()?;
+    let fallback = match (config.mode, &config.static_dir, function) {
+        (Mode::Static, Some(dir), _) => Some(Executor::Files(Arc::new(StaticDir::open(dir)?))),
+        (Mode::Http, _, function) if function.is_some() || config.upstream.is_some() => {
+            let address = config.upstream.as_ref().map(|given| (given.authority.clone(), given.prefix.clone()));
+            let settings = ProxySettings { address, ready_path: config.ready_path.clone(), function };
+            Some(Executor::Proxy(Arc::new(Upstream::new(settings))))
+        }
+        (_, _, function) => function.map(|function| Executor::Process(Arc::new(function))),
+    };
+    Router::new(actions, fallback, config.service.clone(), config.takes_any_method())
+}
+
+/// The commands in the file of actions.
+fn commands(config: &Config, ground: &Ground) -> io::Result<Commands> {
+    let (service, settings) = (config.actions.as_deref(), config.function_settings());
+    let mut commands = Commands::default();
+    for action in service.iter().flat_map(|service| &service.actions) {
+        if let Some(program) = config.programs.actions.get(&action.name) {
+            let function = Function::of_action(&settings, ground, action, program)?;
+            commands.actions.insert(action.name.clone(), function);
+        }
+    }
+    let of_service = |command: &Option<_>, limit| {
+        command.as_ref().map(|command| Function::of_service(&settings, ground, command, limit))
+    };
+    commands.startup = of_service(&config.programs.startup, None).transpose()?;
+    let limit = service.and_then(|service| service.lifecycle.shutdown.as_ref()?.timeout);
+    commands.shutdown = of_service(&config.programs.shutdown, Some(limit.unwrap_or(config.kill_grace))).transpose()?;
+    let certificates = config.environment.iter().find(|(name, _)| name == SSL_CERT_FILE);
+    commands.certificates = certificates.map(|(_, path)| PathBuf::from(path));
+    Ok(commands)
+}

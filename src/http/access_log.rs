@@ -1,0 +1,192 @@
+//! The access log: each request is counted, and logged in one line when the last byte of its response has been sent, or
+//! the client has hung up.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, ready},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::{HeaderMap, Method, Request, Version};
+
+use super::{admin, connection::state::ConnectionState};
+use crate::{
+    reply::X_BANDOG_ERROR,
+    service::{BrokenBody, Context, OTHER_METHOD, ResponseBody},
+};
+
+/// The status of a request whose client hung up before the response, as nginx has it. It is never sent.
+const ABANDONED: u16 = 499;
+
+/// The record of a request. It is logged when it is dropped.
+#[derive(Debug)]
+pub(super) struct RequestRecord {
+    context: Arc<Context>,
+    state: Arc<ConnectionState>,
+    started: Instant,
+    method: Method,
+    version: Version,
+    path: String,
+    /// Empty for probes and refusals before there was one.
+    pub(super) call_id: String,
+    /// Probes and the admin pages are not counted, and written down at DEBUG only.
+    is_probe: bool,
+    status: Option<u16>,
+    sent: u64,
+    complete: bool,
+}
+
+impl RequestRecord {
+    pub(super) fn begin<B>(context: &Arc<Context>, state: &Arc<ConnectionState>, request: &Request<B>) -> Self {
+        let (method, path) = (request.method(), request.uri().path());
+        let is_probe = admin::is_admin(path) || admin::is_network_probe(request.headers());
+        state.enter();
+        if !is_probe {
+            context.metrics.in_flight.inc();
+        }
+        Self {
+            context: Arc::clone(context),
+            state: Arc::clone(state),
+            started: Instant::now(),
+            method: method.clone(),
+            version: request.version(),
+            path: path.to_owned(),
+            call_id: String::new(),
+            is_probe,
+            status: None,
+            sent: 0,
+            complete: false,
+        }
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Follows the body of the response to its end.
+    pub(super) fn follow(mut self, status: u16, body: ResponseBody) -> LoggedBody {
+        self.status = Some(status);
+        self.complete = body.is_end_stream();
+        LoggedBody { body, held: None, record: self }
+    }
+
+    /// Whether this frame may be sent now. Over HTTP/1 no response follows trailers that say that this one is not whole, and
+    /// hyper must know that first: it may hold the request that follows.
+    fn may_send(&self, frame: &Result<Frame<Bytes>, BrokenBody>) -> bool {
+        let trailers = frame.as_ref().ok().and_then(Frame::trailers_ref);
+        if self.version >= Version::HTTP_2 || trailers.is_none_or(is_whole) || self.state.is_closing() {
+            return true;
+        }
+        self.state.end_after_this();
+        false
+    }
+
+    /// hyper does not ask for more after the trailers.
+    fn end_with(&mut self, trailers: &HeaderMap) {
+        self.complete = is_whole(trailers);
+        if !self.complete {
+            self.break_off(BrokenBody);
+        }
+    }
+
+    fn break_off(&self, broken: BrokenBody) {
+        let (call_id, bytes) = (self.call_id.as_str(), self.sent);
+        tracing::warn!(call_id, bytes, "{broken}: the connection was broken off");
+    }
+
+    /// The method as a label: a client cannot make new series with names of its own.
+    fn method_label(&self) -> &str {
+        match self.method {
+            Method::GET
+            | Method::POST
+            | Method::PUT
+            | Method::PATCH
+            | Method::DELETE
+            | Method::HEAD
+            | Method::OPTIONS => self.method.as_str(),
+            _ => OTHER_METHOD,
+        }
+    }
+}
+
+impl Drop for RequestRecord {
+    fn drop(&mut self) {
+        self.state.leave();
+        let metrics = &self.context.metrics;
+        let elapsed = self.started.elapsed().as_secs_f64();
+        let status = self.status.unwrap_or(ABANDONED);
+        if !self.is_probe {
+            metrics.in_flight.dec();
+            metrics.answered(status, self.method_label(), elapsed);
+            metrics.sent.inc_by(self.sent);
+        }
+        let (method, path, call_id, bytes) =
+            (self.method.as_str(), self.path.as_str(), self.call_id.as_str(), self.sent);
+        let seconds = (elapsed * 1e6).round() / 1e6;
+        if status == ABANDONED || !self.complete {
+            tracing::debug!(call_id, method, path, status, bytes, seconds, "request abandoned");
+        } else if self.is_probe {
+            tracing::debug!(method, path, status, bytes, seconds, "probe");
+        } else {
+            tracing::info!(call_id, method, path, status, bytes, seconds, "request");
+        }
+    }
+}
+
+/// The body of a response, counted.
+#[derive(Debug)]
+pub(super) struct LoggedBody {
+    body: ResponseBody,
+    /// The end, while it waits until no other response can follow.
+    held: Option<Result<Frame<Bytes>, BrokenBody>>,
+    record: RequestRecord,
+}
+
+/// Whether these trailers end a whole response.
+fn is_whole(trailers: &HeaderMap) -> bool {
+    !trailers.contains_key(X_BANDOG_ERROR)
+}
+
+impl http_body::Body for LoggedBody {
+    type Data = Bytes;
+    type Error = BrokenBody;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
+        let Self { body, held, record } = self.get_mut();
+        let mut frame = match held.take() {
+            None => ready!(Pin::new(&mut *body).poll_frame(context)),
+            frame => frame,
+        };
+        *held = frame.take_if(|frame| !record.may_send(frame));
+        if held.is_some() {
+            // The connection comes back to it as soon as it has seen that it is to end.
+            return Poll::Pending;
+        }
+        record.complete = frame.is_none() || body.is_end_stream();
+        match &frame {
+            Some(Ok(frame)) => {
+                record.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+                if let Some(trailers) = frame.trailers_ref() {
+                    record.end_with(trailers);
+                }
+            }
+            Some(Err(broken)) => record.break_off(*broken),
+            None => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

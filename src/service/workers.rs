@@ -1,0 +1,193 @@
+//! The threads that invocations run on: as many as there are invocations, kept for a while when they have nothing to
+//! do, the last one to finish taken first, because its stack and caches are warm.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use crate::process::give_back_all;
+
+/// How long a thread without work is kept.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Bytes of stack of a thread. Only what is touched is memory, a tenth of this at most. glibc keeps 40 MiB of the
+/// stacks of ended threads, and in each of them what it needs for a thread (24 KiB): the larger they are, the fewer it
+/// keeps.
+const STACK: usize = 2 * 1024 * 1024;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Workers(Arc<Threads>);
+
+#[derive(Debug, Default)]
+struct Threads {
+    state: Mutex<PoolState>,
+    /// Told when the last busy thread has finished.
+    quiet: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct PoolState {
+    idle: Vec<Arc<Desk>>,
+    busy: usize,
+    /// Somebody waits for the last busy one.
+    awaited: bool,
+}
+
+/// Where a thread waits for its next job.
+#[derive(Default)]
+struct Desk {
+    job: Mutex<Option<Job>>,
+    arrived: Condvar,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+impl Workers {
+    /// Has `job` run on a thread of its own.
+    ///
+    /// # Errors
+    /// No thread is free and the kernel refuses another.
+    pub(super) fn submit(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.busy += 1;
+        let free = state.idle.pop();
+        drop(state);
+        if let Some(desk) = free {
+            *lock(&desk.job) = Some(Box::new(job));
+            desk.arrived.notify_one();
+            return Ok(());
+        }
+        let pool = Arc::clone(&self.0);
+        let first: Job = Box::new(job);
+        let spawned =
+            thread::Builder::new().name("invocation".to_owned()).stack_size(STACK).spawn(move || pool.work(first));
+        spawned.map(drop).inspect_err(|_| self.0.finished())
+    }
+
+    /// Waits until no job runs, at most `limit`; whether that is so.
+    pub(super) fn wait_until_quiet(&self, limit: Duration) -> bool {
+        let mut state = self.0.lock();
+        state.awaited = true;
+        let waited = self.0.quiet.wait_timeout_while(state, limit, |state| state.busy > 0);
+        waited.unwrap_or_else(PoisonError::into_inner).0.busy == 0
+    }
+}
+
+impl Threads {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        lock(&self.state)
+    }
+
+    fn finished(&self) {
+        self.leave(&mut self.lock());
+    }
+
+    /// A thread has nothing to do any more.
+    fn leave(&self, state: &mut PoolState) {
+        state.busy -= 1;
+        if state.busy == 0 && state.awaited {
+            self.quiet.notify_all();
+        }
+    }
+
+    /// The life of a thread.
+    fn work(&self, first: Job) {
+        let desk = Arc::new(Desk::default());
+        let mut job = first;
+        loop {
+            // A panic ends its own invocation only. What the job held (its place, its workspace, its side of the
+            // answer) is dropped on the way out, so nobody waits for it.
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                tracing::error!("an invocation panicked; this is a bug in bandog, please report it");
+            }
+            {
+                let mut state = self.lock();
+                state.idle.push(Arc::clone(&desk));
+                self.leave(&mut state);
+            }
+            match self.next(&desk) {
+                Some(next) => job = next,
+                None => break,
+            }
+        }
+        drop(desk);
+        if self.is_deserted() {
+            give_back_all();
+        }
+    }
+
+    /// Whether the rush is over: there is no thread left but the one that asks.
+    fn is_deserted(&self) -> bool {
+        let state = self.lock();
+        state.busy == 0 && state.idle.is_empty()
+    }
+
+    /// The next job; `None` if none came in time and the thread may go.
+    fn next(&self, desk: &Arc<Desk>) -> Option<Job> {
+        let slot = lock(&desk.job);
+        let waited = desk.arrived.wait_timeout_while(slot, IDLE, |job| job.is_none());
+        let mut slot = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if let Some(job) = slot.take() {
+            return Some(job);
+        }
+        drop(slot);
+        let mut state = self.lock();
+        if let Some(position) = state.idle.iter().position(|idle| Arc::ptr_eq(idle, desk)) {
+            state.idle.remove(position);
+            return None;
+        }
+        drop(state);
+        // Chosen at the very last moment: the job is on its way.
+        let slot = lock(&desk.job);
+        let waited = desk.arrived.wait_while(slot, |job| job.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A poisoned lock guards state that every holder leaves whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_its_own_job_only_and_the_thread_is_used_again() {
+        let workers = Workers::default();
+        workers.submit(|| panic!("on purpose")).expect("a thread");
+        assert!(workers.wait_until_quiet(Duration::from_secs(10)));
+        let (send, receive) = mpsc::channel();
+        workers.submit(move || send.send(thread::current().id()).expect("sent")).expect("a thread");
+        receive.recv_timeout(Duration::from_secs(10)).expect("the next job ran");
+    }
+
+    #[test]
+    fn jobs_run_side_by_side() {
+        let workers = Workers::default();
+        let barrier = Arc::new(std::sync::Barrier::new(8));
+        for _ in 0..8 {
+            let barrier = Arc::clone(&barrier);
+            workers
+                .submit(move || {
+                    barrier.wait();
+                })
+                .expect("a thread");
+        }
+        assert!(workers.wait_until_quiet(Duration::from_secs(10)), "eight jobs that wait for each other all ended");
+    }
+}
