@@ -48,8 +48,8 @@ pub fn serve(config: Config) -> ExitCode {
 
 /// The life of the listener, on the network thread: bind, then ready, then serve.
 fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
-    telemetry::init(config.log_level, config.log_format)?;
-    if let Some(watchdog) = &config.watchdog {
+    telemetry::init(config.telemetry.level, config.telemetry.format)?;
+    if let Some(watchdog) = &config.replaced.watchdog {
         speak_as(watchdog, config.mode)?;
     }
     for warning in &config.warnings {
@@ -57,8 +57,8 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let ended = runtime.block_on(async {
-        let listener = http::bind(config.listen, "--listen").await?;
-        let metrics = match config.metrics {
+        let listener = http::bind(config.listener.address, "--listen").await?;
+        let metrics = match config.telemetry.metrics {
             Metrics::At(address) => Some(http::bind(address, "--metrics").await?),
             Metrics::On | Metrics::Off => None,
         };
@@ -102,9 +102,9 @@ fn speak_as(watchdog: &Watchdog, mode: Mode) -> io::Result<()> {
 
 /// The place for workspaces, with those of dead predecessors removed, and what still runs in them killed.
 pub(super) fn make_root(config: &Config) -> io::Result<Arc<Root>> {
-    let place = config.workspace.display();
+    let place = config.function.workspace.display();
     let tenant = config.confinement.user.as_ref().map(|user| user.uid);
-    let root = Root::open_for(&config.workspace, tenant).map_err(|error| {
+    let root = Root::open_for(&config.function.workspace, tenant).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
     })?;
     let end_users = |workspaces: &[&OsStr]| {
@@ -125,7 +125,7 @@ pub(super) fn make_root(config: &Config) -> io::Result<Arc<Root>> {
 /// Says where it listens.
 fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListener>) -> io::Result<()> {
     let address = listener.local_addr()?;
-    if let Some(path) = &config.address_file {
+    if let Some(path) = &config.listener.address_file {
         let written = Destination::open(path).and_then(|mut file| {
             file.file().write_all(format!("{address}\n").as_bytes())?;
             file.finish()
@@ -143,7 +143,7 @@ fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListene
 
 /// Who answers the requests, for the operator.
 fn what_answers(config: &Config) -> String {
-    let function = match (config.mode, &config.command, &config.upstream, &config.static_dir) {
+    let function = match (config.mode, &config.function.command, &config.target.upstream, &config.target.static_dir) {
         (Mode::Static, _, _, Some(dir)) => Some(format!("files of {}", dir.display())),
         (Mode::Http, None, Some(upstream), _) => Some(format!("function at {upstream}")),
         (Mode::Http, Some(command), Some(upstream), _) => {
@@ -153,6 +153,6 @@ fn what_answers(config: &Config) -> String {
         (_, Some(command), ..) => Some(format!("function from {}", command.origin)),
         (_, None, ..) => None,
     };
-    let actions = config.actions.as_ref().map(|service| service.summary());
+    let actions = config.actions.service.as_ref().map(|service| service.summary());
     function.into_iter().chain(actions).collect::<Vec<_>>().join("; ")
 }

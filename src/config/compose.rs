@@ -31,31 +31,35 @@ pub fn service(config: &Config, workspaces: &Arc<Root>) -> io::Result<Service> {
 
 /// The settings of the service.
 fn settings(config: &Config) -> Settings {
-    let watchdog = config.watchdog.as_ref();
+    let watchdog = config.replaced.watchdog.as_ref();
     Settings {
-        name: config.service.clone(),
-        actions: config.actions.clone(),
-        limits: Limits { inflight: config.max_inflight, queue: config.max_queue, body: config.max_body },
+        name: config.function.service.clone(),
+        actions: config.actions.service.clone(),
+        limits: Limits {
+            inflight: config.limits.max_inflight,
+            queue: config.limits.max_queue,
+            body: config.limits.max_body,
+        },
         timeouts: Timeouts {
-            exec: config.exec_timeout,
-            queue: config.queue_timeout,
-            send: config.send_timeout,
-            kill_grace: config.kill_grace,
-            drain: config.drain_timeout,
+            exec: config.limits.exec_timeout,
+            queue: config.limits.queue_timeout,
+            send: config.limits.send_timeout,
+            kill_grace: config.limits.kill_grace,
+            drain: config.lifecycle.drain_timeout,
         },
         bodies: Bodies {
             decode: config.decodes(),
             encode: config.encodes(),
-            ignore_type: config.compat.has(Habit::Untyped),
+            ignore_type: config.replaced.compat.has(Habit::Untyped),
         },
         requests: Requests {
             variables: config.header_variables(),
             wrap: watchdog.is_some_and(|watchdog| watchdog.marshal_request),
             echo: watchdog.is_some_and(|watchdog| watchdog.write_debug),
         },
-        on_hang_up: on_hang_up(config.compat),
-        retries: config.retries,
-        consumes_authorization: config.token.is_some() || config.jwt.is_some(),
+        on_hang_up: on_hang_up(config.replaced.compat),
+        retries: config.limits.retries,
+        consumes_authorization: config.listener.auth.token.is_some() || config.listener.auth.jwt.is_some(),
         metric_labels: if watchdog.is_some() { MetricLabels::Detailed } else { MetricLabels::Plain },
     }
 }
@@ -63,23 +67,26 @@ fn settings(config: &Config) -> Settings {
 /// The settings of the HTTP front door.
 #[must_use]
 pub fn http_settings(config: &Config) -> http::Settings {
-    let token = config.token.clone().map(|token| match token {
+    let token = config.listener.auth.token.clone().map(|token| match token {
         Token::Value(value) => TokenSource::Value(value),
         Token::File(path) => TokenSource::File(path),
     });
-    let jwt =
-        config.jwt.clone().map(|jwt| JwtSettings { issuer: jwt.issuer, function: jwt.function, debug: jwt.debug });
+    let jwt = config.listener.auth.jwt.clone().map(|jwt| JwtSettings {
+        issuer: jwt.issuer,
+        function: jwt.function,
+        debug: jwt.debug,
+    });
     http::Settings {
-        read_timeout: config.read_timeout,
-        shutdown_delay: config.shutdown_delay,
+        read_timeout: config.limits.read_timeout,
+        shutdown_delay: config.lifecycle.shutdown_delay,
         auth: AuthSettings { token, jwt },
         admin: AdminSettings {
-            metrics: config.metrics == Metrics::On,
-            bare_health: config.watchdog.is_some(),
+            metrics: config.telemetry.metrics == Metrics::On,
+            bare_health: config.replaced.watchdog.is_some(),
             callers: config.callers(),
             limits: limits(config),
         },
-        lock_file: config.watchdog.as_ref().and_then(|watchdog| watchdog.lock.clone()),
+        lock_file: config.replaced.watchdog.as_ref().and_then(|watchdog| watchdog.lock.clone()),
     }
 }
 
@@ -87,13 +94,13 @@ fn limits(config: &Config) -> ShownLimits {
     let seconds = |limit: Option<Duration>| limit.map(|limit| limit.as_secs_f64());
     let limits = &config.confinement;
     ShownLimits {
-        max_inflight: config.max_inflight,
-        max_queue: config.max_queue,
-        max_body: config.max_body,
-        max_logs: config.max_logs,
-        exec_timeout_seconds: seconds(config.exec_timeout),
-        queue_timeout_seconds: seconds(config.queue_timeout),
-        read_timeout_seconds: seconds(config.read_timeout),
+        max_inflight: config.limits.max_inflight,
+        max_queue: config.limits.max_queue,
+        max_body: config.limits.max_body,
+        max_logs: config.limits.max_logs,
+        exec_timeout_seconds: seconds(config.limits.exec_timeout),
+        queue_timeout_seconds: seconds(config.limits.queue_timeout),
+        read_timeout_seconds: seconds(config.limits.read_timeout),
         max_memory: limits.max_memory.unwrap_or(0),
         max_cpu_time_seconds: seconds(limits.max_cpu_time),
         max_processes: limits.max_processes.unwrap_or(0),
@@ -101,37 +108,37 @@ fn limits(config: &Config) -> ShownLimits {
         max_output: limits.max_output.unwrap_or(0),
         nice: limits.nice,
         sandbox: limits.sandbox,
-        send_timeout_seconds: seconds(config.send_timeout),
+        send_timeout_seconds: seconds(config.limits.send_timeout),
     }
 }
 
 /// The routes to all executors.
 fn router(config: &Config, workspaces: &Arc<Root>) -> io::Result<Router> {
-    let needs_ground = config.command.is_some() || config.actions.is_some();
+    let needs_ground = config.function.command.is_some() || config.actions.service.is_some();
     let ground = needs_ground.then(|| Ground::new(&config.confinement, Arc::clone(workspaces))).transpose()?;
-    let actions = config.actions.as_ref().zip(ground.as_ref());
+    let actions = config.actions.service.as_ref().zip(ground.as_ref());
     let actions = actions.map(|(service, ground)| Actions::new(service, commands(config, ground)?)).transpose()?;
-    let function = config.command.as_ref().zip(ground.as_ref());
+    let function = config.function.command.as_ref().zip(ground.as_ref());
     let function =
         function.map(|(command, ground)| Function::new(&config.function_settings(), ground, command)).transpose()?;
-    let fallback = match (config.mode, &config.static_dir, function) {
+    let fallback = match (config.mode, &config.target.static_dir, function) {
         (Mode::Static, Some(dir), _) => Some(Executor::Files(Arc::new(StaticDir::open(dir)?))),
-        (Mode::Http, _, function) if function.is_some() || config.upstream.is_some() => {
-            let address = config.upstream.as_ref().map(|given| (given.authority.clone(), given.prefix.clone()));
-            let settings = ProxySettings { address, ready_path: config.ready_path.clone(), function };
+        (Mode::Http, _, function) if function.is_some() || config.target.upstream.is_some() => {
+            let address = config.target.upstream.as_ref().map(|given| (given.authority.clone(), given.prefix.clone()));
+            let settings = ProxySettings { address, ready_path: config.target.ready_path.clone(), function };
             Some(Executor::Proxy(Arc::new(Upstream::new(settings))))
         }
         (_, _, function) => function.map(|function| Executor::Process(Arc::new(function))),
     };
-    Router::new(actions, fallback, config.service.clone(), config.takes_any_method())
+    Router::new(actions, fallback, config.function.service.clone(), config.takes_any_method())
 }
 
 /// The commands in the file of actions.
 fn commands(config: &Config, ground: &Ground) -> io::Result<Commands> {
-    let (service, settings) = (config.actions.as_deref(), config.function_settings());
+    let (service, settings) = (config.actions.service.as_deref(), config.function_settings());
     let mut commands = Commands::default();
     for action in service.iter().flat_map(|service| &service.actions) {
-        if let Some(program) = config.programs.actions.get(&action.name) {
+        if let Some(program) = config.actions.programs.actions.get(&action.name) {
             let function = Function::of_action(&settings, ground, action, program)?;
             commands.actions.insert(action.name.clone(), function);
         }
@@ -139,10 +146,11 @@ fn commands(config: &Config, ground: &Ground) -> io::Result<Commands> {
     let of_service = |command: &Option<_>, limit| {
         command.as_ref().map(|command| Function::of_service(&settings, ground, command, limit))
     };
-    commands.startup = of_service(&config.programs.startup, None).transpose()?;
+    commands.startup = of_service(&config.actions.programs.startup, None).transpose()?;
     let limit = service.and_then(|service| service.lifecycle.shutdown.as_ref()?.timeout);
-    commands.shutdown = of_service(&config.programs.shutdown, Some(limit.unwrap_or(config.kill_grace))).transpose()?;
-    let certificates = config.environment.iter().find(|(name, _)| name == SSL_CERT_FILE);
+    commands.shutdown =
+        of_service(&config.actions.programs.shutdown, Some(limit.unwrap_or(config.limits.kill_grace))).transpose()?;
+    let certificates = config.function.environment.iter().find(|(name, _)| name == SSL_CERT_FILE);
     commands.certificates = certificates.map(|(_, path)| PathBuf::from(path));
     Ok(commands)
 }

@@ -10,6 +10,11 @@ use super::setting;
 /// All variables, as bandog was started with them.
 pub type Environment = BTreeMap<OsString, OsString>;
 
+/// The value of a variable that is set, and not empty.
+pub(super) fn non_empty<'a>(environment: &'a Environment, name: &str) -> Option<&'a OsStr> {
+    environment.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+}
+
 /// Names that bandog sets itself for each invocation, or that hold bandog's own input: a function that found an
 /// inherited value there would take it for its own.
 const NOT_INHERITED: [&str; 13] = [

@@ -1,89 +1,171 @@
-//! Which program is run: found, and checked, before the first request.
+//! The command of the function, found and checked before the first request, and the name of the service.
 
 use std::{
     ffi::{OsStr, OsString},
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use rustix::fs::{Access, access};
+use super::{
+    Compat, Face, Sources,
+    environment::non_empty,
+    fprocess, program,
+    reader::{RawValue, Reader},
+    replaced,
+    report::{Mistake, Origin},
+    setting,
+};
+use crate::{
+    actions::Service,
+    invocation::{Command, Interpreter},
+};
 
-use super::{Compat, Environment, Face, Habit, Mistake, Origin, Sources, resolve::Given, supervisor, watchdog};
-use crate::invocation::{Command, Interpreter, check_exists};
+/// The function: its command and its surroundings.
+#[derive(Debug, Clone)]
+pub struct FunctionConfig {
+    /// The command; `None` only where the mode, or the actions, do without one.
+    pub command: Option<Command>,
+    /// The variables that functions inherit: bandog's own without its secrets and the names that it sets itself, and
+    /// the defaults of the actions file.
+    pub environment: Vec<(OsString, OsString)>,
+    /// `--workspace`: the directory in which workspaces are made; absolute, checked.
+    pub workspace: PathBuf,
+    /// `--service`: the only name that `/run/NAME` accepts, if it is known.
+    pub service: Option<String>,
+}
 
-/// Where programs are looked for if there is no `PATH`: what container engines set.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Reads the command. `None` if there is none, or if it is a mistake.
+///
+/// `actions` are those of the actions file, `None` if that `is_present` with mistakes in it.
+pub(super) fn read_command(
+    reader: &mut Reader<'_>,
+    is_optional: bool,
+    has_actions: bool,
+    actions: Option<&Service>,
+) -> Option<Command> {
+    let script = reader.raw(&setting::SCRIPT);
+    let typed = &reader.sources.typed;
+    if !typed.command.is_empty() && typed.value("script").is_some() {
+        reader.warn("--script: ignored, since a command is given after --".to_owned());
+    }
+    match choose(reader.sources, script, replaced::compat(reader)) {
+        Ok(Some((command, origin))) => {
+            let words = command.arguments.iter().map(|word| word.to_string_lossy());
+            let mut shown = shell_words::join(words);
+            if command.inline_script.is_some() {
+                shown.push_str(" (the script in SCRIPT)");
+            }
+            enter(reader, shown, origin);
+            Some(command)
+        }
+        Ok(None) => {
+            enter(reader, actions.map_or_else(|| "-".to_owned(), Service::summary), Origin::Default);
+            if !is_optional {
+                reader.mistakes.push(nothing_to_run(&reader.sources.paths.script));
+            }
+            None
+        }
+        Err(mut mistake) => {
+            let word = typed.script.as_ref().and_then(|word| word.to_str());
+            match (word, actions) {
+                (Some(word), Some(service)) if service.action(word).is_some() => {
+                    mistake.advice = format!("is an action, and no file; run it by bandog run {word}");
+                }
+                (Some(word), None) if has_actions && !word.contains('/') => {
+                    mistake.advice.push_str("; if it is an action, mend the file of actions and use bandog run");
+                }
+                (Some(_) | None, _) => {}
+            }
+            enter(reader, "-".to_owned(), mistake.origin.clone());
+            reader.mistakes.push(mistake);
+            None
+        }
+    }
+}
 
-/// Chooses what to run, first come first served: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, OSCAR's script file,
-/// `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog, what that is told
-/// to run comes before what OSCAR has for the supervisor.
-pub(super) fn choose(
-    sources: &Sources,
-    script: Option<Given>,
-    compat: Compat,
-) -> Result<Option<(Command, Origin)>, Mistake> {
-    let typed = &sources.typed;
+/// Reports a command as a mistake, for a mode that runs nothing.
+pub(super) fn refuse_command(reader: &mut Reader<'_>) -> Option<Command> {
+    let first = reader.sources.typed.command.first()?;
+    let advice = "--mode static runs nothing; leave the command out";
+    reader.mistakes.push(Mistake::new("COMMAND", Some(first), Origin::Argument, advice));
+    None
+}
+
+/// Reads `--service`.
+#[expect(clippy::option_option, reason = "a mistake, no name and a name are three things")]
+pub(super) fn read_service(reader: &mut Reader<'_>) -> Option<Option<String>> {
+    let setting = &setting::SERVICE;
+    // The watchdogs passed every path to the function, whatever name the platform gives it.
+    let is_explicit = |raw: &RawValue| match &raw.origin {
+        Origin::Flag => true,
+        Origin::Variable(name) => *name == setting.variable(),
+        _ => false,
+    };
+    let raw = reader.raw(setting).filter(|raw| reader.sources.face != Face::Fwatchdog || is_explicit(raw));
+    let Some(raw) = raw else {
+        reader.note_unset(setting);
+        return Some(None);
+    };
+    let text = raw.value.to_str().map(str::trim).unwrap_or_default().to_owned();
+    reader.note(setting, text.clone(), raw.origin.clone());
+    // It is compared with one segment of a path.
+    let is_name = !text.is_empty() && !text.contains(|letter: char| letter == '/' || letter.is_control());
+    reader.accept(setting, Some(raw), is_name.then_some(text).ok_or("expected a name without slashes")).map(Some)
+}
+
+/// Chooses the first command of: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, OSCAR's script file,
+/// `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog the last two come
+/// before the script that OSCAR has for the supervisor.
+fn choose(sources: &Sources, script: Option<RawValue>, compat: Compat) -> Result<Option<(Command, Origin)>, Mistake> {
+    let (typed, environment) = (&sources.typed, &sources.environment);
     if let Some(positional) = &typed.script {
         let other = if typed.command.is_empty() { "--script" } else { "-- COMMAND" };
         if !typed.command.is_empty() || typed.value("script").is_some() {
-            return Err(mistake(
-                "SCRIPT",
-                Some(positional),
-                Origin::Argument,
-                &format!("given together with {other}; keep one of them"),
-            ));
+            let advice = format!("given together with {other}; keep one of them");
+            return Err(Mistake::new("SCRIPT", Some(positional), Origin::Argument, advice));
         }
-        return script_given(positional, Origin::Argument).map(Some);
+        return script_file(positional, Origin::Argument).map(Some);
     }
-    if let Some(name) = typed.command.first() {
-        let command = program(&sources.environment, name, &typed.command, "-- COMMAND", &Origin::Argument)?;
+    if !typed.command.is_empty() {
+        let command = program::command(environment, &typed.command, "COMMAND", "-- COMMAND", &Origin::Argument)?;
         return Ok(Some((command, Origin::Argument)));
     }
-    if let Some(Given { value, origin }) = script {
-        return script_given(&value, origin).map(Some);
-    }
-    let process = watchdog::process(&sources.environment);
-    if let Some((name, line)) = process
-        && sources.face == Face::Fwatchdog
-        && !is_supervisor(line, compat)
-    {
-        return watchdog_process(sources, name, line, compat).map(Some);
-    }
-    if let Some(encoded) = non_empty(&sources.environment, "SCRIPT") {
-        // OSCAR has always run it by the shell. The image may lack the program that its first line names.
-        let is_oscars = supervisor::is_taken(sources, compat);
-        let interpreter = if is_oscars { Interpreter::Shell } else { Interpreter::ByFirstLine };
-        return inline(encoded, interpreter).map(Some);
+    if let Some(RawValue { value, origin }) = script {
+        return script_file(&value, origin).map(Some);
     }
     let standard = &sources.paths.script;
+    let process = fprocess::line(environment);
+    let run_process = |(name, line)| fprocess::command(environment, name, line, compat, standard).map(Some);
+    if let Some((name, line)) = process
+        && sources.face == Face::Fwatchdog
+        && !fprocess::is_supervisor(line, compat)
+    {
+        return run_process((name, line));
+    }
+    if let Some(encoded) = non_empty(environment, "SCRIPT") {
+        // OSCAR has always run it by the shell. The image may lack the program that its first line names.
+        let is_oscars = fprocess::replaces_supervisor(sources, compat);
+        return inline(encoded, if is_oscars { Interpreter::Shell } else { Interpreter::ByFirstLine }).map(Some);
+    }
     if standard.symlink_metadata().is_ok() {
-        let origin = Origin::Path(standard.clone());
-        // Always by the shell, whatever its mode and first line: that is how OSCAR has always run it.
-        let command = Command::shell_script(standard, "/oscar/config/script.sh")
-            .map_err(|advice| mistake("script", Some(standard.as_os_str()), Origin::Default, &advice))?;
-        return Ok(Some((command, origin)));
+        // OSCAR has always run it by the shell, whatever its mode and its first line.
+        let command = Command::shell_script(standard, "/oscar/config/script.sh");
+        let wrong = |advice| Mistake::new("script", Some(standard.as_os_str()), Origin::Default, advice);
+        return Ok(Some((command.map_err(wrong)?, Origin::Path(standard.clone()))));
     }
-    // The supervisor has nothing to do with what the watchdog before it was told.
-    if let Some((name, line)) = process.filter(|_| sources.face != Face::Supervisor) {
-        return watchdog_process(sources, name, line, compat).map(Some);
-    }
-    Ok(None)
+    // The command of the watchdog is not for the supervisor that it starts.
+    process.filter(|_| sources.face != Face::Supervisor).map_or(Ok(None), run_process)
 }
 
-/// What to do where [`choose`] finds nothing.
-pub(super) fn nothing_to_run(sources: &Sources) -> Mistake {
-    mistake(
-        "function",
-        None,
-        Origin::Default,
-        &format!(
-            "nothing to run; give a script (bandog ./script.sh, or --script PATH) or a command (bandog -- COMMAND ARG…), set SCRIPT \
-             (base64) or fprocess, mount {}, or describe actions in a file (--actions FILE)",
-            sources.paths.script.display()
-        ),
-    )
+fn nothing_to_run(script: &Path) -> Mistake {
+    let advice = format!(
+        "nothing to run; give a script (bandog ./script.sh, or --script PATH) or a command (bandog -- COMMAND ARG…), set SCRIPT \
+         (base64) or fprocess, mount {}, or describe actions in a file (--actions FILE)",
+        script.display()
+    );
+    Mistake::new("function", None, Origin::Default, advice)
 }
 
-fn script_given(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mistake> {
+fn script_file(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mistake> {
     let name = if origin == Origin::Argument { "SCRIPT" } else { "--script" };
     match Command::script(Path::new(value), "--script") {
         Ok(command) => Ok((command, origin)),
@@ -92,115 +174,22 @@ fn script_given(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mist
             if origin == Origin::Argument && !value.as_encoded_bytes().contains(&b'/') {
                 advice.push_str("; if a subcommand was meant, it comes first (see bandog --help)");
             }
-            Err(mistake(name, Some(value), origin, &advice))
+            Err(Mistake::new(name, Some(value), origin, advice))
         }
     }
 }
 
 fn inline(encoded: &OsStr, interpreter: Interpreter) -> Result<(Command, Origin), Mistake> {
-    let origin = || Origin::Variable("SCRIPT".to_owned());
-    let text = base64_simd::forgiving_decode_to_vec(encoded.as_encoded_bytes())
-        .ok()
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| {
-            mistake("SCRIPT", None, origin(), "expected the script in base64, as `base64 script.sh` prints it")
-        })?;
-    Ok((Command::inline(text, interpreter, "SCRIPT"), origin()))
-}
-
-/// The words of a watchdog's process: as a shell splits them, or as the watchdogs did, at each single space.
-fn words_of(line: &OsStr, compat: Compat) -> Option<Vec<String>> {
-    let line = line.to_str()?;
-    let words = if compat.has(Habit::SplitSpaces) {
-        line.split(' ').map(str::to_owned).collect()
-    } else {
-        shell_words::split(line).ok()?
+    let origin = Origin::Variable("SCRIPT".to_owned());
+    let text = base64_simd::forgiving_decode_to_vec(encoded.as_encoded_bytes());
+    let Some(text) = text.ok().filter(|text| !text.is_empty()) else {
+        let advice = "expected the script in base64, as `base64 script.sh` prints it";
+        return Err(Mistake::new("SCRIPT", None, origin, advice));
     };
-    (!words.is_empty()).then_some(words)
+    Ok((Command::inline(text, interpreter, "SCRIPT"), origin))
 }
 
-/// Whether the process is OSCAR's supervisor, whose work bandog does itself.
-pub(super) fn is_supervisor(line: &OsStr, compat: Compat) -> bool {
-    let words = words_of(line, compat).unwrap_or_default();
-    words.first().and_then(|word| Path::new(word).file_name()).is_some_and(|name| name == "supervisor")
-}
-
-fn watchdog_process(sources: &Sources, name: &str, line: &OsStr, compat: Compat) -> Result<(Command, Origin), Mistake> {
-    let origin = Origin::Variable(name.to_owned());
-    let words = words_of(line, compat);
-    let Some(words) = words else {
-        let advice =
-            "expected a command line with its quotes closed; it is split as a shell would, but no shell runs it";
-        return Err(mistake(name, Some(line), origin, advice));
-    };
-    if is_supervisor(line, compat) {
-        let advice = format!(
-            "names OSCAR's supervisor, whose work bandog does itself; mount the script at {} or set SCRIPT",
-            sources.paths.script.display()
-        );
-        return Err(mistake(name, Some(line), origin, &advice));
-    }
-    let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-    let command = program(&sources.environment, &words[0], &words, "fprocess", &origin)?;
-    Ok((command, origin))
-}
-
-/// A command line: its program is looked up as a shell would, and the name it was given by is what it sees as its own.
-fn program(
-    environment: &Environment,
-    name: &OsStr,
-    words: &[OsString],
-    kind: &'static str,
-    origin: &Origin,
-) -> Result<Command, Mistake> {
-    let wrong = |advice: String| {
-        let setting = if kind == "fprocess" { origin.to_string() } else { "COMMAND".to_owned() };
-        mistake(&setting, Some(name), origin.clone(), &advice)
-    };
-    let file = find(environment, name).map_err(wrong)?;
-    Command::runnable(&file, words, kind).map_err(wrong)
-}
-
-/// The file that `name` means: itself if it has a slash, else the first executable of that name in `PATH`.
-pub(super) fn find(environment: &Environment, name: &OsStr) -> Result<PathBuf, String> {
-    if name.is_empty() {
-        return Err("the command is empty".to_owned());
-    }
-    if name.as_encoded_bytes().contains(&b'/') {
-        let file = Path::new(name);
-        check_exists(file)?;
-        if access(file, Access::EXEC_OK).is_err() {
-            return Err("cannot be executed; chmod +x it, or run it by its interpreter".to_owned());
-        }
-        return path::absolute(file).map_err(|error| format!("cannot be found: {error}"));
-    }
-    let search = non_empty(environment, "PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
-    let mut without_permission = None;
-    for directory in std::env::split_paths(search) {
-        let file = directory.join(name);
-        if !file.is_file() {
-            continue;
-        }
-        if access(&file, Access::EXEC_OK).is_ok() {
-            return path::absolute(&file).map_err(|error| format!("cannot be found: {error}"));
-        }
-        without_permission.get_or_insert(file);
-    }
-    Err(match without_permission {
-        Some(file) => format!("found at {}, which cannot be executed; chmod +x it", file.display()),
-        None => format!("not found in PATH ({}); install it in the image or give its path", search.display()),
-    })
-}
-
-pub(super) fn non_empty<'a>(environment: &'a Environment, name: &str) -> Option<&'a OsStr> {
-    environment.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
-}
-
-fn mistake(name: &str, value: Option<&OsStr>, origin: Origin, advice: &str) -> Mistake {
-    Mistake {
-        name: name.to_owned(),
-        value: value.map(|value| value.to_string_lossy().into_owned()),
-        origin,
-        advice: advice.to_owned(),
-    }
+/// Adds the function to the lines of `check`.
+fn enter(reader: &mut Reader<'_>, value: String, origin: Origin) {
+    reader.enter("function".to_owned(), value, origin);
 }

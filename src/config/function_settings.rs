@@ -2,33 +2,34 @@
 //!
 //! Modes and the behaviour of the replaced programs end here: below this, there are only policies.
 
-use super::{Compat, Config, Habit, Mode, Original};
+use super::{Compat, Config, Habit, Limits, Mode, Original, Watchdog};
 use crate::invocation::{FunctionSettings, Logging, OnHangUp, OwnLines, PORT, StdoutPolicy, Timeouts};
 
 impl Config {
     /// The settings that all functions share.
     #[must_use]
     pub fn function_settings(&self) -> FunctionSettings {
-        let mut environment = self.environment.clone();
+        let mut environment = self.function.environment.clone();
         if self.mode == Mode::Http {
             // There `PORT` is where the function listens, not where bandog does.
             environment.retain(|(name, _)| name != PORT);
         }
+        let Limits { max_body, exec_timeout, retries, kill_grace, max_logs, .. } = self.limits;
         FunctionSettings {
             environment,
             confinement: self.confinement.clone(),
-            timeouts: Timeouts { exec: self.exec_timeout, grace: self.kill_grace },
-            stdin: self.stdin,
+            timeouts: Timeouts { exec: exec_timeout, grace: kill_grace },
+            stdin: self.bodies.stdin,
             stdout: self.stdout_policy(),
-            max_body: self.max_body,
+            max_body,
             logging: Logging {
-                level: self.log_level,
-                max_logs: self.max_logs,
-                forward: self.forward_logs,
+                level: self.telemetry.level,
+                max_logs,
+                forward: self.telemetry.forward_logs,
                 own_lines: self.own_lines(),
             },
             shows_failed_output: self.shows_failed_output(),
-            retries: self.retries,
+            retries,
             input_filter: self.input_filter(),
         }
     }
@@ -45,27 +46,27 @@ impl Config {
             is_combined: self.bodies.combine_output,
             media_type: self.bodies.answer_type.clone(),
             is_bare: !self.encodes(),
-            on_hang_up: on_hang_up(self.compat),
+            on_hang_up: on_hang_up(self.replaced.compat),
         })
     }
 
-    /// classic-watchdog's `combine_output` decides whether bandog's own lines are part of the response.
+    /// `combine_output` of classic-watchdog decides whether bandog's own lines are part of the response.
     fn own_lines(&self) -> OwnLines {
-        match self.watchdog.as_ref().and_then(|watchdog| watchdog.combine_output) {
-            None => OwnLines::Among,
-            Some(true) => OwnLines::CopiedApart,
-            Some(false) => OwnLines::LeftOut,
+        match self.replaced.watchdog {
+            Some(Watchdog { combine_output: Some(true), .. }) => OwnLines::CopiedApart,
+            Some(Watchdog { combine_output: Some(false), .. }) => OwnLines::LeftOut,
+            Some(Watchdog { combine_output: None, .. }) | None => OwnLines::Among,
         }
     }
 
     /// classic-watchdog answers a failure with the standard output of the function.
     fn shows_failed_output(&self) -> bool {
-        let is_classic = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.original == Original::Classic);
+        let is_classic = matches!(self.replaced.watchdog, Some(Watchdog { original: Original::Classic, .. }));
         is_classic && self.mode == Mode::Stdio
     }
 }
 
-/// What happens to a function when its caller hangs up.
+/// Whether a function outlives its caller: the replaced program let it.
 pub(super) fn on_hang_up(compat: Compat) -> OnHangUp {
     if compat.has(Habit::Detach) { OnHangUp::RunOn } else { OnHangUp::Stop }
 }

@@ -17,30 +17,30 @@ impl Config {
     /// The wording of the server's responses; `None` for bandog's own.
     #[must_use]
     pub fn answer_style(&self) -> Option<Arc<dyn AnswerStyle>> {
-        let watchdog = self.watchdog.as_ref()?;
+        let watchdog = self.replaced.watchdog.as_ref()?;
         let content_type = watchdog.content_type.as_deref();
         Some(Arc::new(Wording {
             replaces: watchdog.original,
             source: source(self.mode),
             content_type: content_type.and_then(|value| http::HeaderValue::from_str(value).ok()),
             sends_own_lines: watchdog.combine_output == Some(true) && self.mode == Mode::Files,
-            max_inflight: self.max_inflight,
-            compat: self.compat,
+            max_inflight: self.limits.max_inflight,
+            compat: self.replaced.compat,
         }))
     }
 
     /// The wording of the response of `bandog run`; `None` for bandog's own.
     #[must_use]
     pub fn run_style(&self) -> Option<Arc<dyn AnswerStyle>> {
-        self.supervisor.as_ref()?;
-        oscar::wording(source(self.mode), self.compat).map(|style| -> Arc<dyn AnswerStyle> { Arc::new(style) })
+        self.replaced.supervisor.as_ref()?;
+        oscar::wording(source(self.mode), self.replaced.compat).map(|style| -> Arc<dyn AnswerStyle> { Arc::new(style) })
     }
 
     /// The variables that a request becomes.
     #[must_use]
     pub fn header_variables(&self) -> HeaderVariables {
-        let Some(watchdog) = &self.watchdog else { return HeaderVariables::default() };
-        let has = |behaviour| self.compat.has(behaviour);
+        let Some(watchdog) = &self.replaced.watchdog else { return HeaderVariables::default() };
+        let has = |behaviour| self.replaced.compat.has(behaviour);
         HeaderVariables {
             set: if watchdog.cgi_headers { VariableSet::All } else { VariableSet::TraceContext },
             values: VariableValues::Parsed,
@@ -52,7 +52,7 @@ impl Config {
     /// Opens the events of a platform; `None` where a body is only a body.
     #[must_use]
     pub fn input_filter(&self) -> Option<Arc<dyn InputFilter>> {
-        let supervisor = self.supervisor.as_ref()?;
+        let supervisor = self.replaced.supervisor.as_ref()?;
         Some(Arc::new(EnvelopeFilter {
             skips_input: supervisor.skips_input,
             is_loose: supervisor.is_loose,

@@ -1,6 +1,6 @@
 //! What a resolution has to say: every value with where it came from, and everything that is wrong.
 
-use std::{fmt, path::PathBuf};
+use std::{ffi::OsStr, fmt, path::PathBuf};
 
 use super::Config;
 
@@ -69,6 +69,13 @@ pub struct Mistake {
     pub origin: Origin,
     /// What would have been right, or what to do.
     pub advice: String,
+}
+
+impl Mistake {
+    pub(super) fn new(name: &str, value: Option<&OsStr>, origin: Origin, advice: impl Into<String>) -> Self {
+        let value = value.map(|value| value.to_string_lossy().into_owned());
+        Self { name: name.to_owned(), value, origin, advice: advice.into() }
+    }
 }
 
 /// Characters of a value that a message quotes.

@@ -3,15 +3,28 @@
 
 use std::fmt::Write as _;
 
-mod backend;
+mod bodies;
 mod confinement;
-mod modes;
+mod function;
+mod lifecycle;
+mod limits;
+mod listener;
+mod target;
+mod telemetry;
 
-pub use backend::{READY_PATH, STATIC_DIR, UPSTREAM};
+pub use bodies::{ANSWER_TYPE, COMBINE_OUTPUT, DECODE, ENCODE};
 pub use confinement::{
     ALLOW_WRITE, MAX_CPU_TIME, MAX_MEMORY, MAX_OPEN_FILES, MAX_OUTPUT, MAX_PROCESSES, NICE, SANDBOX, USER,
 };
-pub use modes::{ANSWER_TYPE, COMBINE_OUTPUT, DECODE, ENCODE};
+pub use function::{ACTIONS, CONFIG, MODE, SCRIPT, SERVICE, STDIN, WORKSPACE};
+pub use lifecycle::{COMPAT, DRAIN_TIMEOUT, SHUTDOWN_DELAY};
+pub use limits::{
+    EXEC_TIMEOUT, KILL_GRACE, MAX_BODY, MAX_INFLIGHT, MAX_LOGS, MAX_QUEUE, QUEUE_TIMEOUT, READ_TIMEOUT, RETRIES,
+    SEND_TIMEOUT,
+};
+pub use listener::{ADDRESS_FILE, JWT_FUNCTION, JWT_ISSUER, LISTEN, TOKEN, TOKEN_FILE};
+pub use target::{READY_PATH, STATIC_DIR, UPSTREAM};
+pub use telemetry::{FORWARD_LOGS, LOG_FORMAT, LOG_LEVEL, METRICS};
 
 /// Something that can be set.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,301 +127,6 @@ const PLAIN: Setting = Setting {
     meaning: "",
     secret: false,
     repeated: false,
-};
-
-/// `--script`.
-pub static SCRIPT: Setting = Setting {
-    name: "script",
-    value: Some("PATH"),
-    default: Fallback::Described("$SCRIPT (base64), /oscar/config/script.sh, $fprocess"),
-    meaning: "the script or program to run; without the execute permission it is run by /bin/sh",
-    ..PLAIN
-};
-
-/// `--actions`.
-pub static ACTIONS: Setting = Setting {
-    name: "actions",
-    value: Some("PATH"),
-    default: Fallback::Described(
-        "oms.yml, oms.yaml, microservice.yml or microservice.yaml in / or here, if there is one",
-    ),
-    meaning: "the file that says what actions there are (Open Microservice specification); `off` looks for none",
-    ..PLAIN
-};
-
-/// `--mode`.
-pub static MODE: Setting = Setting {
-    name: "mode",
-    value: Some("M"),
-    default: Fallback::Text("files"),
-    meaning: "how the function is talked to: `files`, `stdio`, `streaming`, `http` or `static`; see Modes",
-    ..PLAIN
-};
-
-/// `--stdin`.
-pub static STDIN: Setting = Setting {
-    name: "stdin",
-    value: Some("null|input"),
-    default: Fallback::Text("null"),
-    meaning: "what the function finds on its standard input: nothing, or the input file",
-    ..PLAIN
-};
-
-/// `--workspace`.
-pub static WORKSPACE: Setting = Setting {
-    name: "workspace",
-    value: Some("DIR"),
-    platform: &["TMPDIR"],
-    default: Fallback::Text("/tmp"),
-    meaning: "where the private directories of the invocations are made; checked at start",
-    ..PLAIN
-};
-
-/// `--service`.
-pub static SERVICE: Setting = Setting {
-    name: "service",
-    value: Some("NAME"),
-    platform: &["OSCAR_SERVICE_NAME", "K_SERVICE"],
-    key: Some("name"),
-    meaning: "the name of the service; if known, /run/OTHER is answered with 404",
-    ..PLAIN
-};
-
-/// `--config`.
-pub static CONFIG: Setting = Setting {
-    name: "config",
-    value: Some("PATH"),
-    default: Fallback::Described("/oscar/config/function_config.yaml if it exists, $FUNCTION_CONFIG (base64)"),
-    meaning: "the configuration file, in YAML; used of it: name, log_level, and under the names fwatchdog and supervisor file_stage_in",
-    ..PLAIN
-};
-
-/// `--listen`.
-pub static LISTEN: Setting = Setting {
-    name: "listen",
-    value: Some("ADDR"),
-    group: Group::Listener,
-    platform: &["PORT"],
-    default: Fallback::Text("0.0.0.0:8080"),
-    meaning: "the address to listen on; port 0 picks a free one",
-    ..PLAIN
-};
-
-/// `--address-file`.
-pub static ADDRESS_FILE: Setting = Setting {
-    name: "address-file",
-    value: Some("PATH"),
-    group: Group::Listener,
-    meaning: "a file that the bound address is written to",
-    ..PLAIN
-};
-
-/// `--token`.
-pub static TOKEN: Setting = Setting {
-    name: "token",
-    value: Some("T"),
-    group: Group::Listener,
-    meaning: "the Bearer token that callers must show; others on the machine can read a flag, so prefer the variable or the file",
-    secret: true,
-    ..PLAIN
-};
-
-/// `--token-file`.
-pub static TOKEN_FILE: Setting = Setting {
-    name: "token-file",
-    value: Some("PATH"),
-    group: Group::Listener,
-    meaning: "a file that holds the Bearer token; read again when it changes",
-    ..PLAIN
-};
-
-/// `--jwt-issuer`.
-pub static JWT_ISSUER: Setting = Setting {
-    name: "jwt-issuer",
-    value: Some("URL"),
-    group: Group::Listener,
-    meaning: "callers must show a JSON Web Token of this OpenID provider, with a permission for --jwt-function",
-    ..PLAIN
-};
-
-/// `--jwt-function`.
-pub static JWT_FUNCTION: Setting = Setting {
-    name: "jwt-function",
-    value: Some("NAMESPACE:NAME"),
-    group: Group::Listener,
-    meaning: "how permissions in tokens name this function",
-    ..PLAIN
-};
-
-/// `--max-body`.
-pub static MAX_BODY: Setting = Setting {
-    name: "max-body",
-    value: Some("SIZE"),
-    group: Group::Limits,
-    default: Fallback::Text("1GiB"),
-    meaning: "the largest body of a request, as sent and as decompressed; then 413; 0 for no limit",
-    ..PLAIN
-};
-
-/// `--exec-timeout`.
-pub static EXEC_TIMEOUT: Setting = Setting {
-    name: "exec-timeout",
-    value: Some("D"),
-    group: Group::Limits,
-    default: Fallback::Text("5m"),
-    meaning: "how long the function may run; then it is ended and the answer is 504; 0 for no limit",
-    ..PLAIN
-};
-
-/// `--retries`.
-pub static RETRIES: Setting = Setting {
-    name: "retries",
-    value: Some("N"),
-    group: Group::Limits,
-    default: Fallback::Text("0"),
-    meaning: "how often an action that fails with exit code 2 is tried once more, within --exec-timeout; then 503",
-    ..PLAIN
-};
-
-/// `--kill-grace`.
-pub static KILL_GRACE: Setting = Setting {
-    name: "kill-grace",
-    value: Some("D"),
-    group: Group::Limits,
-    default: Fallback::Text("5s"),
-    meaning: "the time between SIGTERM and SIGKILL; 0 kills at once",
-    ..PLAIN
-};
-
-/// `--read-timeout`.
-pub static READ_TIMEOUT: Setting = Setting {
-    name: "read-timeout",
-    value: Some("D"),
-    group: Group::Limits,
-    default: Fallback::Text("5m"),
-    meaning: "how long a request may take to arrive; its headers alone have 30 seconds; 0 for no limit",
-    ..PLAIN
-};
-
-/// `--send-timeout`.
-pub static SEND_TIMEOUT: Setting = Setting {
-    name: "send-timeout",
-    value: Some("D"),
-    group: Group::Limits,
-    default: Fallback::Text("1m"),
-    meaning: "how long a client may take nothing of its answer; then the connection is ended; 0 for no limit",
-    ..PLAIN
-};
-
-/// `--max-inflight`.
-pub static MAX_INFLIGHT: Setting = Setting {
-    name: "max-inflight",
-    value: Some("N"),
-    group: Group::Limits,
-    default: Fallback::Text("0"),
-    meaning: "how many invocations run at once; 0 for no limit",
-    ..PLAIN
-};
-
-/// `--max-queue`.
-pub static MAX_QUEUE: Setting = Setting {
-    name: "max-queue",
-    value: Some("N"),
-    group: Group::Limits,
-    default: Fallback::Text("0"),
-    meaning: "how many requests wait for a place when all are taken; 0 for none",
-    ..PLAIN
-};
-
-/// `--queue-timeout`.
-pub static QUEUE_TIMEOUT: Setting = Setting {
-    name: "queue-timeout",
-    value: Some("D"),
-    group: Group::Limits,
-    default: Fallback::Text("30s"),
-    meaning: "how long a request waits for a place; then 429; 0 for no limit",
-    ..PLAIN
-};
-
-/// `--max-logs`.
-pub static MAX_LOGS: Setting = Setting {
-    name: "max-logs",
-    value: Some("SIZE"),
-    group: Group::Limits,
-    default: Fallback::Text("64MiB"),
-    meaning: "how much is kept of what one invocation prints; more is cut from the middle and marked; 0 for no limit",
-    ..PLAIN
-};
-
-/// `--log-level`.
-pub static LOG_LEVEL: Setting = Setting {
-    name: "log-level",
-    value: Some("L"),
-    group: Group::Logs,
-    platform: &["LOG_LEVEL"],
-    key: Some("log_level"),
-    default: Fallback::Text("INFO"),
-    meaning: "DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case",
-    ..PLAIN
-};
-
-/// `--log-format`.
-pub static LOG_FORMAT: Setting = Setting {
-    name: "log-format",
-    value: Some("text|json"),
-    group: Group::Logs,
-    default: Fallback::Text("text"),
-    meaning: "the form of bandog's own log on stderr",
-    ..PLAIN
-};
-
-/// `--forward-logs`.
-pub static FORWARD_LOGS: Setting = Setting {
-    name: "forward-logs",
-    value: None,
-    group: Group::Logs,
-    default: Fallback::Text("false"),
-    meaning: "the function's output goes to bandog's own log at any level, not only at DEBUG",
-    ..PLAIN
-};
-
-/// `--metrics`.
-pub static METRICS: Setting = Setting {
-    name: "metrics",
-    value: Some("ADDR|on|off"),
-    group: Group::Logs,
-    default: Fallback::Text("on"),
-    meaning: "Prometheus metrics: on /_/metrics, nowhere, or on /metrics of an address of their own",
-    ..PLAIN
-};
-
-/// `--shutdown-delay`.
-pub static SHUTDOWN_DELAY: Setting = Setting {
-    name: "shutdown-delay",
-    value: Some("D"),
-    group: Group::Lifecycle,
-    default: Fallback::Text("0"),
-    meaning: "how long requests are still taken after SIGTERM, for load balancers that notice late",
-    ..PLAIN
-};
-
-/// `--drain-timeout`.
-pub static DRAIN_TIMEOUT: Setting = Setting {
-    name: "drain-timeout",
-    value: Some("D"),
-    group: Group::Lifecycle,
-    default: Fallback::Text("25s"),
-    meaning: "how long running invocations may take to finish after that; then they are ended; 0 ends them at once",
-    ..PLAIN
-};
-
-/// `--compat`.
-pub static COMPAT: Setting = Setting {
-    name: "compat",
-    value: Some("LIST"),
-    group: Group::Faces,
-    meaning: "under the names fwatchdog and supervisor: the ways of the replaced programs that are wanted back, with commas between them; docs/compatibility.md has them",
-    ..PLAIN
 };
 
 /// Every setting, in the order of the help.

@@ -5,7 +5,10 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
-use super::{Compat, Face, Habit, Origin, Sources, function, resolve::Given, setting, watchdog};
+use super::{
+    Compat, Face, Habit, Origin, Sources, environment::non_empty, fprocess::replaces_supervisor, reader::RawValue,
+    setting,
+};
 use crate::platform::oscar::QUERY_PREFIX;
 
 /// What is done in the place of OSCAR's supervisor: under its name, and under the watchdog's where that is told to run
@@ -25,19 +28,8 @@ pub struct Supervisor {
 }
 
 /// Values of settings under the supervisor's own name: it has never ended a run, and jobs take hours.
-pub(super) fn defaults() -> BTreeMap<&'static str, Given> {
-    [(setting::EXEC_TIMEOUT.name, Given { value: "0".into(), origin: Origin::Default })].into()
-}
-
-/// Whether bandog takes that place.
-pub(super) fn is_taken(sources: &Sources, compat: Compat) -> bool {
-    match sources.face {
-        Face::Bandog => false,
-        Face::Fwatchdog => {
-            watchdog::process(&sources.environment).is_some_and(|(_, line)| function::is_supervisor(line, compat))
-        }
-        Face::Supervisor => true,
-    }
+pub(super) fn defaults() -> BTreeMap<&'static str, RawValue> {
+    [(setting::EXEC_TIMEOUT.name, RawValue { value: "0".into(), origin: Origin::Default })].into()
 }
 
 /// Finds out whether bandog takes that place; then moves what events may set out of `environment`.
@@ -47,8 +39,8 @@ pub(super) fn read(
     skips_input: bool,
     environment: &mut Vec<(OsString, OsString)>,
 ) -> Option<Supervisor> {
-    let variable = |name| function::non_empty(&sources.environment, name);
-    if !is_taken(sources, compat) {
+    let variable = |name| non_empty(&sources.environment, name);
+    if !replaces_supervisor(sources, compat) {
         return None;
     }
     let is_query = |name: &OsStr| name.as_encoded_bytes().starts_with(QUERY_PREFIX.as_bytes());

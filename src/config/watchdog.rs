@@ -1,7 +1,7 @@
 //! The environment of the `fwatchdog` face: what OpenFaaS' two watchdogs read, understood as they do.
 //!
 //! Both are called `fwatchdog`, and their defaults differ, so it is found out first which of them is meant. What has a
-//! setting of bandog's becomes a value of that setting ([`Found::values`]), above the other platforms' names; what has
+//! setting of bandog's becomes a value of that setting ([`WatchdogVariables::values`]), above the other platforms' names; what has
 //! none is in [`Watchdog`]. Names and defaults are those of the two projects' READMEs and sources.
 
 mod jwt;
@@ -14,10 +14,11 @@ use std::{
 };
 
 use super::{
-    Compat, Entry, Environment, Habit, Mistake, Origin, Original,
-    function::{self, non_empty},
-    quantity,
-    resolve::Given,
+    Compat, Habit, Original,
+    environment::{Environment, non_empty},
+    fprocess, quantity,
+    reader::RawValue,
+    report::{Entry, Mistake, Origin},
 };
 
 /// What the face has beside the settings.
@@ -49,9 +50,9 @@ pub struct Watchdog {
 
 /// What was found in the environment.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct WatchdogVariables {
     /// Values of bandog's settings, by their names.
-    pub(super) values: BTreeMap<&'static str, Given>,
+    pub(super) values: BTreeMap<&'static str, RawValue>,
     /// The rest of it.
     pub(super) watchdog: Watchdog,
     /// That rest as `bandog check` shows it.
@@ -94,19 +95,14 @@ const STATIC_DIR: &str = "/home/app/public";
 
 const DURATION_EXPECTED: &str = "seconds such as 30, or a duration such as 1m30s";
 
-/// The command line of the function, and the name of the variable that holds it: of-watchdog's name wins.
-pub(super) fn process(environment: &Environment) -> Option<(&'static str, &OsStr)> {
-    ["function_process", "fprocess"].into_iter().find_map(|name| Some((name, non_empty(environment, name)?)))
-}
-
 /// Reads all of it. `typed` says that the command line names a function.
-pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> Found {
+pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> WatchdogVariables {
     let original = if ["mode"].iter().chain(&OF_ONLY).any(|name| non_empty(environment, name).is_some()) {
         Original::Of
     } else {
         Original::Classic
     };
-    let mut reader = Reader {
+    let mut reader = VariableReader {
         environment,
         lenient: compat.has(Habit::Lenient),
         original,
@@ -119,24 +115,24 @@ pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> Fo
     reader.mode(compat, typed);
     reader.listener();
     reader.times();
-    let jwt_debug = reader.strictly(Reader::jwt);
+    let jwt_debug = reader.strictly(VariableReader::jwt);
     let watchdog = Watchdog { jwt_debug, ..reader.watchdog() };
-    let Reader { values, entries, warnings, mistakes, .. } = reader;
-    Found { values, watchdog, entries, warnings, mistakes }
+    let VariableReader { values, entries, warnings, mistakes, .. } = reader;
+    WatchdogVariables { values, watchdog, entries, warnings, mistakes }
 }
 
 /// The reading under way.
-struct Reader<'a> {
+struct VariableReader<'a> {
     environment: &'a Environment,
     lenient: bool,
     original: Original,
-    values: BTreeMap<&'static str, Given>,
+    values: BTreeMap<&'static str, RawValue>,
     entries: Vec<Entry>,
     warnings: Vec<String>,
     mistakes: Vec<Mistake>,
 }
 
-impl Reader<'_> {
+impl VariableReader<'_> {
     /// What somebody relies on and bandog does not do: better not to start than to serve without it.
     fn refuse(&mut self) {
         for (name, advice) in [
@@ -162,10 +158,10 @@ impl Reader<'_> {
     }
 
     fn mode(&mut self, compat: Compat, typed: bool) {
-        let process = process(self.environment);
+        let process = fprocess::line(self.environment);
         let origin = process.filter(|_| !typed).map_or(Origin::Default, |(name, _)| Origin::Variable(name.to_owned()));
         // The supervisor's work is done in this process.
-        let is_supervisors = !typed && process.is_some_and(|(_, line)| function::is_supervisor(line, compat));
+        let is_supervisors = !typed && process.is_some_and(|(_, line)| fprocess::is_supervisor(line, compat));
         let mode = non_empty(self.environment, "mode").map(OsStr::to_string_lossy);
         let Some(mode) = mode else {
             let mode = match self.original {
@@ -353,7 +349,7 @@ impl Reader<'_> {
     }
 
     fn give(&mut self, setting: &'static str, value: &str, origin: Origin) {
-        self.values.insert(setting, Given { value: OsString::from(value), origin });
+        self.values.insert(setting, RawValue { value: OsString::from(value), origin });
     }
 
     fn note(&mut self, name: &str, value: &str, origin: Origin) {

@@ -113,7 +113,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
     let style = config.run_style().filter(|_| io.action.is_none());
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };
-    let service = config.service.as_deref();
+    let service = config.function.service.as_deref();
     let facts = CallFacts { call_id: &call.id, service };
     let (finished, sent) = match &io.output {
         None => {
@@ -159,10 +159,10 @@ fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
     let ground = Ground::new(&config.confinement, serve::make_root(config)?)?;
     let settings = config.function_settings();
     let Some(action) = &io.action else {
-        let command = config.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
+        let command = config.function.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
         return Function::new(&settings, &ground, command);
     };
-    let program = config.programs.actions.get(&action.name).ok_or_else(|| {
+    let program = config.actions.programs.actions.get(&action.name).ok_or_else(|| {
         let (name, interface) = (&action.name, action.interface.name());
         io::Error::other(format!("the action {name} is done by {interface}, which is described but not spoken yet"))
     })?;
@@ -171,20 +171,20 @@ fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
 
 /// Whether a function that failed is to look as if it had not, as it did under the original.
 fn looks_well(config: &Config) -> bool {
-    config.supervisor.is_some() && config.compat.has(Habit::Status200)
+    config.replaced.supervisor.is_some() && config.replaced.compat.has(Habit::Status200)
 }
 
 /// Starts the log on the standard error.
 fn start_log(config: &Config) -> io::Result<()> {
-    if config.supervisor.is_some() {
+    if config.replaced.supervisor.is_some() {
         // In the place of OSCAR's supervisor it is the log of the job.
-        telemetry::init_for_one_call(config.log_level, config.log_format)?;
+        telemetry::init_for_one_call(config.telemetry.level, config.telemetry.format)?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         return Ok(());
     }
     // The function's own story is in the result, and a failure is told at the end; more only if it is asked for.
-    let level = if config.log_level == Level::Debug { Level::Debug } else { Level::Critical };
-    telemetry::init(level, config.log_format)?;
+    let level = if config.telemetry.level == Level::Debug { Level::Debug } else { Level::Critical };
+    telemetry::init(level, config.telemetry.format)?;
     config.warnings.iter().for_each(|warning| eprintln!("bandog: warning: {warning}"));
     Ok(())
 }
@@ -192,8 +192,8 @@ fn start_log(config: &Config) -> io::Result<()> {
 /// The event of OSCAR's job, if it is one: what `EVENT` holds, where the standard input is what a shell's `echo` has
 /// made of it.
 fn of_job(config: &Config, io: &RunArgs, mut source: Input) -> Result<Input, String> {
-    let is_asked = io.event == Event::Stdin && !config.compat.has(Habit::Stdin);
-    let supervisor = config.supervisor.as_ref().filter(|_| is_asked);
+    let is_asked = io.event == Event::Stdin && !config.replaced.compat.has(Habit::Stdin);
+    let supervisor = config.replaced.supervisor.as_ref().filter(|_| is_asked);
     let Some((event, is_job)) = supervisor.and_then(|supervisor| Some((supervisor.event.as_ref()?, supervisor.is_job)))
     else {
         return Ok(source);

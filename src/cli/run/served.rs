@@ -39,7 +39,7 @@ pub(super) fn run(
         None => &mut stdout,
     };
     let id = call.id.clone();
-    let facts = CallFacts { call_id: &id, service: config.service.as_deref() };
+    let facts = CallFacts { call_id: &id, service: config.function.service.as_deref() };
     let called = match perform(config, call, source, stop, sink) {
         Ok(called) => called,
         Err(error) => return complain(BAD_CONFIGURATION, &error),

@@ -12,7 +12,7 @@ actions:
 
 #[test]
 fn a_file_of_actions_is_found_by_its_names_in_order_first_at_the_root_then_here() {
-    let found = |world: &World| world.config().actions.map(|service| service.file.clone());
+    let found = |world: &World| world.config().actions.service.map(|service| service.file.clone());
     let text = "oms: 1\ninfo: {title: t, version: 1, description: d}\nactions: {a: {format: {command: /bin/sh}}}\n";
     let mut world = World::without_function();
     assert!(world.mistake().starts_with("function: nothing to run;"), "{}", world.mistake());
@@ -38,11 +38,11 @@ fn what_takes_the_place_of_another_looks_for_no_file_of_actions_but_takes_one_it
     for face in [Face::Fwatchdog, Face::Supervisor] {
         let mut world = World::new().file("oms.yml", COUNT).program("count.sh", "#!/bin/sh\n");
         world.sources.face = face;
-        assert!(world.config().actions.is_none(), "{face:?}");
+        assert!(world.config().actions.service.is_none(), "{face:?}");
         let file = world.path("oms.yml");
         fs::write(&file, COUNT.replace("./count.sh", "/bin/sh")).expect("written");
         let world = world.variable("BANDOG_ACTIONS", file.to_str().expect("UTF-8"));
-        assert!(world.config().actions.is_some(), "{face:?}");
+        assert!(world.config().actions.service.is_some(), "{face:?}");
     }
 }
 
@@ -67,7 +67,7 @@ fn commands_of_actions_are_looked_for_at_start_and_a_missing_one_is_told_with_it
         bare.display()
     );
     let world = world.file("oms.yml", &format!("{text}{more}")).variable("PATH", "/bin:/usr/bin");
-    let programs = world.config().programs;
+    let programs = world.config().actions.programs;
     assert_eq!(programs.actions["count"].program, world.path("count.sh"));
     // What follows the program is in the action.
     assert_eq!(words(&programs.actions["count"]), [world.path("count.sh").display().to_string()]);
@@ -139,7 +139,7 @@ fn variables_of_the_file_are_checked_given_to_functions_and_masked() {
     let world = wrong.variable("API_KEY", key).variable("LEVEL", "7").variable("OLD", "old");
     let config = world.config();
     let of = |name: &str| {
-        let mut found = config.environment.iter().filter(|(known, _)| known == name);
+        let mut found = config.function.environment.iter().filter(|(known, _)| known == name);
         let value = found.next().map(|(_, value)| value.to_string_lossy().into_owned());
         assert!(found.next().is_none(), "{name} twice");
         value

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, fs};
 
-use super::{Origin, Reader, non_empty};
+use super::{Origin, VariableReader, non_empty};
 
 /// The provider of every OpenFaaS: its gateway.
 const GATEWAY: &str = "http://gateway.openfaas:8080";
@@ -13,7 +13,7 @@ const LOCAL_GATEWAY: &str = "http://127.0.0.1:8080";
 /// Where Kubernetes says in which namespace a pod is.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-impl Reader<'_> {
+impl VariableReader<'_> {
     /// The provider and this function's name become settings; whether its keys are to be named in the log is returned.
     pub(super) fn jwt(&mut self) -> bool {
         if !self.noted_switch("jwt_auth", false) {

@@ -4,11 +4,11 @@ fn environment(pairs: &[(&str, &str)]) -> Environment {
     pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
 }
 
-fn found(pairs: &[(&str, &str)]) -> Found {
+fn found(pairs: &[(&str, &str)]) -> WatchdogVariables {
     read(&environment(pairs), Compat::default(), false)
 }
 
-fn value(found: &Found, setting: &str) -> String {
+fn value(found: &WatchdogVariables, setting: &str) -> String {
     found.values.get(setting).map_or_else(String::new, |given| given.value.to_string_lossy().into_owned())
 }
 

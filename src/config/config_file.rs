@@ -1,0 +1,55 @@
+//! `--config`: finds the configuration file, and gives its values to the reader.
+
+use super::{
+    document::{self, Document},
+    environment::non_empty,
+    reader::{RawValue, Reader, read_bounded},
+    report::Origin,
+    setting,
+};
+
+/// The variable that contains the file in base64.
+const VARIABLE: &str = "FUNCTION_CONFIG";
+
+/// The keys of the file that are not settings.
+#[derive(Debug)]
+pub(super) struct ConfigFile {
+    /// The path of the file, or the variable that contains it.
+    pub(super) name: String,
+    /// `file_stage_in`: the function fetches its input itself.
+    pub(super) file_stage_in: bool,
+    /// Whether `output` names a place to upload to.
+    pub(super) has_output: bool,
+}
+
+/// Reads the file, if there is one: the named one, the one that OSCAR mounts, or the one in a variable.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<ConfigFile> {
+    let setting = &setting::CONFIG;
+    let mounted = &reader.sources.paths.config;
+    let (bytes, raw) = if let Some(raw) = reader.raw(setting) {
+        (read_bounded(raw.value.as_ref(), document::MAX_BYTES), raw)
+    } else if mounted.symlink_metadata().is_ok() {
+        let raw = RawValue { value: mounted.clone().into(), origin: Origin::Default };
+        (read_bounded(mounted, document::MAX_BYTES), raw)
+    } else if let Some(encoded) = non_empty(&reader.sources.environment, VARIABLE) {
+        let decoded = base64_simd::forgiving_decode_to_vec(encoded.as_encoded_bytes());
+        let raw = RawValue { value: "(YAML in base64)".into(), origin: Origin::Variable(VARIABLE.to_owned()) };
+        (decoded.map_err(|_| "expected YAML in base64".to_owned()), raw)
+    } else {
+        reader.note_unset(setting);
+        return None;
+    };
+    reader.note(setting, raw.value.to_string_lossy(), raw.origin.clone());
+    let name = match &raw.origin {
+        Origin::Variable(name) if name == VARIABLE => name.clone(),
+        _ => raw.value.to_string_lossy().into_owned(),
+    };
+    let document = bytes.and_then(|bytes| Document::parse(&bytes).map_err(|error| format!("expected {error}")));
+    let Document { name: service, log_level, file_stage_in, has_output } =
+        reader.accept(setting, Some(raw), document)?;
+    for (key, value) in [("name", service), ("log_level", log_level)] {
+        let origin = Origin::File { key, file: name.clone() };
+        reader.file.extend(value.map(|value| (key, RawValue { value: value.into(), origin })));
+    }
+    Some(ConfigFile { name, file_stage_in, has_output })
+}

@@ -1,0 +1,52 @@
+//! The address that requests come in at, and the callers that are let in.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use super::{
+    address,
+    auth::{self, Auth},
+    reader::Reader,
+    report::Origin,
+    setting,
+};
+
+/// The settings of the listener.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// `--listen`: the address to bind; port 0 for any free one.
+    pub address: SocketAddr,
+    /// `--address-file`: the file that the bound address is written to.
+    pub address_file: Option<PathBuf>,
+    /// The callers that are let in.
+    pub auth: Auth,
+}
+
+/// Reads the group; `debugs_jwt` is [`Jwt::debug`](super::Jwt::debug).
+pub(super) fn read(reader: &mut Reader<'_>, debugs_jwt: bool) -> Option<Listener> {
+    let address = read_address(reader);
+    let address_file = reader.path(&setting::ADDRESS_FILE);
+    let auth = auth::read(reader, debugs_jwt);
+    Some(Listener { address: address?, address_file: address_file?, auth: auth? })
+}
+
+/// Reads `--listen`, or `PORT`, which is a port only.
+pub(super) fn read_address(reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    let setting = &setting::LISTEN;
+    let raw = reader.raw_or_default(setting)?;
+    let text = raw.text();
+    if raw.origin != Origin::Variable("PORT".to_owned()) {
+        return reader.address(setting, raw, &text, address::EXPECTED);
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(port) = text.parse::<u16>().ok().filter(|_| digits) else {
+        reader.note(setting, text, raw.origin.clone());
+        reader.wrong(setting, Some(raw), "expected a port number from 0 to 65535");
+        return None;
+    };
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    reader.note(setting, address.to_string(), raw.origin);
+    Some(address)
+}

@@ -1,0 +1,70 @@
+//! The settings of the group "Function" that apply in every mode.
+
+use super::{Fallback, PLAIN, Setting};
+
+/// `--script`.
+pub static SCRIPT: Setting = Setting {
+    name: "script",
+    value: Some("PATH"),
+    default: Fallback::Described("$SCRIPT (base64), /oscar/config/script.sh, $fprocess"),
+    meaning: "the script or program to run; without the execute permission it is run by /bin/sh",
+    ..PLAIN
+};
+
+/// `--actions`.
+pub static ACTIONS: Setting = Setting {
+    name: "actions",
+    value: Some("PATH"),
+    default: Fallback::Described(
+        "oms.yml, oms.yaml, microservice.yml or microservice.yaml in / or here, if there is one",
+    ),
+    meaning: "the file that says what actions there are (Open Microservice specification); `off` looks for none",
+    ..PLAIN
+};
+
+/// `--mode`.
+pub static MODE: Setting = Setting {
+    name: "mode",
+    value: Some("M"),
+    default: Fallback::Text("files"),
+    meaning: "how the function is talked to: `files`, `stdio`, `streaming`, `http` or `static`; see Modes",
+    ..PLAIN
+};
+
+/// `--stdin`.
+pub static STDIN: Setting = Setting {
+    name: "stdin",
+    value: Some("null|input"),
+    default: Fallback::Text("null"),
+    meaning: "what the function finds on its standard input: nothing, or the input file",
+    ..PLAIN
+};
+
+/// `--workspace`.
+pub static WORKSPACE: Setting = Setting {
+    name: "workspace",
+    value: Some("DIR"),
+    platform: &["TMPDIR"],
+    default: Fallback::Text("/tmp"),
+    meaning: "where the private directories of the invocations are made; checked at start",
+    ..PLAIN
+};
+
+/// `--service`.
+pub static SERVICE: Setting = Setting {
+    name: "service",
+    value: Some("NAME"),
+    platform: &["OSCAR_SERVICE_NAME", "K_SERVICE"],
+    key: Some("name"),
+    meaning: "the name of the service; if known, /run/OTHER is answered with 404",
+    ..PLAIN
+};
+
+/// `--config`.
+pub static CONFIG: Setting = Setting {
+    name: "config",
+    value: Some("PATH"),
+    default: Fallback::Described("/oscar/config/function_config.yaml if it exists, $FUNCTION_CONFIG (base64)"),
+    meaning: "the configuration file, in YAML; used of it: name, log_level, and under the names fwatchdog and supervisor file_stage_in",
+    ..PLAIN
+};

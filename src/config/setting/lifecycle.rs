@@ -1,0 +1,32 @@
+//! The settings of the groups "Lifecycle" and "Faces".
+
+use super::{Fallback, Group, PLAIN, Setting};
+
+/// `--shutdown-delay`.
+pub static SHUTDOWN_DELAY: Setting = Setting {
+    name: "shutdown-delay",
+    value: Some("D"),
+    group: Group::Lifecycle,
+    default: Fallback::Text("0"),
+    meaning: "how long requests are still taken after SIGTERM, for load balancers that notice late",
+    ..PLAIN
+};
+
+/// `--drain-timeout`.
+pub static DRAIN_TIMEOUT: Setting = Setting {
+    name: "drain-timeout",
+    value: Some("D"),
+    group: Group::Lifecycle,
+    default: Fallback::Text("25s"),
+    meaning: "how long running invocations may take to finish after that; then they are ended; 0 ends them at once",
+    ..PLAIN
+};
+
+/// `--compat`.
+pub static COMPAT: Setting = Setting {
+    name: "compat",
+    value: Some("LIST"),
+    group: Group::Faces,
+    meaning: "under the names fwatchdog and supervisor: the ways of the replaced programs that are wanted back, with commas between them; docs/compatibility.md has them",
+    ..PLAIN
+};

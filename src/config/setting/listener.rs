@@ -1,0 +1,60 @@
+//! The settings of the group "Listener".
+
+use super::{Fallback, Group, PLAIN, Setting};
+
+/// `--listen`.
+pub static LISTEN: Setting = Setting {
+    name: "listen",
+    value: Some("ADDR"),
+    group: Group::Listener,
+    platform: &["PORT"],
+    default: Fallback::Text("0.0.0.0:8080"),
+    meaning: "the address to listen on; port 0 picks a free one",
+    ..PLAIN
+};
+
+/// `--address-file`.
+pub static ADDRESS_FILE: Setting = Setting {
+    name: "address-file",
+    value: Some("PATH"),
+    group: Group::Listener,
+    meaning: "a file that the bound address is written to",
+    ..PLAIN
+};
+
+/// `--token`.
+pub static TOKEN: Setting = Setting {
+    name: "token",
+    value: Some("T"),
+    group: Group::Listener,
+    meaning: "the Bearer token that callers must show; others on the machine can read a flag, so prefer the variable or the file",
+    secret: true,
+    ..PLAIN
+};
+
+/// `--token-file`.
+pub static TOKEN_FILE: Setting = Setting {
+    name: "token-file",
+    value: Some("PATH"),
+    group: Group::Listener,
+    meaning: "a file that holds the Bearer token; read again when it changes",
+    ..PLAIN
+};
+
+/// `--jwt-issuer`.
+pub static JWT_ISSUER: Setting = Setting {
+    name: "jwt-issuer",
+    value: Some("URL"),
+    group: Group::Listener,
+    meaning: "callers must show a JSON Web Token of this OpenID provider, with a permission for --jwt-function",
+    ..PLAIN
+};
+
+/// `--jwt-function`.
+pub static JWT_FUNCTION: Setting = Setting {
+    name: "jwt-function",
+    value: Some("NAMESPACE:NAME"),
+    group: Group::Listener,
+    meaning: "how permissions in tokens name this function",
+    ..PLAIN
+};
