@@ -6,7 +6,10 @@ use std::{ffi::OsString, fs::OpenOptions, io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Config, Environment, Face, Paths, Resolution, Sources, Typed};
+use crate::{
+    config::{Config, Environment, Face, Paths, Resolution, Sources, Typed},
+    platform::openfaas::command_line,
+};
 
 pub mod actions;
 pub mod call;
@@ -19,7 +22,6 @@ pub mod health;
 pub mod install;
 pub mod run;
 pub mod serve;
-mod watchdog;
 
 pub use flags::{Flags, FunctionFlags};
 
@@ -110,10 +112,10 @@ enum Command {
 pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
     let face = Face::of(arguments.first().map(OsString::as_os_str));
     if face == Face::Fwatchdog {
-        if let Some(code) = watchdog::flags(&arguments, environment) {
+        if let Some(code) = command_line::run_flags(&arguments, environment) {
             return code;
         }
-        arguments = watchdog::without_flags(arguments);
+        arguments = command_line::without_flags(arguments);
     }
     let cli = match parse(arguments) {
         Ok(cli) => cli,

@@ -9,4 +9,18 @@ pub mod compat;
 pub mod openfaas;
 pub mod oscar;
 
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
+
 pub use compat::{Compat, LegacyBehaviour};
+
+/// Environment variables by name, as bandog was started with them.
+pub type Environment = BTreeMap<OsString, OsString>;
+
+/// The value of a variable; `None` if it is not set, or empty.
+#[must_use]
+pub fn non_empty<'a>(environment: &'a Environment, name: &str) -> Option<&'a OsStr> {
+    environment.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+}

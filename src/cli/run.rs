@@ -12,7 +12,6 @@ use super::{FunctionFlags, header};
 use crate::actions::{Action, Service, Source, Text};
 pub use once::run;
 
-mod job;
 mod once;
 mod result;
 mod served;

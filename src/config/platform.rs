@@ -7,7 +7,7 @@ use crate::{
     intake::InputFilter,
     platform::{
         openfaas::wording::{ResponseSource, Wording},
-        oscar::{self, EnvelopeFilter},
+        oscar::{self, EnvelopeFilter, JobEvent},
     },
     reply::AnswerStyle,
     request::{Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty},
@@ -47,6 +47,13 @@ impl Config {
             when_empty: if has(Habit::UnsetEmpty) { WhenEmpty::Unset } else { WhenEmpty::Set },
             authorization: if has(Habit::Authorization) { Authorization::Shown } else { Authorization::Hidden },
         }
+    }
+
+    /// The event of a job; `None` where the standard input alone is the event.
+    #[must_use]
+    pub fn job_event(&self) -> Option<JobEvent> {
+        let supervisor = self.replaced.supervisor.as_ref().filter(|_| !self.replaced.compat.has(Habit::Stdin))?;
+        Some(JobEvent { variable: supervisor.event.clone()?, is_job: supervisor.is_job })
     }
 
     /// Opens the events of a platform; `None` where a body is only a body.

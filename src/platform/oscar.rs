@@ -2,6 +2,7 @@
 //! told to run it.
 
 mod envelope;
+mod job;
 
 use super::{
     Compat, LegacyBehaviour,
@@ -11,6 +12,7 @@ use super::{
     },
 };
 pub use envelope::{EnvelopeFilter, QUERY_PREFIX};
+pub use job::{EventSource, JobEvent};
 
 /// The wording of a job's response: of-watchdog's, behind which OSCAR runs the supervisor, if one of its old ways is
 /// switched on. `None` for bandog's own.

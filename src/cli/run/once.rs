@@ -18,11 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use tokio::sync::watch;
 
-use super::{
-    Event, RunArgs,
-    job::{self, Chosen},
-    result, served,
-};
+use super::{Event, RunArgs, result, served};
 use crate::{
     actions::{Interface, Way},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
@@ -31,6 +27,7 @@ use crate::{
     invocation::{self, Call, Function, Ground, Outcome, Unwatched},
     logs::Level,
     output::{Gone, Sink},
+    platform::oscar::{EventSource, JobEvent},
     process::{self, Cancel, Cause, WakeFd},
     reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem},
     request,
@@ -189,44 +186,33 @@ fn start_log(config: &Config) -> io::Result<()> {
     Ok(())
 }
 
-/// The event of OSCAR's job, if it is one: what `EVENT` holds, where the standard input is what a shell's `echo` has
-/// made of it.
+/// The event of an OSCAR job: `EVENT`, unless the standard input is something else than a copy of it.
 fn of_job(config: &Config, io: &RunArgs, mut source: Input) -> Result<Input, String> {
-    let is_asked = io.event == Event::Stdin && !config.replaced.compat.has(Habit::Stdin);
-    let supervisor = config.replaced.supervisor.as_ref().filter(|_| is_asked);
-    let Some((event, is_job)) = supervisor.and_then(|supervisor| Some((supervisor.event.as_ref()?, supervisor.is_job)))
-    else {
-        return Ok(source);
-    };
-    let untouched = || Input::Text(Some(Bytes::copy_from_slice(event.as_bytes())));
+    let Some(event) = config.job_event().filter(|_| io.event == Event::Stdin) else { return Ok(source) };
+    let variable = || Input::Text(Some(Bytes::copy_from_slice(event.variable.as_bytes())));
     if io::stdin().is_terminal() {
-        return Ok(untouched());
+        return Ok(variable());
     }
     let mut start = Vec::new();
-    while start.len() <= job::COPY_LIMIT {
+    while start.len() <= JobEvent::COPY_LIMIT {
         match source.next() {
             Ok(Some(piece)) => start.extend_from_slice(&piece),
             Ok(None) => break,
-            // A signal: the invocation finds out the same, and says it.
+            // A signal. The invocation meets it too, and reports it.
             Err(SourceError::Gone) => return Ok(source),
             Err(error) => return Err(format!("cannot read the standard input: {error}")),
         }
     }
-    let chosen = if start.len() > job::COPY_LIMIT && !is_job {
-        Chosen::Stdin
-    } else {
-        job::choose(event.as_bytes(), &start, is_job)
-    };
-    match chosen {
-        Chosen::Variable => {
+    match event.source(&start) {
+        EventSource::Variable => {
             tracing::debug!("the event is taken from EVENT: the standard input is a copy of it");
-            Ok(untouched())
+            Ok(variable())
         }
-        Chosen::Decoded(event) => {
+        EventSource::Decoded(event) => {
             tracing::debug!("the event is what EVENT holds in base64");
             Ok(Input::Text(Some(event.into())))
         }
-        Chosen::Stdin => {
+        EventSource::Stdin => {
             tracing::warn!("EVENT is not used: the standard input is something else than what a shell makes of it");
             Ok(Input::Begun(Some(start.into()), Box::new(source)))
         }

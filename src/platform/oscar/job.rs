@@ -1,51 +1,73 @@
-//! The event of OSCAR's jobs, which comes twice: whole in `EVENT`, and on the standard input as `echo $EVENT` leaves it.
+//! The event of OSCAR's jobs, which arrives twice: unchanged in `EVENT`, and on the standard input as `echo $EVENT`
+//! prints it.
 //!
-//! OSCAR starts a job as `/bin/sh -c "echo $EVENT | /oscar/bin/supervisor"`, where no quotes keep the shell from
-//! splitting the event at blanks, putting names of files where `*`, `?` and `[` stand, and, in some shells, reading its
-//! backslashes. What to take is decided here from the two and nothing else.
+//! OSCAR starts a job as `/bin/sh -c "echo $EVENT | /oscar/bin/supervisor"`. Without quotes, the shell splits the event
+//! at blanks, replaces words with `*`, `?` and `[` by file names, and, in some shells, interprets backslashes. The choice
+//! is made from these two texts alone.
+
+use std::ffi::OsString;
 
 use memchr::memmem;
 
-/// Which of the two is the event.
+/// The event of a job, as bandog was started with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Chosen {
+pub struct JobEvent {
+    /// `EVENT`; not empty.
+    pub variable: OsString,
+    /// Whether `JOB_UUID` shows that this is one of OSCAR's jobs. Its standard input can only be a copy then.
+    pub is_job: bool,
+}
+
+/// The text that is the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventSource {
     /// `EVENT`: the standard input is a copy of it.
     Variable,
-    /// What `EVENT` holds in base64: somebody has decoded it on the way (interLink's jobs do).
+    /// `EVENT`, decoded from base64: the standard input is a decoded copy (interLink's jobs decode it).
     Decoded(Vec<u8>),
     /// The standard input: it is no copy of `EVENT`.
     Stdin,
 }
 
-/// Bytes of a standard input that is compared. `EVENT` has at most 128 KiB; file names in the place of a `*` may make
-/// more of it.
-pub(super) const COPY_LIMIT: usize = 1024 * 1024;
+impl JobEvent {
+    /// Bytes of a standard input that are compared. `EVENT` has at most 128 KiB; file names in place of a `*` may make
+    /// it longer.
+    pub const COPY_LIMIT: usize = 1024 * 1024;
 
-/// Chooses between `EVENT`, which is not empty, and the whole standard input. In a job of OSCAR's the pipe is its own,
-/// so that nothing else can be on it.
-pub(super) fn choose(event: &[u8], stdin: &[u8], is_job: bool) -> Chosen {
+    /// Chooses between `EVENT` and the standard input. `stdin` is the whole of it, or the first bytes of one that is
+    /// longer than [`JobEvent::COPY_LIMIT`].
+    #[must_use]
+    pub fn source(&self, stdin: &[u8]) -> EventSource {
+        if stdin.len() > Self::COPY_LIMIT && !self.is_job {
+            return EventSource::Stdin;
+        }
+        choose(self.variable.as_encoded_bytes(), stdin, self.is_job)
+    }
+}
+
+fn choose(event: &[u8], stdin: &[u8], is_job: bool) -> EventSource {
     let bare = without_line_end(stdin);
     if bare == without_line_end(event) {
-        return Chosen::Variable;
+        return EventSource::Variable;
     }
     // `base64 -d` takes line breaks, which the shell has made blanks.
     if let Ok(decoded) = base64_simd::forgiving_decode_to_vec(event)
         && without_line_end(&decoded) == bare
         && !bare.is_empty()
     {
-        return Chosen::Decoded(decoded);
+        return EventSource::Decoded(decoded);
     }
-    if is_job || stdin.is_empty() || is_echo(event, stdin) { Chosen::Variable } else { Chosen::Stdin }
+    if is_job || stdin.is_empty() || is_echo(event, stdin) { EventSource::Variable } else { EventSource::Stdin }
 }
 
 /// Whether `stdin` is what some shell's `echo $EVENT` writes for this `event`.
 fn is_echo(event: &[u8], stdin: &[u8]) -> bool {
-    // POSIX' blanks, which a shell starts with in IFS.
+    // The initial value of IFS in POSIX shells.
     let words: Vec<&[u8]> = event.split(|byte| b" \t\n".contains(byte)).filter(|word| !word.is_empty()).collect();
     let is_option =
         |word: &[u8]| word.len() > 1 && word[0] == b'-' && word[1..].iter().all(|letter| b"neE".contains(letter));
     let options = words.iter().take_while(|word| is_option(word)).count();
-    // No shell takes more for options than bash does; dash takes the first `-n` alone.
+    // bash reads the most words as options; dash reads only a first `-n`.
     let starts = [0, usize::from(words.first().is_some_and(|word| *word == b"-n")), options];
     let outputs = [stdin, without_line_end(stdin)];
     starts.into_iter().any(|start| {
@@ -60,7 +82,7 @@ fn without_line_end(bytes: &[u8]) -> &[u8] {
     bytes.strip_suffix(b"\n").unwrap_or(bytes)
 }
 
-/// What an `echo` may have written: these texts in this order, with anything at all between each two.
+/// The outputs that an `echo` may have written: these texts in this order, with any bytes between each two.
 #[derive(Debug)]
 struct Pattern {
     /// At least one.
@@ -110,7 +132,7 @@ impl Pattern {
                 after.iter().take(most).take_while(|byte| is_digit(byte)).count()
             };
             let is_octal: fn(&u8) -> bool = |byte| matches!(byte, b'0'..=b'7');
-            // Shells differ in what they make of these: a byte, a letter, or nothing of the kind.
+            // Shells differ in the meaning of these: a byte, a letter, or the text itself.
             let unsure = match letter {
                 b'0'..=b'7' => Some(digits(3, is_octal)),
                 b'x' => Some(digits(2, u8::is_ascii_hexdigit)),
@@ -156,7 +178,7 @@ impl Pattern {
         let Some(mut rest) = output.strip_prefix(first.as_slice()) else { return false };
         let Some((last, between)) = between.split_last() else { return self.is_open || rest.is_empty() };
         for text in between {
-            // The first place is as good as any: what follows may begin anywhere behind it.
+            // The first match is as good as any other: the next text may begin anywhere after it.
             let Some(at) = memmem::find(rest, text) else { return false };
             rest = &rest[at + text.len()..];
         }
@@ -164,15 +186,15 @@ impl Pattern {
     }
 }
 
-/// A word as what is in the output whatever files there are, what names of files may take the place of, and again the
-/// former. Names of files begin and end as the word does.
+/// Splits a word into a fixed start, a middle that the shell may replace by file names, and a fixed end. The file names
+/// begin and end as the word does.
 fn split_at_names(word: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let Some(first) = word.iter().position(|byte| b"*?[".contains(byte)) else { return (word, b"", b"") };
-    // A backslash in a pattern quotes, and is then in no name.
+    // A backslash quotes within a pattern, so that no file name contains it.
     let start = memchr::memchr(b'\\', word).map_or(first, |backslash| backslash.min(first));
     let is_loose = |byte: &u8| b"*?[]".contains(byte);
     let last = word.iter().rposition(is_loose).unwrap_or(first);
-    // Nor can it be told where what a backslash begins has its end: after at most eight digits.
+    // The length of an escape is unknown too: up to eight digits may follow the backslash.
     let quoted = memchr::memrchr(b'\\', word).map_or(0, |backslash| {
         let behind = (backslash + 2).min(word.len());
         behind + word[behind..].iter().take(8).take_while(|byte| byte.is_ascii_hexdigit()).count()

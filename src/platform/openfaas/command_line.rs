@@ -1,21 +1,23 @@
-//! The command line of the watchdogs, under the name `fwatchdog`: what platforms call before anything is configured.
+//! The command line of the watchdogs, under the name `fwatchdog`. Platforms call it before anything is configured.
 //!
-//! Go's `flag` package reads it: one hyphen or two, `=true` or `=false` behind, and nothing that follows a word
-//! without a hyphen. What is none of their flags is bandog's own, and is read as ever.
+//! The rules are those of Go's `flag` package: one hyphen or two, optionally `=true` or `=false`, and no flags after a
+//! word without a hyphen. All other words belong to bandog's own command line.
 
 use std::{
     ffi::{OsStr, OsString},
     fs, io,
-    path::Path,
     process::ExitCode,
 };
 
 use jiff::Timestamp;
 
-use super::FAILURE;
-use crate::config::Environment;
+use super::lock_file;
+use crate::platform::Environment;
 
-/// What each of their flags is called, and what is said of it.
+/// The exit code of a health check that fails.
+const UNHEALTHY: u8 = 1;
+
+/// The name of each flag, and the watchdogs' own text about it.
 const FLAGS: [(&str, &str); 2] = [
     (
         "run-healthcheck",
@@ -24,25 +26,26 @@ const FLAGS: [(&str, &str); 2] = [
     ("version", "Print the version and exit"),
 ];
 
-/// What the watchdogs' own flags ask for.
+/// The requests that the watchdogs' flags make.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Asked {
+struct Requests {
     healthcheck: bool,
     version: bool,
     help: bool,
 }
 
-/// Does what the watchdogs' own flags say; `None` if there is none of them, or none that is on.
-pub(super) fn flags(arguments: &[OsString], environment: &Environment) -> Option<ExitCode> {
-    let asked = asked(arguments.get(1..).unwrap_or_default());
-    if asked.help {
+/// Carries out the watchdogs' flags; `None` if there is none of them, or none that is on.
+#[must_use]
+pub fn run_flags(arguments: &[OsString], environment: &Environment) -> Option<ExitCode> {
+    let requests = requests(arguments.get(1..).unwrap_or_default());
+    if requests.help {
         eprint!("{}", usage(arguments.first().map_or(OsStr::new("fwatchdog"), OsString::as_os_str)));
         return Some(ExitCode::SUCCESS);
     }
-    if asked.healthcheck {
+    if requests.healthcheck {
         return Some(healthcheck(environment));
     }
-    if asked.version {
+    if requests.version {
         let moment = Timestamp::now().strftime("%Y/%m/%d %H:%M:%S");
         eprintln!("{moment} Version: {}\tSHA: unknown", env!("CARGO_PKG_VERSION"));
         return Some(ExitCode::SUCCESS);
@@ -50,50 +53,49 @@ pub(super) fn flags(arguments: &[OsString], environment: &Environment) -> Option
     None
 }
 
-fn asked(arguments: &[OsString]) -> Asked {
-    let mut asked = Asked::default();
+fn requests(arguments: &[OsString]) -> Requests {
+    let mut requests = Requests::default();
     for argument in arguments {
-        // bandog has a long help of its own.
+        // `--help` is bandog's own.
         if argument == "-h" || argument == "-help" {
-            asked.help = true;
+            requests.help = true;
             break;
         }
         match flag(argument) {
-            Some(("run-healthcheck", is_on)) => asked.healthcheck = is_on,
-            Some((_, is_on)) => asked.version = is_on,
+            Some(("run-healthcheck", is_on)) => requests.healthcheck = is_on,
+            Some((_, is_on)) => requests.version = is_on,
             None => break,
         }
     }
-    asked
+    requests
 }
 
-/// The watchdogs' flag that a word is, and whether it is switched on.
+/// The flag that a word names, and whether it is switched on.
 fn flag(argument: &OsStr) -> Option<(&'static str, bool)> {
     let word = argument.to_str()?.strip_prefix('-')?;
     let word = word.strip_prefix('-').unwrap_or(word);
     let (name, value) = word.split_once('=').unwrap_or((word, "true"));
     let (name, _) = FLAGS.into_iter().find(|(known, _)| *known == name)?;
-    // What Go's strconv.ParseBool takes for true.
+    // The values that Go's strconv.ParseBool reads as true.
     Some((name, matches!(value, "1" | "t" | "T" | "TRUE" | "true" | "True")))
 }
 
-/// The command line without the watchdogs' flags at its beginning, which are all off then.
-pub(super) fn without_flags(mut arguments: Vec<OsString>) -> Vec<OsString> {
+/// The command line without the watchdogs' flags at its beginning. All of them are off when this is called.
+#[must_use]
+pub fn without_flags(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let flags = arguments.iter().skip(1).take_while(|argument| flag(argument).is_some()).count();
     arguments.drain(1.min(arguments.len())..(1 + flags).min(arguments.len()));
     arguments
 }
 
-/// The probe of who has no HTTP client: whether the lock file is there.
+/// A health check without an HTTP client: it looks for the lock file.
 fn healthcheck(environment: &Environment) -> ExitCode {
-    let place = environment.get(OsStr::new("TMPDIR")).filter(|place| !place.is_empty());
-    let lock = place.map_or(Path::new("/tmp"), Path::new).join(".lock");
-    match fs::metadata(lock) {
+    match fs::metadata(lock_file(environment)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             eprintln!("unable to find lock file.");
-            FAILURE.into()
+            UNHEALTHY.into()
         }
-        // What is there but cannot be looked at is there.
+        // After any other error the file may well be there.
         Ok(_) | Err(_) => ExitCode::SUCCESS,
     }
 }
@@ -107,17 +109,17 @@ fn usage(name: &OsStr) -> String {
 mod tests {
     use super::*;
 
-    fn read(words: &[&str]) -> Asked {
-        asked(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    fn read(words: &[&str]) -> Requests {
+        requests(&words.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
     fn one_hyphen_or_two_and_a_value_as_go_has_it() {
-        let healthcheck = Asked { healthcheck: true, ..Asked::default() };
+        let healthcheck = Requests { healthcheck: true, ..Requests::default() };
         for word in ["-run-healthcheck", "--run-healthcheck", "-run-healthcheck=true", "--run-healthcheck=1"] {
             assert_eq!(read(&[word]), healthcheck, "{word}");
         }
-        assert_eq!(read(&["-run-healthcheck=false"]), Asked::default());
+        assert_eq!(read(&["-run-healthcheck=false"]), Requests::default());
         assert!(read(&["-version", "-run-healthcheck"]).healthcheck);
         assert!(read(&["--version"]).version);
         assert!(read(&["-h"]).help && read(&["-help"]).help);
@@ -137,7 +139,7 @@ mod tests {
         for words in
             [&["serve", "-version"][..], &["--", "-version"], &["--listen", ":0", "-version"], &["--help"], &["-"], &[]]
         {
-            assert_eq!(read(words), Asked::default(), "{words:?}");
+            assert_eq!(read(words), Requests::default(), "{words:?}");
         }
     }
 }

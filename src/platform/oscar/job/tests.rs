@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn chosen(event: &str, stdin: &str) -> Chosen {
+fn chosen(event: &str, stdin: &str) -> EventSource {
     choose(event.as_bytes(), stdin.as_bytes(), false)
 }
 
@@ -38,7 +38,7 @@ fn what_an_unquoted_echo_prints_is_known_as_a_copy() {
         (" \n\t", "\n"),
         ("\\c all of it", ""),
     ] {
-        assert_eq!(chosen(event, printed), Chosen::Variable, "{event:?} printed as {printed:?}");
+        assert_eq!(chosen(event, printed), EventSource::Variable, "{event:?} printed as {printed:?}");
     }
 }
 
@@ -56,8 +56,12 @@ fn another_event_on_the_standard_input_is_no_copy() {
         ("SGVsbG8=", "hello\n"),
         ("\\c rest", "rest\n"),
     ] {
-        assert_eq!(chosen(event, stdin), Chosen::Stdin, "{event:?} and {stdin:?}");
-        assert_eq!(choose(event.as_bytes(), stdin.as_bytes(), true), Chosen::Variable, "the pipe of a job is its own");
+        assert_eq!(chosen(event, stdin), EventSource::Stdin, "{event:?} and {stdin:?}");
+        assert_eq!(
+            choose(event.as_bytes(), stdin.as_bytes(), true),
+            EventSource::Variable,
+            "the pipe of a job is its own"
+        );
     }
 }
 
@@ -67,22 +71,22 @@ fn an_event_that_was_decoded_on_the_way_is_its_decoding() {
     for event in [BASE64_STANDARD.encode(text), format!("{}\n", BASE64_STANDARD.encode(text))] {
         for is_job in [false, true] {
             for stdin in [text, text.trim_end()] {
-                let decoded = Chosen::Decoded(text.as_bytes().to_vec());
+                let decoded = EventSource::Decoded(text.as_bytes().to_vec());
                 assert_eq!(choose(event.as_bytes(), stdin.as_bytes(), is_job), decoded);
             }
             let copy = format!("{}\n", event.trim_end());
-            assert_eq!(choose(event.as_bytes(), copy.as_bytes(), is_job), Chosen::Variable);
+            assert_eq!(choose(event.as_bytes(), copy.as_bytes(), is_job), EventSource::Variable);
         }
     }
     let bytes: Vec<u8> = (0..=255).collect();
     let event = BASE64_STANDARD.encode(&bytes);
-    assert_eq!(choose(event.as_bytes(), &bytes, true), Chosen::Decoded(bytes));
+    assert_eq!(choose(event.as_bytes(), &bytes, true), EventSource::Decoded(bytes));
 }
 
 #[test]
 fn nothing_on_the_standard_input_leaves_the_variable() {
-    assert_eq!(chosen("{\"a\": 1}", ""), Chosen::Variable);
-    assert_eq!(chosen("QQ==", ""), Chosen::Variable);
+    assert_eq!(chosen("{\"a\": 1}", ""), EventSource::Variable);
+    assert_eq!(chosen("QQ==", ""), EventSource::Variable);
 }
 
 /// A shell's `echo $EVENT`, in a directory with files that patterns may match; `None` where the machine has no such
@@ -137,7 +141,7 @@ proptest! {
                 shells += 1;
                 prop_assert_eq!(
                     choose(event.as_bytes(), &printed, false),
-                    Chosen::Variable,
+                    EventSource::Variable,
                     "{:?} prints {:?} as {:?}", shell, event, String::from_utf8_lossy(&printed)
                 );
             }
@@ -151,6 +155,6 @@ proptest! {
         stdin in proptest::collection::vec(any::<u8>(), 0..64),
     ) {
         let chosen = choose(&event, &stdin, false);
-        prop_assert!(chosen == Chosen::Stdin || stdin.is_empty() || choose(&event, &stdin, true) == chosen);
+        prop_assert!(chosen == EventSource::Stdin || stdin.is_empty() || choose(&event, &stdin, true) == chosen);
     }
 }
