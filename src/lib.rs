@@ -31,11 +31,11 @@
 //! ([`process::run_with_reaper`]).
 
 pub use bandog_actions as actions;
+pub use bandog_http as http;
 pub use bandog_process::{self as process, ids};
 pub use bandog_runtime::{intake, invocation, logs, output, reply, request, telemetry, workspace};
+pub use bandog_service as service;
 
 pub mod cli;
 pub mod config;
-pub mod http;
 pub mod platform;
-pub mod service;

@@ -1,0 +1,229 @@
+//! Callers that show a JSON Web Token (RFC 7519) of an OpenID provider, in place of the one token that all share.
+//!
+//! The provider says where its keys are (OpenID Connect Discovery 1.0 §4, RFC 7517). They are fetched at the start, then
+//! when a token names one that is not known, and when they have become old; nothing happens while nobody asks. A token
+//! must be signed by one of them, be issued by the provider and for it, be neither over nor too early, and hold a
+//! `function` claim with a permission for this function.
+
+mod crypto;
+mod keys;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use hyper::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
+use serde::Deserialize;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use self::keys::{Keys, Provider};
+use super::bearer;
+use crate::{
+    reply::{ErrorCode, Problem},
+    settings::JwtSettings,
+};
+
+/// How old keys become before they are fetched again, with the next request.
+const OLD: Duration = Duration::from_mins(10);
+
+/// How long nothing is fetched after a try, however many tokens name unknown keys: who sends them must not make bandog
+/// a load for the provider.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a request waits for keys to be fetched again that are only old: a provider that is slow, or gone, must not
+/// make every caller wait.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
+/// Seconds by which the clocks of two machines may differ.
+const LEEWAY: u64 = 1;
+
+/// All that are signed with a key whose other half nobody but the provider has.
+const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
+
+/// Checks the tokens of callers.
+#[derive(Debug)]
+pub(super) struct Jwt {
+    provider: Provider,
+    /// `NAMESPACE:NAME`, as permissions name it.
+    function: String,
+    keys: Arc<Mutex<Arc<Keys>>>,
+    /// One fetch at a time; when the last one began.
+    fetched: tokio::sync::Mutex<Instant>,
+}
+
+/// Why a caller is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Denied {
+    #[error("Bearer must be present in Authorization header")]
+    NoToken,
+    #[error("failed to verify JWT token")]
+    Invalid,
+    #[error("insufficient permissions")]
+    NotPermitted,
+}
+
+/// What of a token is looked at beside what [`Validation`] does.
+#[derive(Debug, Deserialize)]
+struct Claims {
+    #[serde(default)]
+    function: Permissions,
+}
+
+/// Patterns of functions: `*` stands for any characters, and a pattern fits as a whole or not at all.
+#[derive(Debug, Default, Deserialize)]
+struct Permissions {
+    /// One must fit.
+    #[serde(default)]
+    permissions: Vec<String>,
+    /// If there are any, one must fit too.
+    #[serde(default)]
+    audience: Vec<String>,
+}
+
+impl Jwt {
+    /// Fetches the provider's keys.
+    ///
+    /// # Errors
+    /// They cannot be had: what was asked and what came back.
+    pub(super) async fn new(settings: &JwtSettings) -> Result<Self, String> {
+        crypto::install();
+        let provider = Provider::new(&settings.issuer);
+        let first = provider.clone();
+        let keys = spawn_blocking(move || first.fetch()).await.map_err(|error| error.to_string())??;
+        if settings.debug {
+            tracing::info!("JWT: issuer {}, keys {:?}", keys.issuer(), keys.ids().collect::<Vec<_>>());
+        }
+        Ok(Self {
+            provider,
+            function: settings.function.clone(),
+            keys: Arc::new(Mutex::new(Arc::new(keys))),
+            fetched: tokio::sync::Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Whether the caller may call this function. Waits for the provider if the token names a key that is not known.
+    pub(super) async fn admit(self: &Arc<Self>, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.check(headers).await {
+            Ok(()) => Ok(()),
+            Err(denied) => {
+                tracing::info!("a caller was denied: {denied}");
+                Err(denied.into())
+            }
+        }
+    }
+
+    async fn check(self: &Arc<Self>, headers: &HeaderMap) -> Result<(), Denied> {
+        let token = bearer(headers).ok_or(Denied::NoToken)?;
+        let header = decode_header(token).map_err(|_| Denied::Invalid)?;
+        // What is critical has to be understood (RFC 7515 §4.1.11), and nothing of that is.
+        let is_known = header.crit.is_none() && ALGORITHMS.contains(&header.alg);
+        let id = header.kid.filter(|_| is_known).ok_or(Denied::Invalid)?;
+        let mut keys = self.keys();
+        if !keys.has(&id) {
+            self.refresh(Some(&id)).await;
+            keys = self.keys();
+        } else if keys.age() > OLD {
+            // One of them may have been withdrawn.
+            let _ = timeout(BRIEFLY, self.refresh(None)).await;
+            keys = self.keys();
+        }
+        let key = keys.key(&id, header.alg).ok_or(Denied::Invalid)?;
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        validation.set_required_spec_claims(&["iss", "aud"]);
+        validation.set_issuer(&[keys.issuer()]);
+        validation.set_audience(&[keys.issuer()]);
+        let Claims { function } = decode(token, key, &validation).map_err(|_| Denied::Invalid)?.claims;
+        if function.allow(&self.function) { Ok(()) } else { Err(Denied::NotPermitted) }
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&lock(&self.keys))
+    }
+
+    /// Fetches the keys again, unless that was done just now. Those there are stay in use if it fails. Whoever does not
+    /// want to wait to the end may leave: what was begun goes on.
+    async fn refresh(&self, wanted: Option<&str>) {
+        let mut fetched = self.fetched.lock().await;
+        let is_there = wanted.is_some_and(|id| self.keys().has(id));
+        if is_there || fetched.elapsed() < PAUSE {
+            return;
+        }
+        *fetched = Instant::now();
+        let (provider, known) = (self.provider.clone(), Arc::clone(&self.keys));
+        let done = spawn_blocking(move || match provider.fetch() {
+            Ok(keys) => *lock(&known) = Arc::new(keys),
+            Err(error) => tracing::warn!("{error}; the keys there are stay in use"),
+        });
+        let _ = done.await;
+    }
+}
+
+/// A poisoned lock guards state that every holder leaves whole.
+fn lock(keys: &Mutex<Arc<Keys>>) -> MutexGuard<'_, Arc<Keys>> {
+    keys.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Permissions {
+    fn allow(&self, function: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| fits(pattern.as_bytes(), function.as_bytes()));
+        (self.audience.is_empty() || any(&self.audience)) && any(&self.permissions)
+    }
+}
+
+/// Whether the whole of `name` is what `pattern` says. Takes time in proportion to both lengths, whatever the pattern.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    if pattern.is_empty() {
+        return false;
+    }
+    let (mut at, mut place) = (0, 0);
+    // Where to go on when what follows the last star does not fit: one byte later.
+    let mut retry = None;
+    while place < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                retry = Some((at + 1, place));
+                at += 1;
+            }
+            Some(byte) if *byte == name[place] => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((after_star, from)) = retry else { return false };
+                retry = Some((after_star, from + 1));
+                (at, place) = (after_star, from + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        // RFC 6750 §3: without a token no error is named.
+        let challenge = match denied {
+            Denied::NoToken => r#"Bearer realm="IAM function invoke""#,
+            Denied::Invalid => r#"Bearer realm="IAM function invoke", error="invalid_token""#,
+            Denied::NotPermitted => return Problem::new(ErrorCode::Forbidden, denied.to_string()),
+        };
+        Problem::new(ErrorCode::Unauthorized, denied.to_string())
+            .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! A response's body, from the executor to the front door.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering, fence},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::HeaderMap;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+
+use super::{BrokenBody, FRAMES};
+use crate::{
+    invocation::Outcome,
+    output::{Gone, Sink},
+    process::{Cancel, Cause},
+    reply::{self, Head},
+};
+
+/// Cancels the invocation when it is dropped: the client has hung up. Without effect on an invocation that is over.
+#[derive(Debug)]
+pub(crate) struct CancelOnDrop(pub(crate) Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel(Cause::ClientGone);
+    }
+}
+
+/// A response: its head, and the body that follows.
+#[derive(Debug)]
+pub struct Response {
+    /// Status and header fields.
+    pub head: Head,
+    /// The body.
+    pub body: ResponseBody,
+    /// The outcome that the response reports, where it is a failure and known already.
+    pub outcome: Option<Box<Outcome>>,
+}
+
+impl Response {
+    /// A response that reports no failure, or none that is known yet.
+    #[must_use]
+    pub fn new(head: Head, body: ResponseBody) -> Self {
+        Self { head, body, outcome: None }
+    }
+}
+
+/// A part of a response's body on its way to the network thread.
+#[derive(Debug)]
+enum ResponseFrame {
+    Data(Bytes),
+    /// The end, with fields after it.
+    Trailers(HeaderMap),
+    End,
+}
+
+/// The executor's end of the response.
+///
+/// One frame is always held back, until the next one or [`ResponseSender::finish`]. So a response of one frame crosses
+/// the border in one step, with its head; and a client that has the last frame of any response can rely on what was done
+/// before `finish` (the workspace removed, the permit given back). Only the frames of a live response are sent at once:
+/// they are events that a client waits for.
+#[derive(Debug)]
+pub(crate) struct ResponseSender {
+    /// Until the head is sent.
+    response: Option<oneshot::Sender<Response>>,
+    head: Option<Head>,
+    live: bool,
+    held: Option<Bytes>,
+    trailers: Option<HeaderMap>,
+    frames: Option<mpsc::Sender<ResponseFrame>>,
+    backpressure: Backpressure,
+    /// How long the network side may take nothing (`--send-timeout`), and the runtime of that timer.
+    patience: Option<(Duration, Handle)>,
+}
+
+impl ResponseSender {
+    /// Sends head and body to `response`.
+    pub(crate) fn new(
+        response: oneshot::Sender<Response>,
+        invocation: &Cancel,
+        patience: Option<(Duration, Handle)>,
+    ) -> Self {
+        Self {
+            response: Some(response),
+            head: None,
+            live: false,
+            held: None,
+            trailers: None,
+            frames: None,
+            backpressure: Backpressure { waits: Arc::default(), invocation: invocation.clone() },
+            patience,
+        }
+    }
+
+    /// The proper end of the body. Without it the connection is broken off, so that the part is not taken for the whole.
+    pub(crate) fn finish(mut self) {
+        let (last, trailers) = (self.held.take(), self.trailers.take());
+        if let Some(frames) = &self.frames {
+            let end = trailers.map_or(ResponseFrame::End, ResponseFrame::Trailers);
+            for piece in last.map(ResponseFrame::Data).into_iter().chain([end]) {
+                if self.hand_over(frames, piece).is_err() {
+                    return;
+                }
+            }
+        } else if let (Some(response), Some(head)) = (self.response.take(), self.head.take()) {
+            let _ = response.send(Response::new(head, ResponseBody::whole(last)));
+        }
+    }
+
+    /// Ends a body that is not whole: with trailers that say so, for a client that reads them; otherwise the connection is
+    /// broken off.
+    pub(crate) fn break_off(mut self) {
+        if let (Some(trailers), Some(frames)) = (self.trailers.take(), &self.frames) {
+            let _ = self.hand_over(frames, ResponseFrame::Trailers(trailers));
+        }
+    }
+
+    fn push(&mut self, piece: Bytes) -> Result<(), Gone> {
+        if let (Some(response), Some(head)) = (self.response.take(), self.head.take()) {
+            let (sender, receiver) = mpsc::channel(FRAMES);
+            self.frames = Some(sender);
+            let room = RoomGuard(self.backpressure.clone());
+            let body = ResponseKind::Frames { receiver, left: head.length, is_broken: false, room, _cancel: None };
+            response.send(Response::new(head, ResponseBody(body))).map_err(|_| Gone)?;
+        }
+        let frames = self.frames.as_ref().ok_or(Gone)?;
+        self.hand_over(frames, ResponseFrame::Data(piece))
+    }
+
+    /// Waits until there is room, at most for the send timeout. Over HTTP/1 a write to the socket times out as soon as this
+    /// does; over HTTP/2 the socket has room for other streams, so that this alone detects a reader that takes nothing.
+    fn hand_over(&self, frames: &mpsc::Sender<ResponseFrame>, piece: ResponseFrame) -> Result<(), Gone> {
+        let Err(refused) = frames.try_send(piece) else { return Ok(()) };
+        let (mpsc::error::TrySendError::Full(piece) | mpsc::error::TrySendError::Closed(piece)) = refused;
+        match &self.patience {
+            None => frames.blocking_send(piece).map_err(|_| Gone),
+            Some((limit, runtime)) => runtime.block_on(frames.send_timeout(piece, *limit)).map_err(|_| Gone),
+        }
+    }
+}
+
+impl reply::Port for ResponseSender {
+    fn begin(&mut self, head: Head, live: bool) {
+        self.head = Some(head);
+        self.live = live;
+    }
+
+    fn trail(&mut self, fields: HeaderMap) {
+        self.trailers = Some(fields);
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.patience.as_ref().map(|(limit, _)| *limit)
+    }
+}
+
+/// Whether an invocation waits for the network side to take a frame.
+#[derive(Debug, Clone)]
+struct Backpressure {
+    waits: Arc<AtomicBool>,
+    invocation: Cancel,
+}
+
+impl Backpressure {
+    /// The caller must look for room once more after this: some may just have been made.
+    fn begin(&self) {
+        self.waits.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// There is room: wakes an invocation that waits for it.
+    fn end(&self) {
+        fence(Ordering::SeqCst);
+        if self.waits.load(Ordering::SeqCst) && self.waits.swap(false, Ordering::SeqCst) {
+            self.invocation.wake();
+        }
+    }
+}
+
+/// The network side's end of [`Backpressure`]. Also wakes the invocation when it is dropped, which must happen after the
+/// receiver of the frames is.
+#[derive(Debug)]
+struct RoomGuard(Backpressure);
+
+impl Drop for RoomGuard {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Sink for ResponseSender {
+    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let ready = if self.live { Some(piece) } else { self.held.replace(piece) };
+        ready.map_or(Ok(()), |piece| self.push(piece))
+    }
+
+    fn room(&self) -> usize {
+        let has_room = || self.frames.as_ref().is_none_or(|frames| frames.capacity() > 0 || frames.is_closed());
+        if has_room() {
+            return usize::MAX;
+        }
+        self.backpressure.begin();
+        if has_room() { usize::MAX } else { 0 }
+    }
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub struct ResponseBody(ResponseKind);
+
+#[derive(Debug)]
+enum ResponseKind {
+    /// All of it.
+    Whole(Option<Bytes>),
+    /// Frames that an executor is still writing.
+    Frames {
+        receiver: mpsc::Receiver<ResponseFrame>,
+        /// Bytes announced and not received yet, if the length is known.
+        left: Option<u64>,
+        /// The executor has left it unfinished. The frames before that are sent first.
+        is_broken: bool,
+        /// After `receiver`, so that it is dropped later.
+        room: RoomGuard,
+        /// Dropped with the body.
+        _cancel: Option<CancelOnDrop>,
+    },
+    /// The response of a server that speaks HTTP itself.
+    Forwarded(UnsyncBoxBody<Bytes, BrokenBody>),
+}
+
+impl ResponseBody {
+    /// A body that is all there.
+    #[must_use]
+    pub fn whole(body: Option<Bytes>) -> Self {
+        Self(ResponseKind::Whole(body))
+    }
+
+    /// A body that comes from elsewhere.
+    pub(crate) fn forwarded(body: impl http_body::Body<Data = Bytes, Error = BrokenBody> + Send + 'static) -> Self {
+        Self(ResponseKind::Forwarded(UnsyncBoxBody::new(body)))
+    }
+
+    /// A client that hangs up in the middle of the response stops the function, if it still runs.
+    pub(crate) fn cancelling(mut self, cancel: Option<CancelOnDrop>) -> Self {
+        if let ResponseKind::Frames { _cancel, .. } = &mut self.0 {
+            *_cancel = cancel;
+        }
+        self
+    }
+}
+
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BrokenBody;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
+        match &mut self.get_mut().0 {
+            ResponseKind::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            ResponseKind::Frames { receiver, left, is_broken, room, .. } => {
+                Poll::Ready(match ready!(receiver.poll_recv(context)) {
+                    Some(ResponseFrame::Data(piece)) => {
+                        room.0.end();
+                        if let Some(left) = left {
+                            *left = left.saturating_sub(piece.len() as u64);
+                        }
+                        Some(Ok(Frame::data(piece)))
+                    }
+                    Some(ResponseFrame::Trailers(fields)) => Some(Ok(Frame::trailers(fields))),
+                    Some(ResponseFrame::End) => None,
+                    // hyper discards the bytes that it has not written when a body fails. It writes them when the body
+                    // has nothing to give.
+                    None if !std::mem::replace(is_broken, true) => {
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    None => Some(Err(BrokenBody)),
+                })
+            }
+            ResponseKind::Forwarded(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    /// With a known length the last byte is the end: hyper does not ask for more after it.
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            ResponseKind::Whole(body) => body.is_none(),
+            ResponseKind::Frames { left, .. } => *left == Some(0),
+            ResponseKind::Forwarded(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            ResponseKind::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
+            ResponseKind::Frames { left: Some(left), .. } => SizeHint::with_exact(*left),
+            ResponseKind::Frames { left: None, .. } => SizeHint::default(),
+            ResponseKind::Forwarded(body) => body.size_hint(),
+        }
+    }
+}

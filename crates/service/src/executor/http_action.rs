@@ -1,0 +1,160 @@
+//! An action that a request does: to the service's own process, or to a server elsewhere.
+//!
+//! The body is taken in and bound to arguments that fit first (`arguments`), then those become a request (`request`) with
+//! a body that can be sent again (`payload`), and the server's response is the action's result, or the failure (`result`).
+
+mod arguments;
+mod payload;
+mod request;
+mod result;
+
+use std::sync::Arc;
+
+use hyper::{
+    StatusCode,
+    header::{CONNECTION, HeaderValue},
+};
+use tokio::time::{Instant, sleep};
+
+use self::{
+    arguments::{BoundCall, Files},
+    payload::Sending,
+    request::{Facts, Prepared},
+    result::{ActionFailure, ActionResult},
+};
+use super::proxy::{Deadline, InFlightProxy, Uploading, Upstream, add_own, in_time, limit, respond};
+use crate::{
+    actions::{self, Action, HttpCall, Text},
+    body::{Response, ResponseBody},
+    call::Admitted,
+    context::Context,
+    invocation::{Attempts, Backoff, Cause, Failure, Outcome, Report, Unanswered},
+    lifecycle::Phase,
+    reply::Head,
+};
+
+/// The action that is called.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) action: &'a Arc<Action>,
+    /// The request that does it.
+    pub(crate) how: &'a Arc<HttpCall>,
+    pub(crate) way: actions::Way,
+    /// The arguments that are not in the body.
+    pub(crate) texts: Vec<Text>,
+}
+
+/// The resources that a call needs until its response has been sent.
+#[derive(Debug)]
+struct Kept {
+    _files: Option<Files>,
+    _sending: Option<Sending>,
+}
+
+/// Has an action done by a request.
+pub(crate) async fn call(
+    context: &Arc<Context>,
+    upstream: &Arc<Upstream>,
+    asked: Asked<'_>,
+    admitted: Admitted<'_>,
+) -> Response {
+    let Admitted { call_id, head, envelope, body, permit, responder } = admitted;
+    let settings = &context.settings;
+    let (body, mut uploading) = Uploading::begin(body, settings.limits.body);
+    let in_flight = InFlightProxy::new(context, upstream, permit, call_id);
+    let deadline = in_flight.deadline(limit(settings.timeouts.exec, &head.headers));
+    let closes = settings.actions.as_ref().is_some_and(|service| service.generation.closes_connections());
+    let facts = Facts {
+        call_id: &in_flight.call_id,
+        caller: &head.headers,
+        peer: responder.peer(),
+        is_ours: upstream.managed().is_some(),
+        closes,
+    };
+    let (action, headers) = (asked.action, facts.fields(&upstream.address));
+    let work = async {
+        let BoundCall { request, files } = arguments::take(context, upstream, asked, headers, envelope, body).await?;
+        let (result, sending) = perform(&in_flight, action, request, deadline).await?;
+        Ok((result, Kept { _files: files, _sending: sending }))
+    };
+    let (outcome, is_whole) = in_time(&in_flight, &mut uploading, deadline, work).await;
+    let mut response = match outcome {
+        Ok((result, kept)) => respond_with(result, kept, in_flight, uploading, deadline),
+        Err(outcome) => in_flight.refuse(outcome),
+    };
+    if !is_whole {
+        response.head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The response that a result makes.
+fn respond_with(
+    result: ActionResult,
+    kept: Kept,
+    mut in_flight: InFlightProxy,
+    uploading: Uploading,
+    deadline: Deadline,
+) -> Response {
+    in_flight.keep(kept);
+    match result {
+        ActionResult::Streamed(response) => respond(*response, in_flight, uploading, deadline),
+        ActionResult::Whole { mut headers, body, sender } => {
+            add_own(&mut headers, &in_flight);
+            in_flight.end_well(sender.map(|sender| *sender));
+            let head = Head { status: StatusCode::OK, headers, length: Some(body.len() as u64) };
+            Response::new(head, ResponseBody::whole(Some(body).filter(|body| !body.is_empty())))
+        }
+    }
+}
+
+/// Sends the request, again after a while if that may help, and takes the result.
+async fn perform(
+    in_flight: &InFlightProxy,
+    action: &Arc<Action>,
+    request: Prepared,
+    deadline: Deadline,
+) -> Result<(ActionResult, Option<Sending>), Outcome> {
+    let (context, upstream, call_id) = (in_flight.context(), in_flight.upstream(), &*in_flight.call_id);
+    let started = Instant::now();
+    let mut backoff = Backoff::default();
+    let mut count = 0;
+    loop {
+        count += 1;
+        let (sent, sending) = request.payload.send(&context.workers).map_err(|error| Outcome::Failed {
+            report: Report::of_exchange(started.elapsed()),
+            failure: Failure::Supervise(error),
+        })?;
+        let response = upstream.ask(context, &request.head, sent, false).await;
+        let ActionFailure { failure, status, traceback, may_help } = match response {
+            Ok(response) => match result::take(&context.workers, action, response, upstream).await {
+                Ok(result) => return Ok((result, sending)),
+                Err(failed) => failed,
+            },
+            Err(error) => ActionFailure {
+                may_help: matches!(error, Unanswered::Unreachable { .. }),
+                failure: Failure::Unanswered(error),
+                status: None,
+                traceback: Vec::new(),
+            },
+        };
+        if context.lifecycle.is(Phase::Closing) {
+            return Err(Outcome::Cancelled { report: None, cause: Cause::Shutdown });
+        }
+        tracing::warn!(call_id, "the action {}: {failure}", action.name);
+        drop(sending);
+        let pause = backoff.pause();
+        let is_in_time = deadline.is_none_or(|(_, deadline)| Instant::now() + pause < deadline);
+        if may_help && is_in_time && count as usize <= context.settings.retries {
+            sleep(pause).await;
+            continue;
+        }
+        let failure = match failure {
+            Failure::Unavailable { .. } => Failure::Unavailable { attempts: count },
+            other => other,
+        };
+        let mut report = Report::of_exchange(started.elapsed());
+        report.attempts = Some(Attempts { count, traceback, status });
+        return Err(Outcome::Failed { report, failure });
+    }
+}

@@ -1,0 +1,134 @@
+//! What an action is given, taken in and made into the request that does it, on a thread of its own.
+
+use std::{fmt, sync::Arc};
+
+use hyper::HeaderMap;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{Asked, request::Prepared};
+use crate::{
+    actions::{Action, Endpoint, HttpCall, MediaType, Text, Way},
+    body::RequestBody,
+    context::Context,
+    executor::proxy::Upstream,
+    intake::{self, Envelope},
+    invocation::{Failure, Outcome, Report, take_in},
+    workspace::Workspace,
+};
+
+/// A call whose arguments are bound.
+pub(super) struct BoundCall {
+    pub(super) request: Prepared,
+    /// The files among the arguments, as long as this lives.
+    pub(super) files: Option<Files>,
+}
+
+/// A workspace that outlives the thread that filled it. Removed by another one, for that may take its time.
+pub(crate) struct Files {
+    workspace: Option<Workspace>,
+    context: Arc<Context>,
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files").field("workspace", &self.workspace).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // Where no thread is to be had, who is here does it.
+        let workspace = self.workspace.take();
+        if let Err(error) = self.context.workers.submit(move || drop(workspace)) {
+            tracing::warn!("no thread to remove a workspace: {error}");
+        }
+    }
+}
+
+/// Takes in what is sent, and holds it against what the action takes.
+pub(super) async fn take(
+    context: &Arc<Context>,
+    upstream: &Arc<Upstream>,
+    asked: Asked<'_>,
+    headers: HeaderMap,
+    envelope: Envelope,
+    body: RequestBody,
+) -> Result<BoundCall, Outcome> {
+    let started = Instant::now();
+    let failed = |failure| Outcome::Failed { report: Report::of_exchange(started.elapsed()), failure };
+    let (tell, told) = oneshot::channel();
+    let task = Task {
+        context: Arc::clone(context),
+        upstream: Arc::clone(upstream),
+        action: Arc::clone(asked.action),
+        how: Arc::clone(asked.how),
+        way: asked.way,
+        texts: asked.texts,
+        headers,
+        envelope,
+    };
+    let submitted = context.workers.submit(move || drop(tell.send(task.run(body))));
+    submitted.map_err(|error| failed(Failure::Supervise(error)))?;
+    let taken = told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("the intake broke down"))))?;
+    taken.map_err(|fault| match fault {
+        Fault::Refused(error) => Outcome::Refused(error),
+        Fault::Workspace(failure) => failed(failure),
+    })
+}
+
+/// What goes to the thread, beside the body.
+struct Task {
+    context: Arc<Context>,
+    upstream: Arc<Upstream>,
+    action: Arc<Action>,
+    how: Arc<HttpCall>,
+    way: Way,
+    texts: Vec<Text>,
+    /// What the request has beside its arguments.
+    headers: HeaderMap,
+    envelope: Envelope,
+}
+
+/// Whether files go to the service by name, for it to open. Those that are sent stay out of its reach: it could put a link
+/// in their place, to what bandog may read and it may not.
+fn names_files(how: &HttpCall) -> bool {
+    match how.content_type {
+        MediaType::Json | MediaType::Form => true,
+        MediaType::Multipart | MediaType::Bytes => false,
+    }
+}
+
+/// What went wrong before there were arguments.
+enum Fault {
+    Refused(intake::Error),
+    Workspace(Failure),
+}
+
+impl Task {
+    fn run(self, mut body: RequestBody) -> Result<BoundCall, Fault> {
+        let workspace = self.context.workspaces.workspace();
+        let workspace = workspace.map_err(|error| Fault::Workspace(Failure::Workspace(error)))?;
+        let limit = self.context.settings.limits.body;
+        let input = take_in::take_in(&workspace, &self.envelope, &mut body, limit).map_err(Fault::Refused)?;
+        let (arguments, has_files) =
+            take_in::bind(&workspace, &self.envelope, &input, (&self.action, self.way, &self.texts))
+                .map_err(Fault::Refused)?;
+        let arguments = match self.how.endpoint {
+            Endpoint::Service { .. } => arguments,
+            Endpoint::Elsewhere { .. } => {
+                let told = self.action.with_contents(arguments, self.how.content_type);
+                told.map_err(|error| Fault::Refused(error.into()))?
+            }
+        };
+        let request = Prepared::new(&self.action, &self.how, &arguments, self.headers);
+        let request = request.map_err(|flaws| Fault::Refused(intake::Error::Arguments(flaws)))?;
+        if !has_files {
+            // The workspace is removed before the request is sent.
+            return Ok(BoundCall { request, files: None });
+        }
+        if let Some(managed) = self.upstream.managed().filter(|_| names_files(&self.how)) {
+            managed.hand_over(&workspace).map_err(Fault::Workspace)?;
+        }
+        Ok(BoundCall { request, files: Some(Files { workspace: Some(workspace), context: self.context }) })
+    }
+}

@@ -1,0 +1,222 @@
+//! A process for each call: an invocation on a thread of its own, from the network side's hands back into them.
+
+pub(crate) mod document;
+
+use std::{
+    os::fd::BorrowedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap,
+    header::{CONNECTION, HeaderValue},
+    http::request::Parts,
+};
+use tokio::{runtime::Handle, sync::oneshot};
+
+use self::document::DocumentBody;
+use crate::{
+    actions::{Text, Way},
+    admission::Permit,
+    body::{BodyIntake, CancelOnDrop, RequestBody, Response, ResponseSender},
+    call::{Admitted, Held},
+    context::Context,
+    intake::{Envelope, Source},
+    invocation::{Call as Invocation, Function},
+    logs::Level,
+    output::{Gone, Sink},
+    process::Cancel,
+    reply::{self, Accept, Broken, ErrorCode, Head, Problem, Trailers},
+    request,
+    settings::{OnHangUp, Requests},
+    telemetry,
+};
+
+/// An invocation on its way to its thread.
+struct ProcessCall {
+    context: Arc<Context>,
+    function: Arc<Function>,
+    prepared: Prepared,
+    body: RequestBody,
+    cancel: Cancel,
+    response: oneshot::Sender<Response>,
+    runtime: Handle,
+    held: Held,
+}
+
+/// What an invocation is made of, beside its body.
+struct Prepared {
+    invocation: Invocation,
+    /// The form of the response.
+    accept: Accept,
+    /// The beginning of the document that the body is put into, if it is.
+    document: Option<Vec<u8>>,
+}
+
+/// Answers a call by the function.
+pub(crate) async fn call(
+    context: &Arc<Context>,
+    function: &Arc<Function>,
+    admitted: Admitted<'_>,
+) -> Result<Response, Problem> {
+    let Admitted { call_id, head, envelope, body, permit, .. } = admitted;
+    let accept = Accept::in_style(&head.headers, context.style.as_ref());
+    let accept = accept.with_trailers(Trailers::asked(head.version, &head.headers));
+    let Requests { variables, wrap, .. } = context.settings.requests;
+    let hides = |name: &str| request::is_hidden(name, variables);
+    let document = wrap.then(|| document::begin(&head.headers, hides));
+    let prepared = Prepared { invocation: invocation(context, &head, call_id, envelope), accept, document };
+    invoke(context, function, prepared, body, permit).await
+}
+
+/// Answers a call of an action by its command. The result is sent as it is, whatever the caller accepts.
+pub(crate) async fn call_action(
+    context: &Arc<Context>,
+    function: &Arc<Function>,
+    admitted: Admitted<'_>,
+    way: Way,
+    texts: Vec<Text>,
+) -> Result<Response, Problem> {
+    let Admitted { call_id, head, envelope, body, permit, .. } = admitted;
+    let invocation = Invocation { way, texts, ..invocation(context, &head, call_id, envelope) };
+    invoke(context, function, Prepared { invocation, accept: Accept::default(), document: None }, body, permit).await
+}
+
+/// The invocation that a request makes.
+fn invocation(context: &Context, head: &Parts, id: String, envelope: Envelope) -> Invocation {
+    let details = if telemetry::shows(Level::Debug) { request::details(head) } else { Vec::new() };
+    let variables = request::variables(head, context.settings.requests.variables);
+    Invocation { id, envelope, variables, way: Way::Any, texts: Vec::new(), details }
+}
+
+/// Gives the invocation to a thread, feeds it the body, and waits for the response.
+async fn invoke(
+    context: &Arc<Context>,
+    function: &Arc<Function>,
+    prepared: Prepared,
+    mut intake: BodyIntake,
+    permit: Permit,
+) -> Result<Response, Problem> {
+    let (body, upload) = intake.hand_over();
+    let cancel = Cancel::new();
+    let on_hang_up = match context.settings.on_hang_up {
+        OnHangUp::Stop => Some(CancelOnDrop(cancel.clone())),
+        OnHangUp::RunOn => None,
+    };
+    let (response, mut responded) = oneshot::channel();
+    let call = ProcessCall {
+        held: Held { _permit: permit, _in_flight: context.lifecycle.in_flight().enter(&cancel) },
+        context: Arc::clone(context),
+        function: Arc::clone(function),
+        prepared,
+        body,
+        cancel,
+        response,
+        runtime: Handle::current(),
+    };
+    context.workers.submit(move || call.run()).map_err(|error| {
+        tracing::error!("cannot start a thread for an invocation: {error}");
+        Problem::new(ErrorCode::Internal, format!("cannot start a thread for the invocation: {error}"))
+    })?;
+    let early = match upload {
+        None => None,
+        Some(upload) => tokio::select! {
+            biased;
+            // A response that comes before the end of the body is a response to the part that was read.
+            response = &mut responded => Some(response),
+            () = intake.feed(upload) => None,
+        },
+    };
+    let response = match early {
+        Some(response) => response,
+        None => responded.await,
+    };
+    let Ok(mut response) = response else {
+        return Err(Problem::new(ErrorCode::Internal, "the invocation broke down; see bandog's log"));
+    };
+    if !intake.is_whole() {
+        // The rest is not read.
+        response.head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response.body = response.body.cancelling(on_hang_up);
+    Ok(response)
+}
+
+impl ProcessCall {
+    /// The life of the invocation. A panic in it ends this one only: its resources are dropped, and the network side, which
+    /// is sent nothing more, answers that bandog failed, or breaks the response off.
+    fn run(self) {
+        let Self { context, function, prepared, mut body, cancel, response, runtime, held } = self;
+        let Prepared { invocation, accept, document } = prepared;
+        let settings = &context.settings;
+        let mut sender = ResponseSender::new(response, &cancel, settings.timeouts.send.map(|limit| (limit, runtime)));
+        let delivered = catch_unwind(AssertUnwindSafe(|| {
+            let port: &mut dyn reply::Port = if settings.requests.echo { &mut Echo(&mut sender) } else { &mut sender };
+            let mut source: &mut dyn Source = &mut body;
+            let mut wrapped;
+            if let Some(begin) = document {
+                wrapped = DocumentBody::new(begin, source);
+                source = &mut wrapped;
+            }
+            (context.run)(&function, &invocation, source, &cancel, &accept, settings.name.as_deref(), port)
+        }));
+        let call_id = &*invocation.id;
+        let Ok(mut delivered) = delivered else {
+            tracing::error!(call_id, "the invocation panicked; this is a bug in bandog, please report it");
+            context.metrics.count_panic();
+            // The permit first: a client that has the response must find it free.
+            drop(held);
+            return;
+        };
+        context.metrics.count(&delivered.finished.outcome);
+        // In this order a client that has the whole response finds nothing left: the workspace is removed, the permit given
+        // back, and only then the end of the body sent.
+        delivered.finished.remove_workspace();
+        drop(held);
+        match delivered.sent {
+            Ok(()) => sender.finish(),
+            Err(Broken::Gone(_)) => {
+                tracing::debug!(call_id, "the client went away before the end of the answer");
+            }
+            Err(error) => {
+                tracing::error!(call_id, "the answer was broken off: {error}");
+                sender.break_off();
+            }
+        }
+    }
+}
+
+/// Writes a response to standard output as well.
+struct Echo<'a>(&'a mut ResponseSender);
+
+impl Sink for Echo<'_> {
+    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+        telemetry::result(&piece);
+        self.0.send(piece)
+    }
+
+    fn room(&self) -> usize {
+        self.0.room()
+    }
+}
+
+impl reply::Port for Echo<'_> {
+    fn begin(&mut self, head: Head, live: bool) {
+        self.0.begin(head, live);
+    }
+
+    fn trail(&mut self, fields: HeaderMap) {
+        self.0.trail(fields);
+    }
+
+    fn outlet(&self) -> Option<BorrowedFd<'_>> {
+        self.0.outlet()
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.0.patience()
+    }
+}

@@ -1,0 +1,163 @@
+//! `--decode`: a body is taken in into a file first, and the content of that file is sent.
+
+use std::{os::fd::OwnedFd, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
+};
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    io::{Errno, read, retry_on_intr},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::{
+    body::{RequestBody, RequestFrame},
+    context::Context,
+    intake::{self, Envelope, Input, Kind},
+    invocation::{Failure, Outcome, Report, take_in},
+    reply::CONTENT_TRANSFER_ENCODING,
+};
+
+/// Bytes of a piece.
+const PIECE: usize = 64 * 1024;
+
+/// A body that has been taken in, and the one that is sent in its place.
+struct Decoded {
+    input: Input,
+    body: RequestBody,
+}
+
+/// Decodes a body as mode `files` does, and says in `headers` what it is then.
+pub(super) async fn decode(
+    context: &Arc<Context>,
+    envelope: Envelope,
+    body: RequestBody,
+    headers: &mut HeaderMap,
+) -> Result<RequestBody, Outcome> {
+    let started = Instant::now();
+    let failed = |failure| Outcome::Failed { report: Report::of_exchange(started.elapsed()), failure };
+    let (tell, told) = oneshot::channel();
+    let shared = Arc::clone(context);
+    let submitted = context.workers.submit(move || work(&shared, &envelope, body, tell));
+    submitted.map_err(|error| failed(Failure::Supervise(error)))?;
+    let decoded =
+        told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("the decoding broke down"))))?;
+    let Decoded { input, body } = decoded.map_err(|fault| match fault {
+        Fault::Refused(error) => Outcome::Refused(error),
+        Fault::Workspace(error) => failed(Failure::Workspace(error)),
+    })?;
+    describe(headers, &input);
+    Ok(body)
+}
+
+/// What went wrong before there was anything to send.
+enum Fault {
+    Refused(intake::Error),
+    Workspace(std::io::Error),
+}
+
+/// On a thread of its own: first all of the body, then all of the file.
+fn work(
+    context: &Arc<Context>,
+    envelope: &Envelope,
+    mut body: RequestBody,
+    tell: oneshot::Sender<Result<Decoded, Fault>>,
+) {
+    // The workspace is removed before the result is sent; the file stays, since it is open.
+    let stored = store(context, envelope, &mut body);
+    let (input, file) = match stored {
+        Ok(stored) => stored,
+        Err(fault) => return drop(tell.send(Err(fault))),
+    };
+    let (body, pieces) = RequestBody::begun(Bytes::new());
+    let body = body.announced(Some(input.bytes));
+    if tell.send(Ok(Decoded { input, body })).is_ok() {
+        // An error is a body that ends too early, which the function does not take for the whole.
+        if let Err(error) = pour(&file, &pieces) {
+            tracing::error!("cannot read back the decoded body: {error}");
+        }
+    }
+}
+
+/// Decodes the body into a file.
+fn store(context: &Arc<Context>, envelope: &Envelope, body: &mut RequestBody) -> Result<(Input, OwnedFd), Fault> {
+    let workspace = context.workspaces.workspace().map_err(Fault::Workspace)?;
+    let input = take_in::take_in(&workspace, envelope, body, context.settings.limits.body).map_err(Fault::Refused)?;
+    let name = input.path.as_deref().and_then(Path::file_name).unwrap_or_default();
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = openat(workspace.input(), name, flags, Mode::empty());
+    let file = file.map_err(|error| Fault::Workspace(error.into()))?;
+    Ok((input, file))
+}
+
+/// Sends what is in the file, for as long as it is taken.
+fn pour(file: &OwnedFd, pieces: &mpsc::Sender<RequestFrame>) -> Result<(), Errno> {
+    loop {
+        let mut buffer = vec![0; PIECE];
+        let count = retry_on_intr(|| read(file, &mut buffer))?;
+        buffer.truncate(count);
+        let piece = if count == 0 { RequestFrame::End } else { RequestFrame::Data(buffer.into()) };
+        if pieces.blocking_send(piece).is_err() || count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The fields that speak of the body, as it is now.
+fn describe(headers: &mut HeaderMap, input: &Input) {
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_TRANSFER_ENCODING);
+    let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = match input.kind {
+        // As it is labelled.
+        Kind::Empty | Kind::Raw | Kind::Text | Kind::Multipart => return,
+        Kind::Json if sent.ends_with("json") => return,
+        Kind::Json => "application/json",
+        // The label of bytes that were made fit for mail is that of the bytes.
+        Kind::Base64 if !is_wrapping(&sent) => return,
+        Kind::Base64 => mime_guess::from_path(input.path.as_deref().unwrap_or(Path::new("")))
+            .first_raw()
+            .unwrap_or("application/octet-stream"),
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+}
+
+/// Types that say nothing of what is in the base64 they are the label of.
+fn is_wrapping(kind: &str) -> bool {
+    matches!(kind, "" | "application/x-www-form-urlencoded" | "application/base64" | "text/plain" | "application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_that_of_what_the_function_gets() {
+        let described = |kind, sent: &str, name: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, sent.parse().expect("a value"));
+            headers.insert(CONTENT_ENCODING, "gzip".parse().expect("a value"));
+            describe(&mut headers, &Input::new(name.into(), kind, 1));
+            assert!(!headers.contains_key(CONTENT_ENCODING));
+            headers[CONTENT_TYPE].to_str().expect("text").to_owned()
+        };
+        for (kind, sent, name, wanted) in [
+            (Kind::Base64, "text/plain", "event-file-1", "application/octet-stream"),
+            (Kind::Base64, "application/json", "a.png", "image/png"),
+            (Kind::Base64, "image/jpeg", "event-file-1.jpg", "image/jpeg"),
+            (Kind::Json, "text/plain", "event-file-1", "application/json"),
+            (Kind::Json, "application/ld+json", "event-file-1", "application/ld+json"),
+            (Kind::Text, "text/plain; charset=latin1", "event-file-1", "text/plain; charset=latin1"),
+            (Kind::Raw, "image/png", "event-file-1.png", "image/png"),
+        ] {
+            assert_eq!(described(kind, sent, name), wanted, "{kind} {sent} {name}");
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! A managed server: whether it has been started, listens, and is ready; and its process, if that is ours.
+
+use std::{
+    ffi::{CString, OsStr},
+    io,
+    net::{Ipv4Addr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, watch},
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::health::Health;
+use crate::{
+    context::Context,
+    ids,
+    invocation::{Errand, Failure, Life, Outcome, PORT, Party, Report, Resident, Unanswered},
+    lifecycle::Phase,
+    process::variable,
+    reply::{ErrorCode, Problem},
+    workspace::Workspace,
+};
+
+/// Between two looks whether the function is ready: the first, and the longest.
+const LOOK: Duration = Duration::from_millis(5);
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
+
+/// How long what it has said counts for those who ask bandog.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How many ports are tried before the kernel is asked for any.
+const TRIES: usize = 64;
+
+/// How the function stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ServerState {
+    /// It has been started, or soon will be, and is not ready.
+    Starting,
+    /// It takes requests.
+    Ready,
+    /// It could not be started, and is tried again after a while.
+    NotStarted(String),
+    /// There is none any more.
+    Over,
+}
+
+/// Where a process of our own is told to listen.
+#[derive(Debug)]
+pub(crate) enum AssignedPort {
+    /// On a port that is free, another one at each start.
+    Free(Arc<AtomicU16>),
+    /// On this one.
+    Fixed(u16),
+    /// That is for itself to know.
+    Nothing,
+}
+
+/// How far what stops a server has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StopStage {
+    NotYet,
+    Running,
+    Over,
+}
+
+/// How a server stands, for all who want to know. It may listen at several addresses.
+#[derive(Debug)]
+pub(crate) struct ManagedServer {
+    /// Whose standing it is.
+    who: Party,
+    /// Its process; `None` if somebody else has started it.
+    resident: Option<Arc<Resident>>,
+    /// What stops it, before its process is told to end.
+    errand: Option<Arc<Errand>>,
+    stop_stage: watch::Sender<StopStage>,
+    assigned: AssignedPort,
+    health: Health,
+    state: watch::Sender<ServerState>,
+    /// Counts the turns in its life, so that what was found out about one process is not said of the next.
+    turn: AtomicU64,
+    /// When it was asked last whether it is ready, and whether it was.
+    asked: Mutex<Option<(Instant, bool)>>,
+}
+
+impl ManagedServer {
+    /// Nothing is started yet.
+    pub(crate) fn new(who: Party, resident: Option<Resident>, assigned: AssignedPort, health: Health) -> Self {
+        Self {
+            who,
+            resident: resident.map(Arc::new),
+            errand: None,
+            stop_stage: watch::Sender::new(StopStage::NotYet),
+            assigned,
+            health,
+            state: watch::Sender::new(ServerState::Starting),
+            turn: AtomicU64::new(0),
+            asked: Mutex::default(),
+        }
+    }
+
+    /// With what stops it.
+    pub(crate) fn stopped_by(self, errand: Option<Errand>) -> Self {
+        Self { errand: errand.map(Arc::new), ..self }
+    }
+
+    /// How long its end may take before its process is told.
+    pub(crate) fn patience(&self) -> Duration {
+        self.errand.as_ref().map_or(Duration::ZERO, |errand| errand.limit().unwrap_or(Duration::MAX))
+    }
+
+    /// Whether its process is ours, and is started again when it has ended.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.resident.is_some()
+    }
+
+    /// Makes a workspace with files that the server is told of that of its process, which may have a user of its own.
+    pub(crate) fn hand_over(&self, workspace: &Workspace) -> Result<(), Failure> {
+        self.resident.as_ref().map_or(Ok(()), |resident| resident.hand_over(workspace))
+    }
+
+    /// The next turn in its life; the number of it.
+    fn turn(&self, state: ServerState) -> u64 {
+        let mut turn = 0;
+        self.state.send_modify(|now| {
+            turn = self.turn.fetch_add(1, Ordering::Relaxed) + 1;
+            *now = state;
+        });
+        turn
+    }
+
+    /// The number of this turn in its life.
+    pub(crate) fn now(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_at(&self, turn: u64) -> bool {
+        self.turn.load(Ordering::Relaxed) == turn
+    }
+
+    /// Waits until it is ready, or it is known that it will not be soon; until `patience` ends.
+    pub(crate) async fn settled(&self, patience: Option<Instant>) -> Result<(), Unanswered> {
+        let mut state = self.state.subscribe();
+        let settled = state.wait_for(|state| *state != ServerState::Starting);
+        let settled = match patience {
+            Some(patience) => timeout_at(patience, settled).await.ok().and_then(Result::ok),
+            None => settled.await.ok(),
+        };
+        match settled.as_deref() {
+            Some(ServerState::NotStarted(reason)) => {
+                Err(Unanswered::NotStarted { who: self.who, reason: reason.clone() })
+            }
+            // Whoever goes on finds out.
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts the function, if it is ours to start, and begins to look whether it is ready.
+    pub(crate) fn begin(self: &Arc<Self>, context: &Arc<Context>) {
+        let Some(resident) = &self.resident else {
+            let turn = self.turn(ServerState::Starting);
+            tokio::spawn(Arc::clone(self).look(turn));
+            return;
+        };
+        let (this, resident, context) = (Arc::clone(self), Arc::clone(resident), Arc::clone(context));
+        let runtime = Handle::current();
+        let over = OverOnDrop(Arc::clone(self));
+        let thread = thread::Builder::new().name("function".to_owned()).spawn(move || {
+            let _over = over;
+            let tell = |life| this.lives(life, &context, &runtime);
+            resident.run(&|| this.variables(), &tell);
+        });
+        if let Err(error) = thread {
+            tracing::error!("cannot start a thread for {}: {error}", self.who);
+        }
+    }
+
+    /// What the function is told beside what it inherits: where to listen.
+    fn variables(&self) -> io::Result<Vec<CString>> {
+        let port = match &self.assigned {
+            AssignedPort::Fixed(port) => *port,
+            // Free at this moment. If somebody else takes it first the function fails, and is started on another one.
+            AssignedPort::Free(told) => {
+                let port = free_port()?;
+                told.store(port, Ordering::Relaxed);
+                port
+            }
+            AssignedPort::Nothing => return Ok(Vec::new()),
+        };
+        Ok(vec![variable(OsStr::new(PORT), OsStr::new(&port.to_string()))?])
+    }
+
+    /// Takes note of a turn in the function's life.
+    fn lives(self: &Arc<Self>, life: Life, context: &Context, runtime: &Handle) {
+        match life {
+            Life::Started(_) => {
+                let turn = self.turn(ServerState::Starting);
+                runtime.spawn(Arc::clone(self).look(turn));
+            }
+            Life::Ended(exit) => {
+                context.metrics.count_exit(exit);
+                self.turn(ServerState::Starting);
+            }
+            Life::NotStarted(reason) => {
+                self.turn(ServerState::NotStarted(reason));
+            }
+        }
+    }
+
+    pub(crate) fn let_end(&self) {
+        if let Some(resident) = &self.resident {
+            resident.let_end();
+        }
+    }
+
+    /// Ends it: by what stops it, then its process by SIGTERM, and after the grace period by SIGKILL; or by that at
+    /// once.
+    pub(crate) fn end(self: &Arc<Self>, now: bool) {
+        if now {
+            // What has not begun never will.
+            self.stop_stage.send_if_modified(|stage| {
+                let is_first = *stage == StopStage::NotYet;
+                if is_first {
+                    *stage = StopStage::Over;
+                }
+                is_first
+            });
+            if let Some(errand) = &self.errand {
+                errand.end_now();
+            }
+        } else if let Some(errand) = self.errand.clone().filter(|_| self.begins_stop()) {
+            let this = Arc::clone(self);
+            let thread = thread::Builder::new().name("shutdown".to_owned()).spawn(move || {
+                let over = StoppedOnDrop(this);
+                errand.run(&|| over.0.variables());
+            });
+            match thread {
+                Ok(_) => return,
+                Err(error) => tracing::error!("cannot start a thread for what stops the service: {error}"),
+            }
+            self.stop_stage.send_replace(StopStage::Over);
+        } else if *self.stop_stage.borrow() == StopStage::Running {
+            return;
+        }
+        if let Some(resident) = &self.resident {
+            resident.end(now);
+        }
+    }
+
+    /// Whether there is somebody to stop, and nobody has begun with it.
+    fn begins_stop(&self) -> bool {
+        let is_there = matches!(*self.state.borrow(), ServerState::Starting | ServerState::Ready);
+        let mut is_first = false;
+        self.stop_stage.send_modify(|stage| {
+            is_first = *stage == StopStage::NotYet && is_there;
+            if is_first {
+                *stage = StopStage::Running;
+            }
+        });
+        is_first
+    }
+
+    /// Ends when the process has, and is not started again, and nothing that stops it runs.
+    pub(crate) async fn is_over(&self) {
+        if self.resident.is_some() {
+            let _ = self.state.subscribe().wait_for(|state| *state == ServerState::Over).await;
+        }
+        let _ = self.stop_stage.subscribe().wait_for(|stage| *stage != StopStage::Running).await;
+    }
+
+    /// Looks until the function is ready, or has come to another turn in its life.
+    async fn look(self: Arc<Self>, turn: u64) {
+        let mut pause = LOOK;
+        while self.is_at(turn) {
+            if self.health.is_good().await {
+                self.state.send_if_modified(|state| {
+                    let is_news = self.is_at(turn) && *state == ServerState::Starting;
+                    if is_news {
+                        *state = ServerState::Ready;
+                    }
+                    is_news
+                });
+                if let Some(address) = &self.health.address {
+                    tracing::info!("{} at {address} is ready", self.who);
+                }
+                return;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    /// For `/_/ready`: how the function stands, or what it says itself if it may be asked.
+    pub(crate) async fn is_ready(&self) -> bool {
+        if *self.state.borrow() != ServerState::Ready {
+            return false;
+        }
+        if !self.health.is_asked() {
+            return true;
+        }
+        // Whoever comes while it is being asked hears the same.
+        let mut asked = self.asked.lock().await;
+        if let Some((when, was_ready)) = *asked
+            && when.elapsed() < FRESH
+        {
+            return was_ready;
+        }
+        let is_ready = self.health.is_good().await;
+        *asked = Some((Instant::now(), is_ready));
+        is_ready
+    }
+
+    /// What is answered while it is not ready.
+    pub(crate) fn not_ready(&self) -> Problem {
+        let detail = format!("{} is not ready; repeat the request after a while", self.who);
+        Problem::new(ErrorCode::NotReady, detail)
+    }
+
+    /// Waits until the function takes requests, for at most `--queue-timeout`.
+    pub(crate) async fn wait(&self, context: &Context) -> Result<(), Problem> {
+        if *self.state.borrow() == ServerState::Ready {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let patience = context.settings.timeouts.queue.and_then(|patience| started.checked_add(patience));
+        let settled = tokio::select! {
+            settled = self.settled(patience) => settled,
+            () = context.lifecycle.reached(Phase::Closing) => return Err(Problem::draining()),
+        };
+        if let Err(error) = settled {
+            let problem = Problem::new(ErrorCode::UpstreamFailed, error.to_string());
+            let report = Report::of_exchange(started.elapsed());
+            context.metrics.count(&Outcome::Failed { report, failure: Failure::Unanswered(error) });
+            return Err(problem);
+        }
+        let state = self.state.borrow().clone();
+        match state {
+            ServerState::Ready => Ok(()),
+            ServerState::Over => Err(Problem::draining()),
+            ServerState::Starting | ServerState::NotStarted(_) => {
+                context.metrics.totals.count_turned_away();
+                Err(self.not_ready())
+            }
+        }
+    }
+}
+
+/// A port that nobody listens on at this moment, out of the range that the kernel gives out by itself to whoever asks
+/// for any (ip(7), `ip_local_port_range`): there somebody else is likely to get it before the function does.
+fn free_port() -> io::Result<u16> {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 22_768;
+    for _ in 0..TRIES {
+        let [high, low, ..] = *ids::random().as_bytes();
+        let port = FIRST + u16::from_be_bytes([high, low]) % COUNT;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// What stops it has ended, in whatever way.
+struct StoppedOnDrop(Arc<ManagedServer>);
+
+impl Drop for StoppedOnDrop {
+    fn drop(&mut self) {
+        if let Some(resident) = &self.0.resident {
+            resident.end(false);
+        }
+        self.0.stop_stage.send_replace(StopStage::Over);
+    }
+}
+
+/// The thread has ended, in whatever way.
+struct OverOnDrop(Arc<ManagedServer>);
+
+impl Drop for OverOnDrop {
+    fn drop(&mut self) {
+        self.0.turn(ServerState::Over);
+    }
+}

@@ -1,0 +1,66 @@
+//! A request's body on its way to the function, while the answer may be coming already.
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use crate::{
+    body::{BodyIntake, RequestBody},
+    intake,
+};
+
+/// What becomes of a body.
+#[derive(Debug)]
+pub(crate) struct Uploading {
+    /// `None` when there is nothing more to say; the sender is dropped when all is well.
+    told: Option<oneshot::Receiver<intake::Error>>,
+    fault: Option<intake::Error>,
+}
+
+impl Uploading {
+    /// Begins with what has come; the rest is sent as it comes and as it is taken, up to `max_body` bytes in all (0 for
+    /// no limit).
+    pub(crate) fn begin(mut intake: BodyIntake, max_body: u64) -> (RequestBody, Self) {
+        let length = intake.length();
+        let (body, upload) = intake.hand_over();
+        let Some(upload) = upload else { return (body, Self { told: None, fault: None }) };
+        let rest = intake.into_rest(max_body, body.arrived());
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            if let Err(error) = rest.feed(upload).await {
+                let _ = tell.send(error);
+            }
+        });
+        (body.announced(length), Self { told: Some(told), fault: None })
+    }
+
+    /// Ends when the body fails to come; never if it comes.
+    pub(crate) async fn fails(&mut self) -> intake::Error {
+        if let Some(told) = &mut self.told {
+            let said = told.await;
+            self.told = None;
+            if let Ok(error) = said {
+                return error;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Whether nothing more of it is to come.
+    pub(crate) fn is_done(&mut self) -> bool {
+        match self.told.as_mut().map(oneshot::Receiver::try_recv) {
+            None => {}
+            Some(Err(TryRecvError::Empty)) => return false,
+            Some(Err(TryRecvError::Closed)) => self.told = None,
+            Some(Ok(error)) => {
+                self.told = None;
+                self.fault = Some(error);
+            }
+        }
+        self.fault.is_none()
+    }
+
+    /// Why it did not come, if it has failed to: that is then the cause of whatever else went wrong.
+    pub(crate) fn fault(&mut self) -> Option<intake::Error> {
+        self.is_done();
+        self.fault.take()
+    }
+}

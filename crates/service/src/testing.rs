@@ -1,0 +1,64 @@
+//! A service made from a command line, for the tests of front doors.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use bandog_runtime::{
+    invocation::{
+        Command, Confinement, Function, FunctionSettings, Ground, Logging, OwnLines, Stdin, Timeouts as RunTimeouts,
+    },
+    logs::Level,
+    request::HeaderVariables,
+    workspace::Root,
+};
+
+use crate::{
+    Bodies, Context, Executor, Limits, MetricLabels, OnHangUp, Requests, Router, Run, Service, Settings, Timeouts,
+};
+
+/// A service named `echo` that runs `command` for each call, one at a time, in workspaces below `workspaces`. `run`
+/// takes the place of the function where it is given.
+///
+/// # Panics
+/// The service cannot be prepared.
+#[must_use]
+pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service {
+    let workspaces = Arc::new(Root::open(workspaces).expect("a directory for workspaces"));
+    let ground = Ground::new(&Confinement::default(), Arc::clone(&workspaces)).expect("prepared bounds");
+    let grace = Duration::from_secs(1);
+    let settings = FunctionSettings {
+        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        confinement: Confinement::default(),
+        timeouts: RunTimeouts { exec: None, grace },
+        stdin: Stdin::Null,
+        stdout: None,
+        max_body: 0,
+        logging: Logging { level: Level::Info, max_logs: 0, forward: false, own_lines: OwnLines::Among },
+        shows_failed_output: false,
+        retries: 0,
+        input_filter: None,
+    };
+    let command = Command {
+        program: command[0].into(),
+        arguments: command.iter().map(Into::into).collect(),
+        origin: "a test",
+        inline_script: None,
+    };
+    let function = Function::new(&settings, &ground, &command).expect("a function");
+    let name = Some("echo".to_owned());
+    let settings = Settings {
+        name: name.clone(),
+        actions: None,
+        limits: Limits { inflight: 1, queue: 16, body: 0 },
+        timeouts: Timeouts { exec: None, queue: None, send: None, kill_grace: grace, drain: Duration::from_secs(30) },
+        bodies: Bodies { decode: true, encode: true, ignore_type: false },
+        requests: Requests { variables: HeaderVariables::default(), wrap: false, echo: false },
+        on_hang_up: OnHangUp::Stop,
+        retries: 0,
+        consumes_authorization: false,
+        metric_labels: MetricLabels::Plain,
+    };
+    let router = Router::new(None, Some(Executor::Process(Arc::new(function))), name, false).expect("a route");
+    let mut context = Context::new(settings, None, workspaces).expect("metrics");
+    context.run = run.unwrap_or(context.run);
+    Service::new(context, router)
+}
