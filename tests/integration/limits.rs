@@ -373,7 +373,7 @@ fn processes_beyond_the_limit_cannot_be_started() {
 /// What the kernel does not enforce is refused.
 fn refused_for_root() {
     if is_root() {
-        refused(&["--max-processes", "10"], "the kernel does not hold root to it; add --user");
+        refused(&["--max-processes", "10"], "the kernel exempts root from it; add --user");
     }
 }
 
@@ -403,7 +403,7 @@ fn each_reason_why_a_function_cannot_be_started_is_named() {
     let write = |content: &'static [u8]| move |path: &Path| fs::write(path, content).expect("written");
     not_started(write(b"#!/no/such -e\n"), "its interpreter \"/no/such\" does not exist");
     not_started(write(b"#!/bin/sh\r\necho\r\n"), "its interpreter \"/bin/sh\\r\" does not exist");
-    not_started(|path| fs::remove_file(path).expect("removed"), "no such file any more");
+    not_started(|path| fs::remove_file(path).expect("removed"), "the file no longer exists");
     let chmod = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("chmod");
     not_started(chmod, "it does not have the execute permission");
     not_started(write(b"\x7fELF\x02\x01\x01\0not for us\0"), "not a program for this machine");
@@ -419,7 +419,10 @@ fn a_program_that_is_being_written_is_named() {
     server.post("").send().expect(200);
     let writer = fs::OpenOptions::new().append(true).open(&program).expect("open");
     let problem = server.post("").send().problem(500);
-    assert!(problem["detail"].as_str().is_some_and(|text| text.contains("somebody is writing to it")), "{problem}");
+    assert!(
+        problem["detail"].as_str().is_some_and(|text| text.contains("another process has it open for writing")),
+        "{problem}"
+    );
     drop(writer);
     server.post("").send().expect(200);
 }

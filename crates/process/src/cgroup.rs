@@ -1,18 +1,19 @@
-//! A cgroup for each running function, where bandog may make some (cgroups(7), version 2): what is born in one cannot
-//! leave it, however it forks, and one write kills it all.
+//! One cgroup for each running function, where bandog may create them (cgroups(7), version 2): a process started in one
+//! cannot leave it, however it forks, and one write kills all processes in it.
 //!
 //! ```text
-//! …/own cgroup/               where bandog was started
-//!     bandog-1a2b3c4d5e6f/    of this bandog, locked (flock(2)) as long as it runs
-//!         0/ 1/ 2/ …          of one invocation at a time; without limits used again when they are empty
-//!         bandog/             bandog itself, if limits are asked for: the kernel enforces them only in a cgroup
-//!                             beside which no process is (the "no internal processes" rule)
+//! …/own cgroup/               the cgroup that bandog was started in
+//!     bandog-1a2b3c4d5e6f/    of this bandog, locked (flock(2)) while it runs
+//!         0/ 1/ 2/ …          each for one invocation at a time; reused when empty, unless limits are set
+//!         bandog/             bandog itself, if limits are set: the kernel enforces them only in a cgroup whose
+//!                             parent holds no process (the "no internal processes" rule)
 //! ```
 //!
-//! Where there is no cgroup to be had, process group, sub-reaper and [`InvocationTag`](crate::InvocationTag) do without.
+//! Where cgroups are not available, the process group, the child subreaper and the
+//! [`InvocationTag`](crate::InvocationTag) suffice.
 
 mod dir;
-mod home;
+mod instance;
 pub(crate) mod membership;
 pub(crate) mod oom_kills;
 
@@ -32,13 +33,13 @@ use rustix::{
 use crate::spawn::try_cgroup;
 use dir::CgroupDir;
 pub use dir::LimitEvents;
-use home::InstanceCgroup;
+use instance::InstanceCgroup;
 use membership::Membership;
 
 const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const MODE: Mode = Mode::from_raw_mode(0o755);
 
-/// What an invocation's cgroup may use at most.
+/// The limits of an invocation's cgroup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CgroupLimits {
     /// Bytes of memory (`memory.max`), without swap.
@@ -48,13 +49,13 @@ pub struct CgroupLimits {
 }
 
 impl CgroupLimits {
-    /// The controllers they need, as `cgroup.subtree_control` takes them.
+    /// Returns the controllers that the limits need, in the syntax of `cgroup.subtree_control`.
     fn controllers(self) -> Vec<&'static str> {
         [self.memory.map(|_| "memory"), self.processes.map(|_| "pids")].into_iter().flatten().collect()
     }
 }
 
-/// Why cgroups are not used.
+/// The reason why cgroups are not used.
 #[derive(Debug)]
 pub struct CgroupsUnavailable(String);
 
@@ -76,29 +77,28 @@ pub struct Cgroups {
 
 #[derive(Debug, Default)]
 struct CgroupPool {
-    /// Made when it is first needed.
-    home: Option<InstanceCgroup>,
-    /// Empty ones, to be used again: never more than one beyond those in use, so that what a rush of requests needed
-    /// goes with it.
+    /// Created on first use.
+    instance: Option<InstanceCgroup>,
+    /// Empty cgroups for reuse: at most one more than are in use, so that the cgroups of a burst are removed after it.
     idle: Vec<CgroupDir>,
     in_use: usize,
     next: u64,
-    /// The kernel has refused; no more is tried.
+    /// The kernel has refused, and bandog does not try again.
     given_up: bool,
 }
 
 impl Cgroups {
-    /// Makes a cgroup below bandog's own and tries whether processes can be born there. Removes those of dead
-    /// predecessors with all that still runs in them.
+    /// Creates a cgroup below bandog's own and tries whether a process can be started in it. Removes the cgroups of
+    /// dead predecessors with all processes in them.
     pub fn find(limits: CgroupLimits) -> Result<Arc<Self>, CgroupsUnavailable> {
         let membership = Membership::read().ok();
         let path = membership
             .as_ref()
             .and_then(own_path)
-            .ok_or_else(|| CgroupsUnavailable("no cgroup of version 2 is in sight".to_owned()))?;
+            .ok_or_else(|| CgroupsUnavailable("no version 2 cgroup is visible".to_owned()))?;
         let cannot = |error: Errno| CgroupsUnavailable(format!("{}: {error}", path.display()));
         let parent = rustix::fs::open(&path, OPEN_DIR, Mode::empty()).map_err(cannot)?;
-        // To move a process from here to below, one must be allowed to move it at all.
+        // Moving a process from here to a cgroup below requires the right to move it at all.
         for name in [".", "cgroup.procs"] {
             accessat(&parent, name, Access::WRITE_OK, AtFlags::EACCESS).map_err(cannot)?;
         }
@@ -117,7 +117,7 @@ impl Cgroups {
         Ok(cgroups)
     }
 
-    /// The cgroup that bandog was started in.
+    /// Returns the path of the cgroup that bandog was started in.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -127,17 +127,17 @@ impl Cgroups {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An empty cgroup. `None` if the kernel refuses, and did so before.
+    /// Returns an empty cgroup, or `None` if cgroups are not used any more.
     ///
     /// # Errors
-    /// It refuses, and there are limits that only a cgroup enforces.
+    /// The kernel refuses, and there are limits that only a cgroup can enforce.
     pub(crate) fn take(self: &Arc<Self>) -> io::Result<Option<Cgroup>> {
         match self.dir() {
             Ok(dir) => Ok(dir.map(|mut dir| {
                 dir.begin();
                 Cgroup { dir: Some(dir), cgroups: Arc::clone(self) }
             })),
-            // A shortage that passes; without limits nothing depends on it.
+            // A temporary shortage: without limits the function can run outside a cgroup.
             Err(error) if self.limits == CgroupLimits::default() && is_shortage(&error) => Ok(None),
             Err(error) => self.give_up(&error).map(|()| None),
         }
@@ -154,28 +154,28 @@ impl Cgroups {
         }
         let number = state.next;
         state.next += 1;
-        let home = match &mut state.home {
-            Some(home) => home,
-            none => none.insert(self.make_home()?),
+        let instance = match &mut state.instance {
+            Some(instance) => instance,
+            none => none.insert(self.make_instance()?),
         };
-        let dir = CgroupDir::make(home.dir.as_fd(), &number.to_string(), self.limits)?;
+        let dir = CgroupDir::make(instance.dir.as_fd(), &number.to_string(), self.limits)?;
         state.in_use += 1;
         Ok(Some(dir))
     }
 
-    /// Goes on without cgroups.
+    /// Continues without cgroups.
     fn give_up(&self, error: &io::Error) -> io::Result<()> {
         if self.limits != CgroupLimits::default() {
             let path = self.path.display();
             return Err(io::Error::new(error.kind(), format!("cannot use a cgroup below {path}: {error}")));
         }
-        tracing::warn!("functions run without cgroups from here on: {}: {error}", self.path.display());
+        tracing::warn!("functions run without cgroups from now on: {}: {error}", self.path.display());
         self.state().given_up = true;
         Ok(())
     }
 
-    /// Takes a cgroup back: to be used again if it is empty and as it was, else away with it. One with limits is never
-    /// used again: its function may have changed them, and the memory of files that it left on a tmpfs still counts.
+    /// Takes a cgroup back: for reuse if it is empty and unchanged, otherwise it is removed. One with limits is never
+    /// reused: its function may have changed them, and files that it left on a tmpfs still count as its memory.
     fn put(&self, dir: CgroupDir) {
         let mut state = self.state();
         state.in_use -= 1;
@@ -187,15 +187,15 @@ impl Cgroups {
         }
         let kept = state.idle.len().min(state.in_use + 1);
         superfluous.extend(state.idle.split_off(kept));
-        if let Some(home) = &state.home {
+        if let Some(instance) = &state.instance {
             for dir in superfluous {
-                dir.remove(home.dir.as_fd());
+                dir.remove(instance.dir.as_fd());
             }
         }
     }
 }
 
-/// Whether the kernel may say otherwise in a moment.
+/// Returns whether the same call may succeed soon.
 fn is_shortage(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN))
 }
@@ -203,19 +203,19 @@ fn is_shortage(error: &io::Error) -> bool {
 impl Drop for Cgroups {
     fn drop(&mut self) {
         let state = std::mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
-        if let Some(home) = state.home {
+        if let Some(instance) = state.instance {
             for dir in state.idle {
-                dir.remove(home.dir.as_fd());
+                dir.remove(instance.dir.as_fd());
             }
-            self.remove_home(&home);
+            self.remove_instance(&instance);
         }
     }
 }
 
-/// An empty cgroup that a function can be born in. Dropped, what is in it is killed, and it is there for the next.
+/// An empty cgroup to start a function in. Drop kills all processes in it and gives it back for reuse.
 #[derive(Debug)]
 pub(crate) struct Cgroup {
-    /// `None` once it is dropped.
+    /// `None` once dropped.
     dir: Option<CgroupDir>,
     cgroups: Arc<Cgroups>,
 }
@@ -225,30 +225,30 @@ impl Cgroup {
         self.dir.as_mut().expect("it is there until it is dropped")
     }
 
-    /// The directory that stands for it.
+    /// Returns the directory of the cgroup.
     pub(crate) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_ref().expect("it is there until it is dropped").dir()
     }
 
-    /// Whether nobody is in it, and it goes on.
+    /// Returns whether the cgroup is empty and not frozen.
     pub(crate) fn is_empty(&mut self) -> bool {
         self.cgroup_dir().is_idle()
     }
 
-    /// Kills what is in it. Returns what could not be killed.
+    /// Kills all processes in the cgroup. Returns those that could not be killed.
     pub(crate) fn kill_all(&mut self) -> Vec<Pid> {
         self.cgroup_dir().kill_all()
     }
 
-    /// What its limits have cost since it was taken.
+    /// Returns the number of times that its limits were reached since it was taken.
     pub(crate) fn limit_events(&self) -> LimitEvents {
         self.dir.as_ref().map(CgroupDir::limit_events).unwrap_or_default()
     }
 
-    /// Goes on without, because no process could be started in it.
+    /// Continues without cgroups, because no process could be started in this one.
     ///
     /// # Errors
-    /// There are limits that only a cgroup enforces.
+    /// There are limits that only a cgroup can enforce.
     pub(crate) fn give_up(self, error: &io::Error) -> io::Result<()> {
         self.cgroups.give_up(error)
     }
@@ -263,10 +263,10 @@ impl Drop for Cgroup {
     }
 }
 
-/// Where bandog's own cgroup is in the file system; `None` if it cannot be seen from here.
+/// Returns the path of bandog's own cgroup in the file system; `None` if it is not visible.
 fn own_path(membership: &Membership) -> Option<PathBuf> {
     let own = membership.cgroup(None)?;
-    // What does not fit is outside of what the mount or the cgroup namespace shows.
+    // A path that does not match lies outside the part that the mount or the cgroup namespace shows.
     membership.mounts(None).find_map(|mount| mount.below(own.strip_prefix(&mount.root).ok()?))
 }
 

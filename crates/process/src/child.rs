@@ -1,4 +1,4 @@
-//! A started process with all that it may start.
+//! A started process together with its descendants.
 
 use rustix::process::Signal;
 
@@ -8,16 +8,16 @@ use crate::{
     leftovers::{self, tag::InvocationTag},
 };
 
-/// What a process and all that it starts are found by.
+/// The means by which a process and its descendants are found.
 #[derive(Debug)]
 pub(crate) struct Tracking {
     /// Inherited by all of them.
     pub(crate) tag: InvocationTag,
-    /// What they are born in, if there are cgroups to be had.
+    /// The cgroup that they were started in, if cgroups are available.
     pub(crate) cgroup: Option<Cgroup>,
 }
 
-/// A started process with all that it may start. Dropped, all of it is killed and it is reaped.
+/// A started process together with its descendants. Drop kills all of them and reaps the process.
 #[derive(Debug)]
 pub struct Child {
     pub(crate) leader: Leader,
@@ -25,23 +25,24 @@ pub struct Child {
 }
 
 impl Child {
-    /// Its process id, which is its process group's too.
+    /// Returns the process id, which is also the id of its process group.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.leader.group.0.as_raw_nonzero().get()
     }
 
-    /// Whether it has ended and left nobody in its cgroup. Its group can have no other members then but the dead, and
-    /// who was allowed to move to another cgroup: nobody who has to be waited for once the group has been killed.
+    /// Returns whether the process has ended and left its cgroup empty. The group can then contain only dead processes,
+    /// and processes that were allowed to move to another cgroup. Neither has to be waited for once the group has been
+    /// killed.
     pub(crate) fn has_left_nothing(&mut self) -> bool {
         self.tracking.cgroup.as_mut().is_some_and(Cgroup::is_empty)
     }
 
-    /// Kills what it left running, once it is reaped; `was_alone` as [`Child::has_left_nothing`] said when it had ended. What
-    /// resists is named in the log.
-    pub(crate) fn kill_the_rest(&mut self, was_alone: bool) {
+    /// Kills the descendants that are still running, after the process has been reaped. `left_nothing` is the result of
+    /// [`Child::has_left_nothing`] at its end. The log names processes that cannot be killed.
+    pub(crate) fn kill_the_rest(&mut self, left_nothing: bool) {
         leftovers::kill_siblings();
-        let left = if was_alone {
+        let left = if left_nothing {
             leftovers::kill_adopted(&self.tracking.tag)
         } else {
             let left = self.tracking.cgroup.as_mut().map(Cgroup::kill_all).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! How a process ended.
+//! The exit status of a process, and the names of signals.
 
 use std::fmt;
 
-/// How a process ended.
+/// The exit status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// It exited with this code.
@@ -20,7 +20,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// The name of a signal as signal(7) writes it; `SIG?` for a number it does not list.
+/// Returns the name of a signal as in signal(7), and `SIG?` for a number that is not listed there.
 #[must_use]
 pub fn signal_name(signal: i32) -> &'static str {
     match signal {

@@ -1,4 +1,4 @@
-//! Ids that nobody else has: random UUIDs (RFC 9562, version 4), with the kernel asked for many at a time.
+//! Unique ids: random UUIDs (RFC 9562, version 4). Each thread fetches random bytes for several ids in one system call.
 
 use std::cell::RefCell;
 
@@ -8,13 +8,13 @@ use rustix::{
 };
 use uuid::{Builder, Uuid};
 
-/// Bytes of an id.
+/// The size of an id, in bytes.
 const ID_SIZE: usize = size_of::<uuid::Bytes>();
 
-/// Bytes fetched at once: what getrandom(2) gives whole, whatever signals come.
+/// The number of bytes fetched at once: the most that getrandom(2) returns whole even if a signal arrives.
 const POOL_SIZE: usize = 256;
 
-/// Random bytes of a thread's own.
+/// The random bytes that a thread has in stock.
 struct RandomPool {
     bytes: [u8; POOL_SIZE],
     left: usize,
@@ -24,10 +24,10 @@ thread_local! {
     static POOL: RefCell<RandomPool> = const { RefCell::new(RandomPool { bytes: [0; POOL_SIZE], left: 0 }) };
 }
 
-/// A new id.
+/// Returns a new id.
 ///
 /// # Panics
-/// The kernel has no random numbers to give: it is older than bandog can run on, or a filter forbids it.
+/// If getrandom(2) fails: the kernel is older than bandog supports, or a seccomp filter forbids the call.
 #[must_use]
 pub fn random() -> Uuid {
     POOL.with_borrow_mut(|pool| {
@@ -46,9 +46,10 @@ impl RandomPool {
         loop {
             match getrandom(&mut self.bytes[..], GetRandomFlags::empty()) {
                 Ok(POOL_SIZE) => break,
-                // Only before the kernel has gathered enough, soon after the machine's start (getrandom(2)).
+                // A short read happens only soon after boot, before the kernel has gathered enough entropy
+                // (getrandom(2)).
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => panic!("the kernel gives no random numbers: {error}"),
+                Err(error) => panic!("getrandom failed: {error}"),
             }
         }
         self.left = POOL_SIZE;
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_ids_are_alike_in_a_thread_or_across_threads() {
+    fn ids_differ_within_a_thread_and_across_threads() {
         let some = || (0..100).map(|_| random()).collect::<Vec<_>>();
         let other = thread::spawn(some).join().expect("ids");
         let all: HashSet<Uuid> = some().into_iter().chain(other).collect();

@@ -1,4 +1,4 @@
-//! The process that was started, and its process group.
+//! The started process (the leader of its process group), and that group as a target for signals.
 
 use std::{io, os::fd::OwnedFd, time::Duration};
 
@@ -6,37 +6,38 @@ use rustix::process::{Pid, Signal, WaitOptions, getpgid, pidfd_send_signal, wait
 
 use crate::exit::Exit;
 
-/// The process group of a child, a target for signals that can be neither ourselves (0), init (1) nor everybody (−1).
+/// The process group of a child. The type rules out 0 (bandog's own group), 1 (init) and −1 (all processes) as a target
+/// of signals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessGroup(pub(crate) Pid);
 
 impl ProcessGroup {
-    /// The group that a child made for itself, named after its pid.
+    /// The group that a child created for itself; its id is the child's pid.
     pub(crate) fn of_child(pid: i32) -> Self {
         match Pid::from_raw(pid) {
             Some(pid) if pid != Pid::INIT && !pid.as_raw_nonzero().is_negative() => Self(pid),
-            _ => unreachable!("clone returned {pid}, which is no child's pid"),
+            _ => unreachable!("clone returned {pid}, which is not the pid of a child"),
         }
     }
 
-    /// Signals every process in it. That none is left is not an error.
+    /// Signals every process in the group. ESRCH is ignored: the group may be empty.
     pub(crate) fn signal(self, signal: Signal) {
         let _ = rustix::process::kill_process_group(self.0, signal);
     }
 
-    /// Whether a process is left in it, a zombie or one that is dying among them.
+    /// Returns whether the group has a member; zombies and dying processes count.
     pub(crate) fn exists(self) -> bool {
         rustix::process::test_kill_process_group(self.0) != Err(rustix::io::Errno::SRCH)
     }
 
-    /// Takes the status of a process in it that has ended and become our child. Returns whether there was one.
+    /// Reaps one ended process of the group that has become bandog's child. Returns whether there was one.
     pub(crate) fn reap_orphan(self) -> bool {
         matches!(waitpgid(self.0, WaitOptions::NOHANG), Ok(Some(_)))
     }
 }
 
-/// A started process that has not been waited for yet. As long as it has not, its pid and group id cannot be given to
-/// anybody else, so signals reach nobody but its own. Dropped, it is killed and reaped.
+/// A started process that has not been waited for. Until then the kernel cannot reuse its pid and its group id, so that
+/// signals reach no other process. Drop kills and reaps it.
 #[derive(Debug)]
 pub(crate) struct Leader {
     pub(crate) group: ProcessGroup,
@@ -45,8 +46,8 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
-    /// Signals its group, and itself if it has gone over to another one. Nobody is told twice: to many programs a
-    /// second SIGTERM means more than the first.
+    /// Signals the group, and the process itself if it has moved to another group. Each process gets the signal once:
+    /// many programs treat a second SIGTERM differently from the first.
     pub(crate) fn signal(&self, signal: Signal) {
         self.group.signal(signal);
         if getpgid(Some(self.group.0)) != Ok(self.group.0) {
@@ -54,19 +55,19 @@ impl Leader {
         }
     }
 
-    /// Waits for it and takes its status, and the CPU time that it and its children have used.
+    /// Waits for the process. Returns its status, and the CPU time that it and the children it waited for have used.
     pub(crate) fn reap(&mut self) -> io::Result<(Exit, Duration)> {
         let pid = self.group.0.as_raw_nonzero().get();
         let mut status = 0;
         loop {
             let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-            // SAFETY: writes to `status` and `usage` only. Until now nobody has waited for this child, so that the pid
+            // SAFETY: writes to `status` and `usage` only. Until now nothing has waited for this child, so that the pid
             // is its own.
             if unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) } < 0 {
                 match io::Error::last_os_error() {
                     error if error.kind() == io::ErrorKind::Interrupted => continue,
                     error => {
-                        // Somebody else has its status, and its pid may be another's by now.
+                        // Other code has reaped it, and its pid may already belong to another process.
                         self.reaped = true;
                         return Err(error);
                     }

@@ -1,11 +1,11 @@
-//! What outlived its invocation out of its process group (setsid(2), a daemon): found, frozen, killed.
+//! Finds, stops and kills processes that outlived their invocation outside its process group (setsid(2), daemons).
 //!
-//! bandog is the sub-reaper (prctl(2)) of everything it starts, so what a daemon's parent leaves behind becomes
-//! bandog's own child; one look at the list of its children tells whether there is anything to look for. Those of one
-//! invocation are known by their [`InvocationTag`], and their descendants by being theirs.
+//! bandog is the child subreaper (prctl(2)) of everything it starts, so that a daemon becomes bandog's own child when
+//! its parent ends. One look at the list of bandog's children tells whether there is anything to do. The processes of
+//! an invocation are identified by their [`InvocationTag`], and their descendants through their parents.
 //!
-//! A process that forks faster than it is found would always be one ahead. So nobody is killed before all stand still:
-//! each that is found is stopped, until a look finds no new one.
+//! A process that forks faster than it is found would always stay ahead. Therefore every process that is found is first
+//! stopped, and none is killed before a pass finds no new one.
 
 pub(crate) mod orphans;
 pub(crate) mod proc_tree;
@@ -27,39 +27,42 @@ use rustix::{
 use crate::leader::ProcessGroup;
 use tag::{InvocationTag, TagCheck};
 
-/// How long the dying may take. SIGKILL works at once but for a process that the kernel holds (a dead network disk, a
-/// core dump) and where more are started than are found; what is left then is named in the log.
+/// How long killed processes may take to end. SIGKILL works at once, unless the kernel holds the process (an
+/// unreachable network disk, a core dump) or new ones start faster than they are found. The log names what is left
+/// after this time.
 pub(crate) const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait between two looks at what is dying: about what it takes to die.
+/// The pause between two looks at killed processes: about as long as a process takes to end.
 pub(crate) const PAUSE: Duration = Duration::from_micros(500);
 
-/// Kills what made itself a child of the calling thread, as the leader was one: by `CLONE_PARENT` (clone(2)). A thread
-/// supervises one invocation at a time, so that once the leader is reaped all of its children are such.
+/// Kills processes that made themselves children of the calling thread by `CLONE_PARENT` (clone(2)), as the leader was
+/// one. A thread supervises one invocation at a time, so that all its children are such processes once the leader has
+/// been reaped.
 pub(crate) fn kill_siblings() {
     let deadline = Instant::now() + KILL_TIMEOUT;
     while orphans::reap_children().1 && Instant::now() < deadline {
         for sibling in proc_tree::children_of_this_thread() {
-            // Nobody else waits for it, so that the number is its own.
+            // Only this thread can reap it, so that its pid has not been reused.
             let _ = kill_process(sibling, Signal::KILL);
         }
         thread::sleep(PAUSE);
     }
 }
 
-/// Waits until nobody is left in `group`, which was killed and whose leader has been reaped, and kills every adopted
-/// process that carries `tag`, with what descends from it. Returns what could not be killed.
+/// Waits until `group` is empty, which was killed and whose leader has been reaped. Kills every adopted process that
+/// carries `tag`, and its descendants. Returns the processes that could not be killed.
 ///
-/// Only when a process is gone are its children our own, and can be found; and once the group is empty its number can
-/// become another function's.
+/// The wait is necessary: only when a process has ended do its children become bandog's and can be found, and the id of
+/// an empty group can be reused by another function.
 pub(crate) fn kill_all(group: ProcessGroup, tag: &InvocationTag) -> Vec<Pid> {
     let deadline = Instant::now() + KILL_TIMEOUT;
     while group.exists() {
-        // Its orphans are ours, and nobody waits for them. The reaper would come too, but it rests now and then.
+        // Orphans of the group are bandog's children and have no other waiter. The reaper would find them too, but
+        // pauses between its passes.
         if group.reap_orphan() {
             continue;
         }
-        // A dead one can also have a parent that has left the group and does not wait for it.
+        // A zombie of the group may also have a parent that has left the group and does not wait for it.
         let left = kill_adopted(tag);
         if Instant::now() >= deadline {
             return [vec![group.0], left].concat();
@@ -69,15 +72,15 @@ pub(crate) fn kill_all(group: ProcessGroup, tag: &InvocationTag) -> Vec<Pid> {
     kill_adopted(tag)
 }
 
-/// Kills every adopted process that carries `tag`, with what descends from it. Returns what could not be killed.
+/// Kills every adopted process that carries `tag`, and its descendants. Returns the processes that could not be killed.
 pub(crate) fn kill_adopted(tag: &InvocationTag) -> Vec<Pid> {
     Sweep { candidates: &proc_tree::adopted, check: &|pid| tag::check(pid, std::slice::from_ref(tag)), exempt: &[] }
         .run()
 }
 
-/// Kills every process of the machine that carries one of `tags`, those of dead predecessors, and what descends from
-/// it, but for this process and those that it descends from (a function may have started it). Returns what could not
-/// be killed.
+/// Kills every process on the machine that carries one of `tags`, which are those of dead predecessors, and its
+/// descendants. Exempt are this process and its ancestors: a function may have started it. Returns the processes that
+/// could not be killed.
 #[must_use]
 pub fn kill_leftovers(tags: &[InvocationTag]) -> Vec<Pid> {
     if tags.is_empty() {
@@ -91,33 +94,34 @@ pub fn kill_leftovers(tags: &[InvocationTag]) -> Vec<Pid> {
     .run()
 }
 
-/// Kills every process that `members` lists, and what descends from it. Returns what could not be killed.
+/// Kills every process that `members` returns, and its descendants. Returns the processes that could not be killed.
 pub(crate) fn kill_members(members: &dyn Fn() -> Vec<Pid>) -> Vec<Pid> {
     Sweep { candidates: members, check: &|_| TagCheck::Tagged, exempt: &proc_tree::ancestors() }.run()
 }
 
-/// Whom to look at, and how to tell who is meant.
+/// The processes to examine, and the test that selects those to kill.
 struct Sweep<'a> {
     candidates: &'a dyn Fn() -> Vec<Pid>,
     check: &'a dyn Fn(Pid) -> TagCheck,
     exempt: &'a [Pid],
 }
 
-/// One look at everybody, and at all that descends from who is meant.
+/// The state of one pass over the candidates and the descendants of those that were selected.
 #[derive(Default)]
 struct SweepRound {
-    /// Stopped, and held by a descriptor, so that a signal reaches nobody who is given the same number later.
+    /// Stopped processes. Each is held by a descriptor, so that a signal cannot reach another process that is given its
+    /// pid.
     frozen: HashMap<Pid, OwnedFd>,
-    /// Meant, but out of reach: another user's, or no descriptor is free.
+    /// Selected, but out of reach: they belong to another user, or no descriptor is free.
     unkillable: Vec<Pid>,
-    /// Somebody may be meant.
+    /// A process could not be classified.
     uncertain: bool,
-    /// Somebody was meant who has ended since the last look, and may have started another before.
+    /// A selected process has ended since the last pass, and may have started another before.
     missed: bool,
 }
 
 impl Sweep<'_> {
-    /// Freezes and kills until nobody is found any more. Returns who is left.
+    /// Stops and kills until a pass finds no process. Returns the processes that are left.
     fn run(&self) -> Vec<Pid> {
         let deadline = Instant::now() + KILL_TIMEOUT;
         let mut looked_twice = false;
@@ -139,7 +143,7 @@ impl Sweep<'_> {
             for process in round.frozen.values() {
                 let _ = pidfd_send_signal(process, Signal::KILL);
             }
-            // Each makes the children of what it killed our own, once it has died.
+            // The end of each of them makes its children bandog's own.
             let left: Vec<Pid> = round
                 .frozen
                 .iter()
@@ -156,29 +160,30 @@ impl Sweep<'_> {
         let mut round = SweepRound::default();
         loop {
             let before = round.frozen.len();
-            // One that has started its successor and ended is known by its zombie.
+            // A process that has started its successor and ended is recognised by its zombie.
             let kept = orphans::keep_zombies();
             for pid in (self.candidates)() {
-                self.seize(pid, &mut round, dead, self.check);
+                self.try_freeze(pid, &mut round, dead, self.check);
             }
             drop(kept);
             let mut parents: Vec<Pid> = round.frozen.keys().copied().collect();
             while let Some(parent) = parents.pop() {
                 for child in proc_tree::children(parent) {
-                    if self.seize(child, &mut round, dead, &|_| TagCheck::Tagged) {
+                    if self.try_freeze(child, &mut round, dead, &|_| TagCheck::Tagged) {
                         parents.push(child);
                     }
                 }
             }
-            // Nobody new: who has been stopped starts nothing, and what slipped through in between is found next time.
+            // A pass without a new process is enough: a stopped process starts none, and one that slipped through is
+            // found next time.
             if round.frozen.len() == before || Instant::now() >= deadline {
                 return round;
             }
         }
     }
 
-    /// Stops it if it is meant, alive and new. Returns whether it did.
-    fn seize(
+    /// Stops the process if it is selected, alive and new. Returns whether it was stopped.
+    fn try_freeze(
         &self,
         pid: Pid,
         round: &mut SweepRound,
@@ -188,7 +193,7 @@ impl Sweep<'_> {
         if round.frozen.contains_key(&pid) || round.unkillable.contains(&pid) || self.exempt.contains(&pid) {
             return false;
         }
-        // The descriptor first, the look at it second: the pid cannot change hands in between.
+        // Open the descriptor before looking at the process: the pid cannot change its owner in between.
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(process) => Some(process),
             Err(Errno::SRCH | Errno::INVAL) => {
@@ -198,7 +203,7 @@ impl Sweep<'_> {
             Err(_) => None,
         };
         if process.as_ref().is_some_and(has_ended) {
-            // A zombie keeps its number until it is reaped, and whoever it started was there before it ended.
+            // A zombie keeps its pid until it is reaped, and every process that it started existed before it ended.
             round.missed |= dead.insert(pid) && check(pid) == TagCheck::Tagged;
             return false;
         }

@@ -1,6 +1,25 @@
-//! Spawn · confine · supervise · terminate · reap: the only place that starts, waits for and signals processes.
+//! The processes of functions: spawn, confine, supervise, terminate, reap. No other crate starts, signals or waits for
+//! a process.
 //!
-//! Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`).
+//! # Layers
+//!
+//! Imports go down only.
+//!
+//! ```text
+//! reaper       the process's first thread: takes signals, reaps orphans
+//! spawner      the one way to start a process; Spawner::Local makes it a child of this one
+//! privileges   whether the kernel allows a setting, checked at start
+//! supervise    one poll(2) loop for each child: output, exit, deadline, cancellation
+//! child        a started process and what identifies its descendants
+//! cgroup       one cgroup for each invocation, where bandog may create them
+//! spawn        clone and exec at the cost of vfork(2)
+//! leftovers    finds and kills descendants that left the process group
+//! sandbox      limits, user and sandbox, applied by the child itself before exec
+//! leader       the started process, its process group and its pidfd
+//! exit · ids · signals · trim
+//! ```
+//!
+//! Requires Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`). The only crate with `unsafe` code.
 
 mod cgroup;
 mod child;

@@ -1,5 +1,5 @@
-//! What the kernel lets this process do to its functions: asked at start, so that nothing which was asked for fails
-//! with every request, or is silently left out.
+//! Checks at start whether the kernel lets bandog apply the configured user, priority, limits and sandbox. Otherwise
+//! every request would fail, or a setting would have no effect.
 
 use std::{io, thread};
 
@@ -13,8 +13,8 @@ use crate::{
     sandbox::{step::SetupStep, write_rules},
 };
 
-/// What becoming another user takes: the change itself, handing the workspace over, reading and removing what the
-/// function leaves, and signalling it.
+/// The capabilities needed to run functions as another user: to change the user, to hand over the workspace, to read
+/// and remove the files that the function leaves, and to signal it.
 const NEEDED: [(CapabilitySet, &str); 6] = [
     (CapabilitySet::SETUID, "CAP_SETUID"),
     (CapabilitySet::SETGID, "CAP_SETGID"),
@@ -24,7 +24,7 @@ const NEEDED: [(CapabilitySet, &str); 6] = [
     (CapabilitySet::KILL, "CAP_KILL"),
 ];
 
-/// Whether these are the ids that this process has, and no others.
+/// Returns whether this process runs as exactly this user and group, with no other ids.
 #[must_use]
 pub fn is_own_user(uid: u32, gid: u32) -> bool {
     let users = [getuid().as_raw(), geteuid().as_raw()];
@@ -33,7 +33,10 @@ pub fn is_own_user(uid: u32, gid: u32) -> bool {
     users == [uid; 2] && groups == [gid; 2] && others.iter().all(|group| group.as_raw() == gid)
 }
 
-/// Whether functions can run as this user; else what is missing.
+/// Checks whether functions can run as this user.
+///
+/// # Errors
+/// Says what is missing.
 pub fn may_become(uid: u32, gid: u32) -> Result<(), String> {
     let have = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     let missing: Vec<&str> =
@@ -45,24 +48,30 @@ pub fn may_become(uid: u32, gid: u32) -> Result<(), String> {
             missing.join(", ")
         ));
     }
-    // A user namespace may not know the id at all.
+    // The id may not exist in this user namespace.
     attempt(vec![SetupStep::DropGroups, SetupStep::Group(gid), SetupStep::User(uid)])
 }
 
-/// Whether functions can have this priority; else what is missing.
+/// Checks whether functions can run with this priority.
+///
+/// # Errors
+/// Says what is missing.
 pub fn may_set_nice(nice: i32) -> Result<(), String> {
     attempt(vec![SetupStep::Nice(nice)])
         .map_err(|error| format!("{error}; start bandog with CAP_SYS_NICE, or give a number not below its own"))
 }
 
-/// Whether a limit on processes holds for functions; else what to do. `uid` is theirs, if not bandog's own. Where they
-/// are exempt as who they are, a cgroup with this limit can hold them to it, if one is to be tried.
+/// Checks whether a limit on processes is enforced for functions that run as `uid` (`None`: as bandog's own user). If
+/// the kernel exempts that user and `limit` is given, tries whether a cgroup with this limit can enforce it.
+///
+/// # Errors
+/// Says what to change.
 pub fn may_limit_processes(uid: Option<u32>, limit: Option<u64>) -> Result<(), String> {
     let exempt = [CapabilitySet::SYS_ADMIN, CapabilitySet::SYS_RESOURCE];
     let obstacle = if uid.unwrap_or_else(|| getuid().as_raw()) == 0 {
-        "the kernel does not hold root to it; add --user, or start bandog as another user"
+        "the kernel exempts root from it; add --user, or start bandog as another user"
     } else if uid.is_none() && exempt.iter().any(|set| capability_is_in_ambient_set(*set).unwrap_or(false)) {
-        "the kernel does not hold those to it who have CAP_SYS_ADMIN or CAP_SYS_RESOURCE; start bandog without, or add \
+        "the kernel exempts processes with CAP_SYS_ADMIN or CAP_SYS_RESOURCE from it; start bandog without them, or add \
          --user"
     } else {
         return Ok(());
@@ -70,18 +79,22 @@ pub fn may_limit_processes(uid: Option<u32>, limit: Option<u64>) -> Result<(), S
     match limit.map(|limit| Cgroups::find(CgroupLimits { processes: Some(limit), memory: None })) {
         None => Err(obstacle.to_owned()),
         Some(Ok(_)) => Ok(()),
-        Some(Err(reason)) => Err(format!("{obstacle} (nor can a cgroup of its own do it: {reason})")),
+        Some(Err(reason)) => Err(format!("{obstacle} (a cgroup of its own cannot enforce it either: {reason})")),
     }
 }
 
-/// Whether the kernel can make the sandbox; else what to do.
+/// Checks whether the kernel can enforce the sandbox.
+///
+/// # Errors
+/// Says what to change.
 pub fn may_sandbox() -> Result<(), String> {
     write_rules::can_sandbox().map_err(|error| {
-        format!("this kernel cannot make it ({error}); it takes Linux 6.2 or later with Landlock, and a container engine whose filter lets it through")
+        format!("this kernel cannot enforce it ({error}); it needs Linux 6.2 or later with Landlock, and a container engine whose seccomp filter allows it")
     })
 }
 
-/// Takes the steps on a thread that ends with it: to the kernel, ids and priorities are a thread's own.
+/// Takes the steps on a thread of their own, which ends afterwards: in the kernel, ids and priorities belong to a
+/// thread.
 fn attempt(steps: Vec<SetupStep>) -> Result<(), String> {
     let thread = thread::Builder::new().spawn(move || {
         for step in steps {

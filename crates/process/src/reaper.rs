@@ -1,10 +1,10 @@
-//! The first thread: takes signals and reaps orphans while the work goes on elsewhere.
+//! The first thread of the process: it takes signals and reaps orphans while another thread does the work.
 //!
-//! As PID 1, or as the sub-reaper that it makes itself, bandog becomes the parent of every process whose own parent is
-//! gone. A plain `waitpid(-1)` would also take the status of functions that their own supervisors wait for. The kernel
-//! tells them apart: with `__WNOTHREAD` a thread waits for its own children only, functions are children of the
-//! threads that started them, and orphans are handed to the first thread. So nothing can be stolen, and nothing needs
-//! to be registered.
+//! As PID 1, or as the child subreaper that it makes itself, bandog becomes the parent of every descendant whose own
+//! parent has ended. A plain `waitpid(-1)` would also take the status of functions that their supervising threads wait
+//! for. The kernel tells the two apart: with `__WNOTHREAD` a thread waits only for its own children, a function is the
+//! child of the thread that started it, and orphans are given to the first thread. So the reaper cannot steal a status,
+//! and processes need not be registered.
 
 use std::{
     io,
@@ -26,18 +26,18 @@ use crate::{
     trim,
 };
 
-/// How long the reaper rests after a look that found an orphan, and after one that found none. Every function's end is
-/// a SIGCHLD too; under load this makes thirty or a hundred wake-ups a second of what would be thousands. Dead orphans
-/// wait no longer than this.
-const REST: Duration = Duration::from_millis(10);
-const LONG_REST: Duration = Duration::from_millis(30);
+/// How long the reaper ignores SIGCHLD after a pass that found an orphan, and after one that found none. The end of
+/// every function raises SIGCHLD too; under load the pauses reduce thousands of wake-ups a second to thirty or a
+/// hundred. They are also the longest time that a dead orphan waits.
+const PAUSE_WITH_ORPHANS: Duration = Duration::from_millis(10);
+const PAUSE_WITHOUT_ORPHANS: Duration = Duration::from_millis(30);
 
-/// Runs `work` on a thread of its own named `name`, and until it ends: calls `stop` on each SIGTERM, SIGINT and
-/// SIGHUP (a closed terminal; not if it was ignored at start, as under nohup), with the signal's number, and reaps
-/// orphans. To be called once, on the process's first thread, before any other thread is started.
+/// Runs `work` on a thread named `name`. Until `work` returns, this thread reaps orphans and calls `stop` with the
+/// signal's number on each SIGTERM, SIGINT and SIGHUP (a closed terminal; ignored if it was ignored at start, as under
+/// nohup). Call this once, on the first thread of the process, before any other thread is started.
 ///
 /// # Errors
-/// The kernel refuses a descriptor or a thread. A panic of `work` goes on in the caller.
+/// The kernel refuses a descriptor or a thread. A panic of `work` is resumed in the caller.
 pub fn run_with_reaper<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -48,11 +48,11 @@ pub fn run_with_reaper<T: Send + 'static>(
     signals::handle_sigpipe();
     raise_open_file_limit();
     let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
-    // A blocked signal comes even if it is ignored (signal(7)).
+    // A blocked signal is delivered to a signalfd even if its disposition is to be ignored (signal(7)).
     taken.retain(|signal| *signal != libc::SIGHUP || !signals::ignored().contains(signal));
     let (stops, deaths) = (take_signals(&taken)?, take_signals(&[libc::SIGCHLD])?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    // Opens the list, which stays open: a descriptor that comes later would look like one that was lost.
+    // Opens the list of children now. The file stays open, and a descriptor that appeared later would look like a leak.
     proc_tree::adopted();
     let done = Arc::new(WakeFd::new()?);
     let wake = WakeOnDrop(Arc::clone(&done));
@@ -67,18 +67,18 @@ pub fn run_with_reaper<T: Send + 'static>(
             PollFd::new(&stops, PollFlags::IN),
             PollFd::new(&deaths, PollFlags::IN),
         ];
-        // SpawnStage rest it hears of no deaths. An interrupted poll only means one more look at everything.
+        // During a pause SIGCHLD is not polled. An interrupted poll only causes another look at everything.
         let heard = if pause.is_some() { &mut events[..2] } else { &mut events[..] };
-        let is_rested = poll(heard, pause.as_ref()) == Ok(0);
+        let pause_is_over = poll(heard, pause.as_ref()) == Ok(0);
         if !events[0].revents().is_empty() {
             break;
         }
         if let Some(signal) = next_signal(&stops) {
             stop(signal);
-        } else if is_rested {
+        } else if pause_is_over {
             pause = None;
         } else if next_signal(&deaths).is_some() {
-            pause = Timespec::try_from(if reap_orphans() { REST } else { LONG_REST }).ok();
+            pause = Timespec::try_from(if reap_orphans() { PAUSE_WITH_ORPHANS } else { PAUSE_WITHOUT_ORPHANS }).ok();
         }
     }
     let result = worker.join();
@@ -86,15 +86,15 @@ pub fn run_with_reaper<T: Send + 'static>(
     result.map_or_else(|panic| resume_unwind(panic), Ok)
 }
 
-/// Has every descriptor that was handed to bandog, but for the standard three, closed when a function is started: only
-/// what bandog opened itself is marked so already.
+/// Sets close-on-exec on every descriptor that bandog inherited, except for the standard three. Descriptors that bandog
+/// itself opens have the flag already.
 fn close_on_exec() {
     // SAFETY: changes a flag of descriptors only.
     let marked = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if marked == 0 {
         return;
     }
-    // Linux before 5.11, or a filter that does not know the call: one by one.
+    // Linux before 5.11, or a seccomp filter that rejects the call: set the flag one by one.
     let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
     let numbers: Vec<i32> = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     for number in numbers.into_iter().filter(|number| *number > 2) {
@@ -103,7 +103,7 @@ fn close_on_exec() {
     }
 }
 
-/// Rings when the work is over, in whatever way.
+/// Wakes the reaper when the work has ended, by return or by panic.
 struct WakeOnDrop(Arc<WakeFd>);
 
 impl Drop for WakeOnDrop {
@@ -112,12 +112,12 @@ impl Drop for WakeOnDrop {
     }
 }
 
-/// Blocks `signals` in this thread, and so in all it starts, and has them come as a descriptor (signalfd(2)). Spawned
-/// functions get an empty mask.
+/// Blocks `signals` in this thread, and so in all threads that it starts, and has them delivered to a descriptor
+/// (signalfd(2)). Started functions get an empty signal mask.
 fn take_signals(signals: &[i32]) -> io::Result<OwnedFd> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises `set`, and the other calls only read it; a descriptor that signalfd returned is
-    // new and nobody else's.
+    // new and has no other owner.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         for signal in signals {
@@ -132,7 +132,7 @@ fn take_signals(signals: &[i32]) -> io::Result<OwnedFd> {
     }
 }
 
-/// The number of the next signal that has come; `None` if none has.
+/// Returns the number of the next pending signal, and `None` if no signal is pending.
 fn next_signal(signals: &OwnedFd) -> Option<i32> {
     let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
     let read = rustix::io::read(signals, &mut info).ok()?;

@@ -1,8 +1,8 @@
-//! What a function is held to: limits, priority, user and sandbox. Prepared once, and taken on by the child itself
-//! between clone and exec, step by step.
+//! The limits, priority, user and sandbox of a function. Prepared once; the child applies them to itself between clone
+//! and exec, step by step.
 //!
-//! A [`SetupStep`] is one system call on plain numbers, made directly: the child shares its parent's memory, and the C
-//! library's own functions allocate, lock, or (setuid(3)) signal every thread of the process.
+//! A [`SetupStep`] is one direct system call on plain numbers: the child shares its parent's memory, and the functions
+//! of the C library allocate, take locks, or (setuid(3)) signal every thread of the process.
 
 pub(crate) mod rlimits;
 pub(crate) mod step;
@@ -22,52 +22,52 @@ use rlimits::{ORIGINAL_OPEN_FILES, count_tasks, own_limits};
 use step::SetupStep;
 use write_rules::WritablePaths;
 
-/// What is asked for; `None` is no limit.
+/// The configured confinement; `None` means no limit.
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
-    /// Bytes of private writable memory for each process (`RLIMIT_DATA`). Not of address space: many runtimes reserve
-    /// gigabytes that they never touch.
+    /// Bytes of private writable memory of each process (`RLIMIT_DATA`). The address space is not limited: many
+    /// runtimes reserve gigabytes that they never touch.
     pub max_memory: Option<u64>,
-    /// For each process; in whole seconds, rounded up, since the kernel counts those.
+    /// CPU time of each process, rounded up to the kernel's unit of whole seconds.
     pub max_cpu_time: Option<Duration>,
-    /// Processes and threads of the function, itself included.
+    /// Processes and threads of the function, including itself.
     pub max_processes: Option<u64>,
-    /// For each process.
+    /// Open files of each process.
     pub max_open_files: Option<u64>,
-    /// Bytes of any one file that is written.
+    /// Bytes of each file that is written.
     pub max_file: Option<u64>,
     /// The scheduling priority.
     pub nice: Option<i32>,
     /// User and group, if not bandog's own.
     pub user: Option<(u32, u32)>,
-    /// Where else than in its workspace it may write; without it, everywhere.
+    /// Paths outside the workspace that it may write to; `None` turns the sandbox off.
     pub sandbox: Option<Vec<PathBuf>>,
 }
 
-/// What every function started by this bandog is held to.
+/// The confinement that applies to every function of this bandog.
 #[derive(Debug, Default)]
 pub struct Confinement {
     limits: Vec<SetupStep>,
     max_processes: Option<u64>,
-    /// Who runs it.
+    /// The user that functions run as.
     uid: u32,
     identity: Vec<SetupStep>,
     sandbox: Option<WritablePaths>,
 }
 
-/// What one function is held to, ready for its child.
+/// The confinement of one process, ready to be applied by the child.
 #[derive(Debug)]
 pub(crate) struct PreparedConfinement {
     pub(crate) steps: Vec<SetupStep>,
-    /// Held open until the child has taken it on.
+    /// Kept open until the child has applied it.
     _rules: Option<OwnedFd>,
 }
 
 impl Confinement {
-    /// Prepares what is asked for. A limit is never raised above what bandog itself is held to.
+    /// Prepares the confinement. A limit is never raised above bandog's own.
     ///
     /// # Errors
-    /// A path to write to cannot be opened.
+    /// A writable path cannot be opened.
     pub fn new(limits: &Limits) -> io::Result<Self> {
         let mut steps = Vec::new();
         let mut limit = |resource: Resource, soft: Option<u64>, margin: u64| {
@@ -78,9 +78,9 @@ impl Confinement {
             }
         };
         limit(Resource::Data, limits.max_memory, 0);
-        // A second after SIGXCPU, which can be ignored, comes SIGKILL.
+        // SIGXCPU can be ignored; SIGKILL follows one second later.
         limit(Resource::Cpu, limits.max_cpu_time.map(whole_seconds), 1);
-        // One byte more than is allowed, so that a file cut off by the limit can be told from one that just fits.
+        // Allows one byte more, so that a file that the limit has truncated can be told from one that just fits.
         limit(Resource::Fsize, limits.max_file.map(|bytes| bytes.saturating_add(1)), 0);
         limit(Resource::Nofile, limits.max_open_files, 0);
         if limits.max_open_files.is_none()
@@ -101,14 +101,14 @@ impl Confinement {
         Ok(Self { limits: steps, max_processes: limits.max_processes, uid, identity, sandbox })
     }
 
-    /// For one function, which may write in `workspace`.
+    /// Prepares the confinement of one process, which may write in `workspace`.
     ///
     /// # Errors
-    /// The processes cannot be counted, or the kernel does not take the rules.
+    /// The user's processes cannot be counted, or the kernel rejects the sandbox's rules.
     pub(crate) fn prepare(&self, workspace: BorrowedFd<'_>) -> io::Result<PreparedConfinement> {
         let mut steps = self.limits.clone();
         if let Some(most) = self.max_processes {
-            // The kernel counts all that the user has.
+            // The kernel counts all processes of the user, not only those of this function.
             let limit = count_tasks(self.uid)?.saturating_add(most).min(own_limits(Resource::Nproc).rlim_max);
             steps.push(SetupStep::Limit(Resource::Nproc, rlimit64 { rlim_cur: limit, rlim_max: limit }));
         }

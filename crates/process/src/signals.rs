@@ -1,24 +1,25 @@
-//! Signals around a start: what the starting thread blocks, and which dispositions a program would inherit.
+//! Signal handling around the start of a process: the signals that the starting thread blocks, and the dispositions
+//! that the new program would inherit.
 
 use std::{cell::Cell, ffi::c_int, mem::MaybeUninit, sync::OnceLock};
 
 thread_local! {
-    /// All signals are blocked in this thread for good.
+    /// Whether all signals are blocked in this thread permanently.
     static BLOCKED_FOR_GOOD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Blocks all signals in this thread for good, so that they need not be blocked for each process that it starts.
+/// Blocks all signals in this thread permanently, which saves blocking them again for each process that it starts.
 pub(crate) fn block_for_good() {
     if !BLOCKED_FOR_GOOD.replace(true) {
         block();
     }
 }
 
-/// As long as it lives, all signals are blocked in the thread that made it.
+/// Blocks all signals in the current thread until it is dropped.
 pub(crate) struct SignalsBlocked(Option<libc::sigset_t>);
 
 impl SignalsBlocked {
-    /// Blocks them, unless [`block_for_good`] has done so for good.
+    /// Blocks the signals, unless [`block_for_good`] has done so already.
     pub(crate) fn new() -> Self {
         Self((!BLOCKED_FOR_GOOD.get()).then(block))
     }
@@ -33,11 +34,12 @@ impl Drop for SignalsBlocked {
     }
 }
 
-/// What a thread's own fault raises: blocked they would end bandog without a word (sigprocmask(2)). Sent by somebody
-/// else in the instant between clone and exec they find handlers that only look where the fault was.
+/// The signals that a thread's own fault raises. If they were blocked, a fault would end bandog without a message
+/// (sigprocmask(2)). If another process sends one between clone and exec, it runs a handler that only inspects the
+/// faulting address.
 const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
 
-/// Blocks all signals in this thread but [`FAULTS`]. Returns the mask before.
+/// Blocks all signals in this thread except [`FAULTS`]. Returns the previous mask.
 fn block() -> libc::sigset_t {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
@@ -52,20 +54,21 @@ fn block() -> libc::sigset_t {
     }
 }
 
-/// What rt_sigaction(2) takes and gives: the handler first, then flags, restorer and mask, in an order that differs
-/// between architectures. All zero is the default disposition with nothing else.
+/// The argument of rt_sigaction(2): the handler comes first, then flags, restorer and mask, in an order that differs
+/// between architectures. All zero is the default disposition without flags.
 type KernelAction = [usize; 8];
 
-/// Bytes of the kernel's signal mask.
+/// The size of the kernel's signal mask, in bytes.
 const KERNEL_MASK: usize = 8;
 
-/// Signals that the kernel knows. Two of them the C library keeps for itself and hides, but hands down all the same.
+/// The signals that the kernel knows. The C library reserves and hides two of them, but they are inherited like the
+/// rest.
 const SIGNALS: std::ops::RangeInclusive<c_int> = 1..=64;
 
-/// Gives a signal its default disposition back. One system call and nothing else: for a child that shares memory.
+/// Resets a signal to its default disposition with a single system call, for a child that shares bandog's memory.
 ///
 /// # Safety
-/// Changes the calling process's disposition: not to be called in bandog itself.
+/// Changes the disposition of the calling process: must not be called in bandog itself.
 pub(crate) unsafe fn set_default(signal: c_int) {
     let default: KernelAction = [0; 8];
     let none = std::ptr::null::<KernelAction>();
@@ -73,8 +76,8 @@ pub(crate) unsafe fn set_default(signal: c_int) {
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, KERNEL_MASK) };
 }
 
-/// Has this process hear SIGPIPE, which Rust's start-up has it ignore, and do nothing: a handler is not handed down by
-/// exec (execve(2)), so that no started process has to be given the default back.
+/// Installs a handler for SIGPIPE that does nothing; Rust's start-up code ignores the signal instead. Handlers are not
+/// inherited through exec (execve(2)), so that the default need not be restored in each started process.
 pub(crate) fn handle_sigpipe() {
     extern "C" fn nothing(_: c_int) {}
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
@@ -87,8 +90,8 @@ pub(crate) fn handle_sigpipe() {
     }
 }
 
-/// The signals this process ignores, which exec would hand down: what the parent of bandog left ignored (nohup, some CI
-/// systems), and without [`handle_sigpipe`] SIGPIPE. Looked up once: nothing here changes a disposition later.
+/// Returns the signals that this process ignores, which exec would pass on: those that bandog's parent ignored (nohup,
+/// some CI systems) and, without [`handle_sigpipe`], SIGPIPE. Read once: bandog changes no disposition afterwards.
 pub(crate) fn ignored() -> &'static [c_int] {
     static IGNORED: OnceLock<Vec<c_int>> = OnceLock::new();
     IGNORED.get_or_init(|| {

@@ -1,8 +1,7 @@
-//! Starting a process at the speed of vfork(2), without posix_spawn(3)'s walk over all signals and without ever
-//! copying page tables: clone(2) with `CLONE_VM | CLONE_VFORK`, as C libraries do it themselves, or clone3(2), where
-//! there is a cgroup for the process.
+//! Starts a process at the speed of vfork(2): no loop over all signals as in posix_spawn(3), and no copy of the page
+//! tables. Uses clone(2) with `CLONE_VM | CLONE_VFORK`, as C libraries do, or clone3(2) for a process in a cgroup.
 //!
-//! What happens between clone and exec is in [`in_child()`]; it runs on borrowed memory and may only make system calls.
+//! [`in_child()`] is the code between clone and exec. It runs in the parent's memory and may only make system calls.
 
 mod clone3;
 pub(crate) mod error;
@@ -35,9 +34,9 @@ use crate::{
 };
 use clone3::clone3;
 use error::{SpawnStage, StartFailure};
-use in_child::{ChildContext, JOIN, LEAVE, NO_STEP, in_child};
+use in_child::{CLOSE_HIGH_FDS, ChildContext, JOIN_CGROUP, NO_STEP, in_child};
 
-/// What a process is given to read from and to write to. Two of these may be the same.
+/// The standard streams of a process. Two of them may be the same file.
 #[derive(Debug, Clone, Copy)]
 pub struct Streams<'a> {
     /// Standard input.
@@ -48,10 +47,11 @@ pub struct Streams<'a> {
     pub stderr: BorrowedFd<'a>,
 }
 
-/// Tries whether processes can be born in a cgroup, with one that does not become any program.
+/// Tries whether a process can be started in a cgroup. The process calls exec without a path, which fails, and exits.
 ///
-/// Linux since 6.14 has a fault by which it kills at once whatever is born in a cgroup that was killed before, or by
-/// somebody in one that was: it compares how often, for the wrong two (`cgroup_css_set_fork`).
+/// Linux since 6.14 has a bug by which it kills at once a process that is started in a cgroup that was killed before,
+/// or that is started by a process in such a cgroup: it compares the kill counters of the wrong two cgroups
+/// (`cgroup_css_set_fork`).
 pub(crate) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
     let none = [std::ptr::null()];
     let streams = Streams { stdin: cgroup, stdout: cgroup, stderr: cgroup };
@@ -62,20 +62,20 @@ pub(crate) fn try_cgroup(cgroup: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// Bytes of stack for [`in_child()`], which calls nothing but thin wrappers of system calls: 16 KiB is several times
-/// what it uses. Being on the parent's own stack it costs no allocation.
+/// The stack of [`in_child()`], in bytes. It calls only thin wrappers of system calls: 16 KiB is several times what it
+/// uses. It lies on the parent's own stack and needs no allocation.
 const CHILD_STACK: usize = 16 * 1024;
 
 #[repr(align(16))]
 struct Stack(MaybeUninit<[u8; CHILD_STACK]>);
 
-/// What a process is bound by from its first moment.
+/// The settings that apply to a process from its start.
 #[derive(Clone, Copy)]
 pub(crate) struct ChildSetup<'a> {
     pub(crate) steps: &'a [SetupStep],
-    /// See [`InvocationTag`](crate::InvocationTag).
+    /// The number in its tag, see [`InvocationTag`](crate::InvocationTag).
     pub(crate) rlimit_locks: Option<u64>,
-    /// What it is born in.
+    /// The cgroup to start it in.
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn start(
         step: NO_STEP,
         rlimit_locks: setup.rlimit_locks,
         join: None,
-        // What a step needs may be anywhere.
+        // The steps may need a descriptor with any number.
         close_from: high_fds::close_from(numbers).filter(|_| setup.steps.is_empty()),
         parent: *PARENT.get_or_init(|| rustix::process::getpid().as_raw_nonzero().get()),
         error: 0,
@@ -111,30 +111,30 @@ pub(crate) fn start(
     if errno == 0 {
         return Ok(leader);
     }
-    // It has left already; dropping it reaps it.
+    // The child has exited; the drop reaps it.
     drop(leader);
-    if step == LEAVE {
-        // Linux before 5.9, or a filter. Nothing was changed yet.
+    if step == CLOSE_HIGH_FDS {
+        // Linux before 5.9, or a seccomp filter. The child has changed nothing so far.
         high_fds::mark_unsupported();
         return start(path, arguments, environment, streams, setup);
     }
     let stage = match setup.steps.get(step) {
         Some(step) => SpawnStage::Setup(*step),
-        // As if it had not been born there.
-        None if step == JOIN => SpawnStage::Clone,
+        // Reported as if clone had failed to start it in the cgroup.
+        None if step == JOIN_CGROUP => SpawnStage::Clone,
         None => SpawnStage::Exec,
     };
     Err(StartFailure { source: io::Error::from_raw_os_error(errno), stage })
 }
 
-/// Starts a process that obeys `context`.
+/// Starts a process that runs [`in_child()`] with `context`.
 fn clone(context: &mut ChildContext<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Leader> {
     static WITHOUT_CLONE3: AtomicBool = AtomicBool::new(false);
     let shared = if context.close_from.is_some() { libc::CLONE_FILES } else { 0 };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | shared;
     if let Some(cgroup) = cgroup.filter(|_| !WITHOUT_CLONE3.load(Ordering::Relaxed)) {
         match clone_by(context, |stack, context, pidfd| clone3(stack, in_child, context, pidfd, cgroup, flags)) {
-            // A kernel that is too old, or a filter: Docker's says that there is no such call.
+            // The kernel is too old, or a seccomp filter rejects the call (Docker's reports ENOSYS).
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::E2BIG | libc::EINVAL)) => {
                 WITHOUT_CLONE3.store(true, Ordering::Relaxed);
             }
@@ -168,22 +168,22 @@ fn clone_by(
         clone(low..low.add(CHILD_STACK), (&raw mut *context).cast(), &raw mut pidfd)?
     };
     drop(blocked);
-    // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which nobody else knows.
+    // SAFETY: clone succeeded, so the kernel has stored a new descriptor there, which no other code knows.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Leader { group: ProcessGroup::of_child(pid), pidfd, reaped: false })
 }
 
-/// An empty standard input: `/dev/null`, or where there is none (an image without `/dev`) an empty nameless file.
+/// Opens an empty standard input: `/dev/null`, or an empty memfd in an image without `/dev`.
 ///
 /// # Errors
-/// Neither can be had: no descriptors left.
+/// Neither can be opened: no descriptors are left.
 pub fn empty_input() -> io::Result<OwnedFd> {
     let null = PathBuf::from("/dev/null");
     match rustix::fs::open(&null, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         Ok(fd) => Ok(fd),
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS) => {
             let empty = memfd_create("empty", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-            // All functions share it, and it stays empty.
+            // All functions share it, so that it must stay empty.
             fcntl_add_seals(&empty, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
             Ok(empty)
         }

@@ -1,4 +1,4 @@
-//! One loop for each child: its output, its end, the clock and the order to stop, all in one poll(2).
+//! The supervision of a child: one loop with one poll(2) for its output, its exit, the deadline and cancellation.
 
 pub(crate) mod cancel;
 pub(crate) mod output;
@@ -23,53 +23,53 @@ use crate::{
 use cancel::{Cancel, Cause, WakeFd};
 use output::{Capacity, Observer, OutputPipe, Outputs, Progress, READ_SIZE, ResponsePipe};
 
-/// How long to wait before looking again at an observer that is behind: long enough to cost nothing, short enough
-/// that a person does not see it.
+/// How long to wait before calling an observer again that is behind: long enough to cost nothing, short enough to be
+/// invisible to a person.
 const CATCH_UP: Duration = Duration::from_millis(50);
 
-/// The rules a process runs under.
+/// The time limits of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// How long it may run; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// How long it has between SIGTERM and SIGKILL.
+    /// The grace period between SIGTERM and SIGKILL.
     pub grace: Duration,
 }
 
-/// What brought the end about.
+/// The reason why a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The process itself.
+    /// It ended by itself.
     Itself,
-    /// It ran longer than [`Rules::timeout`].
+    /// It ran longer than [`Rules::timeout`] and was terminated.
     TimedOut,
-    /// The order to stop.
+    /// Its invocation was cancelled.
     Cancelled(Cause),
-    /// The observer, who takes no more of the response.
+    /// It was terminated because the observer takes no more of the response.
     Stopped,
 }
 
 /// How a process ended, and why.
 #[derive(Debug, Clone, Copy)]
 pub struct Ended {
-    /// Its status.
+    /// Its exit status.
     pub exit: Exit,
-    /// What brought it about.
+    /// The reason why it ended.
     pub end: End,
-    /// What it has used, and those of its children that it has waited for.
+    /// The CPU time that it and the children it waited for have used.
     pub cpu_time: Duration,
-    /// What the limits of its cgroup have cost it.
+    /// The number of times that it reached a limit of its cgroup.
     pub limit_events: LimitEvents,
 }
 
-/// Follows `child` to its end and makes sure that nothing of it is left: whatever else is in its process group or its
-/// cgroup is killed, and so is what has left them and carries its mark.
+/// Supervises `child` until it ends, then kills its descendants: all other processes in its process group and its
+/// cgroup, and those that have left both and carry its tag.
 ///
-/// The observer has all that was written for the logs then. What is left of the response is still in its pipe: see
-/// [`drain`](super::drain).
+/// On return the observer has received everything that was written to the logs. The rest of the response is still in
+/// its pipe: see [`drain`](crate::drain).
 ///
 /// # Errors
-/// The supervision itself failed; the child has been killed then.
+/// The supervision itself failed. The child has been killed.
 pub fn supervise(
     mut child: Child,
     outputs: Outputs<'_>,
@@ -84,29 +84,29 @@ pub fn supervise(
     let supervision = Supervision { child: &child, rules, cancel, wake_fd: &wake_fd };
     let (end, is_silent) = supervision.run(logs.as_mut(), response.as_mut(), observer)?;
     cancel.detach();
-    let was_alone = child.has_left_nothing();
-    // Before the leader is reaped: until then its group's number cannot belong to anybody else. Also if it was alone:
-    // who was allowed to leave the cgroup may have stayed in the group.
+    let left_nothing = child.has_left_nothing();
+    // Signal the group before the leader is reaped: until then its id cannot be reused. Do so even if the cgroup is
+    // empty: a process that was allowed to leave the cgroup may still be in the group.
     child.leader.group.signal(Signal::KILL);
-    if let Some(logs) = logs.filter(|_| !(is_silent && was_alone)) {
+    if let Some(logs) = logs.filter(|_| !(is_silent && left_nothing)) {
         logs.drain(&mut |written| {
             observer.observe(written);
         })?;
     }
     let (exit, cpu_time) = child.leader.reap()?;
-    child.kill_the_rest(was_alone);
+    child.kill_the_rest(left_nothing);
     let limit_events = child.tracking.cgroup.as_ref().map(Cgroup::limit_events).unwrap_or_default();
     Ok(Ended { exit, end, cpu_time, limit_events })
 }
 
-/// How far the termination has got.
+/// The progress of the termination.
 enum Stage {
     Running { deadline: Option<Instant> },
     Terminating { end: End, kill_at: Instant },
     Killed { end: End },
 }
 
-/// A process while it is supervision.
+/// A process under supervision.
 struct Supervision<'a> {
     child: &'a Child,
     rules: Rules,
@@ -115,9 +115,8 @@ struct Supervision<'a> {
 }
 
 impl Supervision<'_> {
-    /// Returns when the process has exited (and not been reaped yet), and whether it has left nothing to be read for
-    /// the logs. That is so if the pipe was empty in the same look that saw it dead; somebody else may write to it
-    /// later.
+    /// Returns when the process has exited (and has not been reaped), with the reason, and whether the logs' pipe was
+    /// empty in the same poll that reported the exit. Another process may write to it later.
     fn run(
         &self,
         mut logs: Option<&mut OutputPipe<'_>>,
@@ -126,7 +125,7 @@ impl Supervision<'_> {
     ) -> io::Result<(End, bool)> {
         let deadline = self.rules.timeout.and_then(|limit| Instant::now().checked_add(limit));
         let mut stage = Stage::Running { deadline };
-        // Most functions write nothing, and then it is not made.
+        // Allocated on the first read: most functions write nothing.
         let mut buffer = Vec::new();
         let mut look_again = None;
         loop {
@@ -147,8 +146,8 @@ impl Supervision<'_> {
                 }
             }
             if exited {
-                // poll(2) looks at the descriptors in their order: at the process first, so all it wrote was there to
-                // see.
+                // poll(2) checks the descriptors in their order, the process first: everything that it wrote was
+                // visible to the same call.
                 return Ok((stage.end(), !written));
             }
             if let Some(response) = response.as_mut().filter(|_| readable_bytes > 0) {
@@ -161,7 +160,7 @@ impl Supervision<'_> {
         }
     }
 
-    /// Waits until there is something to see, or it is `alarm`; `None` if it has to be polled at anew.
+    /// Waits for an event or for `alarm`. Returns `None` if the caller must evaluate its state again first.
     fn poll_once(
         &self,
         alarm: Option<Instant>,
@@ -169,7 +168,7 @@ impl Supervision<'_> {
         response: Option<&mut ResponsePipe<'_>>,
         observer: &mut dyn Observer,
     ) -> io::Result<Option<PollResult>> {
-        // What is not there is the wake_fd once more, with nothing asked of it.
+        // A pipe that is not needed is replaced by the wake descriptor without any requested event.
         let unused = || PollFd::new(&**self.wake_fd, PollFlags::empty());
         let mut events = [
             PollFd::new(&self.child.leader.pidfd, PollFlags::IN),
@@ -208,18 +207,18 @@ impl Supervision<'_> {
     }
 }
 
-/// What a look has shown.
+/// The result of one poll(2).
 struct PollResult {
-    /// The process is dead.
+    /// The process has ended.
     exited: bool,
-    /// There is something for the logs.
+    /// The logs' pipe is readable.
     written: bool,
-    /// There is something of the response, and room for so many bytes of it.
+    /// The number of bytes to read from the response's pipe; 0 if it is not readable.
     readable_bytes: usize,
 }
 
 impl Stage {
-    /// When the next step is due.
+    /// Returns the time of the next action.
     fn alarm(&self) -> Option<Instant> {
         match self {
             Self::Running { deadline } => *deadline,
@@ -228,7 +227,7 @@ impl Stage {
         }
     }
 
-    /// What brings the end about, if it is now.
+    /// Returns the reason why the process ends, if it ended now.
     fn end(&self) -> End {
         match self {
             Self::Running { .. } => End::Itself,
@@ -237,7 +236,7 @@ impl Stage {
     }
 }
 
-/// Takes the steps that are due: SIGTERM at the deadline or on order, SIGKILL after the grace period.
+/// Takes the actions that are due: SIGTERM at the deadline or on cancellation, SIGKILL after the grace period.
 fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage {
     let now = Instant::now();
     let stage = match stage {
@@ -260,7 +259,7 @@ fn advance(stage: Stage, child: &Child, rules: Rules, cancel: &Cancel) -> Stage 
     }
 }
 
-/// SIGTERM to a process that runs, since nobody wants its response.
+/// Sends SIGTERM to a process that is still running, because its response has no reader.
 fn stop(stage: Stage, child: &Child, rules: Rules) -> Stage {
     match stage {
         Stage::Running { .. } => terminate(End::Stopped, child, rules),
@@ -271,7 +270,7 @@ fn stop(stage: Stage, child: &Child, rules: Rules) -> Stage {
 fn terminate(end: End, child: &Child, rules: Rules) -> Stage {
     let now = Instant::now();
     child.leader.signal(Signal::TERM);
-    // A stopped process gets its SIGTERM only once it goes on.
+    // A stopped process receives SIGTERM only after it has been continued.
     child.leader.signal(Signal::CONT);
     Stage::Terminating { end, kill_at: now.checked_add(rules.grace).unwrap_or(now) }
 }
@@ -286,6 +285,6 @@ fn next_look(progress: Progress) -> Option<Instant> {
 
 fn until(moment: Instant) -> Timespec {
     let left = moment.saturating_duration_since(Instant::now());
-    // A limit beyond what the kernel's clock can count is no limit; poll again after a day in that case.
+    // A duration beyond the range of the kernel's clock means no limit; in that case poll again after a day.
     Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 24 * 60 * 60, tv_nsec: 0 })
 }

@@ -1,4 +1,4 @@
-//! One cgroup of one invocation at a time, and the files that the kernel shows in it.
+//! The cgroup of one invocation at a time, and the files that the kernel shows in it.
 
 use std::{
     ffi::CString,
@@ -19,22 +19,22 @@ use rustix::{
 use super::{CgroupLimits, MODE, OPEN_DIR};
 use crate::leftovers;
 
-/// What `cgroup.events` says of a cgroup that is empty and goes on.
+/// The content of `cgroup.events` for a cgroup that is empty and not frozen.
 const EMPTY: &str = "populated 0\nfrozen 0\n";
 
-/// How often to look whether somebody is in a cgroup before it is killed.
-const LOOKS: usize = 4;
+/// How often to check whether a cgroup is empty before it is killed.
+const EMPTY_CHECKS: usize = 4;
 
-/// What the limits of a cgroup have cost an invocation.
+/// The number of times that an invocation reached the limits of its cgroup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LimitEvents {
-    /// Processes that were killed because there was no memory left.
+    /// Processes that the kernel killed because the memory limit was reached.
     pub oom_kills: u64,
-    /// Processes and threads that were not started because there were as many as may be.
+    /// Processes and threads that were not started because the limit on them was reached.
     pub forks_denied: u64,
 }
 
-/// A cgroup.
+/// The directory of one cgroup.
 #[derive(Debug)]
 pub(crate) struct CgroupDir {
     name: String,
@@ -44,29 +44,29 @@ pub(crate) struct CgroupDir {
     /// `memory.events` and `pids.events`, where the limit is set.
     memory: Option<OwnedFd>,
     processes: Option<OwnedFd>,
-    /// Something in it was killed by the kernel's hand: see [`CgroupDir::is_reusable`].
+    /// It was killed through `cgroup.kill`: see [`CgroupDir::is_reusable`].
     killed: bool,
-    /// The last look told that nobody is in it and that it goes on, and nothing was started in it since.
+    /// The last check found it empty and not frozen, and no process was started in it since.
     idle: bool,
 }
 
 impl CgroupDir {
-    pub(crate) fn make(home: BorrowedFd<'_>, name: &str, limits: CgroupLimits) -> io::Result<Self> {
-        mkdirat(home, name, MODE)?;
-        Self::open(home, name, limits).inspect_err(|_| {
-            let _ = unlinkat(home, name, AtFlags::REMOVEDIR);
+    pub(crate) fn make(instance: BorrowedFd<'_>, name: &str, limits: CgroupLimits) -> io::Result<Self> {
+        mkdirat(instance, name, MODE)?;
+        Self::open(instance, name, limits).inspect_err(|_| {
+            let _ = unlinkat(instance, name, AtFlags::REMOVEDIR);
         })
     }
 
-    fn open(home: BorrowedFd<'_>, name: &str, limits: CgroupLimits) -> io::Result<Self> {
-        let dir = openat(home, name, OPEN_DIR, Mode::empty())?;
+    fn open(instance: BorrowedFd<'_>, name: &str, limits: CgroupLimits) -> io::Result<Self> {
+        let dir = openat(instance, name, OPEN_DIR, Mode::empty())?;
         let file = |name: &str| openat(&dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         if let Some(bytes) = limits.memory {
             write(dir.as_fd(), "memory.max", &bytes.to_string())?;
-            // All or none: a function that lost one of its processes would go on half.
+            // Kill all processes or none: a function that lost one of its processes would continue in a broken state.
             write(dir.as_fd(), "memory.oom.group", "1")?;
             match write(dir.as_fd(), "memory.swap.max", "0") {
-                // A kernel that does not count swap.
+                // ENOENT: this kernel does not count swap.
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -84,23 +84,23 @@ impl CgroupDir {
         self.dir.as_fd()
     }
 
-    /// Something is about to be started in it.
+    /// Notes that a process is about to be started in it.
     pub(crate) fn begin(&mut self) {
         self.idle = false;
     }
 
-    /// Whether nobody is in it, and it goes on.
+    /// Returns whether it is empty and not frozen.
     pub(crate) fn is_idle(&mut self) -> bool {
         self.idle = self.idle || contents(&self.events) == EMPTY;
         self.idle
     }
 
-    /// Kills what is in it. Returns what could not be killed.
+    /// Kills all processes in it. Returns those that could not be killed.
     pub(crate) fn kill_all(&mut self) -> Vec<Pid> {
-        // Who was just waited for may not have left it yet: newer kernels take a process out of its cgroup only when it
-        // is switched out for the last time. One look more costs less than the kill, after which it is not used again.
-        for look in 0..LOOKS {
-            if look > 0 {
+        // A process that was just waited for may still be in the cgroup: newer kernels remove it only when it is
+        // switched out for the last time. Another check costs less than the kill, after which the cgroup is not reused.
+        for check in 0..EMPTY_CHECKS {
+            if check > 0 {
                 thread::yield_now();
             }
             if self.is_idle() || !is_populated(&self.events) {
@@ -111,7 +111,7 @@ impl CgroupDir {
         kill_populated(self.dir.as_fd(), &self.events)
     }
 
-    /// Counted from its beginning: no other invocation was in one that has limits.
+    /// Counts from its creation: a cgroup with limits serves only one invocation.
     pub(crate) fn limit_events(&self) -> LimitEvents {
         let count = |file: &Option<OwnedFd>, key| {
             let text = file.as_ref().map(contents).unwrap_or_default();
@@ -120,22 +120,22 @@ impl CgroupDir {
         LimitEvents { oom_kills: count(&self.memory, "oom_kill "), forks_denied: count(&self.processes, "max ") }
     }
 
-    /// Whether it is empty, and no function has made cgroups of its own in it or stopped it. What was killed once is
-    /// not used again: see [`try_cgroup`](crate::spawn::try_cgroup).
+    /// Returns whether it is empty, not frozen, and without cgroups created by a function. One that was killed is not
+    /// reused: see [`try_cgroup`](crate::spawn::try_cgroup).
     pub(crate) fn is_reusable(&self) -> bool {
-        // A directory has a link for each that is in it, besides its own two.
+        // A directory has two links of its own, and one for each subdirectory.
         !self.killed && self.idle && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 2)
     }
 
-    pub(crate) fn remove(self, home: BorrowedFd<'_>) {
+    pub(crate) fn remove(self, instance: BorrowedFd<'_>) {
         remove_below(self.dir.as_fd());
-        if let Err(error) = unlinkat(home, self.name.as_str(), AtFlags::REMOVEDIR) {
+        if let Err(error) = unlinkat(instance, self.name.as_str(), AtFlags::REMOVEDIR) {
             tracing::warn!("cannot remove the cgroup {} of an invocation: {error}", self.name);
         }
     }
 }
 
-/// Kills all that is in a cgroup and below it. Returns what could not be killed.
+/// Kills all processes in a cgroup and below it. Returns those that could not be killed.
 pub(crate) fn kill_all(dir: BorrowedFd<'_>) -> Vec<Pid> {
     match openat(dir, "cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         Ok(events) if is_populated(&events) => kill_populated(dir, &events),
@@ -153,7 +153,7 @@ fn kill_populated(dir: BorrowedFd<'_>, events: &OwnedFd) -> Vec<Pid> {
         if Instant::now() >= deadline {
             return members(dir);
         }
-        // The kernel tells of a change at most every 10 ms; it is over sooner.
+        // The kernel reports a change at most every 10 ms, but the processes end sooner.
         let pause = Timespec::try_from(leftovers::PAUSE).ok();
         let _ = poll(&mut [PollFd::new(events, PollFlags::PRI)], pause.as_ref());
     }
@@ -164,10 +164,10 @@ fn is_populated(events: &OwnedFd) -> bool {
     contents(events).starts_with("populated 1")
 }
 
-/// The processes in it and below it that can be seen from here.
+/// Returns the visible processes in the cgroup and below it.
 fn members(dir: BorrowedFd<'_>) -> Vec<Pid> {
     let own = read(dir, "cgroup.procs").unwrap_or_default();
-    // 0 stands for one that another process-id namespace does not show.
+    // 0 stands for a process that is not visible in this PID namespace.
     let own = own.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
     let below = directories(dir).into_iter().filter_map(|name| openat(dir, name, OPEN_DIR, Mode::empty()).ok());
     own.chain(below.flat_map(|dir| members(dir.as_fd()))).collect()
@@ -183,9 +183,9 @@ pub(crate) fn remove_below(dir: BorrowedFd<'_>) {
     }
 }
 
-/// The names of the directories in one.
+/// Returns the names of the directories in a directory.
 pub(crate) fn directories(dir: BorrowedFd<'_>) -> Vec<CString> {
-    // Open anew: the offset belongs to the open directory.
+    // Open it again: the read offset belongs to the open file description.
     let Ok(dir) = openat(dir, ".", OPEN_DIR, Mode::empty()) else { return Vec::new() };
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut reader = RawDir::new(&dir, &mut buffer);
@@ -198,7 +198,7 @@ pub(crate) fn directories(dir: BorrowedFd<'_>) -> Vec<CString> {
     found
 }
 
-/// What is in one of the kernel's files.
+/// Reads one of the kernel's files.
 pub(crate) fn read(dir: BorrowedFd<'_>, name: &str) -> io::Result<String> {
     let file = openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     io::read_to_string(std::fs::File::from(file))
@@ -210,7 +210,7 @@ pub(crate) fn write(dir: BorrowedFd<'_>, name: &str, text: &str) -> Result<(), E
     rustix::io::write(&file, text.as_bytes()).map(drop)
 }
 
-/// What is in one of the kernel's small files that stays open; nothing if it cannot be read (the cgroup was removed).
+/// Reads one of the kernel's small files that stays open; empty if it cannot be read because the cgroup was removed.
 fn contents(file: &OwnedFd) -> String {
     let mut buffer = [0; 512];
     let read = pread(file, &mut buffer, 0).unwrap_or(0);

@@ -1,26 +1,26 @@
-//! Where the cgroups that bandog itself is in can be seen, by `/proc/self/cgroup` (cgroups(7)) and
-//! `/proc/self/mountinfo` (proc(5)).
+//! The cgroups that bandog itself is in and the paths under which they are visible, from `/proc/self/cgroup`
+//! (cgroups(7)) and `/proc/self/mountinfo` (proc(5)).
 
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
 };
 
-/// The two files.
+/// The content of the two files.
 pub(crate) struct Membership {
     cgroups: String,
     mounts: String,
 }
 
-/// Where a part of a hierarchy can be seen.
+/// A mount that shows a part of a cgroup hierarchy.
 pub(crate) struct CgroupMount {
-    /// Which part: the path of a cgroup.
+    /// The path of the cgroup that is the mount's root.
     pub(crate) root: PathBuf,
     point: PathBuf,
 }
 
 impl Membership {
-    /// What the kernel tells.
+    /// Reads both files.
     ///
     /// # Errors
     /// There is no `/proc`.
@@ -36,7 +36,8 @@ impl Membership {
         Self { cgroups: cgroups.into(), mounts: mounts.into() }
     }
 
-    /// The own cgroup in the hierarchy with this controller (version 1), or in that of version 2, which has none.
+    /// Returns bandog's own cgroup in the hierarchy with this controller (version 1), or in that of version 2 for
+    /// `None`.
     pub(crate) fn cgroup(&self, controller: Option<&str>) -> Option<&Path> {
         self.cgroups.lines().find_map(|line| {
             let (_, rest) = line.split_once(':')?;
@@ -49,14 +50,15 @@ impl Membership {
         })
     }
 
-    /// Where the hierarchy with this controller, or that of version 2, is mounted.
+    /// Returns the mounts of the hierarchy with this controller, or of that of version 2 for `None`.
     pub(crate) fn mounts(&self, controller: Option<&str>) -> impl Iterator<Item = CgroupMount> {
         self.mounts.lines().filter_map(move |line| CgroupMount::of(line, controller))
     }
 }
 
 impl CgroupMount {
-    /// A line of mountinfo, if it is such a mount: "36 35 98:0 ROOT MOUNT-POINT options… - TYPE source options".
+    /// Parses a line of mountinfo: "36 35 98:0 ROOT MOUNT-POINT options… - TYPE source options". `None` if it is
+    /// another mount.
     fn of(line: &str, controller: Option<&str>) -> Option<Self> {
         let (mount, file_system) = line.split_once(" - ")?;
         let mut fields = mount.split(' ').skip(3);
@@ -72,13 +74,13 @@ impl CgroupMount {
         is_wanted.then(|| Self { root: unescaped(root).into(), point: unescaped(point).into() })
     }
 
-    /// The directory of what is `rest` below the root; `None` if that leads out of the mount.
+    /// Returns the directory at `rest` below the mount's root; `None` if that leads out of the mount.
     pub(crate) fn below(&self, rest: &Path) -> Option<PathBuf> {
         rest.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.point.join(rest))
     }
 }
 
-/// Undoes `\040` for a blank and its like.
+/// Decodes `\040` (a blank) and the like.
 fn unescaped(field: &str) -> String {
     [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")]
         .iter()

@@ -1,7 +1,7 @@
-//! Whether the kernel killed somebody of our own cgroup for want of memory.
+//! The number of processes in bandog's own cgroup that the kernel has killed because memory ran out.
 //!
-//! The count is in `memory.events` (cgroup v2) or `memory.oom_control` (v1, Linux 4.13); both have a line
-//! `oom_kill N`. It is kept open: a look costs one system call.
+//! The count is in `memory.events` (cgroup v2) or `memory.oom_control` (v1, Linux 4.13); both have a line `oom_kill N`.
+//! The file stays open, so that reading the count costs one system call.
 
 use std::{
     fs::File,
@@ -12,15 +12,15 @@ use std::{
 
 use super::membership::Membership;
 
-/// Bytes of the file; it has some eighty.
+/// The size of the read buffer, in bytes; the file has about eighty.
 const SIZE: usize = 1024;
 
-/// The count of our own cgroup.
+/// The count of bandog's own cgroup.
 #[derive(Debug)]
 pub struct OutOfMemoryKills(File);
 
 impl OutOfMemoryKills {
-    /// `None` where nobody counts: no cgroup for memory, the topmost one, or no /proc.
+    /// Opens the count. `None` where it is not available: no memory controller, the root cgroup, or no /proc.
     #[must_use]
     pub fn of_own_cgroup() -> Option<Self> {
         let membership = Membership::read().ok()?;
@@ -29,7 +29,7 @@ impl OutOfMemoryKills {
         kills.count().map(|_| kills)
     }
 
-    /// How many have been killed so far.
+    /// Returns the number of processes killed so far.
     #[must_use]
     pub fn count(&self) -> Option<u64> {
         let mut text = [0; SIZE];
@@ -43,19 +43,19 @@ impl OutOfMemoryKills {
     }
 }
 
-/// The number in the line `oom_kill N`.
+/// Parses the line `oom_kill N`.
 fn kills(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim_ascii().parse().ok())
 }
 
-/// Where the count may be.
+/// Returns the files that may hold the count.
 fn files(membership: &Membership) -> Vec<PathBuf> {
     [(None, "memory.events"), (Some("memory"), "memory.oom_control")]
         .into_iter()
         .filter_map(|(controller, name)| {
             let mount = membership.mounts(controller).next()?;
-            // Within a cgroup namespace both are told relative to its root; where they do not fit together, what is
-            // mounted is our own cgroup, as container engines do it.
+            // In a cgroup namespace both paths are relative to its root. Where they do not match, the mount shows
+            // bandog's own cgroup, as with container engines.
             let rest = membership.cgroup(controller)?.strip_prefix(&mount.root).unwrap_or(Path::new(""));
             Some(mount.below(rest)?.join(name))
         })
@@ -84,7 +84,7 @@ mod tests {
     fn the_own_cgroup_of_version_2_is_found() {
         let whole = "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
         assert_eq!(paths("0::/user.slice/a b\n", whole), ["/sys/fs/cgroup/user.slice/a b/memory.events"]);
-        // A private cgroup namespace: everything is told relative to its root.
+        // A private cgroup namespace: all paths are relative to its root.
         assert_eq!(paths("0::/\n", whole), ["/sys/fs/cgroup/memory.events"]);
         // The host's namespace, but only the container's own part is mounted.
         let part = "31 23 0:28 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n";

@@ -1,27 +1,26 @@
-//! Processes whose own parent is gone, and the taking of their status.
+//! Reaping of orphans: processes whose parent has ended, and which have become bandog's children.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-/// Held while orphans are reaped; shared by those who look at them.
+/// Locked for writing while orphans are reaped, for reading while they are examined.
 static REAPING: RwLock<()> = RwLock::new(());
 
-/// Lets no orphan vanish as long as the guard lives: one that ends meanwhile is still there to be seen, and tells whose
-/// it was.
+/// Keeps orphans from being reaped while the guard lives, so that one that ends in the meantime can still be identified
+/// by its zombie.
 pub(crate) fn keep_zombies() -> RwLockReadGuard<'static, ()> {
     REAPING.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the status of every orphan that has ended. Returns whether there are any, ended or not.
+/// Reaps every orphan that has ended. Returns whether there are any orphans, ended or not.
 pub(crate) fn reap_orphans() -> bool {
     let _alone = REAPING.write().unwrap_or_else(PoisonError::into_inner);
     let (reaped, others) = reap_children();
     reaped || others
 }
 
-/// Takes the status of every child of the calling thread that has ended. Returns whether there were any, and whether
-/// there are others.
+/// Reaps every child of the calling thread that has ended. Returns whether there were any, and whether others are left.
 pub(crate) fn reap_children() -> (bool, bool) {
-    // Children that tell nobody of their end, as clone(2) can make them, among them.
+    // `__WALL` includes children that send no signal when they end, which clone(2) can create.
     let flags = libc::WNOHANG | libc::__WNOTHREAD | libc::__WALL;
     let mut reaped = false;
     loop {

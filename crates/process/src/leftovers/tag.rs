@@ -1,43 +1,44 @@
-//! What every process of an invocation carries, so that it is found wherever it went: the path of its workspace in its
-//! environment, and a number of the invocation's own as RLIMIT_LOCKS.
+//! The tag that every process of an invocation carries, so that it can be found wherever it has moved: the path of its
+//! workspace in its environment, and a number unique to the invocation as RLIMIT_LOCKS.
 //!
-//! Linux has not looked at that limit since 2.4.25 (getrlimit(2)), but hands it down through fork and exec. A daemon
-//! that starts with an empty environment loses the first; only who sets out to lose the second can.
+//! Linux has not enforced that limit since 2.4.25 (getrlimit(2)), but fork and exec pass it on. A daemon that starts
+//! with an empty environment loses the first part; only a process that deliberately changes its limits loses the
+//! second.
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, sync::OnceLock};
 
 use rustix::process::{Pid, Resource, getrlimit};
 
-/// The variable whose value lies in the workspace, and so tells the invocations apart.
+/// The variable whose value is a path in the workspace, which differs between invocations.
 pub const TAG_VARIABLE: &str = "TMP_OUTPUT_DIR";
 
-/// The upper 16 bits of every number, by which it is known for one of ours. The others are of the workspace's name.
+/// The upper 16 bits of every number, which mark it as bandog's. The lower bits are a hash of the workspace's name.
 const OURS: u64 = 0xbad0;
 
 /// The tag of one invocation.
 #[derive(Debug, Clone)]
 pub struct InvocationTag {
-    /// Name of the workspace, which no other bandog's has, wherever it runs.
+    /// The name of the workspace. No other bandog uses it, on any machine.
     workspace: Vec<u8>,
     rlimit_locks: u64,
 }
 
-/// What a look at a process told.
+/// The result of looking for a tag in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TagCheck {
-    /// It carries the tag.
+    /// The process carries the tag.
     Tagged,
-    /// It does not.
+    /// The process does not carry the tag.
     Untagged,
-    /// It shows no environment, as in the middle of exec(2), and no number that would tell.
+    /// The process shows no environment, as in the middle of exec(2), and no number that would decide it.
     Unknown,
 }
 
 impl InvocationTag {
-    /// The tag of the invocation whose workspace has this name.
+    /// Returns the tag of the invocation whose workspace has this name.
     #[must_use]
     pub fn of(workspace: &OsStr) -> Self {
-        // FNV-1a. Two names alike in 48 bits would have to be in use at once on one machine.
+        // FNV-1a. A collision would take two names with the same 48 bits in use at once on one machine.
         let hash = workspace
             .as_bytes()
             .iter()
@@ -48,8 +49,8 @@ impl InvocationTag {
         }
     }
 
-    /// What a process of the invocation gets as RLIMIT_LOCKS. `None` if this bandog is part of another one's function:
-    /// what that one looks for is not to be overwritten.
+    /// Returns the RLIMIT_LOCKS for the processes of the invocation. `None` if this bandog is itself part of another
+    /// bandog's function: the number that the other one looks for must not be overwritten.
     pub(crate) fn rlimit_locks(&self) -> Option<u64> {
         static INHERITED: OnceLock<bool> = OnceLock::new();
         let inherited = || getrlimit(Resource::Locks).maximum.is_some_and(is_ours);
@@ -66,9 +67,9 @@ fn is_ours(rlimit_locks: u64) -> bool {
     rlimit_locks >> 48 == OURS
 }
 
-/// Whether `process` carries one of `tags`.
+/// Looks for one of `tags` in `process`.
 pub(crate) fn check(process: Pid, tags: &[InvocationTag]) -> TagCheck {
-    let number = number_of(process);
+    let number = rlimit_locks_of(process);
     if number.is_some_and(|number| tags.iter().any(|tag| tag.rlimit_locks == number)) {
         return TagCheck::Tagged;
     }
@@ -81,13 +82,14 @@ pub(crate) fn check(process: Pid, tags: &[InvocationTag]) -> TagCheck {
             let ours = paths.any(|path| tags.iter().any(|tag| tag.is_path(path)));
             if ours { TagCheck::Tagged } else { TagCheck::Untagged }
         }
-        // Another user's, and we have no right to look (ptrace(2)): only the number would tell.
+        // The process belongs to another user, and bandog may not read its environment (ptrace(2)): only the number can
+        // tell.
         Err(_) => TagCheck::Untagged,
     }
 }
 
-/// Its RLIMIT_LOCKS. Unlike prlimit(2), the file may be read of any user's processes.
-fn number_of(process: Pid) -> Option<u64> {
+/// Returns the RLIMIT_LOCKS of a process. Unlike with prlimit(2), the file is readable for processes of every user.
+fn rlimit_locks_of(process: Pid) -> Option<u64> {
     let limits = fs::read_to_string(format!("/proc/{process}/limits")).ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max file locks"))?;
     line.split_ascii_whitespace().next()?.parse().ok()
@@ -98,17 +100,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_differ_and_are_known_for_ours() {
+    fn tags_differ_and_are_recognised() {
         let tags: std::collections::BTreeSet<u64> = (0..10_000)
             .map(|n| InvocationTag::of(OsStr::new(&format!("bandog-0123456789ab-{n}"))).rlimit_locks)
             .collect();
         assert_eq!(tags.len(), 10_000);
         assert!(tags.into_iter().all(is_ours));
-        assert!(!is_ours(u64::MAX), "no limit is no number");
+        assert!(!is_ours(u64::MAX), "no limit is not a tag");
     }
 
     #[test]
-    fn the_path_of_another_invocation_is_not_taken_for_this_one() {
+    fn a_path_of_another_invocation_does_not_match() {
         let tag = InvocationTag::of(OsStr::new("bandog-a-1"));
         assert!(tag.is_path(b"/tmp/bandog-a-1/out"));
         for other in

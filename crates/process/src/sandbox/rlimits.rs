@@ -1,18 +1,18 @@
-//! What bandog itself is held to, and how many tasks a user has.
+//! The resource limits of bandog itself, and the number of tasks that a user has.
 
 use std::{fs, io, sync::OnceLock};
 
 use libc::rlimit64;
 use rustix::process::Resource;
 
-/// How many tasks a user has: what `RLIMIT_NPROC` counts. What comes and goes meanwhile makes it inexact.
+/// Counts the tasks of a user, which is the number that `RLIMIT_NPROC` limits. Inexact while tasks start and end.
 pub(super) fn count_tasks(uid: u32) -> io::Result<u64> {
     let mut count = 0;
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
         let is_process =
             path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<u32>().is_ok());
-        // One that ends while we look is not counted.
+        // A process that has ended in the meantime is not counted.
         if is_process && let Ok(status) = fs::read_to_string(path.join("status")) {
             count += tasks_of(&status, uid);
         }
@@ -20,7 +20,7 @@ pub(super) fn count_tasks(uid: u32) -> io::Result<u64> {
     Ok(count)
 }
 
-/// The threads of a process by its `/proc/PID/status`, if its real user is `uid`.
+/// Returns the number of threads in a process's `/proc/PID/status` if its real user is `uid`, and 0 otherwise.
 fn tasks_of(status: &str, uid: u32) -> u64 {
     let field = |name: &str| {
         let rest = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -29,7 +29,7 @@ fn tasks_of(status: &str, uid: u32) -> u64 {
     if field("Uid:") == Some(uid.into()) { field("Threads:").unwrap_or(1) } else { 0 }
 }
 
-/// What this process itself is held to.
+/// Returns the limits of this process.
 pub(super) fn own_limits(resource: Resource) -> rlimit64 {
     let mut limits = rlimit64 { rlim_cur: libc::RLIM64_INFINITY, rlim_max: libc::RLIM64_INFINITY };
     // SAFETY: asks only, into a structure that is ours. A resource the kernel does not know leaves it as it is.
@@ -37,12 +37,12 @@ pub(super) fn own_limits(resource: Resource) -> rlimit64 {
     limits
 }
 
-/// The limits on open files that bandog was started with, once it has raised its own.
+/// The limits on open files that bandog was started with; set once it has raised its own.
 pub(super) static ORIGINAL_OPEN_FILES: OnceLock<rlimit64> = OnceLock::new();
 
-/// Lets bandog itself open as many files as the system allows it; a client or a function takes several. The functions
-/// keep the limit that bandog was started with: programs that use select(2), or close every number there may be,
-/// count on a small one.
+/// Raises bandog's own limit on open files to the maximum, because each client and each function takes several.
+/// Functions keep the original limit: programs that use select(2), or that close every possible descriptor, rely on a
+/// small one.
 pub(crate) fn raise_open_file_limit() {
     let before = own_limits(Resource::Nofile);
     let raised = rlimit64 { rlim_cur: before.rlim_max, rlim_max: before.rlim_max };

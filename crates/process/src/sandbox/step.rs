@@ -1,31 +1,31 @@
-//! What a child does to itself before exec.
+//! The steps by which a child confines itself before exec.
 
 use std::{fmt, os::fd::RawFd};
 
 use libc::{c_int, rlimit64};
 use rustix::process::Resource;
 
-/// Something the child does to itself before exec.
+/// One change that the child makes to itself before exec.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SetupStep {
-    /// prlimit(2): which resource, and its limits.
+    /// prlimit(2): the resource and its limits.
     Limit(Resource, rlimit64),
     Nice(c_int),
     DropGroups,
     Group(u32),
-    /// A bandog that is not root hands its capabilities down this way (capabilities(7)).
+    /// Drops the ambient capabilities, which a bandog that is not root would pass on (capabilities(7)).
     DropAmbient,
-    /// Also clears the parent-death signal: set that later.
+    /// Also clears the parent-death signal, which must be set afterwards.
     User(u32),
     NoNewPrivileges,
     Sandbox(RawFd),
 }
 
 impl SetupStep {
-    /// Takes it; whether that went well, with `errno` set if not.
+    /// Takes the step. Returns whether it succeeded; if not, `errno` is set.
     ///
     /// # Safety
-    /// To be called in a child, which it changes for good.
+    /// Must be called in a child, which it changes permanently.
     pub(crate) unsafe fn take(&self) -> bool {
         const NONE: usize = 0;
         // SAFETY: system calls on numbers, and on a structure that lives as long as `self`.
@@ -53,7 +53,7 @@ impl SetupStep {
 }
 
 impl fmt::Display for SetupStep {
-    /// What could not be done, after "cannot".
+    /// Describes the failed step; to be printed after "cannot".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit(resource, limits) => {

@@ -1,4 +1,4 @@
-//! Where a function may write, as a Landlock rule set.
+//! The paths that a function may write to, as a Landlock rule set.
 
 use std::{
     io,
@@ -11,10 +11,10 @@ use landlock::{
     RulesetCreatedAttr as _, Scope,
 };
 
-/// Files that programs write to without changing anything.
-const HARMLESS: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
+/// Devices that can be written to without any effect.
+const HARMLESS_DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
 
-/// Where a function may write: the paths that are the same for all of them, held open.
+/// The writable paths that all functions share, held open.
 #[derive(Debug)]
 pub(super) struct WritablePaths {
     writable: Vec<PathFd>,
@@ -22,15 +22,15 @@ pub(super) struct WritablePaths {
 
 impl WritablePaths {
     pub(super) fn new(allowed: &[PathBuf]) -> io::Result<Self> {
-        // An image need not have those.
-        let mut writable: Vec<PathFd> = HARMLESS.iter().filter_map(|path| PathFd::new(path).ok()).collect();
+        // These devices may be missing from an image.
+        let mut writable: Vec<PathFd> = HARMLESS_DEVICES.iter().filter_map(|path| PathFd::new(path).ok()).collect();
         for path in allowed {
             writable.push(PathFd::new(path).map_err(io::Error::other)?);
         }
         Ok(Self { writable })
     }
 
-    /// A rule set for one function.
+    /// Creates the rule set of one function.
     pub(super) fn rules(&self, workspace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         let make = || {
             let mut rules = rule_set()?.create()?;
@@ -45,25 +45,27 @@ impl WritablePaths {
     }
 }
 
-/// All that changes a file system: write, truncate, make, remove, link, rename.
+/// All rights that change a file system: write, truncate, create, remove, link, rename.
 fn writing() -> landlock::BitFlags<AccessFs> {
-    // The third version is the first that can deny truncation. Later ones add device ioctls, which are no writing.
+    // Version 3 is the first that can deny truncation. Later versions add device ioctls, which do not write.
     AccessFs::from_write(ABI::V3)
 }
 
-/// What of it is granted somewhere. A device of one's own making would lead to disks that are elsewhere.
+/// The rights granted below a writable directory. Creating device files is not among them: a device gives access to
+/// disks.
 fn writing_within() -> landlock::BitFlags<AccessFs> {
     writing() & !(AccessFs::MakeChar | AccessFs::MakeBlock)
 }
 
-/// What of it makes sense for this file or directory.
+/// The rights that apply to this file or directory.
 fn writing_to(path: BorrowedFd<'_>) -> landlock::BitFlags<AccessFs> {
     let is_dir = rustix::fs::fstat(path)
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory);
     if is_dir { writing_within() } else { AccessFs::WriteFile | AccessFs::Truncate }
 }
 
-/// Denies all writing for a start; where the kernel can (Linux 6.12), signals to processes outside the sandbox too.
+/// Starts with all writing denied; where the kernel can do it (Linux 6.12), also signals to processes outside the
+/// sandbox.
 fn rule_set() -> Result<Ruleset, landlock::RulesetError> {
     Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
@@ -72,9 +74,12 @@ fn rule_set() -> Result<Ruleset, landlock::RulesetError> {
         .scope(Scope::Signal)
 }
 
-/// Whether the kernel can make the sandbox; else what to do.
+/// Checks whether the kernel can enforce the sandbox.
+///
+/// # Errors
+/// Says why not.
 pub(crate) fn can_sandbox() -> Result<(), String> {
     let made = rule_set().and_then(Ruleset::create);
     let rules: Option<OwnedFd> = made.map_err(|error| error.to_string())?.into();
-    rules.map(drop).ok_or_else(|| "it is switched off".to_owned())
+    rules.map(drop).ok_or_else(|| "Landlock is disabled".to_owned())
 }

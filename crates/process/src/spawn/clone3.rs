@@ -1,8 +1,8 @@
-//! clone3(2), which no C library offers: clone(2) with a cgroup to be born in. To move a process there before
-//! exec takes ten times as long (10 µs).
+//! clone3(2), which no C library offers: a clone(2) that can start the process in a cgroup. Moving the process there
+//! before exec would take ten times as long (10 µs).
 //!
-//! A system call that returns twice, the second time on another stack, cannot be made through a function; so this is
-//! the one place with machine code, a few lines for each kind of machine.
+//! A system call that returns twice, the second time on another stack, cannot be wrapped in a function. So this is the
+//! only file with assembly, a few lines for each architecture.
 
 use std::{
     ffi::{c_int, c_long, c_void},
@@ -11,7 +11,7 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd},
 };
 
-/// The process is born in a cgroup (since Linux 5.7).
+/// Start the process in a cgroup (since Linux 5.7).
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// `struct clone_args`.
@@ -31,13 +31,13 @@ struct CloneArgs {
     cgroup: u64,
 }
 
-/// What runs in the child, and never returns.
+/// The function that runs in the child and never returns.
 type ChildEntry = extern "C" fn(*mut c_void) -> c_int;
 
-/// Starts `entry(argument)` as a process in `cgroup` and on `stack`, in our memory, and returns its id when it has
-/// called exec or _exit. A descriptor of it is stored through `pidfd`. `flags` are those of clone(2), without a signal.
+/// Starts `entry(argument)` as a process in `cgroup` and on `stack`, in bandog's memory. Returns its pid once it has
+/// called exec or _exit. The kernel stores its pidfd through `pidfd`. `flags` are those of clone(2), without a signal.
 ///
-/// What the caller must see to is what vfork(2) asks for: see `clone_by`, the only one.
+/// The caller must meet the requirements of vfork(2): see `clone_by`, the only caller.
 pub(crate) fn clone3(
     stack: Range<*mut u8>,
     entry: ChildEntry,
@@ -61,13 +61,13 @@ pub(crate) fn clone3(
     let result = unsafe { raw_clone3(&arguments, entry, argument) };
     match c_int::try_from(result) {
         Ok(pid @ 1..) => Ok(pid),
-        // -4095 … -1 are error numbers.
+        // The kernel returns error numbers as -4095 … -1.
         Ok(errno) => Err(io::Error::from_raw_os_error(-errno)),
-        Err(_) => Err(io::Error::other("clone3 returned what is no process id")),
+        Err(_) => Err(io::Error::other("clone3 returned an invalid process id")),
     }
 }
 
-/// In the parent, returns what the kernel returned; in the child, calls `entry` on the new stack.
+/// In the parent, returns the kernel's result; in the child, calls `entry` on the new stack.
 #[cfg(target_arch = "x86_64")]
 unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_void) -> c_long {
     let result: c_long;
@@ -78,7 +78,7 @@ unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_
             "syscall",
             "test rax, rax",
             "jnz 2f",
-            "xor ebp, ebp", // The last frame, for who looks at the stack.
+            "xor ebp, ebp", // Marks the last frame for stack traces.
             "mov rdi, {argument}",
             "call {entry}",
             "ud2",
@@ -95,7 +95,7 @@ unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_
     result
 }
 
-/// In the parent, returns what the kernel returned; in the child, calls `entry` on the new stack.
+/// In the parent, returns the kernel's result; in the child, calls `entry` on the new stack.
 #[cfg(target_arch = "aarch64")]
 unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_void) -> c_long {
     let result: c_long;
@@ -105,7 +105,7 @@ unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_
         std::arch::asm!(
             "svc #0",
             "cbnz x0, 2f",
-            "mov x29, xzr", // The last frame, for who looks at the stack.
+            "mov x29, xzr", // Marks the last frame for stack traces.
             "mov x0, {argument}",
             "blr {entry}",
             "brk #1",
@@ -120,7 +120,7 @@ unsafe fn raw_clone3(arguments: &CloneArgs, entry: ChildEntry, argument: *mut c_
     result
 }
 
-/// On other machines there is clone(2).
+/// Other architectures use clone(2).
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 unsafe fn raw_clone3(_: &CloneArgs, _: ChildEntry, _: *mut c_void) -> c_long {
     -c_long::from(libc::ENOSYS)

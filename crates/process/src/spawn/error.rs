@@ -1,4 +1,4 @@
-//! Why no process was started, told apart as far as the kernel's number and a look at the program allow.
+//! The reason why a process could not be started, as far as the error number and a look at the program tell it.
 
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -15,101 +15,101 @@ use rustix::{
 
 use crate::sandbox::step::SetupStep;
 
-/// Bytes of one argument or variable, its name, `=` and NUL included: `MAX_ARG_STRLEN` of execve(2).
+/// The limit on one argument or variable, in bytes, with its name, `=` and NUL: `MAX_ARG_STRLEN` of execve(2).
 const STRING_LIMIT: usize = 128 * 1024;
 
-/// Bytes of a script's first line that the kernel reads (execve(2)).
+/// The number of bytes of a script's first line that the kernel reads (execve(2)).
 const FIRST_LINE: usize = 256;
 
-/// Why no process was started.
+/// The reason why a process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The program needs another to run it, and that one is not there.
+    /// The interpreter that the program needs does not exist.
     #[error("{}: its interpreter {interpreter:?} does not exist; install it in the image, or correct the first line", program.display())]
     NoInterpreter {
         /// The program.
         program: PathBuf,
-        /// What the first line of the script, or the header of the binary, names.
+        /// The interpreter in the first line of the script, or in the header of the binary.
         interpreter: PathBuf,
     },
-    /// The program is not there any more.
-    #[error("{}: no such file any more", program.display())]
+    /// The program does not exist any more.
+    #[error("{}: the file no longer exists", program.display())]
     Missing {
         /// The program.
         program: PathBuf,
     },
-    /// The program, or its interpreter, may not be executed.
+    /// The program or its interpreter may not be executed.
     #[error("{}: permission denied: {why}", program.display())]
     NotExecutable {
         /// The program.
         program: PathBuf,
-        /// What stands in the way.
+        /// The obstacle.
         why: String,
     },
-    /// The kernel does not know what to do with the file.
+    /// The kernel does not recognise the format of the file.
     #[error("{}: not a program for this machine; it is built for another architecture, or is damaged", program.display())]
     WrongFormat {
         /// The program.
         program: PathBuf,
     },
-    /// Somebody has the program open for writing.
-    #[error("{}: somebody is writing to it; try again when that is done", program.display())]
+    /// Another process has the program open for writing.
+    #[error("{}: another process has it open for writing; try again when it is closed", program.display())]
     Busy {
         /// The program.
         program: PathBuf,
     },
-    /// Arguments and environment do not fit.
+    /// Arguments and environment exceed the kernel's limits.
     #[error("{}: {what}", program.display())]
     TooLarge {
         /// The program.
         program: PathBuf,
-        /// Which of them.
+        /// The part that is too large.
         what: String,
     },
-    /// No memory for a process.
-    #[error("{}: there is no memory for another process", program.display())]
+    /// There is not enough memory for a process.
+    #[error("{}: not enough memory for another process", program.display())]
     NoMemory {
         /// The program.
         program: PathBuf,
     },
-    /// No more processes.
+    /// A limit on the number of processes is reached.
     #[error("{}: no more processes can be started; a limit of the user, the container or the machine is reached", program.display())]
     NoProcess {
         /// The program.
         program: PathBuf,
     },
-    /// It cannot be held to what is asked for.
+    /// The process could not be confined as configured.
     #[error("cannot {what}: {source}")]
     Confine {
-        /// Which step of it failed.
+        /// The step that failed.
         what: String,
-        /// What the kernel said.
+        /// The error of the system call.
         source: io::Error,
     },
-    /// Something else.
+    /// Any other error.
     #[error("{}: {source}", program.display())]
     Other {
         /// The program.
         program: PathBuf,
-        /// What the kernel said.
+        /// The error of the system call.
         source: io::Error,
     },
 }
 
-/// What the kernel said, and when.
+/// A failed start: the error number and the stage.
 pub(crate) struct StartFailure {
     pub(crate) source: io::Error,
     pub(crate) stage: SpawnStage,
 }
 
-/// How far it had come.
+/// The stage at which a start failed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SpawnStage {
-    /// There is no process.
+    /// The process could not be created.
     Clone,
-    /// There was one, but it could not take this step.
+    /// The process could not take this step.
     Setup(SetupStep),
-    /// It could not become the program.
+    /// The process could not execute the program.
     Exec,
 }
 
@@ -120,7 +120,7 @@ impl StartFailure {
     }
 }
 
-/// Finds out what stood in the way of `program`.
+/// Finds the reason why `program` could not be started.
 pub(crate) fn explain<'a>(
     program: &Path,
     arguments: &[CString],
@@ -148,9 +148,10 @@ pub(crate) fn explain<'a>(
     }
 }
 
-/// The program that runs this one: of a script's first line, or the loader that an ELF file asks for.
+/// Returns the program that runs this one: the interpreter in a script's first line, or the loader that an ELF file
+/// names.
 fn interpreter(program: &Path) -> io::Result<Option<PathBuf>> {
-    // A FIFO would have to be opened by somebody else as well.
+    // Opening a FIFO would block until another process opens it as well.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(program, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {
@@ -160,14 +161,14 @@ fn interpreter(program: &Path) -> io::Result<Option<PathBuf>> {
     (&file).take(FIRST_LINE as u64).read_to_end(&mut start)?;
     if let Some(line) = start.strip_prefix(b"#!") {
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        // Only blanks and tabs end it: the CR of a line from Windows is a part of its name.
+        // Only blanks and tabs end the name: the CR of a line from Windows is a part of it.
         let name = line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty());
         return Ok(name.map(|name| Path::new(OsStr::from_bytes(name)).to_owned()));
     }
     Ok(loader(&file, &start))
 }
 
-/// `PT_INTERP` of a 64-bit little-endian ELF file (elf(5)).
+/// Returns `PT_INTERP` of a 64-bit little-endian ELF file (elf(5)).
 fn loader(file: &File, start: &[u8]) -> Option<PathBuf> {
     const PT_INTERP: u64 = 3;
     let number = |bytes: &[u8], at: usize, len: usize| -> Option<u64> {
@@ -192,7 +193,7 @@ fn loader(file: &File, start: &[u8]) -> Option<PathBuf> {
     None
 }
 
-/// What keeps a program from being executed.
+/// Returns the reason why a program cannot be executed.
 fn obstacle(program: &Path) -> String {
     let is_on_noexec = |path: &Path| statvfs(path).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::NOEXEC));
     let interpreter = interpreter(program).ok().flatten();
@@ -212,7 +213,7 @@ fn obstacle(program: &Path) -> String {
     "the function's user may not execute it; see the modes of the file and of the directories above it".to_owned()
 }
 
-/// Which of the strings is too long; else that all of them are.
+/// Names the string that is too long; if there is none, reports the total size.
 fn largest<'a>(arguments: &[CString], environment: impl Iterator<Item = &'a CStr>) -> String {
     let mut total = 0;
     for argument in arguments {

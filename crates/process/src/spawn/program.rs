@@ -1,4 +1,4 @@
-//! What to start, and the strings that exec takes.
+//! The program to start, and strings in the form that exec takes.
 
 use std::{
     borrow::Cow,
@@ -8,20 +8,21 @@ use std::{
     path::Path,
 };
 
-/// What to start, ready for exec: made once, used for every invocation.
+/// A program ready for exec: prepared once, used for every invocation.
 #[derive(Debug)]
 pub struct Program {
     pub(crate) path: CString,
     arguments: Vec<CString>,
-    /// `NAME=value`, inherited by every invocation.
+    /// `NAME=value` each, inherited by every invocation.
     pub(crate) environment: Vec<CString>,
 }
 
 impl Program {
-    /// Prepares `path` with `arguments` (the name it sees itself under first) and the environment it inherits.
+    /// Prepares `path` with `arguments` (the first is the name that it sees as its own) and the environment that it
+    /// inherits.
     ///
     /// # Errors
-    /// A NUL byte in any of them, which exec cannot pass on.
+    /// One of them contains a NUL byte, which exec cannot pass on.
     pub fn new(
         path: &Path,
         arguments: &[OsString],
@@ -33,7 +34,7 @@ impl Program {
         Ok(Self { path: CString::new(path.as_os_str().as_bytes())?, arguments, environment })
     }
 
-    /// The names of the variables in its inherited environment.
+    /// Returns the names of the variables in the inherited environment.
     pub fn environment_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
         self.environment.iter().map(|pair| {
             let bytes = pair.as_bytes();
@@ -41,23 +42,23 @@ impl Program {
         })
     }
 
-    /// The arguments it is started with, where a start has none of its own; the name it sees itself under first.
+    /// Returns the default arguments; the first is the name that the program sees as its own.
     #[must_use]
     pub fn arguments(&self) -> &[CString] {
         &self.arguments
     }
 
-    /// The file that is executed.
+    /// Returns the path of the executable file.
     #[must_use]
     pub fn path(&self) -> &Path {
         Path::new(OsStr::from_bytes(self.path.to_bytes()))
     }
 }
 
-/// `NAME=value` as exec takes it.
+/// Returns `NAME=value` in the form that exec takes.
 ///
 /// # Errors
-/// A NUL byte in either.
+/// The name or the value contains a NUL byte.
 pub fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
     let mut pair = OsString::with_capacity(name.len() + value.len() + 1);
     pair.push(name);

@@ -31,7 +31,7 @@ pub struct LocalSpawner {
 }
 
 impl LocalSpawner {
-    /// Every process is held to `confinement`, and born in one of `cgroups` if there are any.
+    /// Holds every process to `confinement`, and starts it in one of `cgroups` if they are available.
     #[must_use]
     pub fn new(confinement: Confinement, cgroups: Option<Arc<Cgroups>>) -> Self {
         Self { confinement, cgroups }
@@ -45,13 +45,13 @@ impl LocalSpawner {
     }
 }
 
-/// Starts `program` in a process group of its own, with `arguments` (its own [`Program::arguments`], or others for this
-/// start), `variables` on top of its environment and `streams` as its standard streams. It has no other descriptor (all
-/// of ours are closed on exec), no signal blocked and none ignored, and is held to what `confined` says. It is killed
-/// when the calling thread ends, and with it bandog. The calling thread takes no signals any more: see
-/// [`run_with_reaper`](crate::run_with_reaper) for who does.
+/// Starts `program` in a process group of its own, with `arguments` ([`Program::arguments`], or others for this start),
+/// `variables` in addition to its environment, and `streams` as its standard streams. The process inherits no other
+/// descriptor (all of bandog's are closed on exec), no blocked and no ignored signal, and it is confined by `confined`.
+/// The kernel kills it when the calling thread ends, and so when bandog does. The calling thread takes no signals any
+/// more: see [`run_with_reaper`](crate::run_with_reaper) for the thread that does.
 ///
-/// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and every shell do.
+/// A script without an interpreter line is run by `/bin/sh`, as execvp(3) and all shells do.
 fn spawn(
     program: &Program,
     arguments: &[CString],
@@ -92,17 +92,16 @@ fn spawn(
     }
 }
 
-/// Runs scripts without an interpreter line.
+/// The interpreter of scripts without an interpreter line.
 const SHELL: &CStr = c"/bin/sh";
 
-/// Whether a process could be started outside of a cgroup: it was removed, or we may not move a process into it.
+/// Returns whether the error is about the cgroup: it was removed, or bandog may not move a process into it.
 fn is_about_cgroups(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::ACCESS | Errno::PERM | Errno::NODEV | Errno::NOENT | Errno::BUSY | Errno::OPNOTSUPP))
 }
 
-/// Whether a file that the kernel does not take for a program may be a script: no NUL in its first line's worth of
-/// bytes (the test that bash makes).
+/// Returns whether a file that the kernel cannot execute may be a script: no NUL in its first 256 bytes (bash's test).
 fn is_text(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut start));

@@ -1,4 +1,4 @@
-//! The wake_fd that wakes a supervising thread, and the order to stop that it announces.
+//! Cancellation of an invocation, and the descriptor that wakes the supervising thread.
 
 use std::{
     cell::RefCell,
@@ -16,29 +16,30 @@ use rustix::{
     io::Errno,
 };
 
-/// An eventfd(2): rung from any thread, heard in poll(2).
+/// An eventfd(2) that any thread can signal and that poll(2) reports.
 #[derive(Debug)]
 pub struct WakeFd(OwnedFd);
 
 impl WakeFd {
-    /// A silent wake_fd.
+    /// Creates a descriptor that is not signalled.
     pub fn new() -> io::Result<Self> {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    /// Wakes whoever polls it, now or later.
+    /// Wakes a thread that polls it now or later.
     pub fn wake(&self) {
-        // The only failure is a counter near 2^64, which means that it rings already.
+        // The write fails only if the counter is near 2^64, and then the descriptor is signalled already.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Makes it silent again.
+    /// Clears the signal.
     pub fn reset(&self) {
         let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
     }
 
-    /// The calling thread's own wake_fd, made once a thread: a thread supervises one process at a time, and a ring that
-    /// comes too late for one process only makes the next look once more at its own [`Cancel`].
+    /// Returns the descriptor of the calling thread, creating it on the first call. One per thread is enough: a thread
+    /// supervises one process at a time, and a wake-up that arrives too late for one process only makes the next loop
+    /// look at its own [`Cancel`] once more.
     pub(crate) fn of_this_thread() -> io::Result<Arc<Self>> {
         thread_local! {
             static WAKE_FD: RefCell<Option<Arc<WakeFd>>> = const { RefCell::new(None) };
@@ -56,10 +57,10 @@ impl AsFd for WakeFd {
     }
 }
 
-/// Who called an invocation off.
+/// The reason why an invocation was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The client went away.
+    /// The client has disconnected.
     ClientGone,
     /// bandog is shutting down and the drain timeout is over.
     Shutdown,
@@ -74,42 +75,42 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The order to stop an invocation, shared by who gives it and who obeys. Clones give the same order.
+/// Cancels an invocation. Clones share one state, between the thread that cancels and the thread that supervises.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<CancelState>);
 
 #[derive(Debug, Default)]
 struct CancelState {
-    /// 0 for none, else [`code`] of the cause. The first order stands.
+    /// 0 while not cancelled, then [`code`] of the cause. The first cause is kept.
     cause: AtomicU8,
-    /// No grace period: SIGKILL at once.
+    /// Skip the grace period: send SIGKILL at once.
     now: AtomicBool,
-    /// Rung when the order changes; set once a thread supervises.
+    /// Signalled on cancellation; set once a thread supervises the invocation.
     wake_fd: OnceLock<Arc<WakeFd>>,
-    /// Nobody waits for it (any more): by now the wake_fd may be another one's.
+    /// No thread waits any more: the descriptor may be in use for another invocation.
     over: AtomicBool,
 }
 
 impl Cancel {
-    /// No order yet.
+    /// Creates the state of an invocation that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Orders the process to be terminated: SIGTERM, grace period, SIGKILL.
+    /// Requests termination: SIGTERM, grace period, SIGKILL.
     pub fn cancel(&self, cause: Cause) {
         let _ = self.0.cause.compare_exchange(0, code(cause), Ordering::SeqCst, Ordering::SeqCst);
         self.notify();
     }
 
-    /// Orders it to be killed without a grace period.
+    /// Requests SIGKILL without a grace period.
     pub fn cancel_now(&self, cause: Cause) {
         self.0.now.store(true, Ordering::SeqCst);
         self.cancel(cause);
     }
 
-    /// Who ordered it, if anybody did.
+    /// Returns the cause of the cancellation, if there is one.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         [Cause::ClientGone, Cause::Shutdown]
@@ -117,10 +118,10 @@ impl Cancel {
             .find(|cause| code(*cause) == self.0.cause.load(Ordering::SeqCst))
     }
 
-    /// Waits for so long, or until somebody gives the order; says who.
+    /// Waits for the cancellation for at most `limit`. Returns its cause.
     ///
     /// # Errors
-    /// The wake_fd cannot be made or heard: no descriptors left.
+    /// The wake descriptor cannot be created or polled: no descriptors are left.
     pub fn wait(&self, limit: Duration) -> io::Result<Option<Cause>> {
         let wake_fd = WakeFd::of_this_thread()?;
         self.attach(&wake_fd);
@@ -144,7 +145,7 @@ impl Cancel {
         Ok(cause)
     }
 
-    /// Wakes who supervises, without an order: there is room again for more of the answer.
+    /// Wakes the supervising thread without cancelling: the reader has capacity for more of the response.
     pub fn wake(&self) {
         self.notify();
     }
@@ -153,17 +154,18 @@ impl Cancel {
         self.0.now.load(Ordering::SeqCst)
     }
 
-    /// From here on an order rings this wake_fd. Look at [`Cancel::cause`] after this, not before: an order given in
+    /// Has later cancellations signal `wake_fd`. Read [`Cancel::cause`] after this call, not before: a cancellation in
     /// between would be missed.
     pub(crate) fn attach(&self, wake_fd: &Arc<WakeFd>) {
         let _ = self.0.wake_fd.set(Arc::clone(wake_fd));
         self.0.over.store(false, Ordering::SeqCst);
-        // With the fence in `ring`: either this thread sees the order, or who gives it sees the wake_fd.
+        // Pairs with the fence in `notify`: either this thread sees the cancellation, or the cancelling thread sees the
+        // descriptor.
         fence(Ordering::SeqCst);
     }
 
-    /// From here on an order rings nobody, until somebody attaches again: it would only wake the thread's next process
-    /// for nothing.
+    /// Stops signalling the descriptor until the next call of `attach`: a later cancellation would only wake the
+    /// thread's next invocation for nothing.
     pub(crate) fn detach(&self) {
         self.0.over.store(true, Ordering::SeqCst);
     }
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(cancel.wait(Duration::from_millis(1)).expect("waited"), None);
         let (other, started) = (cancel.clone(), Instant::now());
         let waiting = thread::spawn(move || other.wait(LONG).expect("waited"));
-        // A ring without an order ends nothing.
+        // A wake-up without a cancellation ends no wait.
         cancel.wake();
         cancel.cancel(Cause::Shutdown);
         assert_eq!(waiting.join().expect("it ends"), Some(Cause::Shutdown));

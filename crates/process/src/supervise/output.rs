@@ -1,5 +1,5 @@
-//! What a process writes, and who is given it: logs, which never hold it up, and the answer, which waits for its
-//! reader.
+//! The output of a process and its observer. Logs are always read, so that they never block the process; the response
+//! is read only when its reader has capacity.
 
 use std::{
     io,
@@ -9,74 +9,75 @@ use std::{
 
 use rustix::io::Errno;
 
-/// Bytes read from a pipe at once: the capacity of a pipe, so that one read empties it.
+/// Bytes read at once: the capacity of a pipe, so that one read empties it.
 pub(crate) const READ_SIZE: usize = 64 * 1024;
 
 /// The read ends of the pipes that a process writes to.
 ///
-/// The caller keeps the write ends open too, so that a child which closes its end early (a daemon's habit) does not
-/// make poll(2) return over and over.
+/// The caller must keep the write ends open too. Otherwise a child that closes its end early (as daemons do) would make
+/// poll(2) return over and over.
 #[derive(Debug, Clone, Copy)]
 pub struct Outputs<'a> {
-    /// What is for the logs. Always read, so that it never holds the process up.
+    /// Output for the logs. Always read, so that it never blocks the process.
     pub logs: Option<&'a OwnedFd>,
-    /// What is the answer. Read when the observer has room for it.
+    /// Output that is the response. Read when the observer has capacity for it.
     pub response: Option<&'a OwnedFd>,
 }
 
-/// Who is given what a process writes.
+/// Receives the output of a process.
 pub trait Observer {
-    /// What it wrote for the logs, in order; nothing (an empty slice) when this asked to be called again.
+    /// Receives what was written to the logs, in order. The slice is empty if the call is one that the last result
+    /// asked for.
     fn observe(&mut self, written: &[u8]) -> Progress;
 
-    /// How much of the answer is taken now.
+    /// Returns how much of the response the observer takes now.
     fn capacity(&mut self) -> Capacity<'_> {
         Capacity::Bytes(usize::MAX)
     }
 
-    /// What it wrote of the answer, in order, and not more at once than there was room for. Must not block while the
-    /// process runs; what it has left is given without a question for room ([`drain`]), and may wait for its reader.
+    /// Receives the next bytes of the response, in order, and never more than the reported capacity. Must not block
+    /// while the process runs. What is left after its end is passed on without asking for the capacity ([`drain`]);
+    /// that call may block.
     fn take(&mut self, written: &[u8]) -> Result<(), Stop>;
 }
 
-/// Whether the observer of the output has seen all of it.
+/// Whether the observer has processed all output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// Call again when there is more.
     UpToDate,
-    /// Its reader is slow: call again soon even if nothing new was written. The function is never held up for it.
+    /// Its reader is slow: call again soon even if nothing new was written. The function never waits for it.
     Behind,
-    /// Nothing to do before this moment (a heartbeat is due then).
+    /// Call again at this time at the latest, for example because a heartbeat is due.
     Until(Instant),
 }
 
-/// How much of the answer is taken without waiting.
+/// How much of the response can be taken without blocking.
 #[derive(Debug)]
 pub enum Capacity<'a> {
-    /// So many bytes, one at least.
+    /// This number of bytes, at least one.
     Bytes(usize),
-    /// None until something can be written to `outlet`, or the order's bell rings
-    /// ([`wake`](super::cancel::Cancel::wake)). The process waits meanwhile, once its pipe is full. To be asked again at
-    /// `deadline`.
+    /// None until `outlet` becomes writable or [`Cancel::wake`](super::cancel::Cancel::wake) is called. Meanwhile the
+    /// process blocks once its pipe is full. Ask again at `deadline`.
     Full {
-        /// Where it goes, if that can be polled.
+        /// The destination of the response, if it can be polled.
         outlet: Option<BorrowedFd<'a>>,
-        /// When the wait is over, whatever happens.
+        /// The end of the wait in any case.
         deadline: Option<Instant>,
     },
-    /// None any more.
+    /// None, for good.
     Closed,
 }
 
-/// No more of the answer is taken: the process is to be terminated.
+/// The observer takes no more of the response: the process is to be terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop;
 
-/// One of them.
+/// One output pipe of a process.
 pub(crate) struct OutputPipe<'a> {
     pub(crate) pipe: &'a OwnedFd,
-    /// The function may read what it wrote (`/dev/stdout` can be reopened): then there is nothing where poll(2) saw
-    /// some.
+    /// Set once the pipe does not block. The function may read what it wrote (`/dev/stdout` can be opened again), so
+    /// that a read can find the pipe empty after poll(2) has reported data.
     nonblocking: bool,
 }
 
@@ -85,8 +86,8 @@ impl<'a> OutputPipe<'a> {
         Self { pipe, nonblocking: false }
     }
 
-    /// Takes what the process left in the pipe. No more than is there at this moment: a process that left the group and
-    /// goes on writing does not hold up the answer.
+    /// Takes what the process left in the pipe, and no more than is in it now: a process that has left the group and
+    /// goes on writing must not delay the response.
     pub(crate) fn drain(mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
         let mut left = usize::try_from(rustix::io::ioctl_fionread(self.pipe)?).unwrap_or(usize::MAX);
         let mut buffer = vec![0; left.min(READ_SIZE)];
@@ -103,7 +104,7 @@ impl<'a> OutputPipe<'a> {
         Ok(())
     }
 
-    /// Reads what is there; 0 if nothing is.
+    /// Reads what is in the pipe; 0 if it is empty.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.nonblocking {
             rustix::io::ioctl_fionbio(self.pipe, true)?;
@@ -117,15 +118,15 @@ impl<'a> OutputPipe<'a> {
     }
 }
 
-/// Takes what a process that has ended left in a pipe. Nobody is held up any more: `take` may wait.
+/// Takes what an ended process left in a pipe. `take` may block: no process waits for it.
 pub fn drain(pipe: &OwnedFd, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
     OutputPipe::new(pipe).drain(take)
 }
 
-/// What of its output is the answer.
+/// The pipe with the response.
 pub(crate) struct ResponsePipe<'a> {
     output: OutputPipe<'a>,
-    /// Nobody wants it any more. It is read all the same and forgotten, so that the process can get to its end.
+    /// The response has no reader any more. It is still read, and discarded, so that the process can end.
     pub(crate) is_unwanted: bool,
 }
 
@@ -138,7 +139,7 @@ impl<'a> ResponsePipe<'a> {
         self.output.pipe
     }
 
-    /// How much of it is read now.
+    /// Returns how much to read now.
     pub(crate) fn room<'o>(&mut self, observer: &'o mut dyn Observer) -> Capacity<'o> {
         if self.is_unwanted {
             return Capacity::Bytes(usize::MAX);
@@ -148,7 +149,7 @@ impl<'a> ResponsePipe<'a> {
         room
     }
 
-    /// Gives the observer what is there, up to `room` bytes.
+    /// Reads at most `room` bytes and passes them to the observer.
     pub(crate) fn pass_on(&mut self, room: usize, buffer: &mut [u8], observer: &mut dyn Observer) -> io::Result<()> {
         let room = room.min(buffer.len());
         let read = self.output.read(&mut buffer[..room])?;

@@ -1,4 +1,4 @@
-//! The cgroup of one bandog, which holds those of its functions.
+//! The cgroup of one running bandog, which contains those of its functions.
 
 use std::{
     io,
@@ -13,31 +13,32 @@ use rustix::{
 use super::{Cgroups, MODE, OPEN_DIR, dir};
 use crate::ids;
 
-/// Begins the name of every cgroup that a bandog makes for itself.
+/// The prefix of the cgroup that each bandog creates for itself.
 const PREFIX: &str = "bandog-";
 
-/// The cgroup that bandog moves into to make room for limits.
+/// The cgroup that bandog moves itself into, so that limits can be set beside it.
 const LEAF: &str = "bandog";
 
-/// The cgroup of this bandog, below its parent.
+/// The cgroup of this bandog, below the one it was started in.
 #[derive(Debug)]
 pub(super) struct InstanceCgroup {
     name: String,
-    /// Locked.
+    /// Locked by flock(2).
     pub(super) dir: OwnedFd,
-    /// bandog has moved into it.
+    /// Whether bandog has moved into the cgroup below it.
     moved: bool,
 }
 
 impl Cgroups {
-    pub(super) fn make_home(&self) -> io::Result<InstanceCgroup> {
+    pub(super) fn make_instance(&self) -> io::Result<InstanceCgroup> {
         loop {
             let name = format!("{PREFIX}{}", &ids::random().simple().to_string()[..12]);
             mkdirat(&self.parent, name.as_str(), MODE)?;
             let locked = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())
                 .and_then(|dir| flock(&dir, FlockOperation::NonBlockingLockExclusive).map(|()| dir));
             let dir = match locked {
-                // Whoever started just now may have taken it for a leftover until it was locked, and removed it.
+                // Until it was locked, another bandog that is just starting may have taken it for a leftover and
+                // removed it.
                 Ok(_) | Err(Errno::NOENT | Errno::WOULDBLOCK) if !still_there(&self.parent, &name) => continue,
                 Ok(dir) => dir,
                 Err(error) => {
@@ -45,17 +46,17 @@ impl Cgroups {
                     return Err(error.into());
                 }
             };
-            let mut home = InstanceCgroup { name, dir, moved: false };
-            if let Err(error) = self.enable(&mut home) {
-                self.remove_home(&home);
+            let mut instance = InstanceCgroup { name, dir, moved: false };
+            if let Err(error) = self.enable(&mut instance) {
+                self.remove_instance(&instance);
                 return Err(error);
             }
-            return Ok(home);
+            return Ok(instance);
         }
     }
 
-    /// Hands the controllers that the limits need down to the functions' cgroups.
-    fn enable(&self, home: &mut InstanceCgroup) -> io::Result<()> {
+    /// Enables the controllers that the limits need in the functions' cgroups.
+    fn enable(&self, instance: &mut InstanceCgroup) -> io::Result<()> {
         let controllers = self.limits.controllers();
         if controllers.is_empty() {
             return Ok(());
@@ -66,44 +67,44 @@ impl Cgroups {
                 return Err(io::Error::other(format!("the {controller} controller is not available there")));
             }
         }
-        // The root of all cgroups is the one that may have both processes and limits below it; it has no type.
+        // Only the root of all cgroups may have both processes and limits below it; it has no type.
         if accessat(&self.parent, "cgroup.type", Access::EXISTS, AtFlags::empty()).is_ok() {
-            self.make_room(home)?;
+            self.move_self_to_leaf(instance)?;
         }
         let wanted = controllers.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
         dir::write(self.parent.as_fd(), "cgroup.subtree_control", &wanted)?;
-        Ok(dir::write(home.dir.as_fd(), "cgroup.subtree_control", &wanted)?)
+        Ok(dir::write(instance.dir.as_fd(), "cgroup.subtree_control", &wanted)?)
     }
 
-    /// Moves bandog itself out of the parent, where no process may be. The kernel does not always say so: beside one it
-    /// takes some controllers all the same, but makes every cgroup below useless (cgroups(7), "thread mode").
-    fn make_room(&self, home: &mut InstanceCgroup) -> io::Result<()> {
-        mkdirat(&home.dir, LEAF, MODE)?;
-        let leaf = openat(&home.dir, LEAF, OPEN_DIR, Mode::empty())?;
+    /// Moves bandog itself out of the parent, which must not contain processes. The kernel does not always reject them:
+    /// it enables some controllers nevertheless, but makes all cgroups below unusable (cgroups(7), "thread mode").
+    fn move_self_to_leaf(&self, instance: &mut InstanceCgroup) -> io::Result<()> {
+        mkdirat(&instance.dir, LEAF, MODE)?;
+        let leaf = openat(&instance.dir, LEAF, OPEN_DIR, Mode::empty())?;
         dir::write(leaf.as_fd(), "cgroup.procs", "0")?;
-        home.moved = true;
+        instance.moved = true;
         if dir::read(self.parent.as_fd(), "cgroup.procs")?.is_empty() {
             return Ok(());
         }
-        Err(io::Error::other("other processes than bandog are in it, so that nothing below it can be limited"))
+        Err(io::Error::other("it contains processes other than bandog, so that nothing below it can be limited"))
     }
 
-    pub(super) fn remove_home(&self, home: &InstanceCgroup) {
-        if home.moved {
-            // Nobody may be where controllers are handed down from.
+    pub(super) fn remove_instance(&self, instance: &InstanceCgroup) {
+        if instance.moved {
+            // A cgroup that enables controllers must not contain processes.
             for controller in self.limits.controllers() {
-                let _ = dir::write(home.dir.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
+                let _ = dir::write(instance.dir.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
                 let _ = dir::write(self.parent.as_fd(), "cgroup.subtree_control", &format!("-{controller}"));
             }
             let _ = dir::write(self.parent.as_fd(), "cgroup.procs", "0");
         }
-        dir::remove_below(home.dir.as_fd());
-        if let Err(error) = unlinkat(&self.parent, home.name.as_str(), AtFlags::REMOVEDIR) {
-            tracing::warn!("cannot remove the cgroup {}: {error}", self.path.join(&home.name).display());
+        dir::remove_below(instance.dir.as_fd());
+        if let Err(error) = unlinkat(&self.parent, instance.name.as_str(), AtFlags::REMOVEDIR) {
+            tracing::warn!("cannot remove the cgroup {}: {error}", self.path.join(&instance.name).display());
         }
     }
 
-    /// Ends what dead predecessors of the same user left running, and removes their cgroups.
+    /// Kills the processes that dead predecessors of the same user left running, and removes their cgroups.
     pub(super) fn remove_leftovers(&self) {
         let names = dir::directories(self.parent.as_fd());
         for name in names.iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes())) {
