@@ -36,7 +36,7 @@ pub trait Observer {
     }
 
     /// Receives the next bytes of the response, in order, and never more than the reported capacity. Must not block
-    /// while the process runs. What is left after its end is passed on without asking for the capacity ([`drain`]);
+    /// while the process runs. Output left after its end is passed on without asking for the capacity ([`drain`]);
     /// that call may block.
     fn take(&mut self, written: &[u8]) -> Result<(), Stop>;
 }
