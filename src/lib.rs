@@ -12,7 +12,7 @@
 //!                                          v
 //!                                      invocation    one request = one process = one Outcome
 //!                                          |
-//!                    intake ───────────────┤   body → input file (knows encodings, not sockets)
+//!                    input ───────────────┤   body → input file (knows encodings, not sockets)
 //!                    workspace ────────────┤   private directories, removed on drop
 //!                    process ──────────────┤   spawn · supervise · terminate · reap
 //!                    output ───────────────┤   output directory → file | zip | nothing
@@ -23,7 +23,7 @@
 //! which says once what has been set, [`actions`], what a service says it can do and what its arguments have to be, and
 //! [`telemetry`], the container's own log. `bandog run` and `bandog serve` share everything from [`reply`] down
 //! ([`reply::deliver()`] is the whole of a call), so that a script that works in one works in the other. A call of an
-//! action goes the same way: its arguments are bound between the intake and the process.
+//! action goes the same way: its arguments are bound between reading the input and starting the process.
 //!
 //! The network side is asynchronous and lives on one thread. An invocation is plain, blocking code on a thread of
 //! its own; bodies cross that border as bounded channels of [`bytes::Bytes`], so that back-pressure works both ways
@@ -33,7 +33,7 @@
 pub use bandog_actions as actions;
 pub use bandog_http as http;
 pub use bandog_process::{self as process, ids};
-pub use bandog_runtime::{intake, invocation, logs, output, reply, request, telemetry, workspace};
+pub use bandog_runtime::{input, invocation, logs, output, reply, request, telemetry, workspace};
 pub use bandog_service as service;
 
 pub mod cli;

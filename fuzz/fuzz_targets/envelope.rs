@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use bandog_runtime::intake::chunkings;
+use bandog_runtime::input::chunkings;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| chunkings::check_envelope(body));

@@ -10,14 +10,14 @@ use std::{
 use bytes::Bytes;
 use tempfile::{Builder, NamedTempFile};
 
-use crate::output::{Gone, Sink};
+use crate::output::{BodySink, Disconnected};
 
 /// Where something is being written to.
 #[derive(Debug)]
 pub(super) struct Destination {
     path: PathBuf,
     target: Target,
-    /// Why the last [`Sink::send`] failed.
+    /// Why the last [`BodySink::send`] failed.
     error: Option<io::Error>,
 }
 
@@ -52,7 +52,7 @@ impl Destination {
         }
     }
 
-    /// What went wrong when [`Sink::send`] failed.
+    /// What went wrong when [`BodySink::send`] failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
@@ -66,11 +66,11 @@ impl Destination {
     }
 }
 
-impl Sink for Destination {
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+impl BodySink for Destination {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         self.file().write_all(&piece).map_err(|error| {
             self.error = Some(error);
-            Gone
+            Disconnected
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     process::{self, InvocationTag},
     service::Stop,
     telemetry::{self, FunctionLines},
-    workspace::Root,
+    workspace::WorkspaceRoot,
 };
 
 /// How long the end waits for who reads the log.
@@ -83,14 +83,14 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
 /// Has the streams of the container say what a watchdog's would.
 fn speak_as(watchdog: &Watchdog, mode: Mode) -> io::Result<()> {
     if watchdog.write_debug {
-        telemetry::show_results()?;
+        telemetry::enable_results()?;
     }
     // In mode `files` both streams of the function are one, and it is no watchdog's.
     if mode != Mode::Files {
         // A process that lives long has one pipe for both.
         let stream = if mode == Mode::Http { "" } else { "stderr: " };
         let prefix = watchdog.prefix_logs.then_some(stream);
-        telemetry::word_functions_as(FunctionLines { prefix, limit: watchdog.log_limit });
+        telemetry::set_function_lines(FunctionLines { prefix, limit: watchdog.log_limit });
     }
     let original = match watchdog.original {
         Original::Classic => "classic-watchdog",
@@ -101,10 +101,10 @@ fn speak_as(watchdog: &Watchdog, mode: Mode) -> io::Result<()> {
 }
 
 /// The place for workspaces, with those of dead predecessors removed, and what still runs in them killed.
-pub(super) fn make_root(config: &Config) -> io::Result<Arc<Root>> {
+pub(super) fn make_root(config: &Config) -> io::Result<Arc<WorkspaceRoot>> {
     let place = config.function.workspace.display();
     let tenant = config.confinement.user.as_ref().map(|user| user.uid);
-    let root = Root::open_for(&config.function.workspace, tenant).map_err(|error| {
+    let root = WorkspaceRoot::open_for(&config.function.workspace, tenant).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
     })?;
     let end_users = |workspaces: &[&OsStr]| {

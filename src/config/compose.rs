@@ -12,7 +12,7 @@ use crate::{
         Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, ProxySettings, Requests, Router, Service,
         Settings, StaticDir, Timeouts, Upstream,
     },
-    workspace::Root,
+    workspace::WorkspaceRoot,
 };
 
 /// The variable that names the certificates that servers elsewhere are checked with. OpenSSL's programs read it too, so
@@ -23,7 +23,7 @@ const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 ///
 /// # Errors
 /// A function cannot be prepared, a directory not be opened, or there is nothing to call.
-pub fn service(config: &Config, workspaces: &Arc<Root>) -> io::Result<Service> {
+pub fn service(config: &Config, workspaces: &Arc<WorkspaceRoot>) -> io::Result<Service> {
     let router = router(config, workspaces)?;
     let context = Context::new(settings(config), config.answer_style(), Arc::clone(workspaces))?;
     Ok(Service::new(context, router))
@@ -113,7 +113,7 @@ fn limits(config: &Config) -> ShownLimits {
 }
 
 /// The routes to all executors.
-fn router(config: &Config, workspaces: &Arc<Root>) -> io::Result<Router> {
+fn router(config: &Config, workspaces: &Arc<WorkspaceRoot>) -> io::Result<Router> {
     let needs_ground = config.function.command.is_some() || config.actions.service.is_some();
     let ground = needs_ground.then(|| Ground::new(&config.confinement, Arc::clone(workspaces))).transpose()?;
     let actions = config.actions.service.as_ref().zip(ground.as_ref());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Config, Habit, Mode};
 use crate::{
-    intake::InputFilter,
+    input::InputFilter,
     platform::{
         openfaas::wording::{ResponseSource, Wording},
         oscar::{self, EnvelopeFilter, JobEvent},

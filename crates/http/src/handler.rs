@@ -24,7 +24,7 @@ use super::{
     validate,
 };
 use crate::{
-    intake::{Error as IntakeError, SourceError},
+    input::{BodyError, InputError},
     reply::{ErrorCode, Head, Problem},
     request,
     service::{Call, Response, ResponseBody},
@@ -168,7 +168,7 @@ fn only_get() -> Problem {
 /// access log tells the other case from a response.
 fn disconnected(in_body: bool) -> Problem {
     if in_body {
-        return Problem::bad_body(IntakeError::Source(SourceError::Gone));
+        return Problem::bad_body(InputError::Body(BodyError::Incomplete));
     }
     Problem::new(ErrorCode::ClientGone, "the client went away").closing()
 }

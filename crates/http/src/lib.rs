@@ -23,7 +23,7 @@ pub use self::{
 };
 use bandog_actions as actions;
 use bandog_process as process;
-use bandog_runtime::{intake, reply, request};
+use bandog_runtime::{input, reply, request};
 use bandog_service::{self as service, Service};
 
 /// The HTTP front door of a service.

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    intake::SourceError,
+    input::BodyError,
     service::{NextFrame, Upload},
 };
 
@@ -51,21 +51,21 @@ impl BodyReader {
         Self { body: Some(body), deadline, due: Arc::clone(due), can_discard }
     }
 
-    async fn read(&mut self) -> Result<Option<Bytes>, SourceError> {
+    async fn read(&mut self) -> Result<Option<Bytes>, BodyError> {
         self.can_discard = false;
         let Some(body) = &mut self.body else { return Ok(None) };
         loop {
             let frame = timeout(SILENCE, body.frame());
             let frame = match self.deadline {
-                Some(deadline) => timeout_at(deadline, frame).await.map_err(|_| SourceError::TimedOut)?,
+                Some(deadline) => timeout_at(deadline, frame).await.map_err(|_| BodyError::TimedOut)?,
                 None => frame.await,
             };
-            match frame.map_err(|_| SourceError::TimedOut)? {
+            match frame.map_err(|_| BodyError::TimedOut)? {
                 None => {
                     self.due.store(false, Ordering::Relaxed);
                     return Ok(None);
                 }
-                Some(Err(_)) => return Err(SourceError::Gone),
+                Some(Err(_)) => return Err(BodyError::Incomplete),
                 // Trailers of a request are not used.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => {

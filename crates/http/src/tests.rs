@@ -13,7 +13,7 @@ use bandog_runtime::invocation::{Call, Function};
 use super::*;
 use crate::{
     actions::openapi::Callers,
-    intake::Source,
+    input::BodySource,
     process::Cancel,
     reply::{Accept, Delivered, Port},
     service::{Phase, Stop, testing},
@@ -23,7 +23,7 @@ use crate::{
 fn sometimes_panics(
     function: &Function,
     call: &Call,
-    source: &mut dyn Source,
+    source: &mut dyn BodySource,
     cancel: &Cancel,
     accept: &Accept,
     service: Option<&str>,

@@ -28,9 +28,9 @@ use std::{
 
 use crate::{
     actions::{Text, Way},
-    intake::{self, Envelope, Input, InputDir, Source, SourceError},
+    input::{self, BodyError, BodySource, Envelope, Input, InputDir},
     logs::{Level, TAIL_LIMIT},
-    output::{self, Directives, Output, OutputFile},
+    output::{self, Output, OutputFile, ResponseHeaders},
     process::{self, Cancel, End, Ended, Exit, Observer as _, Rules},
     workspace::Workspace,
 };
@@ -87,7 +87,7 @@ impl Finished {
 pub fn run(
     function: &Function,
     call: &Call,
-    source: &mut dyn Source,
+    source: &mut dyn BodySource,
     cancel: &Cancel,
     watch: &mut dyn Watch,
 ) -> Finished {
@@ -100,7 +100,7 @@ pub fn run(
             return Finished { outcome, workspace: None };
         }
     };
-    let journal = Journal::new(function, call, Some(workspace.logs_place()));
+    let journal = Journal::new(function, call, Some(workspace.log_dir()));
     let stdout = function.stdout.as_ref().map(Stdout::new);
     let attempts = function.task.as_ref().map(|_| Attempts::default());
     let run = Run { function, call, workspace: &mut workspace, cancel, journal, stdout, started, ran: None, attempts };
@@ -125,14 +125,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn go(mut self, source: &mut dyn Source, watch: &mut dyn Watch) -> Outcome {
+    fn go(mut self, source: &mut dyn BodySource, watch: &mut dyn Watch) -> Outcome {
         match self.take_in(source) {
             Ok((input, words)) => match self.cancel.cause() {
                 None => self.execute(&input, words, watch),
                 // While the body came; nothing is started only to be terminated.
                 Some(cause) => Outcome::Cancelled { report: None, cause },
             },
-            Err(error @ intake::Error::Source(SourceError::Gone)) => {
+            Err(error @ input::InputError::Body(BodyError::Incomplete)) => {
                 self.journal.note(Level::Debug, &error.to_string());
                 // Called off from outside; else whoever sent a part may still listen, and is told what is wrong with
                 // it.
@@ -149,7 +149,7 @@ impl Run<'_> {
     }
 
     /// From the first byte of the body to the input that is ready, and what an action is told.
-    fn take_in(&mut self, source: &mut dyn Source) -> Result<(Input, Option<Words>), intake::Error> {
+    fn take_in(&mut self, source: &mut dyn BodySource) -> Result<(Input, Option<Words>), input::InputError> {
         for detail in &self.call.details {
             self.journal.note(Level::Debug, detail);
         }
@@ -164,7 +164,7 @@ impl Run<'_> {
             self.journal.note(Level::Info, note);
         }
         if let Some(path) = &input.path {
-            self.workspace.knows_input(path);
+            self.workspace.record_input(path);
             let (path, kind, bytes) = (path.display(), input.kind, input.bytes);
             self.journal.note(Level::Info, &format!("input ready: {path} ({kind}, {bytes} bytes)"));
         }
@@ -323,13 +323,13 @@ impl Run<'_> {
         }
         let duration = self.duration();
         match self.find() {
-            Ok((directives, output)) => {
+            Ok((response_headers, output)) => {
                 // Where the logs are the answer, a part of them must not pass for the whole.
                 if let (Output::None, Some(error)) = (&output, self.journal.take_loss()) {
                     return self.journal.failed(Failure::Workspace(error), Some(exit), duration);
                 }
                 if let Output::File(file) = &output {
-                    self.workspace.knows_output(file.path());
+                    self.workspace.record_output(file.path());
                 }
                 let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
                 if let Some(limit) = self.function.bounds.limits.max_output.filter(|limit| bytes > *limit) {
@@ -338,7 +338,7 @@ impl Run<'_> {
                 }
                 self.journal.note(Level::Info, &format!("output: {kind} (files: {files}, bytes: {bytes})"));
                 let report = self.journal.report(Some(exit), duration);
-                Outcome::Done { report, output, directives }
+                Outcome::Done { report, output, response_headers }
             }
             Err(failure) => self.journal.failed(failure, Some(exit), duration),
         }
@@ -347,14 +347,14 @@ impl Run<'_> {
 
 impl Run<'_> {
     /// The answer of a successful function, and what it asks for by its own header fields.
-    fn find(&mut self) -> Result<(Directives, Output), Failure> {
+    fn find(&mut self) -> Result<(ResponseHeaders, Output), Failure> {
         let (journal, workspace, reader) = (&mut self.journal, &*self.workspace, self.function.reader());
         let mut warn = |text: String| journal.note(Level::Warning, &text);
-        let (directory, name) = workspace.headers_place();
+        let (directory, name) = workspace.headers_location();
         let Some(stdout) = self.stdout.take() else {
-            let directives = output::read_directives(directory, name, reader, &mut warn)?;
+            let response_headers = output::read_response_headers(directory, name, reader, &mut warn)?;
             let path = workspace.output_path();
-            return Ok((directives, output::collect(workspace.output(), &path, reader, &mut warn)?));
+            return Ok((response_headers, output::collect(workspace.output(), &path, reader, &mut warn)?));
         };
         if !output::is_empty(workspace.output()) {
             warn("left out: what is in TMP_OUTPUT_DIR, as in this mode the answer is the standard output".to_owned());
@@ -363,11 +363,11 @@ impl Run<'_> {
             Some(task) => stdout.into_result(&task.action.output)?,
             None => stdout.into_output(),
         };
-        let directives = match output {
+        let response_headers = match output {
             // They have been read, and sent.
-            Output::Streamed(_) => Directives::default(),
-            _ => output::read_directives(directory, name, reader, &mut warn)?,
+            Output::Streamed(_) => ResponseHeaders::default(),
+            _ => output::read_response_headers(directory, name, reader, &mut warn)?,
         };
-        Ok((directives, output))
+        Ok((response_headers, output))
     }
 }

@@ -5,7 +5,7 @@
 //!   │
 //! invocation   one request = one process = one outcome
 //!   │
-//!   ├─ intake      body → input file (knows encodings, not sockets)
+//!   ├─ input      body → input file (knows encodings, not sockets)
 //!   ├─ workspace   private directories, removed on drop
 //!   ├─ output      output directory → file | zip | nothing
 //!   └─ logs        captured lines, level filter, bounded
@@ -14,7 +14,7 @@
 //! [`reply::deliver()`] is the whole of a call. Nothing here knows a network: bodies and responses are streams of bytes
 //! behind traits. Processes are started by `bandog-process`, arguments of actions are bound by `bandog-actions`.
 
-pub mod intake;
+pub mod input;
 pub mod invocation;
 pub mod logs;
 pub mod output;

@@ -220,7 +220,7 @@ impl Logs {
     fn spill(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.spilled.is_none() {
             let place = self.spill_place.take().ok_or(io::ErrorKind::StorageFull)?;
-            self.spilled = Some(workspace::nameless_file(place.as_fd())?);
+            self.spilled = Some(workspace::unnamed_file(place.as_fd())?);
         }
         let Some(file) = self.spilled.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
         let before = self.spilled_len;

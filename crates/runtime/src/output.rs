@@ -1,24 +1,24 @@
 //! Output directory → one file, several, or none; and the encodings they leave in.
 //!
-//! Knows files and byte formats, not HTTP: [`collect()`] finds what a function left, [`Tree`] writes it as a zip,
-//! [`base64`] encodes it, and all of it goes piece by piece to a [`Sink`]. Which of those forms is sent, and under
+//! Knows files and byte formats, not HTTP: [`collect()`] finds what a function left, [`FileTree`] writes it as a zip,
+//! [`base64`] encodes it, and all of it goes piece by piece to a [`BodySink`]. Which of those forms is sent, and under
 //! which header fields, is decided in [`crate::reply`].
 //!
-//! Nothing here grows with the size of the files: a piece is at most [`pieces::PIECE`] bytes, and of each file only
+//! Nothing here grows with the size of the files: a piece is at most [`buffer::CHUNK`] bytes, and of each file only
 //! its path and some sixty bytes are kept.
 
 use std::{io, path::PathBuf};
 
 use bytes::Bytes;
 
+pub mod access;
 pub mod base64;
+pub mod buffer;
 pub mod collect;
-pub mod directives;
 pub mod file;
 mod names;
-pub mod pieces;
-pub mod reader;
-pub mod spool;
+pub mod response_headers;
+pub mod spill;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
@@ -26,20 +26,20 @@ pub mod zip;
 
 pub(crate) use self::names::portable;
 pub use self::{
+    access::FileAccess,
     collect::{collect, is_empty},
-    directives::{Directives, read_directives},
-    file::OutputFile,
-    reader::Reader,
-    spool::Spool,
-    tree::{Tree, unpack},
+    file::{OutputFile, STDOUT_NAME},
+    response_headers::{ResponseHeaders, read_response_headers},
+    spill::SpillBuffer,
+    tree::{FileTree, send_entry},
 };
 
 /// Where encoded bytes go: the socket's channel or the standard output. Blocks while the reader is slow.
-pub trait Sink {
+pub trait BodySink {
     /// Hands over one piece.
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone>;
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected>;
 
-    /// How many bytes the next [`Sink::send`] takes without waiting; 0 if it would wait for the reader.
+    /// How many bytes the next [`BodySink::send`] takes without waiting; 0 if it would wait for the reader.
     ///
     /// Asked before each piece that is sent while the function runs, so that a slow reader never holds up its
     /// supervision.
@@ -51,7 +51,7 @@ pub trait Sink {
 /// Nobody reads any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the reader went away")]
-pub struct Gone;
+pub struct Disconnected;
 
 /// What a function left in its output directory.
 ///
@@ -64,7 +64,7 @@ pub enum Output {
     /// Exactly one.
     File(OutputFile),
     /// Several.
-    Tree(Tree),
+    Tree(FileTree),
     /// What it wrote to standard output, so many bytes, which have been passed on while it ran.
     Streamed(u64),
 }
@@ -72,13 +72,13 @@ pub enum Output {
 impl Output {
     /// What the answer is made of.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> OutputKind {
         match self {
-            Self::None => Kind::Logs,
-            Self::File(file) if file.is_bare() => Kind::Stdout,
-            Self::File(_) => Kind::File,
-            Self::Streamed(_) => Kind::Stdout,
-            Self::Tree(_) => Kind::Zip,
+            Self::None => OutputKind::Logs,
+            Self::File(file) if file.is_bare() => OutputKind::Stdout,
+            Self::File(_) => OutputKind::File,
+            Self::Streamed(_) => OutputKind::Stdout,
+            Self::Tree(_) => OutputKind::Zip,
         }
     }
 
@@ -106,7 +106,7 @@ impl Output {
 
 /// What an answer is made of: the word in `X-Output-Kind` and in the log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum OutputKind {
     /// The one file.
     File,
     /// Several files, as a zip.
@@ -117,7 +117,7 @@ pub enum Kind {
     Stdout,
 }
 
-impl Kind {
+impl OutputKind {
     /// The word.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -130,17 +130,17 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for OutputKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// Why what a function left cannot be answered with: its directory could not be read whole, or its directives file
+/// Why what a function left cannot be answered with: its directory could not be read whole, or its response_headers file
 /// makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum OutputError {
     /// A file or directory could not be read; leaving it out would make a smaller answer look whole.
     #[error("cannot read the output {path:?}: {source}")]
     Read {
@@ -161,18 +161,18 @@ pub enum Error {
         /// The path below the output directory.
         path: PathBuf,
     },
-    /// The directives file is not a plain, readable file.
+    /// The response_headers file is not a plain, readable file.
     #[error("cannot read the response headers (RESPONSE_HEADERS_PATH): {0}")]
-    DirectivesFile(#[source] io::Error),
-    /// The directives file is too large to be meant.
+    HeadersFile(#[source] io::Error),
+    /// The response_headers file is too large to be meant.
     #[error(
         "the response headers (RESPONSE_HEADERS_PATH) are longer than {limit} bytes; send data in an output file",
-        limit = directives::SIZE_LIMIT
+        limit = response_headers::SIZE_LIMIT
     )]
-    DirectivesTooLarge,
-    /// A line of the directives file says nothing that could be sent.
+    HeadersTooLarge,
+    /// A line of the response_headers file says nothing that could be sent.
     #[error("line {line} of the response headers (RESPONSE_HEADERS_PATH) is {text:?}; expected {expected}")]
-    Directive {
+    HeaderLine {
         /// Its number, from 1.
         line: usize,
         /// The line, shortened.
@@ -185,10 +185,10 @@ pub enum Error {
 /// Why an answer stopped before its end. What was already sent must not look whole: the connection is broken, the
 /// exit code is not 0.
 #[derive(Debug, thiserror::Error)]
-pub enum Broken {
+pub enum TransferError {
     /// The reader went away.
     #[error(transparent)]
-    Gone(#[from] Gone),
+    Disconnected(#[from] Disconnected),
     /// A file was changed, replaced or removed while it was being sent.
     #[error("the output {name:?} changed while it was being sent")]
     Changed {

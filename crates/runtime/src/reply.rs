@@ -18,13 +18,13 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::{
-    intake,
+    input,
     invocation::{Cause, Failure, Outcome, Report},
     logs::Logs,
     output::{
-        Directives, Gone, Kind, Output, OutputFile, Sink, Tree,
-        base64::{Encoder, encoded_len},
-        pieces::{Gather, Outlet},
+        BodySink, Disconnected, FileTree, Output, OutputFile, OutputKind, ResponseHeaders,
+        base64::{Base64Encoder, encoded_len},
+        buffer::{ChunkBuf, ChunkWriter},
         portable,
     },
     process::Exit,
@@ -56,7 +56,7 @@ pub use self::{
     style::{AnswerStyle, FailureOutput, ProblemJson},
     trailers::{Trailers, X_BANDOG_TRAILERS},
 };
-pub use crate::output::Broken;
+pub use crate::output::TransferError;
 
 pub use self::head::Seconds;
 use self::head::{TEXT, encoded_path, own_fields, report_fields, status};
@@ -82,7 +82,7 @@ enum Body<'a> {
     Empty,
     Bytes(Bytes),
     File(&'a OutputFile, Form),
-    Zip(&'a Tree, Form),
+    Zip(&'a FileTree, Form),
     Logs(&'a Logs),
     Json(json::Document<'a>),
     Events(&'a Outcome, CallFacts<'a>),
@@ -101,19 +101,19 @@ enum Form {
 #[must_use]
 pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -> Reply<'a> {
     match outcome {
-        Outcome::Done { report, output, directives } => {
-            let mut reply = done(outcome, report, output, directives, call, accept);
+        Outcome::Done { report, output, response_headers } => {
+            let mut reply = done(outcome, report, output, response_headers, call, accept);
             reply.head.set(X_CALL_ID, call.call_id);
             report_fields(&mut reply.head, report);
             reply.head.set(X_OUTPUT_KIND, output.kind().name());
-            if let (Output::File(file), Kind::File) = (output, output.kind()) {
+            if let (Output::File(file), OutputKind::File) = (output, output.kind()) {
                 reply.head.set(X_OUTPUT_NAME, encoded_path(path_bytes(file)));
             }
             if let Some(style) = accept.style() {
-                style.success(&mut reply, report, directives);
+                style.success(&mut reply, report, response_headers);
             }
             // The head of the live stream is sent before the function can ask for anything.
-            if !matches!(reply.body, Body::Events(..)) && own_fields(&mut reply.head, directives) {
+            if !matches!(reply.body, Body::Events(..)) && own_fields(&mut reply.head, response_headers) {
                 reply.head.length = Some(0);
                 reply.body = Body::Empty;
             }
@@ -147,17 +147,17 @@ fn done<'a>(
     outcome: &'a Outcome,
     report: &'a Report,
     output: &'a Output,
-    directives: &Directives,
+    response_headers: &ResponseHeaders,
     call: &CallFacts<'a>,
     accept: &Accept,
 ) -> Reply<'a> {
-    let status = status(directives);
+    let status = status(response_headers);
     let is_bare = matches!(output, Output::File(file) if file.is_bare());
     if accept.events() && !is_bare {
         return Reply { head: events::head(call), body: Body::Events(outcome, *call) };
     }
     // What the function says its answer is, it is: sent as such, whoever asks.
-    let own_type = directives.field("content-type");
+    let own_type = response_headers.field("content-type");
     let (form, kind) = match accept.choose(output) {
         _ if own_type.is_some() => (Form::Raw, None),
         accept::Choice::Json => {
@@ -226,11 +226,11 @@ impl Reply<'_> {
     }
 
     /// Streams the body. On an error the caller breaks the connection: the bytes already sent are not the answer.
-    pub fn write_to(self, sink: &mut dyn Sink) -> Result<(), Broken> {
+    pub fn write_to(self, sink: &mut dyn BodySink) -> Result<(), TransferError> {
         let announced = self.head.length;
         let Some(sent) = self.body.write_to(announced, sink)? else { return Ok(()) };
         match announced {
-            Some(announced) if announced != sent => Err(Broken::Length { announced, sent }),
+            Some(announced) if announced != sent => Err(TransferError::Length { announced, sent }),
             _ => Ok(()),
         }
     }
@@ -239,15 +239,15 @@ impl Reply<'_> {
 impl Body<'_> {
     /// Streams it; `expected` is how many bytes it will have, if that is known. Returns how many there were, if they
     /// were counted.
-    fn write_to(self, expected: Option<u64>, sink: &mut dyn Sink) -> Result<Option<u64>, Broken> {
+    fn write_to(self, expected: Option<u64>, sink: &mut dyn BodySink) -> Result<Option<u64>, TransferError> {
         Ok(Some(match self {
             Body::Empty => 0,
             Body::Bytes(bytes) => send(bytes, sink)?,
-            Body::File(file, form) => pour(sink, expected, form, &mut |into| file.pour(into))?,
+            Body::File(file, form) => pour(sink, expected, form, &mut |into| file.write_to(into))?,
             Body::Zip(tree, form) => pour(sink, expected, form, &mut |into| tree.write_zip(into))?,
             Body::Logs(logs) => pour(sink, expected, Form::Raw, &mut |into| pour_logs(logs, into))?,
             Body::Json(document) => {
-                let mut outlet = Outlet::new(sink, document.expected_len());
+                let mut outlet = ChunkWriter::new(sink, document.expected_len());
                 document.write(&mut outlet)?;
                 outlet.finish()?
             }
@@ -266,7 +266,7 @@ impl Body<'_> {
     }
 }
 
-fn send(bytes: Bytes, sink: &mut dyn Sink) -> Result<u64, Gone> {
+fn send(bytes: Bytes, sink: &mut dyn BodySink) -> Result<u64, Disconnected> {
     let len = bytes.len() as u64;
     if len > 0 {
         sink.send(bytes)?;
@@ -275,17 +275,17 @@ fn send(bytes: Bytes, sink: &mut dyn Sink) -> Result<u64, Gone> {
 }
 
 fn pour(
-    sink: &mut dyn Sink,
+    sink: &mut dyn BodySink,
     announced: Option<u64>,
     form: Form,
-    source: &mut dyn FnMut(&mut dyn Gather) -> Result<(), Broken>,
-) -> Result<u64, Broken> {
+    source: &mut dyn FnMut(&mut dyn ChunkBuf) -> Result<(), TransferError>,
+) -> Result<u64, TransferError> {
     let expected = announced.unwrap_or(u64::MAX);
-    let mut outlet = Outlet::new(sink, expected);
+    let mut outlet = ChunkWriter::new(sink, expected);
     match form {
         Form::Raw => source(&mut outlet)?,
         Form::Base64 => {
-            let mut encoder = Encoder::new(&mut outlet, expected / 4 * 3);
+            let mut encoder = Base64Encoder::new(&mut outlet, expected / 4 * 3);
             source(&mut encoder)?;
             encoder.finish()?;
         }
@@ -293,17 +293,17 @@ fn pour(
     Ok(outlet.finish()?)
 }
 
-fn pour_logs(logs: &Logs, into: &mut dyn Gather) -> Result<(), Broken> {
+fn pour_logs(logs: &Logs, into: &mut dyn ChunkBuf) -> Result<(), TransferError> {
     let mut offset = 0;
     while offset < logs.len() {
         let buffer = into.room()?;
         let before = buffer.len();
         let room = (buffer.capacity() - before).min(usize::try_from(logs.len() - offset).unwrap_or(usize::MAX));
         buffer.resize(before + room, 0);
-        let read = logs.read_at(offset, &mut buffer[before..]).map_err(Broken::Logs)?;
+        let read = logs.read_at(offset, &mut buffer[before..]).map_err(TransferError::Logs)?;
         buffer.truncate(before + read);
         if read == 0 {
-            return Err(Broken::Logs(std::io::ErrorKind::UnexpectedEof.into()));
+            return Err(TransferError::Logs(std::io::ErrorKind::UnexpectedEof.into()));
         }
         offset += read as u64;
     }
@@ -357,14 +357,14 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
         Outcome::Cancelled { cause: Cause::ClientGone, .. } => READER_GONE,
         Outcome::Cancelled { cause: Cause::Shutdown, .. } => 143,
         Outcome::Refused(error) => match error.kind() {
-            intake::ErrorKind::Bad
-            | intake::ErrorKind::Arguments
-            | intake::ErrorKind::TooLarge
-            | intake::ErrorKind::UnsupportedEncoding
-            | intake::ErrorKind::Storage
-            | intake::ErrorKind::Gone
-            | intake::ErrorKind::TimedOut => 65,
-            intake::ErrorKind::ReadFailed | intake::ErrorKind::Store => 70,
+            input::InputErrorKind::Bad
+            | input::InputErrorKind::Arguments
+            | input::InputErrorKind::TooLarge
+            | input::InputErrorKind::UnsupportedEncoding
+            | input::InputErrorKind::Storage
+            | input::InputErrorKind::Incomplete
+            | input::InputErrorKind::TimedOut => 65,
+            input::InputErrorKind::ReadFailed | input::InputErrorKind::Store => 70,
         },
     }
 }

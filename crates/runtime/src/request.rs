@@ -15,7 +15,7 @@ use http::{
 
 use crate::{
     ids,
-    intake::Labels,
+    input::ContentHeaders,
     reply::{CONTENT_TRANSFER_ENCODING, X_CALL_ID},
 };
 pub use variables::{
@@ -45,8 +45,8 @@ pub fn call_id(headers: &HeaderMap) -> String {
 
 /// What the sender says about the body.
 #[must_use]
-pub fn labels(headers: &HeaderMap) -> Labels {
-    Labels {
+pub fn labels(headers: &HeaderMap) -> ContentHeaders {
+    ContentHeaders {
         content_type: joined(headers, &CONTENT_TYPE),
         content_encoding: joined(headers, &CONTENT_ENCODING),
         content_transfer_encoding: joined(headers, &CONTENT_TRANSFER_ENCODING),

@@ -28,7 +28,7 @@ use tracing_subscriber::{
 };
 
 use crate::logs::{Level, stamp};
-use writer::{Stream, Writer};
+use writer::{LogStream, LogWriter};
 
 /// Bytes of a line beside its message, seldom more.
 const TYPICAL: usize = 160;
@@ -37,10 +37,10 @@ const TYPICAL: usize = 160;
 const CALL_ID: &str = "call_id";
 
 /// Set once, by [`init`]; without it (in a test, in a program that uses the library) nothing is forwarded.
-static SINK: OnceLock<Sink> = OnceLock::new();
+static SINK: OnceLock<LogSink> = OnceLock::new();
 
 /// What functions answer, on standard output; without it nobody has asked for that.
-static RESULTS: OnceLock<Writer> = OnceLock::new();
+static RESULTS: OnceLock<LogWriter> = OnceLock::new();
 
 /// How the lines of functions are written in the place of a watchdog; without it, like all others.
 static FUNCTION_LINES: OnceLock<FunctionLines> = OnceLock::new();
@@ -80,7 +80,7 @@ impl FunctionLines {
 }
 
 /// Writes the lines of functions as a watchdog does, from here on.
-pub fn word_functions_as(lines: FunctionLines) {
+pub fn set_function_lines(lines: FunctionLines) {
     let _ = FUNCTION_LINES.set(lines);
 }
 
@@ -88,12 +88,12 @@ pub fn word_functions_as(lines: FunctionLines) {
 ///
 /// # Errors
 /// The kernel refuses the thread that writes.
-pub fn show_results() -> std::io::Result<()> {
-    RESULTS.get_or_init(|| Writer::new(Stream::Stdout)).start()
+pub fn enable_results() -> std::io::Result<()> {
+    RESULTS.get_or_init(|| LogWriter::new(LogStream::Stdout)).start()
 }
 
 /// A piece of what a function answers. Not waited for: a reader who is too slow misses pieces.
-pub fn result(piece: &[u8]) {
+pub fn write_result(piece: &[u8]) {
     if let Some(writer) = RESULTS.get() {
         writer.write(piece);
     }
@@ -104,7 +104,7 @@ pub fn result(piece: &[u8]) {
 /// # Errors
 /// The kernel refuses the thread that writes.
 pub fn init(level: Level, format: Format) -> std::io::Result<()> {
-    start(Sink { level, format, names_calls: true, writer: Writer::new(Stream::Stderr) })
+    start(LogSink { level, format, names_calls: true, writer: LogWriter::new(LogStream::Stderr) })
 }
 
 /// The same for a process with one invocation, of which every line is: none needs to name it.
@@ -112,14 +112,14 @@ pub fn init(level: Level, format: Format) -> std::io::Result<()> {
 /// # Errors
 /// The kernel refuses the thread that writes.
 pub fn init_for_one_call(level: Level, format: Format) -> std::io::Result<()> {
-    start(Sink { level, format, names_calls: false, writer: Writer::new(Stream::Stderr) })
+    start(LogSink { level, format, names_calls: false, writer: LogWriter::new(LogStream::Stderr) })
 }
 
-fn start(sink: Sink) -> std::io::Result<()> {
+fn start(sink: LogSink) -> std::io::Result<()> {
     let sink = SINK.get_or_init(|| sink);
     sink.writer.start()?;
     // A second call finds a subscriber in place, which is this one.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Container(sink)));
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ContainerLayer(sink)));
     Ok(())
 }
 
@@ -140,7 +140,7 @@ impl Drop for FlushOnDrop {
 /// One of bandog's own lines about an invocation.
 pub fn note(call_id: &str, level: Level, moment: Timestamp, message: &str) {
     if let Some(sink) = SINK.get().filter(|sink| level >= sink.level) {
-        sink.write(&Line { moment, level, logger: "supervisor", call_id, message, fields: &[] });
+        sink.write(&LogLine { moment, level, logger: "supervisor", call_id, message, fields: &[] });
     }
 }
 
@@ -152,27 +152,27 @@ pub fn forward(call_id: &str, message: &str) {
             sink.writer.write(lines.text(moment, message).as_bytes());
             return;
         }
-        sink.write(&Line { moment, level: Level::Debug, logger: "function", call_id, message, fields: &[] });
+        sink.write(&LogLine { moment, level: Level::Debug, logger: "function", call_id, message, fields: &[] });
     }
 }
 
 /// Whether lines of this level are written.
 #[must_use]
-pub fn shows(level: Level) -> bool {
+pub fn is_enabled(level: Level) -> bool {
     SINK.get().is_some_and(|sink| level >= sink.level)
 }
 
 #[derive(Debug)]
-struct Sink {
+struct LogSink {
     level: Level,
     format: Format,
     /// Whether the lines of text say which invocation they are about.
     names_calls: bool,
-    writer: Writer,
+    writer: LogWriter,
 }
 
-impl Sink {
-    fn write(&self, line: &Line<'_>) {
+impl LogSink {
+    fn write(&self, line: &LogLine<'_>) {
         let mut text = match self.format {
             Format::Text => line.text(self.names_calls),
             Format::Json => line.json(),
@@ -183,7 +183,7 @@ impl Sink {
 }
 
 /// What a line says.
-struct Line<'a> {
+struct LogLine<'a> {
     moment: Timestamp,
     level: Level,
     logger: &'a str,
@@ -193,7 +193,7 @@ struct Line<'a> {
     fields: &'a [(&'static str, Value)],
 }
 
-impl Line<'_> {
+impl LogLine<'_> {
     fn text(&self, names_call: bool) -> String {
         let mut line = String::with_capacity(TYPICAL + self.message.len());
         for part in [&stamp(self.moment), " - ", self.logger, " - ", self.level.name(), " - "] {
@@ -253,16 +253,16 @@ pub fn escape_controls(text: &str, out: &mut String) {
     }
 }
 
-/// Line ends of Unicode's own, and marks that turn the direction of a text: they make a line look like another.
+/// LogLine ends of Unicode's own, and marks that turn the direction of a text: they make a line look like another.
 fn is_deceptive(char: char) -> bool {
     matches!(char, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The layer that writes tracing's events.
 #[derive(Debug)]
-struct Container(&'static Sink);
+struct ContainerLayer(&'static LogSink);
 
-impl<S: Subscriber> Layer<S> for Container {
+impl<S: Subscriber> Layer<S> for ContainerLayer {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         let level = level_of(metadata);
         // What libraries say below a warning is about their inside.
@@ -270,9 +270,9 @@ impl<S: Subscriber> Layer<S> for Container {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = FieldVisitor::default();
         event.record(&mut fields);
-        self.0.write(&Line {
+        self.0.write(&LogLine {
             moment: Timestamp::now(),
             level: level_of(event.metadata()),
             logger: "supervisor",
@@ -293,13 +293,13 @@ fn level_of(metadata: &Metadata<'_>) -> Level {
 }
 
 #[derive(Default)]
-struct Fields {
+struct FieldVisitor {
     message: String,
     call_id: String,
     others: Vec<(&'static str, Value)>,
 }
 
-impl Fields {
+impl FieldVisitor {
     fn add(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.message = text,
@@ -309,7 +309,7 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for FieldVisitor {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.add(field, format!("{value:?}").into());
     }
@@ -339,9 +339,9 @@ impl Visit for Fields {
 mod tests {
     use super::*;
 
-    fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> Line<'a> {
+    fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> LogLine<'a> {
         let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
-        Line { moment, level, logger: "supervisor", call_id, message, fields }
+        LogLine { moment, level, logger: "supervisor", call_id, message, fields }
     }
 
     #[test]

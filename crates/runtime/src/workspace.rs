@@ -58,7 +58,7 @@ const PRIVATE: Mode = Mode::RWXU;
 
 /// Where this bandog makes its workspaces.
 #[derive(Debug)]
-pub struct Root {
+pub struct WorkspaceRoot {
     /// The directory given with `--workspace`.
     dir: OwnedFd,
     path: PathBuf,
@@ -72,7 +72,7 @@ pub struct Root {
     undead: Mutex<VecDeque<String>>,
 }
 
-impl Root {
+impl WorkspaceRoot {
     /// Opens `path`, which must be a directory.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::open_for(path, None)
@@ -155,7 +155,7 @@ impl Root {
             root: Arc::clone(self),
             name,
             dirs: None,
-            known: Known::default(),
+            known: KnownFiles::default(),
         };
         let lock = openat(&self.dir, workspace.name.as_str(), OPEN_DIR, Mode::empty())?;
         flock(&lock, FlockOperation::LockExclusive)?;
@@ -163,7 +163,7 @@ impl Root {
             mkdirat(&lock, name, PRIVATE)?;
             openat(&lock, name, OPEN_DIR, Mode::empty())
         };
-        workspace.dirs = Some(Dirs { input: make(INPUT)?, output: make(OUTPUT)?, lock: Arc::new(lock) });
+        workspace.dirs = Some(OpenDirs { input: make(INPUT)?, output: make(OUTPUT)?, lock: Arc::new(lock) });
         Ok(workspace)
     }
 
@@ -227,25 +227,25 @@ const ARGUMENTS: &str = "arguments.json";
 /// The directories of one invocation. Dropped, it is removed with all that is in it.
 #[derive(Debug)]
 pub struct Workspace {
-    root: Arc<Root>,
+    root: Arc<WorkspaceRoot>,
     name: String,
     path: PathBuf,
     /// `None` while it is being made.
-    dirs: Option<Dirs>,
+    dirs: Option<OpenDirs>,
     /// What is known to be in it.
-    known: Known,
+    known: KnownFiles,
 }
 
 /// The names of files that are known to be there, so that they can be removed without a search.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownFiles {
     input: Option<OsString>,
     output: Option<OsString>,
 }
 
 /// Held open, so that what the function does to the names changes nothing for us.
 #[derive(Debug)]
-struct Dirs {
+struct OpenDirs {
     input: OwnedFd,
     output: OwnedFd,
     /// The workspace itself, locked.
@@ -279,7 +279,7 @@ impl Workspace {
 
     /// `RESPONSE_HEADERS_PATH`, by directory and name.
     #[must_use]
-    pub fn headers_place(&self) -> (BorrowedFd<'_>, &'static str) {
+    pub fn headers_location(&self) -> (BorrowedFd<'_>, &'static str) {
         (self.dirs().lock.as_fd(), HEADERS)
     }
 
@@ -293,7 +293,7 @@ impl Workspace {
     }
 
     /// Lets a user's group run the script, and nobody change it.
-    pub fn lend_script(&self, gid: u32) -> io::Result<()> {
+    pub fn share_script(&self, gid: u32) -> io::Result<()> {
         let group = Some(Gid::from_raw(gid));
         let dir = self.directory();
         chownat(dir, SCRIPT, None, group, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -356,7 +356,7 @@ impl Workspace {
 
     /// The directory where logs that do not fit in memory may go.
     #[must_use]
-    pub fn logs_place(&self) -> Arc<OwnedFd> {
+    pub fn log_dir(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.dirs().lock)
     }
 
@@ -373,14 +373,14 @@ impl Workspace {
     }
 
     /// Tells of a file that is in the input directory, if that is where it is.
-    pub fn knows_input(&mut self, path: &Path) {
+    pub fn record_input(&mut self, path: &Path) {
         if path.parent() == Some(&self.input_path()) {
             self.known.input = path.file_name().map(OsStr::to_owned);
         }
     }
 
     /// Tells of a file that is in the output directory, by its path below that.
-    pub fn knows_output(&mut self, path: &Path) {
+    pub fn record_output(&mut self, path: &Path) {
         if path.parent() == Some(Path::new("")) {
             self.known.output = path.file_name().map(OsStr::to_owned);
         }
@@ -425,7 +425,7 @@ impl Workspace {
         }
     }
 
-    fn dirs(&self) -> &Dirs {
+    fn dirs(&self) -> &OpenDirs {
         self.dirs.as_ref().expect("nobody outside has a workspace that is not made whole")
     }
 }
@@ -443,7 +443,7 @@ impl Drop for Workspace {
 
 /// A new file in `place` that has a name for an instant only, and then one that no function can have taken. It lasts as
 /// long as it is open.
-pub fn nameless_file(place: BorrowedFd<'_>) -> io::Result<File> {
+pub fn unnamed_file(place: BorrowedFd<'_>) -> io::Result<File> {
     let name = format!("nameless-{}", ids::random().simple());
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = openat(place, &name, flags, Mode::RUSR | Mode::WUSR)?;
@@ -468,7 +468,7 @@ fn whereabouts(dir: &OwnedFd, made: &Stat) -> Option<(OwnedFd, OsString)> {
     is_at(parent.as_fd(), name, made).then(|| (parent, name.to_owned()))
 }
 
-impl Drop for Root {
+impl Drop for WorkspaceRoot {
     /// The last chance before the next start.
     fn drop(&mut self) {
         let undead = std::mem::take(&mut *self.undead());
@@ -484,8 +484,8 @@ mod tests {
 
     use super::{removal::tests::as_nobody, *};
 
-    fn root(dir: &Path) -> Arc<Root> {
-        Arc::new(Root::open(dir).expect("open"))
+    fn root(dir: &Path) -> Arc<WorkspaceRoot> {
+        Arc::new(WorkspaceRoot::open(dir).expect("open"))
     }
 
     fn count(dir: &Path) -> usize {
@@ -505,7 +505,7 @@ mod tests {
     }
 
     /// Makes a workspace that cannot be removed for a while.
-    fn stuck(root: &Arc<Root>, dir: &Path) {
+    fn stuck(root: &Arc<WorkspaceRoot>, dir: &Path) {
         let stuck = root.workspace().expect("made");
         fs::set_permissions(dir, fs::Permissions::from_mode(0o500)).expect("chmod");
         drop(stuck);

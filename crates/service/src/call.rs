@@ -7,7 +7,7 @@ use hyper::http::request::Parts;
 use super::{admission::Permit, body::BodyIntake, lifecycle::InFlightGuard};
 use crate::{
     actions::{Action, Text},
-    intake::Envelope,
+    input::Envelope,
 };
 
 /// A call, but for its body.

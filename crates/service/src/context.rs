@@ -12,16 +12,16 @@ use super::{
     workers::Workers,
 };
 use crate::{
-    intake::Source,
+    input::BodySource,
     invocation::{Call as Invocation, Function},
     process::Cancel,
     reply::{self, Accept, AnswerStyle, Delivered, Head, Problem},
-    workspace::Root,
+    workspace::WorkspaceRoot,
 };
 
 /// Runs a function and answers; [`reply::deliver`] is one.
 pub type Run =
-    fn(&Function, &Invocation, &mut dyn Source, &Cancel, &Accept, Option<&str>, &mut dyn reply::Port) -> Delivered;
+    fn(&Function, &Invocation, &mut dyn BodySource, &Cancel, &Accept, Option<&str>, &mut dyn reply::Port) -> Delivered;
 
 /// What all calls share.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Context {
     /// The wording of responses, where it is not bandog's own.
     pub style: Option<Arc<dyn AnswerStyle>>,
     /// Where workspaces are made.
-    pub workspaces: Arc<Root>,
+    pub workspaces: Arc<WorkspaceRoot>,
     /// The permits and the queue.
     pub admission: Admission,
     /// The threads that calls run on.
@@ -52,7 +52,7 @@ impl Context {
     pub fn new(
         settings: Settings,
         style: Option<Arc<dyn AnswerStyle>>,
-        workspaces: Arc<Root>,
+        workspaces: Arc<WorkspaceRoot>,
     ) -> std::io::Result<Self> {
         let limits = &settings.limits;
         Ok(Self {

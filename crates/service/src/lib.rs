@@ -60,7 +60,7 @@ use self::{
 use bandog_actions as actions;
 use bandog_process::{self as process, ids};
 use bandog_runtime::{
-    intake::{self, SourceError},
+    input::{self, BodyError},
     invocation, logs, output,
     reply::{self, ErrorCode, Problem},
     request, telemetry, workspace,
@@ -209,7 +209,7 @@ fn rejected(context: &Context, why: Rejected) -> Problem {
     }
 }
 
-fn interrupted(context: &Context, error: SourceError) -> Problem {
+fn interrupted(context: &Context, error: BodyError) -> Problem {
     context.metrics.totals.count_refused();
     Problem::bad_body(error.into())
 }

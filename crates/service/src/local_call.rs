@@ -17,9 +17,9 @@ use super::{
     shutdown::{drain, stopped_now},
 };
 use crate::{
-    intake::{Source, SourceError},
+    input::{BodyError, BodySource},
     invocation::Outcome,
-    output::Sink,
+    output::BodySink,
     reply::{ErrorCode, Problem},
 };
 
@@ -43,9 +43,9 @@ pub enum Unfinished {
 pub async fn call_locally(
     service: Arc<Service>,
     call: Call,
-    source: Box<dyn Source + Send>,
+    source: Box<dyn BodySource + Send>,
     stop: watch::Receiver<Stop>,
-    sink: &mut (dyn Sink + Send),
+    sink: &mut (dyn BodySink + Send),
 ) -> Result<(), Unfinished> {
     let ends = tokio::spawn({
         let (service, mut stop) = (Arc::clone(&service), stop.clone());
@@ -67,8 +67,8 @@ pub async fn call_locally(
 async fn one(
     service: &Service,
     call: Call,
-    source: Box<dyn Source + Send>,
-    sink: &mut (dyn Sink + Send),
+    source: Box<dyn BodySource + Send>,
+    sink: &mut (dyn BodySink + Send),
 ) -> Result<(), Unfinished> {
     let not_taken = |problem| Unfinished::NotTaken(Box::new(problem));
     let upload = LocalUpload::new(source).map_err(|error| {
@@ -90,12 +90,12 @@ async fn one(
 /// A body that is read on a thread of its own, which is never joined: a terminal may say nothing for ever.
 struct LocalUpload {
     /// Ends with `None`, unless the thread has died.
-    read: mpsc::Receiver<Result<Option<Bytes>, SourceError>>,
+    read: mpsc::Receiver<Result<Option<Bytes>, BodyError>>,
     has_ended: bool,
 }
 
 impl LocalUpload {
-    fn new(source: Box<dyn Source + Send>) -> io::Result<Self> {
+    fn new(source: Box<dyn BodySource + Send>) -> io::Result<Self> {
         let (frames, read) = mpsc::channel(1);
         thread::Builder::new().name("input".to_owned()).spawn(move || pump(source, &frames))?;
         Ok(Self { read, has_ended: false })
@@ -105,7 +105,7 @@ impl LocalUpload {
 impl Upload for LocalUpload {
     fn next(&mut self) -> NextFrame<'_> {
         Box::pin(async {
-            let frame = self.read.recv().await.unwrap_or(Err(SourceError::Gone))?;
+            let frame = self.read.recv().await.unwrap_or(Err(BodyError::Incomplete))?;
             self.has_ended = frame.is_none();
             Ok(frame)
         })
@@ -122,7 +122,7 @@ impl Upload for LocalUpload {
 }
 
 /// Passes the input on, for as long as it is taken.
-fn pump(mut source: Box<dyn Source + Send>, frames: &mpsc::Sender<Result<Option<Bytes>, SourceError>>) {
+fn pump(mut source: Box<dyn BodySource + Send>, frames: &mpsc::Sender<Result<Option<Bytes>, BodyError>>) {
     loop {
         let frame = source.next();
         if let Err(error) = &frame {

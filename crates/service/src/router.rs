@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     actions::{self, Action, Found, Interface, Location, OtherMethods, Routes, Source, Text, Way},
-    intake::{Envelope, Error as IntakeError, Labels, Side},
+    input::{BodyForm, ContentHeaders, Envelope, InputError},
     invocation::Function,
     reply::{ErrorCode, Problem},
     request,
@@ -254,7 +254,7 @@ impl Route<'_> {
         let limit = context.settings.limits.body;
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| limit > 0 && length > limit) {
-            return Err(Problem::bad_body(IntakeError::TooLarge { limit, side: Side::Sent }));
+            return Err(Problem::bad_body(InputError::TooLarge { limit, form: BodyForm::Sent }));
         }
         match self.destination {
             Destination::Forward => Ok(Envelope::as_sent(&request::labels(headers))),
@@ -263,7 +263,7 @@ impl Route<'_> {
                 let (bodies, requests) = (&context.settings.bodies, &context.settings.requests);
                 // A document of our own says nothing of the body in it.
                 let is_untyped = bodies.ignore_type || requests.wrap;
-                let labels = if is_untyped { Labels::default() } else { request::labels(headers) };
+                let labels = if is_untyped { ContentHeaders::default() } else { request::labels(headers) };
                 if bodies.decode {
                     Envelope::parse(&labels).map_err(Problem::bad_body)
                 } else {

@@ -8,7 +8,7 @@ use bandog_runtime::{
     },
     logs::Level,
     request::HeaderVariables,
-    workspace::Root,
+    workspace::WorkspaceRoot,
 };
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// The service cannot be prepared.
 #[must_use]
 pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service {
-    let workspaces = Arc::new(Root::open(workspaces).expect("a directory for workspaces"));
+    let workspaces = Arc::new(WorkspaceRoot::open(workspaces).expect("a directory for workspaces"));
     let ground = Ground::new(&Confinement::default(), Arc::clone(&workspaces)).expect("prepared bounds");
     let grace = Duration::from_secs(1);
     let settings = FunctionSettings {

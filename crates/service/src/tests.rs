@@ -8,7 +8,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::body::{BrokenBody, Response, ResponseSender};
 use crate::{
-    output::Sink as _,
+    output::BodySink as _,
     process::Cancel,
     reply::{Head, Port as _},
 };

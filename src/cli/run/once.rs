@@ -23,13 +23,13 @@ use crate::{
     actions::{Interface, Way},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, Habit, Mode},
-    intake::{Envelope, Source, SourceError},
+    input::{BodyError, BodySource, Envelope},
     invocation::{self, Call, Function, Ground, Outcome, Unwatched},
     logs::Level,
-    output::{Gone, Sink},
+    output::{BodySink, Disconnected},
     platform::oscar::{EventSource, JobEvent},
     process::{self, Cancel, Cause, WakeFd},
-    reply::{self, Accept, Broken, CallFacts, Delivered, Head, Port, problem},
+    reply::{self, Accept, CallFacts, Delivered, Head, Port, TransferError, problem},
     request,
     service::{self, ActionCall, Stop},
     telemetry,
@@ -123,7 +123,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
             if let Some(error) = stdout.error {
                 return fail(INTERNAL, &format!("cannot write to the standard output: {error}"));
             }
-            (finished, sent.map_err(result::Error::Broken))
+            (finished, sent.map_err(result::Error::Transfer))
         }
         Some(path) => {
             let finished = invocation::run(&function, &call, &mut source, cancel, &mut Unwatched);
@@ -146,7 +146,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     }
     match sent {
         Ok(()) => code.into(),
-        Err(result::Error::Broken(Broken::Gone(Gone))) => reply::READER_GONE.into(),
+        Err(result::Error::Transfer(TransferError::Disconnected(Disconnected))) => reply::READER_GONE.into(),
         Err(error) => fail(INTERNAL, &error),
     }
 }
@@ -199,7 +199,7 @@ fn of_job(config: &Config, io: &RunArgs, mut source: Input) -> Result<Input, Str
             Ok(Some(piece)) => start.extend_from_slice(&piece),
             Ok(None) => break,
             // A signal. The invocation meets it too, and reports it.
-            Err(SourceError::Gone) => return Ok(source),
+            Err(BodyError::Incomplete) => return Ok(source),
             Err(error) => return Err(format!("cannot read the standard input: {error}")),
         }
     }
@@ -287,8 +287,8 @@ fn open(event: &Event, bell: &Arc<WakeFd>) -> Result<Input, String> {
     }
 }
 
-impl Source for Input {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for Input {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         match self {
             Self::Text(text) => Ok(text.take().filter(|text| !text.is_empty())),
             Self::Begun(start, rest) => match start.take().filter(|start| !start.is_empty()) {
@@ -300,12 +300,12 @@ impl Source for Input {
     }
 }
 
-impl Source for Waited {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for Waited {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let mut events = [PollFd::new(&self.file, PollFlags::IN), PollFd::new(&*self.bell, PollFlags::IN)];
         poll(&mut events, None).map_err(io::Error::from)?;
         if !events[1].revents().is_empty() {
-            return Err(SourceError::Gone);
+            return Err(BodyError::Incomplete);
         }
         let mut piece = vec![0; PIECE];
         let read = self.file.read(&mut piece)?;
@@ -340,14 +340,14 @@ impl Stdout {
     }
 }
 
-impl Sink for Stdout {
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+impl BodySink for Stdout {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         // As much as a pipe that poll(2) calls writable takes at once (pipe(7)).
         let mut parts = piece.chunks(rustix::pipe::PIPE_BUF);
         let written = parts.try_for_each(|part| self.wait().and_then(|()| self.file.write_all(part)));
         written.map_err(|error| {
             self.error = Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
-            Gone
+            Disconnected
         })
     }
 

@@ -12,8 +12,8 @@ use std::{
 use crate::{
     cli::destination::Destination,
     invocation::Outcome,
-    output::{Output, unpack},
-    reply::{self, Accept, Broken, CallFacts},
+    output::{Output, send_entry},
+    reply::{self, Accept, CallFacts, TransferError},
 };
 
 /// Why the result is not where it should be.
@@ -29,7 +29,7 @@ pub(super) enum Error {
     },
     /// The result cannot be read whole.
     #[error(transparent)]
-    Broken(#[from] Broken),
+    Transfer(#[from] TransferError),
 }
 
 /// Name of the logs where PATH is a directory.
@@ -58,7 +58,7 @@ pub(super) fn write(outcome: &Outcome, facts: &CallFacts<'_>, path: &Path) -> Re
             let path = path.join(entry.path());
             let failed = |source| Error::Write { path: path.clone(), source };
             fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
-            write_file(&path, |into| unpack(tree, entry, into))?;
+            write_file(&path, |into| send_entry(tree, entry, into))?;
             let mode = u32::from(entry.mode()) & 0o777;
             fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).map_err(failed)?;
         }
@@ -78,11 +78,11 @@ pub(super) fn write(outcome: &Outcome, facts: &CallFacts<'_>, path: &Path) -> Re
 }
 
 /// Writes one file whole.
-fn write_file(path: &Path, pour: impl FnOnce(&mut Destination) -> Result<(), Broken>) -> Result<(), Error> {
+fn write_file(path: &Path, pour: impl FnOnce(&mut Destination) -> Result<(), TransferError>) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
     let mut into = Destination::open(path).map_err(failed)?;
     match pour(&mut into) {
         Ok(()) => into.finish().map_err(failed),
-        Err(broken) => Err(into.take_error().map_or(Error::Broken(broken), failed)),
+        Err(broken) => Err(into.take_error().map_or(Error::Transfer(broken), failed)),
     }
 }

@@ -8,8 +8,8 @@ use super::once::Stdout;
 use crate::{
     cli::{BAD_CONFIGURATION, INTERNAL, complain, destination::Destination, fail, serve},
     config::{Config, compose},
-    intake::Source,
-    output::Sink,
+    input::BodySource,
+    output::BodySink,
     reply::{
         self, CallFacts,
         problem::{self, Problem, Slug},
@@ -24,7 +24,7 @@ const AGAIN: u8 = 2;
 pub(super) fn run(
     config: &Config,
     call: Call,
-    source: Box<dyn Source + Send>,
+    source: Box<dyn BodySource + Send>,
     output: Option<&Path>,
     mut stdout: Stdout,
     stop: watch::Receiver<Stop>,
@@ -34,7 +34,7 @@ pub(super) fn run(
         Ok(file) => file,
         Err(error) => return fail(BAD_CONFIGURATION, &cannot_write(output.unwrap_or(Path::new("")), &error)),
     };
-    let sink: &mut (dyn Sink + Send) = match &mut file {
+    let sink: &mut (dyn BodySink + Send) = match &mut file {
         Some(file) => file,
         None => &mut stdout,
     };
@@ -86,9 +86,9 @@ const STOPPED: u8 = 143;
 fn perform(
     config: &Config,
     call: Call,
-    source: Box<dyn Source + Send>,
+    source: Box<dyn BodySource + Send>,
     stop: watch::Receiver<Stop>,
-    sink: &mut (dyn Sink + Send),
+    sink: &mut (dyn BodySink + Send),
 ) -> io::Result<Result<(), Unfinished>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let called = runtime.block_on(async {

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use super::{WatchdogKind, media_type::guessed};
 use crate::{
     invocation::{Cause, Failure, Outcome, Report},
-    output::{Directives, Kind},
+    output::{OutputKind, ResponseHeaders},
     platform::{Compat, LegacyBehaviour},
     process::Exit,
     reply::{
@@ -125,11 +125,11 @@ impl AnswerStyle for Wording {
         &self,
         reply: &mut Reply<'_>,
         report: &Report,
-        directives: &Directives,
+        response_headers: &ResponseHeaders,
         request_type: Option<&HeaderValue>,
     ) {
         let Some(sample) = reply.sample(SAMPLE) else { return };
-        if directives.field("content-type").is_none() {
+        if response_headers.field("content-type").is_none() {
             let media_type = self.media_type(&sample, request_type);
             reply.head_mut().headers.insert(header::CONTENT_TYPE, media_type);
         }
@@ -258,7 +258,7 @@ impl Wording {
         head.headers.remove(X_BANDOG_ERROR);
         let sample = output.map(|output| output.start(SAMPLE)).unwrap_or_default();
         head.headers.insert(header::CONTENT_TYPE, self.media_type(&sample, request_type));
-        head.headers.insert(X_OUTPUT_KIND, HeaderValue::from_static(Kind::Logs.name()));
+        head.headers.insert(X_OUTPUT_KIND, HeaderValue::from_static(OutputKind::Logs.name()));
         Reply::of_text(head, Bytes::new(), output, self.ending())
     }
 

@@ -7,7 +7,7 @@
 //!   of its type. The input is the body, read by the `Content-Type` in `headers`, or the bytes that its base64 encodes.
 //! - A delegated event has `storage_provider` and `event`, and nothing else, both text. The text of `event` is an
 //!   object, which is the input.
-//! - A storage event (see [`storage_notice`]) is an error, unless the function fetches the object itself.
+//! - A storage event (see [`storage_notification`]) is an error, unless the function fetches the object itself.
 //!
 //! The first may contain the other two, the second the third. The outer body is stored first, as any body is, so that
 //! memory does not grow with it. A body of more than [`LIMIT`] is not searched for an event.
@@ -25,10 +25,11 @@ use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use crate::intake::{
-    Envelope, Error, Input, InputDir, InputFilter, Kind, Labels, Source, SourceError, StorageNotice, receive,
+use crate::input::{
+    BodyError, BodySource, ContentHeaders, Envelope, Input, InputDir, InputError, InputFilter, InputKind,
+    StorageNotification, receive,
     shape::{Text, Texts},
-    storage_notice,
+    storage_notification,
 };
 
 /// Bytes of the largest body that is searched for an event. A larger one is an ordinary body. The search takes two or
@@ -62,7 +63,7 @@ pub struct EnvelopeFilter {
 }
 
 impl InputFilter for EnvelopeFilter {
-    fn filter(&self, input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, Error> {
+    fn filter(&self, input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, InputError> {
         let opened = self.open_envelope(input, dir, max_body);
         if opened.is_err() {
             // Ignored: the workspace is removed too, and the first error is the one to report.
@@ -81,12 +82,12 @@ impl InputFilter for EnvelopeFilter {
 
 impl EnvelopeFilter {
     /// Removes one layer after the other.
-    fn open_envelope(&self, mut input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, Error> {
+    fn open_envelope(&self, mut input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, InputError> {
         let (mut variables, mut notes) = (Vec::new(), Vec::new());
-        let mut expected = Expected { gateway: true, delegated: true, json: input.kind == Kind::Json };
+        let mut expected = Expected { gateway: true, delegated: true, json: input.kind == InputKind::Json };
         // Recognised again below, where the function may or may not have it.
         input.event = None;
-        while let Some(text) = text_of(&input, dir, &expected).map_err(Error::Store)? {
+        while let Some(text) = text_of(&input, dir, &expected).map_err(InputError::Store)? {
             let layer = strict_layer(&text, &expected);
             let layer = layer.or_else(|| loose_layer(&text, &expected).filter(|_| self.is_loose));
             let (envelope, body) = match layer {
@@ -94,7 +95,7 @@ impl EnvelopeFilter {
                 Some(Layer::Storage(notice)) => {
                     input.event = notice.event.filter(|_| self.skips_input);
                     if input.event.is_none() {
-                        return Err(Error::Storage { store: notice.store, advice: STORAGE_ADVICE });
+                        return Err(InputError::Storage { store: notice.store, advice: STORAGE_ADVICE });
                     }
                     notes.push("Storage event found.");
                     break;
@@ -103,7 +104,7 @@ impl EnvelopeFilter {
                     notes.push("Delegated event found.");
                     expected = Expected { gateway: false, delegated: false, json: true };
                     // An object in a strict layer. In a loose one it may be any body.
-                    (Envelope::parse(&Labels::default())?, Cow::Owned(event.into_owned().into_bytes()))
+                    (Envelope::parse(&ContentHeaders::default())?, Cow::Owned(event.into_owned().into_bytes()))
                 }
                 Some(Layer::Gateway(gateway)) => {
                     notes.push("API Gateway event found.");
@@ -112,13 +113,13 @@ impl EnvelopeFilter {
                     gateway.body()?
                 }
             };
-            dir.clear().map_err(Error::Store)?;
+            dir.clear().map_err(InputError::Store)?;
             input = receive(&envelope, &mut Pieces(body.chunks(PIECE)), dir, max_body)?;
-            expected.json |= input.kind == Kind::Json;
+            expected.json |= input.kind == InputKind::Json;
             input.event = None;
         }
         if self.skips_input {
-            dir.clear().map_err(Error::Store)?;
+            dir.clear().map_err(InputError::Store)?;
             input.path = None;
             notes.push("Skipping download of input file.");
         }
@@ -138,7 +139,7 @@ struct Expected {
 enum Layer<'a> {
     Gateway(Gateway<'a>),
     Delegated(Cow<'a, str>),
-    Storage(StorageNotice),
+    Storage(StorageNotification),
 }
 
 /// The layer that has the exact shape of one.
@@ -159,7 +160,7 @@ fn strict_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
     {
         return Some(Layer::Delegated(event));
     }
-    storage_notice(json).map(Layer::Storage)
+    storage_notification(json).map(Layer::Storage)
 }
 
 /// The layer that the replaced program would have found, which looked for one key.
@@ -185,7 +186,8 @@ fn loose_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
 /// The whole of an input, if it may be an event.
 fn text_of(input: &Input, dir: InputDir<'_>, expected: &Expected) -> io::Result<Option<Vec<u8>>> {
     let name = input.path.as_ref().and_then(|path| path.file_name());
-    let Some(name) = name.filter(|_| expected.json && input.bytes <= LIMIT && input.kind != Kind::Multipart) else {
+    let Some(name) = name.filter(|_| expected.json && input.bytes <= LIMIT && input.kind != InputKind::Multipart)
+    else {
         return Ok(None);
     };
     let file = openat(dir.fd, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
@@ -253,13 +255,13 @@ enum Method {
 
 impl<'a> Gateway<'a> {
     /// The body, and how to read it.
-    fn body(self) -> Result<(Envelope, Cow<'a, [u8]>), Error> {
+    fn body(self) -> Result<(Envelope, Cow<'a, [u8]>), InputError> {
         let headers = self.headers.unwrap_or_default();
         let label = |name: &str| {
             let found = headers.0.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.as_bytes().to_vec())
         };
-        let envelope = Envelope::parse(&Labels {
+        let envelope = Envelope::parse(&ContentHeaders {
             content_type: label("content-type"),
             content_encoding: label("content-encoding"),
             content_transfer_encoding: label("content-transfer-encoding"),
@@ -286,13 +288,13 @@ impl<'a> Gateway<'a> {
 
     /// The query as variables. Empty values are left out, as the replaced program did, and so are names that no shell
     /// can read.
-    fn variables(&self) -> Result<Vec<(OsString, OsString)>, Error> {
+    fn variables(&self) -> Result<Vec<(OsString, OsString)>, InputError> {
         let is_name =
             |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let query = self.query.as_ref().map(|query| query.0.as_slice()).unwrap_or_default();
         let length: usize = query.iter().map(|(name, value)| name.len() + value.len()).sum();
         if length > QUERY_LIMIT || query.len() > QUERY_NAMES {
-            return Err(Error::Filter(format!(
+            return Err(InputError::Filter(format!(
                 "queryStringParameters of the API gateway's event have more than {QUERY_LIMIT} bytes, or more than \
                  {QUERY_NAMES} names"
             )));
@@ -314,8 +316,8 @@ impl<'a> Gateway<'a> {
 /// A body in memory.
 struct Pieces<'a>(std::slice::Chunks<'a, u8>);
 
-impl Source for Pieces<'_> {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for Pieces<'_> {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         Ok(self.0.next().map(Bytes::copy_from_slice))
     }
 }

@@ -5,7 +5,7 @@ use std::{ffi::CString, sync::Arc, time::Instant};
 
 use crate::{
     actions::{Action, Arguments, Bound, Flaw, FlawKind, Flaws, Interface, Piece, Template},
-    intake::{self, Input},
+    input::{self, Input},
     logs::Level,
     process::{End, Ended, Exit, Rules},
 };
@@ -137,12 +137,12 @@ fn flawed(bound: &Bound, expected: String) -> Flaw {
 
 impl Run<'_> {
     /// What an action is told, once all that it was given fits; `None` of a function that is none.
-    pub(super) fn bind(&mut self, input: &Input) -> Result<Option<Words>, intake::Error> {
+    pub(super) fn bind(&mut self, input: &Input) -> Result<Option<Words>, input::InputError> {
         let Some(task) = &self.function.task else { return Ok(None) };
         let call = self.call;
         let action = (&*task.action, call.way, &*call.texts);
         let (arguments, _) = take_in::bind(self.workspace, &call.envelope, input, action)?;
-        task.words(&arguments).map(Some).map_err(intake::Error::Arguments)
+        task.words(&arguments).map(Some).map_err(input::InputError::Arguments)
     }
 
     /// Starts the process and follows it to its end; again if it is an action that asks for that, as often as it may

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{
     actions::Action,
-    intake::InputFilter,
-    output::Reader,
+    input::InputFilter,
+    output::FileAccess,
     process::{self, Program, Rules},
-    workspace::{Root, Workspace},
+    workspace::{Workspace, WorkspaceRoot},
 };
 
 /// What all functions of one bandog stand on. Clones share it.
@@ -28,7 +28,7 @@ use crate::{
 pub struct Ground {
     bounds: Arc<Bounds>,
     empty_input: Arc<OwnedFd>,
-    workspaces: Arc<Root>,
+    workspaces: Arc<WorkspaceRoot>,
 }
 
 impl Ground {
@@ -37,7 +37,7 @@ impl Ground {
     ///
     /// # Errors
     /// The bounds cannot be prepared, or there is no descriptor left.
-    pub fn new(confinement: &Confinement, workspaces: Arc<Root>) -> io::Result<Self> {
+    pub fn new(confinement: &Confinement, workspaces: Arc<WorkspaceRoot>) -> io::Result<Self> {
         let bounds = Arc::new(Bounds::new(confinement)?);
         Ok(Self { bounds, empty_input: Arc::new(process::empty_input()?), workspaces })
     }
@@ -59,7 +59,7 @@ pub struct Function {
     /// Whether the response to a failed invocation contains what it wrote to standard output.
     pub(super) shows_failed_output: bool,
     pub(super) input_filter: Option<Arc<dyn InputFilter>>,
-    pub(super) workspaces: Arc<Root>,
+    pub(super) workspaces: Arc<WorkspaceRoot>,
     /// The action that it does, if it does one.
     pub(super) task: Option<Task>,
     /// Where the script is that was given in the environment; removed with the function.
@@ -81,7 +81,7 @@ impl Function {
         };
         let command = command.map_err(io::Error::other)?;
         if let Some(user) = &settings.confinement.user {
-            script.lend_script(user.gid)?;
+            script.share_script(user.gid)?;
         }
         Ok(Self { _script: Some(script), ..Self::of_command(settings, ground, &command)? })
     }
@@ -168,13 +168,13 @@ impl Function {
     }
 
     /// On whose behalf its output is read.
-    pub(super) fn reader(&self) -> Option<Reader> {
-        self.bounds.limits.user.as_ref().map(|user| Reader { uid: user.uid })
+    pub(super) fn reader(&self) -> Option<FileAccess> {
+        self.bounds.limits.user.as_ref().map(|user| FileAccess { uid: user.uid })
     }
 
     /// Where its workspaces are.
     #[must_use]
-    pub fn workspaces(&self) -> &Arc<Root> {
+    pub fn workspaces(&self) -> &Arc<WorkspaceRoot> {
         &self.workspaces
     }
 }

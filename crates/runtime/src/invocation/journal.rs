@@ -28,7 +28,7 @@ impl<'a> Journal<'a> {
         let Logging { level, max_logs, forward, own_lines } = function.logging;
         let level = if own_lines == OwnLines::LeftOut { Level::Critical } else { level };
         let logs = Logs::new(level, max_logs, spill_place);
-        let forwards = forward || telemetry::shows(Level::Debug);
+        let forwards = forward || telemetry::is_enabled(Level::Debug);
         Self {
             call_id: &call.id,
             logs: if own_lines == OwnLines::CopiedApart { logs.keeping_own_lines() } else { logs },
@@ -47,7 +47,7 @@ impl<'a> Journal<'a> {
 
     /// Whether a line of this level goes anywhere.
     pub(super) fn keeps(&self, level: Level) -> bool {
-        self.logs.keeps(level) || telemetry::shows(level)
+        self.logs.keeps(level) || telemetry::is_enabled(level)
     }
 
     /// Writes one of bandog's own lines to both.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    intake,
+    input,
     logs::{Level, Logs, TAIL_LIMIT},
-    output::{self, Directives, Output, OutputFile},
+    output::{self, Output, OutputFile, ResponseHeaders},
     process::{Cause, Exit, SpawnError},
 };
 
@@ -77,7 +77,7 @@ pub enum Outcome {
         /// What it left in its output directory.
         output: Output,
         /// What it wrote to `RESPONSE_HEADERS_PATH`.
-        directives: Directives,
+        response_headers: ResponseHeaders,
     },
     /// The function failed, or what it left cannot be answered with.
     Failed {
@@ -101,7 +101,7 @@ pub enum Outcome {
         cause: Cause,
     },
     /// The body was bad; nothing was started.
-    Refused(intake::Error),
+    Refused(input::InputError),
     /// What the function answered itself over HTTP, or a file, was passed on whole.
     Passed,
 }
@@ -209,7 +209,7 @@ pub enum Failure {
     Workspace(#[source] std::io::Error),
     /// The output directory could not be read whole.
     #[error(transparent)]
-    Output(#[from] output::Error),
+    Output(#[from] output::OutputError),
     /// The supervision itself failed.
     #[error("cannot supervise the function: {0}")]
     Supervise(#[source] std::io::Error),

@@ -4,7 +4,7 @@
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{intake::InputFilter, logs::Level};
+use crate::{input::InputFilter, logs::Level};
 
 /// The settings that all functions of one process share.
 #[derive(Debug, Clone)]

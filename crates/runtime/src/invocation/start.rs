@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{Failure, Run, action::Words, function::TMPDIR, settings::Stdin};
 use crate::{
-    intake::Input,
+    input::Input,
     logs::Level,
     process::{self, variable},
 };

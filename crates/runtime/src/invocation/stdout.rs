@@ -15,7 +15,7 @@ use super::{
 use crate::{
     actions::{self, MAX_RESULT, MediaType, ResultError, ResultFlaw},
     logs::Level,
-    output::{self, Gone, Output, OutputFile, Reader, Spool},
+    output::{self, Disconnected, FileAccess, Output, OutputFile, SpillBuffer},
     process::{self, Capacity, End, Observer, Outputs, Progress, Stop, Streams},
     workspace::Workspace,
 };
@@ -56,9 +56,9 @@ pub(super) enum Stopped {
     /// There is no place to keep it.
     Store(io::Error),
     /// The function's own header fields, which go before it, cannot be sent.
-    Directives(output::Error),
+    ResponseHeaders(output::OutputError),
     /// Nobody reads it.
-    Gone,
+    Disconnected,
 }
 
 /// The pipes that a function writes to.
@@ -104,7 +104,7 @@ impl Pipes {
 #[derive(Debug)]
 pub(super) struct Stdout<'a> {
     rules: &'a Rules,
-    kept: Spool,
+    kept: SpillBuffer,
     /// Bytes passed on; `None` until there was something to pass on.
     sent: Option<u64>,
     has_ended: bool,
@@ -115,7 +115,7 @@ pub(super) struct Stdout<'a> {
 
 impl<'a> Stdout<'a> {
     pub(super) fn new(rules: &'a Rules) -> Self {
-        Self { rules, kept: Spool::default(), sent: None, has_ended: false, is_abandoned: false, stopped: None }
+        Self { rules, kept: SpillBuffer::default(), sent: None, has_ended: false, is_abandoned: false, stopped: None }
     }
 
     /// Whether what comes is passed on. What has not begun when the function ends is kept: so its end is known before
@@ -127,7 +127,7 @@ impl<'a> Stdout<'a> {
     /// Nobody reads it any more.
     fn abandon(&mut self) -> Result<(), Stopped> {
         self.is_abandoned = self.rules.policy.on_hang_up == OnHangUp::RunOn;
-        if self.is_abandoned { Ok(()) } else { Err(Stopped::Gone) }
+        if self.is_abandoned { Ok(()) } else { Err(Stopped::Disconnected) }
     }
 
     /// Adds what the function has written.
@@ -138,7 +138,7 @@ impl<'a> Stdout<'a> {
         }
         let Some(taker) = taker else { return self.kept.write(bytes, place).map_err(Stopped::Store) };
         if !self.is_abandoned
-            && let Err(Gone) = taker.take(bytes)
+            && let Err(Disconnected) = taker.take(bytes)
         {
             self.abandon()?;
         }
@@ -166,8 +166,8 @@ impl<'a> Stdout<'a> {
         match self.stopped? {
             Stopped::TooLarge { bytes, limit } => Some(Failure::OutputTooLarge { files: 1, bytes, limit }),
             Stopped::Store(error) => Some(Failure::Workspace(error)),
-            Stopped::Directives(error) => Some(Failure::Output(error)),
-            Stopped::Gone => None,
+            Stopped::ResponseHeaders(error) => Some(Failure::Output(error)),
+            Stopped::Disconnected => None,
         }
     }
 
@@ -203,7 +203,7 @@ pub(super) struct Scribe<'s, 'a> {
     pub(super) stdout: Option<&'s mut Stdout<'a>>,
     pub(super) attempts: Option<&'s mut Attempts>,
     pub(super) workspace: &'s Workspace,
-    pub(super) reader: Option<Reader>,
+    pub(super) reader: Option<FileAccess>,
 }
 
 impl Scribe<'_, '_> {
@@ -231,12 +231,12 @@ impl Scribe<'_, '_> {
 
     /// Begins the answer with what the function asks for by now.
     fn begin(&mut self) -> Result<(), Stopped> {
-        let (directory, name) = self.workspace.headers_place();
+        let (directory, name) = self.workspace.headers_location();
         let mut warn = |warning: String| self.journal.note(Level::Warning, &warning);
-        let directives = output::read_directives(directory, name, self.reader, &mut warn);
-        let directives = directives.map_err(Stopped::Directives)?;
+        let response_headers = output::read_response_headers(directory, name, self.reader, &mut warn);
+        let response_headers = response_headers.map_err(Stopped::ResponseHeaders)?;
         if let Some(taker) = self.watch.taker() {
-            taker.begin(&directives);
+            taker.begin(&response_headers);
         }
         Ok(())
     }

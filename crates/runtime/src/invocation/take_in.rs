@@ -2,7 +2,7 @@
 
 use crate::{
     actions::{Action, Arguments, Text, Way},
-    intake::{self, Envelope, Input, InputDir, Source},
+    input::{self, BodySource, Envelope, Input, InputDir},
     workspace::Workspace,
 };
 
@@ -14,11 +14,11 @@ use crate::{
 pub fn take_in(
     workspace: &Workspace,
     envelope: &Envelope,
-    source: &mut dyn Source,
+    source: &mut dyn BodySource,
     max_body: u64,
-) -> Result<Input, intake::Error> {
+) -> Result<Input, input::InputError> {
     let path = workspace.input_path();
-    intake::receive(envelope, source, InputDir { fd: workspace.input(), path: &path }, max_body)
+    input::receive(envelope, source, InputDir { fd: workspace.input(), path: &path }, max_body)
 }
 
 /// Binds an input, and the `texts` given beside it, to the arguments of an action. Also returns whether there are files
@@ -31,14 +31,14 @@ pub fn bind(
     envelope: &Envelope,
     input: &Input,
     (action, way, texts): (&Action, Way, &[Text]),
-) -> Result<(Arguments, bool), intake::Error> {
+) -> Result<(Arguments, bool), input::InputError> {
     let path = workspace.input_path();
     let dir = InputDir { fd: workspace.input(), path: &path };
-    let body = intake::arguments(envelope, input, dir, action, way)?;
+    let body = input::arguments(envelope, input, dir, action, way)?;
     let mut has_files = body.has_files();
     let mut store = |_: &str, content: &[u8]| {
         has_files = true;
-        intake::store(dir, content)
+        input::store_file(dir, content)
     };
     let arguments = action.bind(way, texts, body, &mut store)?;
     Ok((arguments, has_files))

@@ -2,7 +2,7 @@
 
 use crate::{
     logs::Logs,
-    output::{Directives, Gone},
+    output::{Disconnected, ResponseHeaders},
     process::{Capacity, Progress},
 };
 
@@ -23,10 +23,10 @@ pub trait Taker {
     fn capacity(&mut self) -> Capacity<'_>;
 
     /// The answer begins, with what the function has asked for by then.
-    fn begin(&mut self, directives: &Directives);
+    fn begin(&mut self, response_headers: &ResponseHeaders);
 
     /// Takes what the function has written. Waits if there is no room.
-    fn take(&mut self, written: &[u8]) -> Result<(), Gone>;
+    fn take(&mut self, written: &[u8]) -> Result<(), Disconnected>;
 }
 
 /// Nobody.

@@ -1,12 +1,12 @@
 //! Bytes → base64 (RFC 4648 §4: standard alphabet, padded), one line, while they pass.
 
 use super::{
-    Gone,
-    pieces::{Gather, Outlet, PIECE},
+    Disconnected,
+    buffer::{CHUNK, ChunkBuf, ChunkWriter},
 };
 
 /// Bytes encoded in one go: they make exactly one full piece.
-const RAW_PIECE: usize = PIECE / 4 * 3;
+const RAW_CHUNK: usize = CHUNK / 4 * 3;
 
 /// The length of the base64 form of `bytes` bytes; saturates far beyond what any file system holds.
 #[must_use]
@@ -19,31 +19,31 @@ pub fn append(bytes: &[u8], buffer: &mut Vec<u8>) {
     base64_simd::STANDARD.encode_append(bytes, buffer);
 }
 
-/// Encodes what is gathered in it and passes that on to an [`Outlet`].
-pub struct Encoder<'o, 's> {
-    outlet: &'o mut Outlet<'s>,
+/// Encodes what is gathered in it and passes that on to an [`ChunkWriter`].
+pub struct Base64Encoder<'o, 's> {
+    outlet: &'o mut ChunkWriter<'s>,
     raw: Vec<u8>,
 }
 
-impl<'o, 's> Encoder<'o, 's> {
+impl<'o, 's> Base64Encoder<'o, 's> {
     /// An encoder that expects `expected` bytes (an estimate will do).
-    pub fn new(outlet: &'o mut Outlet<'s>, expected: u64) -> Self {
+    pub fn new(outlet: &'o mut ChunkWriter<'s>, expected: u64) -> Self {
         // One byte more than is expected, so that a reader sees the end of a file in the same read.
         let capacity =
-            usize::try_from(expected).map_or(RAW_PIECE, |expected| expected.saturating_add(1).min(RAW_PIECE)).max(4);
+            usize::try_from(expected).map_or(RAW_CHUNK, |expected| expected.saturating_add(1).min(RAW_CHUNK)).max(4);
         Self { outlet, raw: Vec::with_capacity(capacity) }
     }
 
     /// Encodes the rest, with the padding.
-    pub fn finish(self) -> Result<(), Gone> {
+    pub fn finish(self) -> Result<(), Disconnected> {
         self.outlet.encode(&self.raw)
     }
 }
 
-impl Gather for Encoder<'_, '_> {
-    fn room(&mut self) -> Result<&mut Vec<u8>, Gone> {
+impl ChunkBuf for Base64Encoder<'_, '_> {
+    fn room(&mut self) -> Result<&mut Vec<u8>, Disconnected> {
         if self.raw.len() == self.raw.capacity() {
-            // Whole groups only: what is left over waits for what follows it, or for the padding.
+            // GrowingBuf groups only: what is left over waits for what follows it, or for the padding.
             let whole = self.raw.len() / 3 * 3;
             self.outlet.encode(&self.raw[..whole])?;
             self.raw.copy_within(whole.., 0);

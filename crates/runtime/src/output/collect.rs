@@ -18,9 +18,9 @@ use rustix::{
 };
 
 use super::{
-    Error, Output, OutputFile, Reader,
-    file::{Content, as_path, owned_path},
-    tree::{Gathering, is_regular, open_below, open_file},
+    FileAccess, Output, OutputError, OutputFile,
+    file::{FileContent, as_path, owned_path},
+    tree::{TreeBuilder, is_regular, open_below, open_file},
 };
 
 /// Directories below each other: each takes a descriptor while it is walked.
@@ -40,15 +40,15 @@ const LISTING: usize = 16 * 1024;
 pub fn collect(
     dir: BorrowedFd<'_>,
     path: &Path,
-    reader: Option<Reader>,
+    reader: Option<FileAccess>,
     warn: &mut dyn FnMut(String),
-) -> Result<Output, Error> {
-    let mut walk = Walk {
+) -> Result<Output, OutputError> {
+    let mut walk = Collector {
         reader,
         root: dir,
         path,
         warn,
-        found: Gathering::default(),
+        found: TreeBuilder::default(),
         first: None,
         prefix: Vec::new(),
         real_root: None,
@@ -57,7 +57,7 @@ pub fn collect(
     walk.run()?;
     if let Some(file) = walk.first {
         let (path, size) = walk.found.into_only();
-        let content = Content::File(file);
+        let content = FileContent::File(file);
         return Ok(Output::File(OutputFile { content, path, size, media_type: None, is_bare: false }));
     }
     if walk.found.len() == 0 {
@@ -80,12 +80,12 @@ pub fn is_empty(dir: BorrowedFd<'_>) -> bool {
     true
 }
 
-struct Walk<'a> {
-    reader: Option<Reader>,
+struct Collector<'a> {
+    reader: Option<FileAccess>,
     root: BorrowedFd<'a>,
     path: &'a Path,
     warn: &'a mut dyn FnMut(String),
-    found: Gathering,
+    found: TreeBuilder,
     /// The first file, kept open while it is the only one.
     first: Option<OwnedFd>,
     /// The directory being walked, below the root: empty or ending in a slash.
@@ -97,20 +97,20 @@ struct Walk<'a> {
 }
 
 /// A directory on the way down to the one being walked.
-struct Level {
+struct WalkLevel {
     /// `None` for the root.
     dir: Option<OwnedFd>,
-    /// The length of its path in [`Walk::prefix`].
+    /// The length of its path in [`Collector::prefix`].
     prefix: usize,
     /// The directories in it that are still to be walked.
     directories: Vec<CString>,
 }
 
-impl Walk<'_> {
+impl Collector<'_> {
     /// Walks without recursion: how deep a function nests its directories must not matter to our stack.
-    fn run(&mut self) -> Result<(), Error> {
+    fn run(&mut self) -> Result<(), OutputError> {
         let directories = self.list(self.root)?;
-        let mut levels = vec![Level { dir: None, prefix: 0, directories }];
+        let mut levels = vec![WalkLevel { dir: None, prefix: 0, directories }];
         while let Some(level) = levels.last_mut() {
             self.prefix.truncate(level.prefix);
             let Some(name) = level.directories.pop() else {
@@ -122,16 +122,16 @@ impl Walk<'_> {
             self.prefix.extend_from_slice(name.to_bytes());
             self.prefix.push(b'/');
             if levels.len() > DEPTH_LIMIT {
-                return Err(Error::TooDeep { path: self.path.join(as_path(&self.prefix)) });
+                return Err(OutputError::TooDeep { path: self.path.join(as_path(&self.prefix)) });
             }
             let directories = self.list(dir.as_fd())?;
-            levels.push(Level { dir: Some(dir), prefix: self.prefix.len(), directories });
+            levels.push(WalkLevel { dir: Some(dir), prefix: self.prefix.len(), directories });
         }
         Ok(())
     }
 
     /// Takes the files of one directory; gives the names of the directories in it.
-    fn list(&mut self, dir: BorrowedFd<'_>) -> Result<Vec<CString>, Error> {
+    fn list(&mut self, dir: BorrowedFd<'_>) -> Result<Vec<CString>, OutputError> {
         let mut directories = Vec::new();
         let mut listing = [const { MaybeUninit::uninit() }; LISTING];
         let mut entries = RawDir::new(dir, &mut listing);
@@ -156,7 +156,7 @@ impl Walk<'_> {
     }
 
     /// Some file systems do not say in the listing what an entry is. `None` if it is gone.
-    fn file_type(&self, dir: BorrowedFd<'_>, name: &CStr, listed: FileType) -> Result<Option<FileType>, Error> {
+    fn file_type(&self, dir: BorrowedFd<'_>, name: &CStr, listed: FileType) -> Result<Option<FileType>, OutputError> {
         if listed != FileType::Unknown {
             return Ok(Some(listed));
         }
@@ -168,7 +168,7 @@ impl Walk<'_> {
     }
 
     /// `None` if it is gone.
-    fn subdirectory(&mut self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Option<OwnedFd>, Error> {
+    fn subdirectory(&mut self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Option<OwnedFd>, OutputError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(parent, name, flags, Mode::empty()) {
             Ok(dir) => Ok(Some(dir)),
@@ -180,7 +180,7 @@ impl Walk<'_> {
         }
     }
 
-    fn file(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> Result<(), Error> {
+    fn file(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> Result<(), OutputError> {
         // Among many, the look that tells whether it can be read costs half of opening it. The first may be the only
         // one, which is kept open.
         if self.found.len() > 0
@@ -215,17 +215,17 @@ impl Walk<'_> {
     }
 
     /// `file` is kept if it is the only one.
-    fn add(&mut self, name: &CStr, target: &[u8], file: Option<OwnedFd>, stat: &Stat) -> Result<(), Error> {
-        Reader::check(self.reader, stat).map_err(|errno| self.error(name.to_bytes(), errno))?;
+    fn add(&mut self, name: &CStr, target: &[u8], file: Option<OwnedFd>, stat: &Stat) -> Result<(), OutputError> {
+        FileAccess::check(self.reader, stat).map_err(|errno| self.error(name.to_bytes(), errno))?;
         if self.prefix.len() + name.count_bytes() > PATH_LIMIT {
-            return Err(Error::PathTooLong { path: owned_path(&[&self.prefix, name.to_bytes()].concat()) });
+            return Err(OutputError::PathTooLong { path: owned_path(&[&self.prefix, name.to_bytes()].concat()) });
         }
         self.found.add(&self.prefix, name.to_bytes(), target, stat);
         self.first = file.filter(|_| self.found.len() == 1);
         Ok(())
     }
 
-    fn link(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> Result<(), Error> {
+    fn link(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> Result<(), OutputError> {
         // O_PATH opens nothing: a link to a FIFO does not block, one to a device has no effect.
         let end = match openat(dir, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
             Ok(end) => end,
@@ -280,9 +280,9 @@ impl Walk<'_> {
     }
 
     /// An error about `name` in the directory being walked.
-    fn error(&self, name: &[u8], errno: Errno) -> Error {
+    fn error(&self, name: &[u8], errno: Errno) -> OutputError {
         let below: PathBuf = owned_path(&[&self.prefix, name].concat());
-        Error::Read { path: self.path.join(below), source: io::Error::from(errno) }
+        OutputError::Read { path: self.path.join(below), source: io::Error::from(errno) }
     }
 }
 

@@ -15,12 +15,15 @@ use rustix::{
     io::{pread, retry_on_intr},
 };
 
-use super::{Broken, pieces::Gather, spool};
+use super::{TransferError, buffer::ChunkBuf};
+
+/// The name of the standard output among the outputs.
+pub const STDOUT_NAME: &str = "stdout";
 
 /// The only file that a function left.
 #[derive(Debug)]
 pub struct OutputFile {
-    pub(super) content: Content,
+    pub(super) content: FileContent,
     pub(super) path: Vec<u8>,
     pub(super) size: u64,
     /// Its media type, where that is known from elsewhere than its name.
@@ -30,7 +33,7 @@ pub struct OutputFile {
 
 /// Where the bytes are.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum FileContent {
     File(OwnedFd),
     Memory(Vec<u8>),
 }
@@ -41,8 +44,8 @@ impl OutputFile {
     pub fn of_bytes(bytes: Vec<u8>, media_type: String) -> Self {
         Self {
             size: bytes.len() as u64,
-            content: Content::Memory(bytes),
-            path: spool::NAME.into(),
+            content: FileContent::Memory(bytes),
+            path: STDOUT_NAME.into(),
             media_type: Some(media_type),
             is_bare: true,
         }
@@ -67,12 +70,12 @@ impl OutputFile {
         self.is_bare
     }
 
-    /// Its first bytes, at most so many; none if they cannot be read, which [`OutputFile::pour`] tells.
+    /// Its first bytes, at most so many; none if they cannot be read, which [`OutputFile::write_to`] tells.
     #[must_use]
     pub fn beginning(&self, most: usize) -> Vec<u8> {
         match &self.content {
-            Content::Memory(bytes) => bytes[..bytes.len().min(most)].to_vec(),
-            Content::File(file) => {
+            FileContent::Memory(bytes) => bytes[..bytes.len().min(most)].to_vec(),
+            FileContent::File(file) => {
                 let mut bytes = Vec::with_capacity(most);
                 let _ = retry_on_intr(|| pread(file, spare_capacity(&mut bytes), 0));
                 bytes
@@ -87,36 +90,36 @@ impl OutputFile {
     }
 
     /// Writes its content.
-    pub fn pour(&self, into: &mut dyn Gather) -> Result<(), Broken> {
+    pub fn write_to(&self, into: &mut dyn ChunkBuf) -> Result<(), TransferError> {
         match &self.content {
-            Content::File(file) => pour(file.as_fd(), self.size, &self.path, into, &mut |_| ()),
-            Content::Memory(bytes) => Ok(into.write(bytes)?),
+            FileContent::File(file) => pour(file.as_fd(), self.size, &self.path, into, &mut |_| ()),
+            FileContent::Memory(bytes) => Ok(into.write(bytes)?),
         }
     }
 }
 
 /// Reads a file from beginning to end into `into`, showing each part to `look` as well. A file that is not exactly
-/// `size` bytes long is [`Broken::Changed`].
+/// `size` bytes long is [`TransferError::Changed`].
 pub(super) fn pour(
     file: BorrowedFd<'_>,
     size: u64,
     path: &[u8],
-    into: &mut dyn Gather,
+    into: &mut dyn ChunkBuf,
     look: &mut dyn FnMut(&[u8]),
-) -> Result<(), Broken> {
+) -> Result<(), TransferError> {
     let mut offset = 0;
     loop {
         let buffer = into.room()?;
         let before = buffer.len();
         let room = buffer.capacity() - before;
         let count = retry_on_intr(|| pread(file, spare_capacity(buffer), offset))
-            .map_err(|errno| Broken::Read { name: owned_path(path), source: io::Error::from(errno) })?;
+            .map_err(|errno| TransferError::Read { name: owned_path(path), source: io::Error::from(errno) })?;
         look(&buffer[before..]);
         offset += count as u64;
         // A regular file reads short only at its end (read(2)), which saves the read that would return 0.
         let at_end = count < room && offset >= size || count == 0;
         if offset > size || at_end && offset < size {
-            return Err(Broken::Changed { name: owned_path(path) });
+            return Err(TransferError::Changed { name: owned_path(path) });
         }
         if at_end {
             return Ok(());

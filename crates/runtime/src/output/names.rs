@@ -10,11 +10,11 @@ use std::{
 };
 
 /// Other names for some files, by the place of the file in the list.
-pub(super) type Renamed = BTreeMap<usize, Vec<u8>>;
+pub(super) type ArchiveNames = BTreeMap<usize, Vec<u8>>;
 
 /// What must be called otherwise, among these paths. No two files end up under one name.
-pub(super) fn renamed<'p>(paths: impl Iterator<Item = &'p [u8]> + Clone) -> Renamed {
-    let mut renamed = Renamed::new();
+pub(super) fn renamed<'p>(paths: impl Iterator<Item = &'p [u8]> + Clone) -> ArchiveNames {
+    let mut renamed = ArchiveNames::new();
     for (place, path) in paths.clone().enumerate() {
         renamed.extend(safe(path).map(|name| (place, name)));
     }

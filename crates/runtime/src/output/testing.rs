@@ -9,11 +9,11 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Error, Gone, Output, Sink, collect};
+use super::{BodySink, Disconnected, Output, OutputError, collect};
 
 /// A sink that keeps everything.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct MemorySink {
     pub(crate) pieces: Vec<Bytes>,
     /// Whether the reader is slow.
     pub(crate) full: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Kept {
     pub(crate) gone: bool,
 }
 
-impl Kept {
+impl MemorySink {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.pieces.concat()
     }
@@ -31,11 +31,11 @@ impl Kept {
     }
 }
 
-impl Sink for Kept {
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+impl BodySink for MemorySink {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         assert!(!piece.is_empty(), "no empty piece is ever sent");
         self.pieces.push(piece);
-        if self.gone { Err(Gone) } else { Ok(()) }
+        if self.gone { Err(Disconnected) } else { Ok(()) }
     }
 
     fn room(&self) -> usize {
@@ -44,10 +44,10 @@ impl Sink for Kept {
 }
 
 /// A sink that does something when the first piece arrives.
-pub(crate) struct AtFirst<F: FnMut()>(pub(crate) Option<F>);
+pub(crate) struct OnFirstChunk<F: FnMut()>(pub(crate) Option<F>);
 
-impl<F: FnMut()> Sink for AtFirst<F> {
-    fn send(&mut self, _: Bytes) -> Result<(), Gone> {
+impl<F: FnMut()> BodySink for OnFirstChunk<F> {
+    fn send(&mut self, _: Bytes) -> Result<(), Disconnected> {
         if let Some(mut act) = self.0.take() {
             act();
         }
@@ -60,7 +60,7 @@ pub(crate) fn open(dir: &Path) -> OwnedFd {
 }
 
 /// Collects a directory; also gives the warnings.
-pub(crate) fn collected(dir: &Path) -> (Result<Output, Error>, Vec<String>) {
+pub(crate) fn collected(dir: &Path) -> (Result<Output, OutputError>, Vec<String>) {
     let mut warnings = Vec::new();
     let output = collect(open(dir).as_fd(), dir, None, &mut |warning| warnings.push(warning));
     (output, warnings)

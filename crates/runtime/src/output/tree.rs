@@ -15,26 +15,26 @@ use rustix::{
 };
 
 use super::{
-    Broken, Sink,
+    BodySink, TransferError,
+    buffer::{ChunkBuf, ChunkWriter},
     file::{as_path, owned_path, pour},
-    names::{self, Renamed},
-    pieces::{Gather, Outlet},
+    names::{self, ArchiveNames},
 };
 
 /// Several files that a function left, sorted by path (byte by byte).
 #[derive(Debug)]
-pub struct Tree {
+pub struct FileTree {
     dir: OwnedFd,
     paths: Vec<u8>,
-    records: Vec<Record>,
+    records: Vec<FileRecord>,
     bytes: u64,
     /// What is called otherwise in an archive.
-    renamed: Renamed,
+    renamed: ArchiveNames,
 }
 
 /// What is kept of a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record {
+pub(super) struct FileRecord {
     /// Where its path begins in the arena.
     start: u64,
     device: u64,
@@ -49,13 +49,13 @@ pub(super) struct Record {
 
 /// The records and paths while they are being collected.
 #[derive(Debug, Default)]
-pub(super) struct Gathering {
+pub(super) struct TreeBuilder {
     paths: Vec<u8>,
-    records: Vec<Record>,
+    records: Vec<FileRecord>,
     bytes: u64,
 }
 
-impl Gathering {
+impl TreeBuilder {
     /// Adds a file at `parent` (empty or ending in a slash) + `name`; a link also has the path it leads to. Paths
     /// are shorter than [`super::collect::PATH_LIMIT`].
     pub(super) fn add(&mut self, parent: &[u8], name: &[u8], target: &[u8], stat: &Stat) {
@@ -64,7 +64,7 @@ impl Gathering {
             self.paths.extend_from_slice(part);
         }
         let size = size_of(stat);
-        self.records.push(Record {
+        self.records.push(FileRecord {
             start: at,
             device: stat.st_dev,
             inode: stat.st_ino,
@@ -89,33 +89,33 @@ impl Gathering {
     }
 
     /// The files below `dir`, which is kept open to find them again.
-    pub(super) fn into_tree(mut self, dir: OwnedFd) -> Tree {
+    pub(super) fn into_tree(mut self, dir: OwnedFd) -> FileTree {
         let paths = &self.paths;
         self.records.sort_unstable_by(|a, b| a.path(paths).cmp(b.path(paths)));
         self.records.shrink_to_fit();
         self.paths.shrink_to_fit();
         let renamed = names::renamed(self.records.iter().map(|record| record.path(&self.paths)));
-        Tree { dir, paths: self.paths, records: self.records, bytes: self.bytes, renamed }
+        FileTree { dir, paths: self.paths, records: self.records, bytes: self.bytes, renamed }
     }
 }
 
-impl Record {
+impl FileRecord {
     fn path<'p>(&self, paths: &'p [u8]) -> &'p [u8] {
         let start = usize::try_from(self.start).unwrap_or(usize::MAX);
         &paths[start..start + usize::from(self.path_len)]
     }
 }
 
-/// A file of a [`Tree`].
+/// A file of a [`FileTree`].
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'t> {
-    tree: &'t Tree,
-    record: &'t Record,
+pub struct TreeEntry<'t> {
+    tree: &'t FileTree,
+    record: &'t FileRecord,
     /// Its place in the list.
     place: usize,
 }
 
-impl<'t> Entry<'t> {
+impl<'t> TreeEntry<'t> {
     /// Its path below the output directory, which may hold any byte but NUL.
     #[must_use]
     pub fn path(self) -> &'t Path {
@@ -159,7 +159,7 @@ impl<'t> Entry<'t> {
     }
 }
 
-impl Tree {
+impl FileTree {
     /// How many files.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -180,40 +180,40 @@ impl Tree {
 
     /// The files, sorted by path.
     #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        self.records.iter().enumerate().map(|(place, record)| Entry { tree: self, record, place })
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = TreeEntry<'_>> {
+        self.records.iter().enumerate().map(|(place, record)| TreeEntry { tree: self, record, place })
     }
 
     /// Opens files again, one after the other.
-    pub(crate) fn opener(&self) -> Opener<'_> {
-        Opener { root: self.dir.as_fd(), parent: Vec::new(), parent_fd: None }
+    pub(crate) fn opener(&self) -> TreeOpener<'_> {
+        TreeOpener { root: self.dir.as_fd(), parent: Vec::new(), parent_fd: None }
     }
 }
 
 /// Sends the content of one file of `tree`.
-pub fn unpack(tree: &Tree, entry: Entry<'_>, sink: &mut dyn Sink) -> Result<(), Broken> {
-    let mut outlet = Outlet::new(sink, entry.size());
-    tree.opener().open(entry)?.pour(&mut outlet, &mut |_| ())?;
+pub fn send_entry(tree: &FileTree, entry: TreeEntry<'_>, sink: &mut dyn BodySink) -> Result<(), TransferError> {
+    let mut outlet = ChunkWriter::new(sink, entry.size());
+    tree.opener().open(entry)?.write_to(&mut outlet, &mut |_| ())?;
     outlet.finish()?;
     Ok(())
 }
 
 /// A file of a tree, open again.
-pub(crate) struct Opened<'t> {
-    entry: Entry<'t>,
+pub(crate) struct OpenEntry<'t> {
+    entry: TreeEntry<'t>,
     file: OwnedFd,
 }
 
-impl Opened<'_> {
+impl OpenEntry<'_> {
     /// Reads it from beginning to end into `into`, showing each part to `look` as well.
-    pub(crate) fn pour(&self, into: &mut dyn Gather, look: &mut dyn FnMut(&[u8])) -> Result<(), Broken> {
+    pub(crate) fn write_to(&self, into: &mut dyn ChunkBuf, look: &mut dyn FnMut(&[u8])) -> Result<(), TransferError> {
         pour(self.file.as_fd(), self.entry.size(), self.entry.path_bytes(), into, look)
     }
 }
 
 /// Opens the files of a tree again. As they are sorted, the next one is usually in the directory of the last, which
 /// therefore stays open.
-pub(crate) struct Opener<'t> {
+pub(crate) struct TreeOpener<'t> {
     root: BorrowedFd<'t>,
     /// The path of `parent_fd`.
     parent: Vec<u8>,
@@ -221,21 +221,21 @@ pub(crate) struct Opener<'t> {
     parent_fd: Option<OwnedFd>,
 }
 
-impl Opener<'_> {
+impl TreeOpener<'_> {
     /// Opens one file and makes sure that it is the one that was seen, of the same size.
-    pub(crate) fn open<'e>(&mut self, entry: Entry<'e>) -> Result<Opened<'e>, Broken> {
-        let changed = || Broken::Changed { name: owned_path(entry.path_bytes()) };
+    pub(crate) fn open<'e>(&mut self, entry: TreeEntry<'e>) -> Result<OpenEntry<'e>, TransferError> {
+        let changed = || TransferError::Changed { name: owned_path(entry.path_bytes()) };
         let read = |errno| match errno {
-            // Gone, or its place taken by a link, a directory's by a file.
+            // Disconnected, or its place taken by a link, a directory's by a file.
             Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::NXIO => changed(),
-            errno => Broken::Read { name: owned_path(entry.path_bytes()), source: io::Error::from(errno) },
+            errno => TransferError::Read { name: owned_path(entry.path_bytes()), source: io::Error::from(errno) },
         };
         let file = self.open_path(entry.real_path()).map_err(read)?;
         let stat = fstat(&file).map_err(read)?;
         let record = entry.record;
         let same = is_regular(&stat)
             && (stat.st_dev, stat.st_ino, size_of(&stat)) == (record.device, record.inode, record.size);
-        if same { Ok(Opened { entry, file }) } else { Err(changed()) }
+        if same { Ok(OpenEntry { entry, file }) } else { Err(changed()) }
     }
 
     fn open_path(&mut self, path: &[u8]) -> Result<OwnedFd, Errno> {
@@ -267,7 +267,7 @@ fn open_directory(root: BorrowedFd<'_>, path: &[u8]) -> Result<Option<OwnedFd>, 
 
 /// Opens a file below `root` by a path without links in it.
 pub(super) fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
-    Opener { root, parent: Vec::new(), parent_fd: None }.open_path(path)
+    TreeOpener { root, parent: Vec::new(), parent_fd: None }.open_path(path)
 }
 
 /// Opens what should be a regular file; whatever it has become meanwhile, that neither blocks nor follows a link.

@@ -7,9 +7,9 @@
 use jiff::tz::Offset;
 
 use super::{
-    Broken,
-    pieces::{Gather, Passing, Whole},
-    tree::{Entry, Tree},
+    TransferError,
+    buffer::{ChunkBuf, GrowingBuf, ScratchBuf},
+    tree::{FileTree, TreeEntry},
 };
 
 /// Bytes of a file that is read once, into memory, rather than twice.
@@ -40,7 +40,7 @@ const MADE_BY: u16 = 0x0300 + VERSION_64;
 /// The version of the format that has zip64: 4.5.
 const VERSION_64: u16 = 45;
 
-impl Tree {
+impl FileTree {
     /// The exact length of the zip, in bytes.
     #[must_use]
     pub fn zip_len(&self) -> u64 {
@@ -55,10 +55,10 @@ impl Tree {
     }
 
     /// Writes the zip.
-    pub(crate) fn write_zip(&self, into: &mut dyn Gather) -> Result<(), Broken> {
+    pub(crate) fn write_zip(&self, into: &mut dyn ChunkBuf) -> Result<(), TransferError> {
         let mut checksums = Vec::with_capacity(self.len());
         let mut opener = self.opener();
-        let mut content = Whole::default();
+        let mut content = GrowingBuf::default();
         let mut header = Vec::new();
         let mut offset = 0;
         for entry in self.iter() {
@@ -69,7 +69,7 @@ impl Tree {
             if entry.size() <= IN_MEMORY {
                 // One byte more, so that the end of the file is seen in the same read.
                 content.0.reserve(usize::try_from(entry.size() + 1).unwrap_or_default());
-                file.pour(&mut content, &mut |part| checksum.update(part))?;
+                file.write_to(&mut content, &mut |part| checksum.update(part))?;
                 let checksum = checksum.finalize();
                 checksums.push(checksum);
                 local_header(&mut header, entry, checksum);
@@ -77,15 +77,15 @@ impl Tree {
                 into.write(&content.0)?;
             } else {
                 content.0.reserve(usize::try_from(IN_MEMORY).unwrap_or_default());
-                file.pour(&mut Passing(&mut content.0), &mut |part| checksum.update(part))?;
+                file.write_to(&mut ScratchBuf(&mut content.0), &mut |part| checksum.update(part))?;
                 let checksum = checksum.finalize();
                 checksums.push(checksum);
                 local_header(&mut header, entry, checksum);
                 into.write(&header)?;
                 let mut again = crc32fast::Hasher::new();
-                file.pour(into, &mut |part| again.update(part))?;
+                file.write_to(into, &mut |part| again.update(part))?;
                 if again.finalize() != checksum {
-                    return Err(Broken::Changed { name: entry.path().to_path_buf() });
+                    return Err(TransferError::Changed { name: entry.path().to_path_buf() });
                 }
             }
             offset += local_len(entry) + entry.size();
@@ -93,7 +93,7 @@ impl Tree {
         self.write_directory(into, &checksums, offset)
     }
 
-    fn write_directory(&self, into: &mut dyn Gather, checksums: &[u32], start: u64) -> Result<(), Broken> {
+    fn write_directory(&self, into: &mut dyn ChunkBuf, checksums: &[u32], start: u64) -> Result<(), TransferError> {
         let mut header = Vec::new();
         let (mut offset, mut len) = (0, 0);
         for (entry, checksum) in self.iter().zip(checksums) {
@@ -110,16 +110,16 @@ impl Tree {
     }
 }
 
-fn local_len(entry: Entry<'_>) -> u64 {
+fn local_len(entry: TreeEntry<'_>) -> u64 {
     let sizes = if entry.size() >= LIMIT_32 { FIELD_HEADER + 16 } else { 0 };
     LOCAL_HEADER + entry.archived().len() as u64 + time_len(entry) + sizes
 }
 
-fn central_len(entry: Entry<'_>, offset: u64) -> u64 {
+fn central_len(entry: TreeEntry<'_>, offset: u64) -> u64 {
     CENTRAL_HEADER + entry.archived().len() as u64 + time_len(entry) + central_sizes_len(entry, offset)
 }
 
-fn central_sizes_len(entry: Entry<'_>, offset: u64) -> u64 {
+fn central_sizes_len(entry: TreeEntry<'_>, offset: u64) -> u64 {
     match (entry.size() >= LIMIT_32, offset >= LIMIT_32) {
         (false, false) => 0,
         (true, false) => FIELD_HEADER + 16,
@@ -128,7 +128,7 @@ fn central_sizes_len(entry: Entry<'_>, offset: u64) -> u64 {
     }
 }
 
-fn time_len(entry: Entry<'_>) -> u64 {
+fn time_len(entry: TreeEntry<'_>) -> u64 {
     if i32::try_from(entry.modified()).is_ok() { TIME_FIELD } else { 0 }
 }
 
@@ -137,7 +137,7 @@ fn needs_64(entries: u64, directory_len: u64, directory_start: u64) -> bool {
 }
 
 /// APPNOTE 4.3.7.
-fn local_header(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32) {
+fn local_header(out: &mut Vec<u8>, entry: TreeEntry<'_>, checksum: u32) {
     let large = entry.size() >= LIMIT_32;
     put32(out, 0x0403_4b50);
     common(out, entry, checksum, large);
@@ -153,7 +153,7 @@ fn local_header(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32) {
 }
 
 /// APPNOTE 4.3.12.
-fn central_header(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32, offset: u64) {
+fn central_header(out: &mut Vec<u8>, entry: TreeEntry<'_>, checksum: u32, offset: u64) {
     let large = entry.size() >= LIMIT_32;
     let sizes = central_sizes_len(entry, offset);
     put32(out, 0x0201_4b50);
@@ -181,7 +181,7 @@ fn central_header(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32, offset: u6
 }
 
 /// What both headers have, from the version needed to the length of the name.
-fn common(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32, zip64: bool) {
+fn common(out: &mut Vec<u8>, entry: TreeEntry<'_>, checksum: u32, zip64: bool) {
     let name = entry.archived();
     // Bit 11 says UTF-8 (APPNOTE appendix D); without it readers take the bytes as they are, or guess.
     let utf8 = !name.is_ascii() && std::str::from_utf8(name).is_ok();
@@ -199,7 +199,7 @@ fn common(out: &mut Vec<u8>, entry: Entry<'_>, checksum: u32, zip64: bool) {
 
 /// The extended time stamp of Info-ZIP (`extrafld.txt`, 0x5455): in UTC and to the second, where DOS time knows
 /// neither. Left out where it can't be said.
-fn time_field(out: &mut Vec<u8>, entry: Entry<'_>) {
+fn time_field(out: &mut Vec<u8>, entry: TreeEntry<'_>) {
     if let Ok(seconds) = i32::try_from(entry.modified()) {
         put16(out, 0x5455);
         put16(out, 5);

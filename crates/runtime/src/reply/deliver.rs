@@ -5,19 +5,19 @@ use std::{os::fd::BorrowedFd, time::Duration};
 use http::HeaderMap;
 
 use super::{
-    Accept, Broken, CallFacts, Head, answer,
+    Accept, CallFacts, Head, TransferError, answer,
     events::{self, Events},
     live::Live,
 };
 use crate::{
-    intake::Source,
+    input::BodySource,
     invocation::{self, Call, Finished, Function, Outcome, Unwatched},
-    output::Sink,
+    output::BodySink,
     process::Cancel,
 };
 
 /// Where an answer goes: first its head, then its body.
-pub trait Port: Sink {
+pub trait Port: BodySink {
     /// The head of what follows. Sent with the first piece at the latest; until then another one may take its place.
     /// With `live` every piece is to be passed on at once.
     fn begin(&mut self, head: Head, live: bool);
@@ -43,14 +43,14 @@ pub struct Delivered {
     /// How it went.
     pub finished: Finished,
     /// Whether the whole answer was handed over. If not, the reader must be shown that it was not.
-    pub sent: Result<(), Broken>,
+    pub sent: Result<(), TransferError>,
 }
 
 /// Runs `function` for one call and answers through `port` in the form that `accept` asks for.
 pub fn deliver(
     function: &Function,
     call: &Call,
-    source: &mut dyn Source,
+    source: &mut dyn BodySource,
     cancel: &Cancel,
     accept: &Accept,
     service: Option<&str>,
@@ -85,7 +85,7 @@ pub fn deliver(
     Delivered { finished, sent }
 }
 
-fn send(finished: &Finished, facts: &CallFacts<'_>, accept: &Accept, port: &mut dyn Port) -> Result<(), Broken> {
+fn send(finished: &Finished, facts: &CallFacts<'_>, accept: &Accept, port: &mut dyn Port) -> Result<(), TransferError> {
     let reply = answer(&finished.outcome, facts, accept);
     port.begin(reply.head().clone(), false);
     reply.write_to(port)

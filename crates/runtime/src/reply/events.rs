@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{StatusCode, header};
 
-use super::{Broken, CallFacts, Head, X_CALL_ID, json::Document, problem, text::Decoder};
+use super::{CallFacts, Head, TransferError, X_CALL_ID, json::Document, problem, text::Decoder};
 use crate::{
     invocation::{Outcome, Progress, Watch},
     logs::Logs,
     output::{
-        Gone, Sink,
-        pieces::{Gather as _, Outlet},
+        BodySink, Disconnected,
+        buffer::{ChunkBuf as _, ChunkWriter},
     },
 };
 
@@ -47,7 +47,7 @@ pub fn head(call: &CallFacts<'_>) -> Head {
 
 /// The stream of one run.
 pub struct Events<'s> {
-    sink: &'s mut dyn Sink,
+    sink: &'s mut dyn BodySink,
     /// Bytes of the logs already looked at.
     cursor: u64,
     /// The beginning of a line whose end has not been written yet.
@@ -63,7 +63,7 @@ pub struct Events<'s> {
 impl<'s> Events<'s> {
     /// A stream at its beginning; the head was sent.
     #[must_use]
-    pub fn new(sink: &'s mut dyn Sink) -> Self {
+    pub fn new(sink: &'s mut dyn BodySink) -> Self {
         Self {
             sink,
             cursor: 0,
@@ -76,12 +76,12 @@ impl<'s> Events<'s> {
     }
 
     /// Sends the rest of the logs, then the result. Blocks while the reader is slow.
-    pub fn finish(mut self, outcome: &Outcome, call: &CallFacts<'_>) -> Result<(), Broken> {
+    pub fn finish(mut self, outcome: &Outcome, call: &CallFacts<'_>) -> Result<(), TransferError> {
         if self.gone {
-            return Err(Gone.into());
+            return Err(Disconnected.into());
         }
         if let Some(report) = outcome.report() {
-            while let Some(events) = self.read(&report.logs).map_err(Broken::Logs)? {
+            while let Some(events) = self.read(&report.logs).map_err(TransferError::Logs)? {
                 self.send(events)?;
             }
         }
@@ -92,7 +92,7 @@ impl<'s> Events<'s> {
         match outcome {
             Outcome::Done { report, output, .. } => {
                 let document = Document::new(report, output, call.call_id);
-                let mut outlet = Outlet::new(self.sink, document.expected_len());
+                let mut outlet = ChunkWriter::new(self.sink, document.expected_len());
                 outlet.write(&events)?;
                 outlet.write(b"event: result\ndata: ")?;
                 document.write(&mut outlet)?;
@@ -111,7 +111,7 @@ impl<'s> Events<'s> {
         Ok(())
     }
 
-    fn progress_at(&mut self, logs: &Logs, now: Instant) -> Result<Progress, Gone> {
+    fn progress_at(&mut self, logs: &Logs, now: Instant) -> Result<Progress, Disconnected> {
         loop {
             if self.sink.room() == 0 {
                 let all_seen = self.cursor >= logs.len();
@@ -181,7 +181,7 @@ impl<'s> Events<'s> {
         self.line.extend_from_slice(bytes);
     }
 
-    fn send(&mut self, events: Vec<u8>) -> Result<(), Gone> {
+    fn send(&mut self, events: Vec<u8>) -> Result<(), Disconnected> {
         if events.is_empty() {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use crate::{invocation::Report, output::Directives, process::Exit};
+use crate::{invocation::Report, output::ResponseHeaders, process::Exit};
 
 /// Why a run failed, in one word; on every answer that bandog made up itself.
 pub const X_BANDOG_ERROR: HeaderName = HeaderName::from_static("x-bandog-error");
@@ -15,7 +15,7 @@ pub const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
 pub const X_DURATION_SECONDS: HeaderName = HeaderName::from_static("x-duration-seconds");
 /// The function's exit code.
 pub const X_EXIT_CODE: HeaderName = HeaderName::from_static("x-exit-code");
-/// [`crate::output::Kind::name`].
+/// [`crate::output::OutputKind::name`].
 pub const X_OUTPUT_KIND: HeaderName = HeaderName::from_static("x-output-kind");
 /// The path of the one file below the output directory, percent-encoded.
 pub const X_OUTPUT_NAME: HeaderName = HeaderName::from_static("x-output-name");
@@ -76,16 +76,16 @@ pub(super) fn report_fields(head: &mut Head, report: &Report) {
 }
 
 /// The status that the function asked for, or else a success.
-pub(super) fn status(directives: &Directives) -> StatusCode {
-    directives.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK)
+pub(super) fn status(response_headers: &ResponseHeaders) -> StatusCode {
+    response_headers.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK)
 }
 
 /// Adds the fields that the function asked for, which take the place of those of the same name. Returns whether the
 /// answer has no content by its status.
-pub(super) fn own_fields(head: &mut Head, directives: &Directives) -> bool {
-    let describes_body = directives.field("content-type").is_some();
+pub(super) fn own_fields(head: &mut Head, response_headers: &ResponseHeaders) -> bool {
+    let describes_body = response_headers.field("content-type").is_some();
     let mut names = Vec::new();
-    for (name, value) in &directives.fields {
+    for (name, value) in &response_headers.fields {
         let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) else {
             continue;
         };

@@ -9,14 +9,14 @@
 
 use std::{convert::Infallible, path::Path};
 
-use super::{Broken, Seconds, text::Decoder};
+use super::{Seconds, TransferError, text::Decoder};
 use crate::{
     invocation::Report,
     logs::Logs,
     output::{
-        Gone, Output,
-        base64::{Encoder, encoded_len},
-        pieces::{Gather, Outlet},
+        Disconnected, Output,
+        base64::{Base64Encoder, encoded_len},
+        buffer::{ChunkBuf, ChunkWriter},
     },
     process::Exit,
 };
@@ -72,14 +72,14 @@ impl<'a> Document<'a> {
     }
 
     /// Writes it.
-    pub(crate) fn write(&self, outlet: &mut Outlet<'_>) -> Result<(), Broken> {
+    pub(crate) fn write(&self, outlet: &mut ChunkWriter<'_>) -> Result<(), TransferError> {
         outlet.write(BEGIN)?;
         match self.output {
             Output::None | Output::Streamed(_) => {}
             Output::File(file) => {
                 outlet.write(&begin_file(file.path(), file.media_type(), file.size()))?;
-                let mut encoder = Encoder::new(outlet, file.size());
-                file.pour(&mut encoder)?;
+                let mut encoder = Base64Encoder::new(outlet, file.size());
+                file.write_to(&mut encoder)?;
                 encoder.finish()?;
                 outlet.write(END_FILE)?;
             }
@@ -91,8 +91,8 @@ impl<'a> Document<'a> {
                     }
                     let file = opener.open(entry)?;
                     outlet.write(&begin_file(entry.path(), kind_of(entry.path()), entry.size()))?;
-                    let mut encoder = Encoder::new(outlet, entry.size());
-                    file.pour(&mut encoder, &mut |_| ())?;
+                    let mut encoder = Base64Encoder::new(outlet, entry.size());
+                    file.write_to(&mut encoder, &mut |_| ())?;
                     encoder.finish()?;
                     outlet.write(END_FILE)?;
                 }
@@ -134,15 +134,15 @@ fn kind_of(path: &Path) -> &'static str {
 }
 
 /// Gives the logs to `take`, piece by piece, as the inside of a JSON string.
-fn each_log_piece(logs: &Logs, take: &mut dyn FnMut(&[u8]) -> Result<(), Gone>) -> Result<(), Broken> {
+fn each_log_piece(logs: &Logs, take: &mut dyn FnMut(&[u8]) -> Result<(), Disconnected>) -> Result<(), TransferError> {
     let mut decoder = Decoder::default();
     let mut buffer = vec![0; LOG_PIECE.min(usize::try_from(logs.len()).unwrap_or(LOG_PIECE))];
     let mut escaped = Vec::new();
     let mut offset = 0;
     while offset < logs.len() {
-        let read = logs.read_at(offset, &mut buffer).map_err(Broken::Logs)?;
+        let read = logs.read_at(offset, &mut buffer).map_err(TransferError::Logs)?;
         if read == 0 {
-            return Err(Broken::Logs(std::io::ErrorKind::UnexpectedEof.into()));
+            return Err(TransferError::Logs(std::io::ErrorKind::UnexpectedEof.into()));
         }
         offset += read as u64;
         escaped.clear();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::{
-    Accept, Broken, CallFacts, Head, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE, X_OUTPUT_KIND,
+    Accept, CallFacts, Head, TransferError, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE, X_OUTPUT_KIND,
     accept::Choice,
     deliver::Port,
     head::{CONTENT_TRANSFER_ENCODING, TEXT, disposition, own_fields, report_fields, status},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     invocation::{Capacity, Function, Outcome, Progress, Taker, Watch},
     logs::Logs,
-    output::{Directives, Gone, Kind, base64, spool::NAME},
+    output::{Disconnected, OutputKind, ResponseHeaders, STDOUT_NAME, base64},
 };
 
 /// Bytes of base64 for three of what it stands for (RFC 4648 §4).
@@ -54,7 +54,7 @@ enum State {
     /// Something has been sent, and the head with it.
     Begun,
     /// Nobody reads it.
-    Gone,
+    Disconnected,
 }
 
 impl<'p> Live<'p> {
@@ -86,14 +86,14 @@ impl<'p> Live<'p> {
         match self.state {
             State::Waiting => false,
             State::Open | State::Bodiless => problem::slug(outcome).is_none(),
-            State::Begun | State::Gone => true,
+            State::Begun | State::Disconnected => true,
         }
     }
 
     /// The end of an answer that has begun, or what says that it is not whole.
-    pub fn finish(mut self, outcome: &Outcome) -> Result<(), Broken> {
-        if self.state == State::Gone {
-            return Err(Gone.into());
+    pub fn finish(mut self, outcome: &Outcome) -> Result<(), TransferError> {
+        if self.state == State::Disconnected {
+            return Err(Disconnected.into());
         }
         let mut trailers = Head { headers: HeaderMap::new(), ..head() };
         if let Some(report) = outcome.report() {
@@ -118,16 +118,16 @@ impl<'p> Live<'p> {
         }
         match slug {
             None => Ok(()),
-            Some(_) => Err(Broken::Failed { sent: self.sent }),
+            Some(_) => Err(TransferError::Failed { sent: self.sent }),
         }
     }
 
-    fn send(&mut self, piece: Vec<u8>) -> Result<(), Gone> {
+    fn send(&mut self, piece: Vec<u8>) -> Result<(), Disconnected> {
         if piece.is_empty() || self.state == State::Bodiless {
             return Ok(());
         }
         let sent = self.port.send(Bytes::from(piece));
-        self.state = if sent.is_ok() { State::Begun } else { State::Gone };
+        self.state = if sent.is_ok() { State::Begun } else { State::Disconnected };
         sent
     }
 }
@@ -149,7 +149,7 @@ impl Watch for Live<'_> {
 
 impl Taker for Live<'_> {
     fn capacity(&mut self) -> Capacity<'_> {
-        if self.state == State::Gone {
+        if self.state == State::Disconnected {
             return Capacity::Closed;
         }
         let room = self.port.room();
@@ -162,19 +162,19 @@ impl Taker for Live<'_> {
         let since = *self.full_since.get_or_insert(now);
         let deadline = self.port.patience().and_then(|limit| since.checked_add(limit));
         if deadline.is_some_and(|deadline| deadline <= now) {
-            self.state = State::Gone;
+            self.state = State::Disconnected;
             return Capacity::Closed;
         }
         Capacity::Full { outlet: self.port.outlet(), deadline }
     }
 
-    fn begin(&mut self, directives: &Directives) {
-        let mut head = Head::new(status(directives), None);
-        let has_own_type = directives.field("content-type").is_some();
+    fn begin(&mut self, response_headers: &ResponseHeaders) {
+        let mut head = Head::new(status(response_headers), None);
+        let has_own_type = response_headers.field("content-type").is_some();
         if has_own_type {
             self.raw.get_or_insert_default();
         }
-        head.set(X_OUTPUT_KIND, if self.function.is_bare() { Kind::Stdout } else { Kind::File }.name());
+        head.set(X_OUTPUT_KIND, if self.function.is_bare() { OutputKind::Stdout } else { OutputKind::File }.name());
         if let Some(kind) = &self.raw {
             head.set(header::CONTENT_TYPE, kind);
         } else {
@@ -185,7 +185,7 @@ impl Taker for Live<'_> {
             head.set(header::VARY, "Accept");
             // What the function says its answer is, it is.
             if self.raw.is_some() && !has_own_type {
-                head.set(header::CONTENT_DISPOSITION, disposition(NAME.as_bytes()));
+                head.set(header::CONTENT_DISPOSITION, disposition(STDOUT_NAME.as_bytes()));
             }
         }
         head.set(X_CALL_ID, self.facts.call_id);
@@ -201,14 +201,14 @@ impl Taker for Live<'_> {
             head.set(header::TRAILER, names.join(", "));
         }
         self.state = State::Open;
-        if own_fields(&mut head, directives) {
+        if own_fields(&mut head, response_headers) {
             self.state = State::Bodiless;
             head.length = Some(0);
         }
         self.port.begin(head, true);
     }
 
-    fn take(&mut self, written: &[u8]) -> Result<(), Gone> {
+    fn take(&mut self, written: &[u8]) -> Result<(), Disconnected> {
         self.sent += written.len() as u64;
         if self.raw.is_some() {
             return self.send(written.to_vec());

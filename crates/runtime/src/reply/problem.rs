@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Body, CallFacts, Head, Reply, Seconds, X_BANDOG_ERROR, X_CALL_ID};
 use crate::{
-    intake::{self, ErrorKind},
+    input::{self, InputErrorKind},
     invocation::{Cause, Failure, Outcome, Report},
     logs::TAIL_LIMIT,
     process::{Exit, signal_name},
@@ -55,7 +55,7 @@ impl Problem {
 
     /// A body that is refused before all of it has been read, so that the connection ends with the response.
     #[must_use]
-    pub fn bad_body(error: intake::Error) -> Self {
+    pub fn bad_body(error: input::InputError) -> Self {
         let detail = error.to_string();
         Self::new(slug(&Outcome::Refused(error)).unwrap_or(Slug::BadInput), detail).closing()
     }
@@ -160,15 +160,15 @@ pub fn slug(outcome: &Outcome) -> Option<Slug> {
         Outcome::Cancelled { cause: Cause::ClientGone, .. } => Slug::ClientGone,
         Outcome::Cancelled { cause: Cause::Shutdown, .. } => Slug::ShuttingDown,
         Outcome::Refused(error) => match error.kind() {
-            ErrorKind::Gone => Slug::BodyIncomplete,
-            ErrorKind::TimedOut => Slug::BodyTimeout,
-            ErrorKind::ReadFailed => Slug::InputUnreadable,
-            ErrorKind::Bad => Slug::BadInput,
-            ErrorKind::Arguments => Slug::InvalidArguments,
-            ErrorKind::TooLarge => Slug::BodyTooLarge,
-            ErrorKind::UnsupportedEncoding => Slug::UnsupportedEncoding,
-            ErrorKind::Storage => Slug::StorageNotSupported,
-            ErrorKind::Store => Slug::InputNotStored,
+            InputErrorKind::Incomplete => Slug::BodyIncomplete,
+            InputErrorKind::TimedOut => Slug::BodyTimeout,
+            InputErrorKind::ReadFailed => Slug::InputUnreadable,
+            InputErrorKind::Bad => Slug::BadInput,
+            InputErrorKind::Arguments => Slug::InvalidArguments,
+            InputErrorKind::TooLarge => Slug::BodyTooLarge,
+            InputErrorKind::UnsupportedEncoding => Slug::UnsupportedEncoding,
+            InputErrorKind::Storage => Slug::StorageNotSupported,
+            InputErrorKind::Store => Slug::InputNotStored,
         },
     })
 }
@@ -194,7 +194,7 @@ pub fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
         // The connection has no future, or the rest of the body is not read.
         problem = problem.closing();
     }
-    if let Outcome::Refused(intake::Error::Arguments(flaws)) = outcome {
+    if let Outcome::Refused(input::InputError::Arguments(flaws)) = outcome {
         problem = problem.member("errors", flaws.to_json());
     }
     match outcome.report() {
@@ -206,7 +206,7 @@ pub fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
 /// The problem in words, for who sits at a terminal; with the end of the captured logs if they were not shown.
 #[must_use]
 pub fn explain(outcome: &Outcome, call: &CallFacts<'_>, with_logs: bool) -> String {
-    if let Outcome::Refused(intake::Error::Arguments(flaws)) = outcome {
+    if let Outcome::Refused(input::InputError::Arguments(flaws)) = outcome {
         let listed = flaws.listed().iter().map(|flaw| format!("\n  {flaw}"));
         let more = flaws.count() - flaws.listed().len();
         let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };

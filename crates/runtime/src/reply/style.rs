@@ -12,7 +12,7 @@ use super::{Body, CONTENT_TRANSFER_ENCODING, CallFacts, Form, Head, Problem, Rep
 use crate::{
     invocation::{Outcome, Report},
     logs::Logs,
-    output::{Directives, OutputFile},
+    output::{OutputFile, ResponseHeaders},
 };
 
 /// How outcomes and problems are worded.
@@ -29,13 +29,13 @@ pub trait AnswerStyle: fmt::Debug + Send + Sync {
         problem.into_parts()
     }
 
-    /// Changes the response of a function that succeeded. `directives` are the function's own header fields, which are
+    /// Changes the response of a function that succeeded. `response_headers` are the function's own header fields, which are
     /// added afterwards; `request_type` is the request's `Content-Type`.
     fn success(
         &self,
         _reply: &mut Reply<'_>,
         _report: &Report,
-        _directives: &Directives,
+        _directives: &ResponseHeaders,
         _request_type: Option<&HeaderValue>,
     ) {
     }
@@ -69,8 +69,8 @@ impl RequestStyle {
         Self { style: Arc::clone(style), request_type: headers.get(header::CONTENT_TYPE).cloned() }
     }
 
-    pub(super) fn success(&self, reply: &mut Reply<'_>, report: &Report, directives: &Directives) {
-        self.style.success(reply, report, directives, self.request_type.as_ref());
+    pub(super) fn success(&self, reply: &mut Reply<'_>, report: &Report, response_headers: &ResponseHeaders) {
+        self.style.success(reply, report, response_headers, self.request_type.as_ref());
     }
 
     pub(super) fn failure<'a>(&self, outcome: &'a Outcome, call: &CallFacts<'_>) -> Reply<'a> {

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     actions::{Flaw, FlawKind, Flaws},
     logs::Level,
-    output::testing::{AtFirst, Kept, noise, output_of, write},
+    output::testing::{MemorySink, OnFirstChunk, noise, output_of, write},
     process::{Exit, SpawnError},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn run(exit: Option<Exit>, text: impl AsRef<[u8]>) -> Report {
 }
 
 pub(super) fn done_with(output: Output, text: impl AsRef<[u8]>) -> Outcome {
-    Outcome::Done { report: run(Some(Exit::Code(0)), text), output, directives: Directives::default() }
+    Outcome::Done { report: run(Some(Exit::Code(0)), text), output, response_headers: ResponseHeaders::default() }
 }
 
 pub(super) fn files(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Output) {
@@ -43,8 +43,8 @@ pub(super) fn files(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Output) {
 }
 
 fn directed(output: Output, text: &str) -> Outcome {
-    let directives = crate::output::directives::parse(text.as_bytes(), &mut |_| ()).expect("valid");
-    Outcome::Done { report: run(Some(Exit::Code(0)), "logs"), output, directives }
+    let response_headers = crate::output::response_headers::parse(text.as_bytes(), &mut |_| ()).expect("valid");
+    Outcome::Done { report: run(Some(Exit::Code(0)), "logs"), output, response_headers }
 }
 
 fn accept(value: &str) -> Accept {
@@ -55,7 +55,7 @@ fn accept(value: &str) -> Accept {
 fn answered(outcome: &Outcome, accept: &Accept) -> (Head, Vec<u8>) {
     let reply = answer(outcome, &CALL, accept);
     let head = reply.head().clone();
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     reply.write_to(&mut sink).expect("written");
     let body = sink.bytes();
     if let Some(length) = head.length {
@@ -159,7 +159,7 @@ fn a_small_answer_is_one_piece() {
     let (_dir, output) = files(&[("f", &noise(50_000))]);
     let outcome = done_with(output, "some logs");
     for accepted in ["*/*", "application/octet-stream", "application/json"] {
-        let mut sink = Kept::default();
+        let mut sink = MemorySink::default();
         answer(&outcome, &CALL, &accept(accepted)).write_to(&mut sink).expect("written");
         assert_eq!(sink.pieces.len(), 1, "{accepted}");
     }
@@ -171,12 +171,12 @@ fn a_file_that_shrinks_or_grows_while_it_is_sent_breaks_the_answer() {
         for new_len in [0, 999_999, 1_000_001] {
             let (dir, output) = files(&[("f", &noise(1_000_000))]);
             let path = dir.path().join("f");
-            let mut sink = AtFirst(Some(|| {
+            let mut sink = OnFirstChunk(Some(|| {
                 fs::File::options().write(true).open(&path).and_then(|file| file.set_len(new_len)).expect("resized");
             }));
             let outcome = done_with(output, "");
             let result = answer(&outcome, &CALL, &accept(accepted)).write_to(&mut sink);
-            assert!(matches!(result, Err(Broken::Changed { .. })), "{accepted} {new_len}: {result:?}");
+            assert!(matches!(result, Err(TransferError::Changed { .. })), "{accepted} {new_len}: {result:?}");
         }
     }
 }
@@ -226,8 +226,9 @@ fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
     let failed = |exit, failure| Outcome::Failed { report: run(exit, "the logs"), failure };
     let code = |code| Some(Exit::Code(code));
     let spawn = SpawnError::Missing { program: "/nowhere".into() };
-    let unreadable = crate::output::Error::Read { path: "f".into(), source: io::ErrorKind::PermissionDenied.into() };
-    let refused = |error| Outcome::Refused(intake::Error::from(error));
+    let unreadable =
+        crate::output::OutputError::Read { path: "f".into(), source: io::ErrorKind::PermissionDenied.into() };
+    let refused = |error| Outcome::Refused(input::InputError::from(error));
     let limit = Duration::from_mins(5);
     vec![
         (failed(code(3), Failure::Exit(3)), 500, "function-failed", 3),
@@ -246,18 +247,18 @@ fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
         (Outcome::TimedOut { report: run(Some(Exit::Signal(15)), "x"), limit }, 504, "function-timeout", 124),
         (Outcome::Cancelled { report: None, cause: Cause::ClientGone }, 499, "client-gone", 141),
         (Outcome::Cancelled { report: None, cause: Cause::Shutdown }, 503, "shutting-down", 143),
-        (refused(intake::SourceError::Gone), 400, "body-incomplete", 65),
-        (refused(intake::SourceError::TimedOut), 400, "body-timeout", 65),
-        (refused(intake::SourceError::Io(io::ErrorKind::Other.into())), 500, "input-unreadable", 70),
+        (refused(input::BodyError::Incomplete), 400, "body-incomplete", 65),
+        (refused(input::BodyError::TimedOut), 400, "body-timeout", 65),
+        (refused(input::BodyError::Io(io::ErrorKind::Other.into())), 500, "input-unreadable", 70),
         (Outcome::Refused(wrong_arguments()), 400, "invalid-arguments", 65),
-        (Outcome::Refused(intake::Error::LongArguments { limit: 1 }), 413, "body-too-large", 65),
+        (Outcome::Refused(input::InputError::LongArguments { limit: 1 }), 413, "body-too-large", 65),
     ]
 }
 
-fn wrong_arguments() -> intake::Error {
+fn wrong_arguments() -> input::InputError {
     let mut flaws = Flaws::one(Flaw::new("size.width", FlawKind::Invalid, Some(&"x".into()), "a whole number"));
     flaws.push(|| Flaw::new("name", FlawKind::Missing, None, "a text"));
-    intake::Error::Arguments(flaws)
+    input::InputError::Arguments(flaws)
 }
 
 #[test]
@@ -327,7 +328,7 @@ fn a_call_id_that_no_header_may_hold_is_left_out_of_the_header_only() {
     let call = CallFacts { call_id: "a\nb", service: None };
     let outcome = done_with(Output::None, "");
     assert!(!answer(&outcome, &call, &Accept::default()).head().headers.contains_key(X_CALL_ID));
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     answer(&outcome, &call, &accept("application/json")).write_to(&mut sink).expect("written");
     let document: Value = serde_json::from_slice(&sink.bytes()).expect("JSON");
     assert_eq!(document["call_id"], "a\nb");
@@ -337,9 +338,9 @@ fn a_call_id_that_no_header_may_hold_is_left_out_of_the_header_only() {
 fn a_reader_that_goes_away_is_told_apart_from_a_broken_file() {
     let (_dir, output) = files(&[("f", &noise(1_000_000))]);
     let outcome = done_with(output, "");
-    let mut sink = Kept { gone: true, ..Kept::default() };
+    let mut sink = MemorySink { gone: true, ..MemorySink::default() };
     let result = answer(&outcome, &CALL, &Accept::default()).write_to(&mut sink);
-    assert!(matches!(result, Err(Broken::Gone(Gone))));
+    assert!(matches!(result, Err(TransferError::Disconnected(Disconnected))));
     assert_eq!(sink.pieces.len(), 1);
 }
 

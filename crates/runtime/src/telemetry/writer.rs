@@ -27,18 +27,18 @@ const PRESSING: usize = BUFFER_LIMIT / 16;
 
 /// A bounded queue of lines and the thread that empties it to its stream.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(Arc<Shared>);
+pub(super) struct LogWriter(Arc<Shared>);
 
 /// A stream of the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stream {
+pub(super) enum LogStream {
     Stdout,
     Stderr,
 }
 
 #[derive(Debug)]
 struct Shared {
-    stream: Stream,
+    stream: LogStream,
     queue: Mutex<Queue>,
     /// Told when there is a line for a thread that sleeps, or something pressing for one that rests.
     filled: Condvar,
@@ -69,8 +69,8 @@ impl Queue {
     }
 }
 
-impl Writer {
-    pub(super) fn new(stream: Stream) -> Self {
+impl LogWriter {
+    pub(super) fn new(stream: LogStream) -> Self {
         Self(Arc::new(Shared { stream, queue: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new() }))
     }
 
@@ -123,8 +123,8 @@ impl Shared {
                 lines.extend_from_slice(notice.as_bytes());
             }
             match self.stream {
-                Stream::Stdout => write_all(io::stdout().as_fd(), &lines),
-                Stream::Stderr => write_all(io::stderr().as_fd(), &lines),
+                LogStream::Stdout => write_all(io::stdout().as_fd(), &lines),
+                LogStream::Stderr => write_all(io::stderr().as_fd(), &lines),
             }
             lines.clear();
             // A burst does not keep its memory.

@@ -32,7 +32,7 @@ const MAX_TRIES: usize = 100;
 /// Removes the directory `name` in `parent`, with all that is in it. That it does not exist is not an error.
 pub(super) fn remove(parent: BorrowedFd<'_>, name: impl AsRef<OsStr>) -> Result<()> {
     let name = CString::new(name.as_ref().as_bytes()).map_err(|_| Errno::INVAL)?;
-    let mut removal = Removal { prefix: None, moved: 0 };
+    let mut removal = TreeRemover { prefix: None, moved: 0 };
     match removal.directory(parent, &name, None, 0) {
         Err(Errno::NOENT) => Ok(()),
         other => other,
@@ -61,13 +61,13 @@ fn entries(dir: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>> {
 
 /// Directories that lie too deep are moved to the top of the tree: whatever interrupts the removal, all that is left is
 /// still in the tree.
-struct Removal {
+struct TreeRemover {
     /// Begins the names of those that were moved. Nobody can have guessed it.
     prefix: Option<Uuid>,
     moved: usize,
 }
 
-impl Removal {
+impl TreeRemover {
     /// Removes the directory `name` in `parent`, which is part of the tree below `top`; or it is the top itself, at
     /// depth
     /// 0.

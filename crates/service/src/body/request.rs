@@ -10,7 +10,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::{BrokenBody, FRAMES};
-use crate::intake::{Source, SourceError};
+use crate::input::{BodyError, BodySource};
 
 /// A part of a request's body on its way to the executor.
 #[derive(Debug)]
@@ -60,8 +60,8 @@ impl RequestBody {
     }
 }
 
-impl Source for RequestBody {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for RequestBody {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         if let Some(first) = self.first.take().filter(|first| !first.is_empty()) {
             return Ok(Some(first));
         }
@@ -74,9 +74,9 @@ impl Source for RequestBody {
                     self.rest = None;
                     return Ok(None);
                 }
-                Some(RequestFrame::TimedOut) => return Err(SourceError::TimedOut),
+                Some(RequestFrame::TimedOut) => return Err(BodyError::TimedOut),
                 // The other end always sends the end of the body, unless its connection is gone.
-                None => return Err(SourceError::Gone),
+                None => return Err(BodyError::Incomplete),
             }
         }
     }

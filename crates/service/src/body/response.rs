@@ -22,7 +22,7 @@ use tokio::{
 use super::{BrokenBody, FRAMES};
 use crate::{
     invocation::Outcome,
-    output::{Gone, Sink},
+    output::{BodySink, Disconnected},
     process::{Cancel, Cause},
     reply::{self, Head},
 };
@@ -127,26 +127,26 @@ impl ResponseSender {
         }
     }
 
-    fn push(&mut self, piece: Bytes) -> Result<(), Gone> {
+    fn push(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         if let (Some(response), Some(head)) = (self.response.take(), self.head.take()) {
             let (sender, receiver) = mpsc::channel(FRAMES);
             self.frames = Some(sender);
             let room = RoomGuard(self.backpressure.clone());
             let body = ResponseKind::Frames { receiver, left: head.length, is_broken: false, room, _cancel: None };
-            response.send(Response::new(head, ResponseBody(body))).map_err(|_| Gone)?;
+            response.send(Response::new(head, ResponseBody(body))).map_err(|_| Disconnected)?;
         }
-        let frames = self.frames.as_ref().ok_or(Gone)?;
+        let frames = self.frames.as_ref().ok_or(Disconnected)?;
         self.hand_over(frames, ResponseFrame::Data(piece))
     }
 
     /// Waits until there is room, at most for the send timeout. Over HTTP/1 a write to the socket times out as soon as this
     /// does; over HTTP/2 the socket has room for other streams, so that this alone detects a reader that takes nothing.
-    fn hand_over(&self, frames: &mpsc::Sender<ResponseFrame>, piece: ResponseFrame) -> Result<(), Gone> {
+    fn hand_over(&self, frames: &mpsc::Sender<ResponseFrame>, piece: ResponseFrame) -> Result<(), Disconnected> {
         let Err(refused) = frames.try_send(piece) else { return Ok(()) };
         let (mpsc::error::TrySendError::Full(piece) | mpsc::error::TrySendError::Closed(piece)) = refused;
         match &self.patience {
-            None => frames.blocking_send(piece).map_err(|_| Gone),
-            Some((limit, runtime)) => runtime.block_on(frames.send_timeout(piece, *limit)).map_err(|_| Gone),
+            None => frames.blocking_send(piece).map_err(|_| Disconnected),
+            Some((limit, runtime)) => runtime.block_on(frames.send_timeout(piece, *limit)).map_err(|_| Disconnected),
         }
     }
 }
@@ -200,8 +200,8 @@ impl Drop for RoomGuard {
     }
 }
 
-impl Sink for ResponseSender {
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+impl BodySink for ResponseSender {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         if piece.is_empty() {
             return Ok(());
         }

@@ -7,14 +7,14 @@ use prometheus::IntCounter;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::request::{RequestBody, RequestFrame};
-use crate::intake::{self, Side, SourceError};
+use crate::input::{self, BodyError, BodyForm};
 
 /// Bytes of a body that must have arrived, if it has as many, before its call asks for a permit: a client that sends a
 /// head and then nothing, or a byte now and then, takes neither a permit nor a thread from the others.
 const FIRST: usize = 16 * 1024;
 
 /// The next frame of a body; `None` at its proper end.
-pub type NextFrame<'a> = Pin<Box<dyn Future<Output = Result<Option<Bytes>, SourceError>> + Send + 'a>>;
+pub type NextFrame<'a> = Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyError>> + Send + 'a>>;
 
 /// A request's body, as a front door receives it. Its time limits are the front door's own.
 pub trait Upload: Send {
@@ -83,7 +83,7 @@ impl BodyIntake {
     }
 
     /// Waits for the first part, or all of it. The bytes that have arrived are kept if the future is dropped.
-    pub(crate) async fn begin(&mut self) -> Result<(), SourceError> {
+    pub(crate) async fn begin(&mut self) -> Result<(), BodyError> {
         while self.first.len() < self.upload.threshold() && !self.is_whole() {
             if let Some(frame) = self.next().await? {
                 // Joined, so that a body of many small frames costs what its bytes do.
@@ -120,9 +120,9 @@ impl BodyIntake {
             let (frame, is_last) = match self.next().await {
                 Ok(Some(data)) => (RequestFrame::Data(data), false),
                 Ok(None) => (RequestFrame::End, true),
-                Err(SourceError::TimedOut) => (RequestFrame::TimedOut, true),
+                Err(BodyError::TimedOut) => (RequestFrame::TimedOut, true),
                 // Dropping the sender says it.
-                Err(SourceError::Gone | SourceError::Io(_)) => return,
+                Err(BodyError::Incomplete | BodyError::Io(_)) => return,
             };
             if sender.send(frame).await.is_err() || is_last {
                 return;
@@ -130,7 +130,7 @@ impl BodyIntake {
         }
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let frame = self.upload.next().await?;
         match &frame {
             Some(frame) => self.received.inc_by(frame.len() as u64),
@@ -150,15 +150,15 @@ pub(crate) struct RestOfBody {
 
 impl RestOfBody {
     /// Sends it, for as long as it is taken. The receiver is told of its proper end, and of nothing else.
-    pub(crate) async fn feed(mut self, sender: mpsc::Sender<RequestFrame>) -> Result<(), intake::Error> {
+    pub(crate) async fn feed(mut self, sender: mpsc::Sender<RequestFrame>) -> Result<(), input::InputError> {
         loop {
-            let frame = self.body.next().await.map_err(intake::Error::Source)?;
+            let frame = self.body.next().await.map_err(input::InputError::Body)?;
             let frame = frame.map_or(RequestFrame::End, RequestFrame::Data);
             let is_last = matches!(frame, RequestFrame::End);
             if let RequestFrame::Data(data) = &frame {
                 self.arrived += data.len() as u64;
                 if self.limit > 0 && self.arrived > self.limit {
-                    return Err(intake::Error::TooLarge { limit: self.limit, side: Side::Sent });
+                    return Err(input::InputError::TooLarge { limit: self.limit, form: BodyForm::Sent });
                 }
             }
             // The receiver is gone if the response came first.

@@ -36,9 +36,9 @@ use crate::{
     context::Context,
     invocation::{Cause, Failure, Outcome, Report},
     output::{
-        self, Broken, Gone, Sink,
-        base64::{Encoder, encoded_len},
-        pieces::{Gather, Outlet},
+        self, BodySink, Disconnected, TransferError,
+        base64::{Base64Encoder, encoded_len},
+        buffer::{ChunkBuf, ChunkWriter},
     },
     process::Cancel,
     reply::{self, CONTENT_TRANSFER_ENCODING, ErrorCode, Head, Problem, X_CALL_ID, X_OUTPUT_KIND},
@@ -105,13 +105,13 @@ impl FileCall {
         drop(self.held);
         match sent {
             Ok(()) => port.finish(),
-            Err(Broken::Gone(Gone)) => {}
+            Err(TransferError::Disconnected(Disconnected)) => {}
             // Dropping the sender without an end breaks the connection off.
             Err(error) => tracing::error!(call_id = self.call_id, "the answer was broken off: {error}"),
         }
     }
 
-    fn send(&self, file: &File, port: &mut ResponseSender) -> Result<(), Broken> {
+    fn send(&self, file: &File, port: &mut ResponseSender) -> Result<(), TransferError> {
         let version = Version { size: file.size, modified: file.modified };
         let encodes = self.context.settings.bodies.encode;
         let mut head = self.head(StatusCode::OK, Some(file.size));
@@ -155,9 +155,9 @@ impl FileCall {
         if self.is_head {
             return Ok(());
         }
-        let mut outlet = Outlet::new(port, expected);
+        let mut outlet = ChunkWriter::new(port, expected);
         if encodes {
-            let mut base64 = Encoder::new(&mut outlet, length);
+            let mut base64 = Base64Encoder::new(&mut outlet, length);
             pour(file, from, length, &mut base64)?;
             base64.finish()?;
         } else {
@@ -178,7 +178,7 @@ impl FileCall {
         reply::Port::begin(port, head, false);
     }
 
-    fn refuse(&self, problem: Problem, port: &mut ResponseSender) -> Result<(), Broken> {
+    fn refuse(&self, problem: Problem, port: &mut ResponseSender) -> Result<(), TransferError> {
         let (head, body) = self.context.page(problem.call_id(&self.call_id));
         reply::Port::begin(port, head, false);
         if !self.is_head {
@@ -196,20 +196,20 @@ impl FileCall {
 }
 
 /// What is counted. That a file is not there is an answer too.
-fn outcome(sent: &Result<(), Broken>) -> Outcome {
+fn outcome(sent: &Result<(), TransferError>) -> Outcome {
     match sent {
         Ok(()) => Outcome::Passed,
-        Err(Broken::Gone(Gone)) => Outcome::Cancelled { report: None, cause: Cause::ClientGone },
+        Err(TransferError::Disconnected(Disconnected)) => Outcome::Cancelled { report: None, cause: Cause::ClientGone },
         Err(broken) => {
             let source = io::Error::other(broken.to_string());
-            let failure = Failure::Output(output::Error::Read { path: ".".into(), source });
+            let failure = Failure::Output(output::OutputError::Read { path: ".".into(), source });
             Outcome::Failed { report: Report::of_exchange(Duration::ZERO), failure }
         }
     }
 }
 
-/// Reads a part of a file. One that has become shorter is [`Broken::Changed`].
-fn pour(file: &File, mut from: u64, mut left: u64, into: &mut dyn Gather) -> Result<(), Broken> {
+/// Reads a part of a file. One that has become shorter is [`TransferError::Changed`].
+fn pour(file: &File, mut from: u64, mut left: u64, into: &mut dyn ChunkBuf) -> Result<(), TransferError> {
     while left > 0 {
         let buffer = into.room()?;
         let before = buffer.len();
@@ -217,8 +217,8 @@ fn pour(file: &File, mut from: u64, mut left: u64, into: &mut dyn Gather) -> Res
         buffer.resize(before + room, 0);
         let read = read_at(file.fd.as_fd(), from, &mut buffer[before..]);
         buffer.truncate(before + *read.as_ref().unwrap_or(&0));
-        match read.map_err(|source| Broken::Read { name: file.name.clone().into(), source })? {
-            0 => return Err(Broken::Changed { name: file.name.clone().into() }),
+        match read.map_err(|source| TransferError::Read { name: file.name.clone().into(), source })? {
+            0 => return Err(TransferError::Changed { name: file.name.clone().into() }),
             count => {
                 from += count as u64;
                 left -= count as u64;

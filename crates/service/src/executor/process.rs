@@ -24,12 +24,12 @@ use crate::{
     body::{BodyIntake, CancelOnDrop, RequestBody, Response, ResponseSender},
     call::{Admitted, Held},
     context::Context,
-    intake::{Envelope, Source},
+    input::{BodySource, Envelope},
     invocation::{Call as Invocation, Function},
     logs::Level,
-    output::{Gone, Sink},
+    output::{BodySink, Disconnected},
     process::Cancel,
-    reply::{self, Accept, Broken, ErrorCode, Head, Problem, Trailers},
+    reply::{self, Accept, ErrorCode, Head, Problem, Trailers, TransferError},
     request,
     settings::{OnHangUp, Requests},
     telemetry,
@@ -87,7 +87,7 @@ pub(crate) async fn call_action(
 
 /// The invocation that a request makes.
 fn invocation(context: &Context, head: &Parts, id: String, envelope: Envelope) -> Invocation {
-    let details = if telemetry::shows(Level::Debug) { request::details(head) } else { Vec::new() };
+    let details = if telemetry::is_enabled(Level::Debug) { request::details(head) } else { Vec::new() };
     let variables = request::variables(head, context.settings.requests.variables);
     Invocation { id, envelope, variables, way: Way::Any, texts: Vec::new(), details }
 }
@@ -97,10 +97,10 @@ async fn invoke(
     context: &Arc<Context>,
     function: &Arc<Function>,
     prepared: Prepared,
-    mut intake: BodyIntake,
+    mut input: BodyIntake,
     permit: Permit,
 ) -> Result<Response, Problem> {
-    let (body, upload) = intake.hand_over();
+    let (body, upload) = input.hand_over();
     let cancel = Cancel::new();
     let on_hang_up = match context.settings.on_hang_up {
         OnHangUp::Stop => Some(CancelOnDrop(cancel.clone())),
@@ -127,7 +127,7 @@ async fn invoke(
             biased;
             // A response that comes before the end of the body is a response to the part that was read.
             response = &mut responded => Some(response),
-            () = intake.feed(upload) => None,
+            () = input.feed(upload) => None,
         },
     };
     let response = match early {
@@ -137,7 +137,7 @@ async fn invoke(
     let Ok(mut response) = response else {
         return Err(Problem::new(ErrorCode::Internal, "the invocation broke down; see bandog's log"));
     };
-    if !intake.is_whole() {
+    if !input.is_whole() {
         // The rest is not read.
         response.head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -155,7 +155,7 @@ impl ProcessCall {
         let mut sender = ResponseSender::new(response, &cancel, settings.timeouts.send.map(|limit| (limit, runtime)));
         let delivered = catch_unwind(AssertUnwindSafe(|| {
             let port: &mut dyn reply::Port = if settings.requests.echo { &mut Echo(&mut sender) } else { &mut sender };
-            let mut source: &mut dyn Source = &mut body;
+            let mut source: &mut dyn BodySource = &mut body;
             let mut wrapped;
             if let Some(begin) = document {
                 wrapped = DocumentBody::new(begin, source);
@@ -178,7 +178,7 @@ impl ProcessCall {
         drop(held);
         match delivered.sent {
             Ok(()) => sender.finish(),
-            Err(Broken::Gone(_)) => {
+            Err(TransferError::Disconnected(_)) => {
                 tracing::debug!(call_id, "the client went away before the end of the answer");
             }
             Err(error) => {
@@ -192,9 +192,9 @@ impl ProcessCall {
 /// Writes a response to standard output as well.
 struct Echo<'a>(&'a mut ResponseSender);
 
-impl Sink for Echo<'_> {
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
-        telemetry::result(&piece);
+impl BodySink for Echo<'_> {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
+        telemetry::write_result(&piece);
         self.0.send(piece)
     }
 

@@ -47,7 +47,7 @@ use crate::{
     body::{RequestBody, Response},
     call::{Admitted, Responder},
     context::Context,
-    intake::Envelope,
+    input::Envelope,
     invocation::{Cause, Failure, Function, Outcome, Party, Report, Resident, Unanswered},
     lifecycle::Phase,
     reply::Problem,

@@ -16,15 +16,15 @@ struct Left {
     notes: Vec<&'static str>,
 }
 
-fn unwrapped(body: &[u8], skips_input: bool) -> Result<Left, Error> {
+fn unwrapped(body: &[u8], skips_input: bool) -> Result<Left, InputError> {
     unwrapped_as(body, skips_input, false)
 }
 
-fn unwrapped_as(body: &[u8], skips_input: bool, is_loose: bool) -> Result<Left, Error> {
+fn unwrapped_as(body: &[u8], skips_input: bool, is_loose: bool) -> Result<Left, InputError> {
     let directory = tempfile::tempdir().expect("a directory");
     let fd = fs::File::open(directory.path()).expect("it opens");
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
-    let envelope = Envelope::parse(&Labels::default()).expect("no labels");
+    let envelope = Envelope::parse(&ContentHeaders::default()).expect("no labels");
     let result = receive(&envelope, &mut Pieces(body.chunks(7)), dir, 0)
         .and_then(|input| EnvelopeFilter { skips_input, is_loose, replaceable: Vec::new() }.filter(input, dir, 0));
     let files = fs::read_dir(directory.path()).expect("it is read").count();
@@ -164,10 +164,10 @@ fn the_query_becomes_variables_of_names_that_a_shell_can_read() {
     event["queryStringParameters"] = json!({"a": "x".repeat(QUERY_LIMIT - 1)});
     assert!(unwrapped(event.to_string().as_bytes(), false).is_ok());
     event["queryStringParameters"] = json!({"a": "x".repeat(QUERY_LIMIT)});
-    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(Error::Filter(_))));
+    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(InputError::Filter(_))));
     let many: serde_json::Map<String, Value> = (0..=QUERY_NAMES).map(|n| (format!("n{n}"), "x".into())).collect();
     event["queryStringParameters"] = many.into();
-    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(Error::Filter(_))));
+    assert!(matches!(unwrapped(event.to_string().as_bytes(), false), Err(InputError::Filter(_))));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn an_event_that_names_storage_is_an_error_wherever_it_stands() {
         }
         for body in [event.clone(), delegated(&event.to_string()), around, encoded, long] {
             let found = unwrapped(body.to_string().as_bytes(), false);
-            assert!(matches!(&found, Err(Error::Storage { store: named, .. }) if *named == store), "{found:?}");
+            assert!(matches!(&found, Err(InputError::Storage { store: named, .. }) if *named == store), "{found:?}");
         }
     }
 }
@@ -251,7 +251,7 @@ fn a_bad_body_in_an_envelope_is_a_bad_body() {
         event["isBase64Encoded"] = is_base64.into();
         event["headers"] = json!({"content-type": kind});
         let error = unwrapped(event.to_string().as_bytes(), false).expect_err("refused");
-        assert_eq!(error.kind(), crate::intake::ErrorKind::Bad, "{error}");
+        assert_eq!(error.kind(), crate::input::InputErrorKind::Bad, "{error}");
     }
 }
 
@@ -270,7 +270,7 @@ fn one_key_is_enough_if_the_old_way_is_wanted() {
     assert_eq!(loosely(json!({"httpMethod": "GET"})).0, "");
     assert_eq!(loosely(json!({"a": 1})).0, r#"{"a":1}"#);
     let storage = json!({"event": minio()}).to_string();
-    assert!(matches!(unwrapped_as(storage.as_bytes(), false, true), Err(Error::Storage { .. })));
+    assert!(matches!(unwrapped_as(storage.as_bytes(), false, true), Err(InputError::Storage { .. })));
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn variables_that_are_inherited_give_way_to_those_of_an_event() {
         let directory = tempfile::tempdir().expect("a directory");
         let fd = fs::File::open(directory.path()).expect("it opens");
         let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
-        let envelope = Envelope::parse(&Labels::default()).expect("no labels");
+        let envelope = Envelope::parse(&ContentHeaders::default()).expect("no labels");
         let text = body.to_string();
         let input = receive(&envelope, &mut Pieces(text.as_bytes().chunks(7)), dir, 0).expect("received");
         let filter = EnvelopeFilter { skips_input, is_loose: false, replaceable: replaceable.clone() };

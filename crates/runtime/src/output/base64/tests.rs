@@ -2,12 +2,12 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use proptest::prelude::*;
 
 use super::*;
-use crate::output::testing::{Kept, noise};
+use crate::output::testing::{MemorySink, noise};
 
-fn encode(bytes: &[u8], expected: u64, step: usize) -> Kept {
-    let mut sink = Kept::default();
-    let mut outlet = Outlet::new(&mut sink, encoded_len(expected));
-    let mut encoder = Encoder::new(&mut outlet, expected);
+fn encode(bytes: &[u8], expected: u64, step: usize) -> MemorySink {
+    let mut sink = MemorySink::default();
+    let mut outlet = ChunkWriter::new(&mut sink, encoded_len(expected));
+    let mut encoder = Base64Encoder::new(&mut outlet, expected);
     for part in bytes.chunks(step) {
         encoder.write(part).expect("sent");
     }
@@ -18,7 +18,7 @@ fn encode(bytes: &[u8], expected: u64, step: usize) -> Kept {
 
 #[test]
 fn around_every_border_it_is_what_the_plain_encoder_gives() {
-    for len in [0, 1, 2, 3, 4, 1023, RAW_PIECE - 1, RAW_PIECE, RAW_PIECE + 1, RAW_PIECE + 2, 3 * RAW_PIECE + 1] {
+    for len in [0, 1, 2, 3, 4, 1023, RAW_CHUNK - 1, RAW_CHUNK, RAW_CHUNK + 1, RAW_CHUNK + 2, 3 * RAW_CHUNK + 1] {
         let bytes = noise(len);
         let sink = encode(&bytes, len as u64, usize::MAX);
         assert!(sink.text() == BASE64_STANDARD.encode(&bytes), "{len} bytes");
@@ -27,12 +27,12 @@ fn around_every_border_it_is_what_the_plain_encoder_gives() {
 
 #[test]
 fn what_fits_in_one_buffer_is_one_piece() {
-    for len in [1, 3, 1000, RAW_PIECE - 1] {
+    for len in [1, 3, 1000, RAW_CHUNK - 1] {
         assert_eq!(encode(&noise(len), len as u64, usize::MAX).pieces.len(), 1, "{len} bytes");
     }
-    let large = encode(&noise(10 * RAW_PIECE), 10 * RAW_PIECE as u64, usize::MAX);
+    let large = encode(&noise(10 * RAW_CHUNK), 10 * RAW_CHUNK as u64, usize::MAX);
     assert_eq!(large.pieces.len(), 10);
-    assert!(large.pieces.iter().all(|piece| piece.len() == PIECE));
+    assert!(large.pieces.iter().all(|piece| piece.len() == CHUNK));
 }
 
 proptest! {

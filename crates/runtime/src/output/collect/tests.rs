@@ -12,7 +12,7 @@ use rustix::fs::{CWD, mkdirat, mknodat};
 
 use super::*;
 use crate::output::{
-    Kind,
+    OutputKind,
     testing::{collected, open, output_of, write},
 };
 
@@ -27,9 +27,9 @@ fn names(output: &Output) -> Vec<String> {
 #[test]
 fn nothing_and_empty_directories_are_no_output() {
     let dir = tempfile::tempdir().expect("tempdir");
-    assert_eq!(output_of(dir.path()).kind(), Kind::Logs);
+    assert_eq!(output_of(dir.path()).kind(), OutputKind::Logs);
     fs::create_dir_all(dir.path().join("a/b/c")).expect("directories");
-    assert_eq!(output_of(dir.path()).kind(), Kind::Logs);
+    assert_eq!(output_of(dir.path()).kind(), OutputKind::Logs);
 }
 
 #[test]
@@ -38,12 +38,12 @@ fn one_file_is_found_wherever_it_is_and_stays_readable_without_its_name() {
         let dir = tempfile::tempdir().expect("tempdir");
         write(dir.path(), name, "content");
         let output = output_of(dir.path());
-        assert_eq!((output.kind(), output.files(), output.bytes()), (Kind::File, 1, 7));
+        assert_eq!((output.kind(), output.files(), output.bytes()), (OutputKind::File, 1, 7));
         assert_eq!(names(&output), [name]);
         drop(dir);
         let Output::File(file) = output else { panic!("one file") };
-        let mut whole = crate::output::pieces::Whole::default();
-        file.pour(&mut whole).expect("readable");
+        let mut whole = crate::output::buffer::GrowingBuf::default();
+        file.write_to(&mut whole).expect("readable");
         assert_eq!(whole.0, b"content");
     }
 }
@@ -56,7 +56,7 @@ fn several_are_sorted_by_path_byte_by_byte() {
     }
     let output = output_of(dir.path());
     assert_eq!(names(&output), [".h", "B", "a-b", "a.b", "a/a/z", "a/b", "a/é", "b"]);
-    assert_eq!((output.kind(), output.bytes()), (Kind::Zip, 22));
+    assert_eq!((output.kind(), output.bytes()), (OutputKind::Zip, 22));
 }
 
 #[test]
@@ -67,10 +67,10 @@ fn a_removed_or_replaced_directory_is_no_output() {
     let fd = open(&path);
     fs::remove_dir(&path).expect("removed");
     let output = collect(fd.as_fd(), &path, None, &mut |_| ()).expect("nothing to read");
-    assert_eq!(output.kind(), Kind::Logs);
+    assert_eq!(output.kind(), OutputKind::Logs);
     write(&path, "another", "x");
     let output = collect(fd.as_fd(), &path, None, &mut |_| ()).expect("nothing to read");
-    assert_eq!(output.kind(), Kind::Logs);
+    assert_eq!(output.kind(), OutputKind::Logs);
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn links_to_files_inside_count_under_their_own_name() {
     let Output::Tree(tree) = output else { panic!("several") };
     let mut opener = tree.opener();
     for entry in tree.iter() {
-        let mut whole = crate::output::pieces::Whole::default();
-        opener.open(entry).expect("the same").pour(&mut whole, &mut |_| ()).expect("readable");
+        let mut whole = crate::output::buffer::GrowingBuf::default();
+        opener.open(entry).expect("the same").write_to(&mut whole, &mut |_| ()).expect("readable");
         assert_eq!(whole.0, b"content", "{:?}", entry.path());
     }
 }
@@ -168,7 +168,7 @@ fn too_deep_is_an_error_and_not_a_silent_omission() {
     assert_eq!(output_of(dir.path()).files(), 1, "as deep as may be");
     nest(&dir.path().join("d"), "e", DEPTH_LIMIT);
     let (output, _) = collected(dir.path());
-    assert!(matches!(output, Err(Error::TooDeep { .. })), "{output:?}");
+    assert!(matches!(output, Err(OutputError::TooDeep { .. })), "{output:?}");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_path_too_long_for_any_program_is_an_error() {
     let dir = tempfile::tempdir().expect("tempdir");
     nest(dir.path(), &"n".repeat(255), 16);
     let (output, _) = collected(dir.path());
-    assert!(matches!(output, Err(Error::PathTooLong { .. })), "{output:?}");
+    assert!(matches!(output, Err(OutputError::PathTooLong { .. })), "{output:?}");
 }
 
 /// Runs on a thread to which permissions apply, even if the tests run as root.
@@ -213,7 +213,7 @@ fn an_unreadable_file_or_directory_is_an_error_that_names_it() {
         let fd = open(path);
         let output = without_privileges(|| collect(fd.as_fd(), path, None, &mut |_| ()));
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("mode");
-        let Err(Error::Read { path: named, source }) = output else { panic!("{output:?}") };
+        let Err(OutputError::Read { path: named, source }) = output else { panic!("{output:?}") };
         assert_eq!(source.kind(), io::ErrorKind::PermissionDenied);
         assert!(named.starts_with(path) && named != path, "{named:?}");
     }
@@ -221,5 +221,5 @@ fn an_unreadable_file_or_directory_is_an_error_that_names_it() {
 
 #[test]
 fn a_hundred_thousand_files_take_little_memory() {
-    assert!(size_of::<crate::output::tree::Record>() <= 56);
+    assert!(size_of::<crate::output::tree::FileRecord>() <= 56);
 }

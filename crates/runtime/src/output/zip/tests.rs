@@ -17,26 +17,26 @@ use tempfile::NamedTempFile;
 
 use super::*;
 use crate::output::{
-    Gone, Output, Sink,
-    pieces::Outlet,
-    testing::{AtFirst, Kept, noise, output_of, write},
+    BodySink, Disconnected, Output,
+    buffer::ChunkWriter,
+    testing::{MemorySink, OnFirstChunk, noise, output_of, write},
 };
 
-fn tree_of(dir: &Path) -> Tree {
+fn tree_of(dir: &Path) -> FileTree {
     match output_of(dir) {
         Output::Tree(tree) => tree,
         other => panic!("several files, not {other:?}"),
     }
 }
 
-fn zip_to(tree: &Tree, sink: &mut dyn Sink) -> Result<u64, Broken> {
-    let mut outlet = Outlet::new(sink, tree.zip_len());
+fn zip_to(tree: &FileTree, sink: &mut dyn BodySink) -> Result<u64, TransferError> {
+    let mut outlet = ChunkWriter::new(sink, tree.zip_len());
     tree.write_zip(&mut outlet)?;
     Ok(outlet.finish()?)
 }
 
-fn zipped(tree: &Tree) -> Vec<u8> {
-    let mut sink = Kept::default();
+fn zipped(tree: &FileTree) -> Vec<u8> {
+    let mut sink = MemorySink::default();
     let sent = zip_to(tree, &mut sink).expect("written");
     assert_eq!(sent, tree.zip_len(), "the length is known beforehand");
     let bytes = sink.bytes();
@@ -190,7 +190,7 @@ fn modes_are_kept_and_old_and_future_times_do_no_harm() {
         set_mtime(&path, seconds);
     }
     let tree = tree_of(dir.path());
-    let seen: Vec<_> = tree.iter().map(Entry::modified).collect();
+    let seen: Vec<_> = tree.iter().map(TreeEntry::modified).collect();
     let archive = archive(&zipped(&tree));
     read_back(archive.path());
     let found = python(archive.path());
@@ -242,8 +242,8 @@ fn zip64_is_used_exactly_when_it_is_needed() {
 /// Writes to a file, leaving holes for zeros.
 struct Sparse(File);
 
-impl Sink for Sparse {
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+impl BodySink for Sparse {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         static ZEROS: [u8; 4096] = [0; 4096];
         for part in piece.chunks(ZEROS.len()) {
             if part == &ZEROS[..part.len()] {
@@ -290,8 +290,8 @@ fn a_file_that_is_not_what_was_seen_breaks_the_archive() {
         write(dir.path(), "sub/b", noise(1000));
         let tree = tree_of(dir.path());
         change(&dir.path().join("sub/b"));
-        let result = zip_to(&tree, &mut Kept::default());
-        assert!(matches!(&result, Err(Broken::Changed { name }) if name == Path::new("sub/b")), "{result:?}");
+        let result = zip_to(&tree, &mut MemorySink::default());
+        assert!(matches!(&result, Err(TransferError::Changed { name }) if name == Path::new("sub/b")), "{result:?}");
     };
     broken(&|path| fs::write(path, "short").expect("shorter"));
     broken(&|path| File::options().append(true).open(path).expect("open").write_all(b"x").expect("longer"));
@@ -319,13 +319,16 @@ fn a_large_file_that_changes_between_its_two_readings_breaks_the_archive() {
         write(dir.path(), "b", noise(1_000_000));
         let tree = tree_of(dir.path());
         let path = dir.path().join("b");
-        let mut sink = AtFirst(Some(|| match change {
+        let mut sink = OnFirstChunk(Some(|| match change {
             "shrinks" => File::options().write(true).open(&path).expect("open").set_len(600_000).expect("shorter"),
             "grows" => File::options().append(true).open(&path).expect("open").write_all(b"x").expect("longer"),
             _ => fs::write(&path, vec![7; 1_000_000]).expect("rewritten"),
         }));
         let result = zip_to(&tree, &mut sink);
-        assert!(matches!(&result, Err(Broken::Changed { name }) if name == Path::new("b")), "{change}: {result:?}");
+        assert!(
+            matches!(&result, Err(TransferError::Changed { name }) if name == Path::new("b")),
+            "{change}: {result:?}"
+        );
     }
 }
 
@@ -334,8 +337,8 @@ fn a_reader_that_goes_away_ends_it() {
     let dir = tempfile::tempdir().expect("tempdir");
     write(dir.path(), "a", "x");
     write(dir.path(), "b", noise(1_000_000));
-    let mut sink = Kept { gone: true, ..Kept::default() };
-    assert!(matches!(zip_to(&tree_of(dir.path()), &mut sink), Err(Broken::Gone(Gone))));
+    let mut sink = MemorySink { gone: true, ..MemorySink::default() };
+    assert!(matches!(zip_to(&tree_of(dir.path()), &mut sink), Err(TransferError::Disconnected(Disconnected))));
     assert_eq!(sink.pieces.len(), 1, "nothing is sent after that");
 }
 

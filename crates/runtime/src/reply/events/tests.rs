@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     invocation::Failure,
     logs::Level,
-    output::{Output, testing::Kept},
+    output::{Output, testing::MemorySink},
     process::Exit,
     reply::{
         Accept, answer,
@@ -14,7 +14,7 @@ use crate::{
 
 /// The stream of a run that wrote these parts one after the other.
 fn stream(parts: &[&[u8]]) -> String {
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     let mut events = Events::new(&mut sink);
     let mut logs = Logs::new(Level::Critical, 0, None);
     for part in parts {
@@ -81,7 +81,7 @@ fn a_line_ends_at_lf_or_cr_or_both_wherever_they_are_cut() {
 
 #[test]
 fn a_line_is_sent_as_soon_as_it_is_whole_and_not_before() {
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     let mut events = Events::new(&mut sink);
     let mut logs = Logs::new(Level::Critical, 0, None);
     logs.output(b"not yet");
@@ -106,7 +106,7 @@ fn a_line_without_end_is_split_between_characters() {
 
 #[test]
 fn a_slow_reader_never_holds_up_the_function_and_misses_nothing() {
-    let mut sink = Kept { full: true, ..Kept::default() };
+    let mut sink = MemorySink { full: true, ..MemorySink::default() };
     let mut logs = Logs::new(Level::Critical, 0, None);
     let mut events = Events::new(&mut sink);
     assert!(matches!(events.progress(&logs), Progress::Until(_)), "there is nothing to be behind of");
@@ -120,7 +120,7 @@ fn a_slow_reader_never_holds_up_the_function_and_misses_nothing() {
 
 #[test]
 fn silence_is_broken_by_a_comment() {
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     let logs = Logs::new(Level::Critical, 0, None);
     let mut events = Events::new(&mut sink);
     let start = events.sent_at;
@@ -134,21 +134,24 @@ fn silence_is_broken_by_a_comment() {
 
 #[test]
 fn a_reader_that_went_away_is_told_at_the_end_and_nothing_more_is_sent() {
-    let mut sink = Kept { gone: true, ..Kept::default() };
+    let mut sink = MemorySink { gone: true, ..MemorySink::default() };
     let mut logs = Logs::new(Level::Critical, 0, None);
     let mut events = Events::new(&mut sink);
     logs.output(b"a\n");
     events.progress(&logs);
     logs.output(b"b\n");
     assert_eq!(events.progress(&logs), Progress::UpToDate);
-    assert!(matches!(events.finish(&done_with(Output::None, ""), &CALL), Err(Broken::Gone(Gone))));
+    assert!(matches!(
+        events.finish(&done_with(Output::None, ""), &CALL),
+        Err(TransferError::Disconnected(Disconnected))
+    ));
     assert_eq!(sink.pieces.len(), 1);
 }
 
 #[test]
 fn a_failed_run_ends_with_a_result_that_is_a_problem() {
     let outcome = Outcome::Failed { report: run(Some(Exit::Code(3)), "why\n"), failure: Failure::Exit(3) };
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     Events::new(&mut sink).finish(&outcome, &CALL).expect("sent");
     let events = events_of(&sink.text());
     assert_eq!((events[0].1.as_str(), events[1].0.as_str(), events.len()), ("why", "result", 2));
@@ -163,7 +166,7 @@ fn an_answer_after_the_run_is_the_same_stream() {
     let reply = answer(&outcome, &CALL, &Accept::parse(Some(b"text/event-stream")));
     assert_eq!(reply.head().headers[header::CONTENT_TYPE], "text/event-stream");
     assert_eq!(reply.head().length, None);
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     reply.write_to(&mut sink).expect("sent");
     let events = events_of(&sink.text());
     assert_eq!((events.len(), events[2].0.as_str()), (3, "result"));

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    output::testing::{Kept, noise},
+    output::testing::{MemorySink, noise},
     reply::tests::{files, run},
 };
 
 fn document(report: &Report, output: &Output, call_id: &str) -> (Value, String) {
-    let mut sink = Kept::default();
+    let mut sink = MemorySink::default();
     let document = Document::new(report, output, call_id);
-    let mut outlet = Outlet::new(&mut sink, document.expected_len());
+    let mut outlet = ChunkWriter::new(&mut sink, document.expected_len());
     document.write(&mut outlet).expect("written");
     outlet.finish().expect("sent");
     let text = sink.text();

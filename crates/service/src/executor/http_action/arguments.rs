@@ -11,7 +11,7 @@ use crate::{
     body::RequestBody,
     context::Context,
     executor::proxy::Upstream,
-    intake::{self, Envelope},
+    input::{self, Envelope},
     invocation::{Failure, Outcome, Report, take_in},
     workspace::Workspace,
 };
@@ -69,7 +69,7 @@ pub(super) async fn take(
     };
     let submitted = context.workers.submit(move || drop(tell.send(task.run(body))));
     submitted.map_err(|error| failed(Failure::Supervise(error)))?;
-    let taken = told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("the intake broke down"))))?;
+    let taken = told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("reading the body failed"))))?;
     taken.map_err(|fault| match fault {
         Fault::Refused(error) => Outcome::Refused(error),
         Fault::Workspace(failure) => failed(failure),
@@ -100,7 +100,7 @@ fn names_files(how: &HttpCall) -> bool {
 
 /// What went wrong before there were arguments.
 enum Fault {
-    Refused(intake::Error),
+    Refused(input::InputError),
     Workspace(Failure),
 }
 
@@ -121,7 +121,7 @@ impl Task {
             }
         };
         let request = Prepared::new(&self.action, &self.how, &arguments, self.headers);
-        let request = request.map_err(|flaws| Fault::Refused(intake::Error::Arguments(flaws)))?;
+        let request = request.map_err(|flaws| Fault::Refused(input::InputError::Arguments(flaws)))?;
         if !has_files {
             // The workspace is removed before the request is sent.
             return Ok(BoundCall { request, files: None });

@@ -7,14 +7,14 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 use hyper::{HeaderMap, header::HOST};
 
-use crate::intake::{Source, SourceError};
+use crate::input::{BodyError, BodySource};
 
 /// The part after the body.
 const END: &[u8] = b"\"}}";
 
 /// A body within such a document.
 pub(crate) struct DocumentBody<'a> {
-    body: &'a mut dyn Source,
+    body: &'a mut dyn BodySource,
     /// The part before the body.
     begin: Option<Vec<u8>>,
     /// Fewer bytes than make a group of base64 (RFC 4648 §4).
@@ -50,13 +50,13 @@ fn canonical(name: &str) -> String {
 }
 
 impl<'a> DocumentBody<'a> {
-    pub(crate) fn new(begin: Vec<u8>, body: &'a mut dyn Source) -> Self {
+    pub(crate) fn new(begin: Vec<u8>, body: &'a mut dyn BodySource) -> Self {
         Self { body, begin: Some(begin), rest: Vec::new(), has_ended: false }
     }
 }
 
-impl Source for DocumentBody<'_> {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for DocumentBody<'_> {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         if let Some(begin) = self.begin.take() {
             return Ok(Some(begin.into()));
         }
@@ -88,8 +88,8 @@ mod tests {
     /// A body in pieces.
     struct Pieces(Vec<&'static [u8]>);
 
-    impl Source for Pieces {
-        fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+    impl BodySource for Pieces {
+        fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
             Ok((!self.0.is_empty()).then(|| Bytes::from_static(self.0.remove(0))))
         }
     }

@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     body::{RequestBody, RequestFrame},
     context::Context,
-    intake::{self, Envelope, Input, Kind},
+    input::{self, Envelope, Input, InputKind},
     invocation::{Failure, Outcome, Report, take_in},
     reply::CONTENT_TRANSFER_ENCODING,
 };
@@ -58,7 +58,7 @@ pub(super) async fn decode(
 
 /// What went wrong before there was anything to send.
 enum Fault {
-    Refused(intake::Error),
+    Refused(input::InputError),
     Workspace(std::io::Error),
 }
 
@@ -117,12 +117,12 @@ fn describe(headers: &mut HeaderMap, input: &Input) {
     let sent = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let kind = match input.kind {
         // As it is labelled.
-        Kind::Empty | Kind::Raw | Kind::Text | Kind::Multipart => return,
-        Kind::Json if sent.ends_with("json") => return,
-        Kind::Json => "application/json",
+        InputKind::Empty | InputKind::Raw | InputKind::Text | InputKind::Multipart => return,
+        InputKind::Json if sent.ends_with("json") => return,
+        InputKind::Json => "application/json",
         // The label of bytes that were made fit for mail is that of the bytes.
-        Kind::Base64 if !is_wrapping(&sent) => return,
-        Kind::Base64 => mime_guess::from_path(input.path.as_deref().unwrap_or(Path::new("")))
+        InputKind::Base64 if !is_wrapping(&sent) => return,
+        InputKind::Base64 => mime_guess::from_path(input.path.as_deref().unwrap_or(Path::new("")))
             .first_raw()
             .unwrap_or("application/octet-stream"),
     };
@@ -149,13 +149,13 @@ mod tests {
             headers[CONTENT_TYPE].to_str().expect("text").to_owned()
         };
         for (kind, sent, name, wanted) in [
-            (Kind::Base64, "text/plain", "event-file-1", "application/octet-stream"),
-            (Kind::Base64, "application/json", "a.png", "image/png"),
-            (Kind::Base64, "image/jpeg", "event-file-1.jpg", "image/jpeg"),
-            (Kind::Json, "text/plain", "event-file-1", "application/json"),
-            (Kind::Json, "application/ld+json", "event-file-1", "application/ld+json"),
-            (Kind::Text, "text/plain; charset=latin1", "event-file-1", "text/plain; charset=latin1"),
-            (Kind::Raw, "image/png", "event-file-1.png", "image/png"),
+            (InputKind::Base64, "text/plain", "event-file-1", "application/octet-stream"),
+            (InputKind::Base64, "application/json", "a.png", "image/png"),
+            (InputKind::Base64, "image/jpeg", "event-file-1.jpg", "image/jpeg"),
+            (InputKind::Json, "text/plain", "event-file-1", "application/json"),
+            (InputKind::Json, "application/ld+json", "event-file-1", "application/ld+json"),
+            (InputKind::Text, "text/plain; charset=latin1", "event-file-1", "text/plain; charset=latin1"),
+            (InputKind::Raw, "image/png", "event-file-1.png", "image/png"),
         ] {
             assert_eq!(described(kind, sent, name), wanted, "{kind} {sent} {name}");
         }

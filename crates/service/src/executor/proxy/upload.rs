@@ -4,25 +4,25 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::{
     body::{BodyIntake, RequestBody},
-    intake,
+    input,
 };
 
 /// What becomes of a body.
 #[derive(Debug)]
 pub(crate) struct Uploading {
     /// `None` when there is nothing more to say; the sender is dropped when all is well.
-    told: Option<oneshot::Receiver<intake::Error>>,
-    fault: Option<intake::Error>,
+    told: Option<oneshot::Receiver<input::InputError>>,
+    fault: Option<input::InputError>,
 }
 
 impl Uploading {
     /// Begins with what has come; the rest is sent as it comes and as it is taken, up to `max_body` bytes in all (0 for
     /// no limit).
-    pub(crate) fn begin(mut intake: BodyIntake, max_body: u64) -> (RequestBody, Self) {
-        let length = intake.length();
-        let (body, upload) = intake.hand_over();
+    pub(crate) fn begin(mut input: BodyIntake, max_body: u64) -> (RequestBody, Self) {
+        let length = input.length();
+        let (body, upload) = input.hand_over();
         let Some(upload) = upload else { return (body, Self { told: None, fault: None }) };
-        let rest = intake.into_rest(max_body, body.arrived());
+        let rest = input.into_rest(max_body, body.arrived());
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
             if let Err(error) = rest.feed(upload).await {
@@ -33,7 +33,7 @@ impl Uploading {
     }
 
     /// Ends when the body fails to come; never if it comes.
-    pub(crate) async fn fails(&mut self) -> intake::Error {
+    pub(crate) async fn fails(&mut self) -> input::InputError {
         if let Some(told) = &mut self.told {
             let said = told.await;
             self.told = None;
@@ -59,7 +59,7 @@ impl Uploading {
     }
 
     /// Why it did not come, if it has failed to: that is then the cause of whatever else went wrong.
-    pub(crate) fn fault(&mut self) -> Option<intake::Error> {
+    pub(crate) fn fault(&mut self) -> Option<input::InputError> {
         self.is_done();
         self.fault.take()
     }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{Gone, Sink, base64};
+use super::{BodySink, Disconnected, base64};
 
 /// Bytes in a full piece: large enough that the hand-over to the network thread costs nothing, small enough that a
 /// few of them in flight keep memory flat. Three quarters of it is a whole number of base64 groups.
-pub const PIECE: usize = 128 * 1024;
+pub const CHUNK: usize = 128 * 1024;
 
 /// Pieces that are remembered to be used again: more than are under way between two threads at once.
 const REMEMBERED: usize = 12;
@@ -16,12 +16,12 @@ const REMEMBERED: usize = 12;
 /// Something with a buffer that moves on when it is full.
 ///
 /// Readers read straight into the buffer, so that file contents are not copied on their way.
-pub trait Gather {
+pub trait ChunkBuf {
     /// The buffer, with room for at least one byte.
-    fn room(&mut self) -> Result<&mut Vec<u8>, Gone>;
+    fn room(&mut self) -> Result<&mut Vec<u8>, Disconnected>;
 
     /// Adds bytes that are in memory already.
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Disconnected> {
         while !bytes.is_empty() {
             let buffer = self.room()?;
             let count = bytes.len().min(buffer.capacity() - buffer.len());
@@ -32,9 +32,9 @@ pub trait Gather {
     }
 }
 
-/// The last step: pieces leave here for the [`Sink`].
-pub struct Outlet<'s> {
-    sink: &'s mut dyn Sink,
+/// The last step: pieces leave here for the [`BodySink`].
+pub struct ChunkWriter<'s> {
+    sink: &'s mut dyn BodySink,
     buffer: Vec<u8>,
     /// Full pieces that were sent, the oldest first. Their memory is used again once nobody else has them: memory that
     /// the allocator has taken back from another thread has to be mapped and cleared anew, page by page.
@@ -45,14 +45,14 @@ pub struct Outlet<'s> {
     expected: u64,
 }
 
-impl<'s> Outlet<'s> {
+impl<'s> ChunkWriter<'s> {
     /// An outlet that expects to pass on `expected` bytes (an estimate will do).
-    pub fn new(sink: &'s mut dyn Sink, expected: u64) -> Self {
+    pub fn new(sink: &'s mut dyn BodySink, expected: u64) -> Self {
         Self { sink, buffer: Vec::new(), under_way: VecDeque::new(), sent: 0, expected }
     }
 
     /// Adds the base64 form of `bytes`; its length must be a multiple of 3 unless it is the end of what is encoded.
-    pub fn encode(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
+    pub fn encode(&mut self, mut bytes: &[u8]) -> Result<(), Disconnected> {
         while !bytes.is_empty() {
             let groups = (self.buffer.capacity() - self.buffer.len()) / 4;
             if groups == 0 {
@@ -67,13 +67,13 @@ impl<'s> Outlet<'s> {
     }
 
     /// Sends what has gathered, and goes on with another buffer.
-    fn flush(&mut self) -> Result<(), Gone> {
+    fn flush(&mut self) -> Result<(), Disconnected> {
         // One byte more than is expected, so that a reader sees the end of a file in the same read.
         let remaining = self.expected.saturating_sub(self.sent + self.buffer.len() as u64).max(1023);
-        let capacity = usize::try_from(remaining).map_or(PIECE, |remaining| remaining.saturating_add(1).min(PIECE));
+        let capacity = usize::try_from(remaining).map_or(CHUNK, |remaining| remaining.saturating_add(1).min(CHUNK));
         let next = self.used(capacity).unwrap_or_else(|| Vec::with_capacity(capacity));
         let full = Bytes::from(std::mem::replace(&mut self.buffer, next));
-        if full.len() == PIECE {
+        if full.len() == CHUNK {
             if self.under_way.len() == REMEMBERED {
                 self.under_way.pop_front();
             }
@@ -84,7 +84,7 @@ impl<'s> Outlet<'s> {
 
     /// A buffer of exactly this capacity that has come back, empty again.
     fn used(&mut self, capacity: usize) -> Option<Vec<u8>> {
-        if capacity != PIECE || !self.under_way.front()?.is_unique() {
+        if capacity != CHUNK || !self.under_way.front()?.is_unique() {
             return None;
         }
         // Nobody else has it: this copies nothing.
@@ -93,7 +93,7 @@ impl<'s> Outlet<'s> {
         Some(buffer)
     }
 
-    fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         if piece.is_empty() {
             return Ok(());
         }
@@ -102,15 +102,15 @@ impl<'s> Outlet<'s> {
     }
 
     /// Sends the rest; returns how many bytes were sent in all.
-    pub fn finish(mut self) -> Result<u64, Gone> {
+    pub fn finish(mut self) -> Result<u64, Disconnected> {
         let rest = std::mem::take(&mut self.buffer);
         self.send(Bytes::from(rest))?;
         Ok(self.sent)
     }
 }
 
-impl Gather for Outlet<'_> {
-    fn room(&mut self) -> Result<&mut Vec<u8>, Gone> {
+impl ChunkBuf for ChunkWriter<'_> {
+    fn room(&mut self) -> Result<&mut Vec<u8>, Disconnected> {
         if self.buffer.len() == self.buffer.capacity() {
             self.flush()?;
         }
@@ -120,10 +120,10 @@ impl Gather for Outlet<'_> {
 
 /// A buffer that keeps everything, for what must be seen whole before it is passed on.
 #[derive(Default)]
-pub struct Whole(pub Vec<u8>);
+pub struct GrowingBuf(pub Vec<u8>);
 
-impl Gather for Whole {
-    fn room(&mut self) -> Result<&mut Vec<u8>, Gone> {
+impl ChunkBuf for GrowingBuf {
+    fn room(&mut self) -> Result<&mut Vec<u8>, Disconnected> {
         if self.0.len() == self.0.capacity() {
             self.0.reserve(1);
         }
@@ -132,10 +132,10 @@ impl Gather for Whole {
 }
 
 /// A buffer that forgets, for what only needs to be looked at as it passes.
-pub struct Passing<'b>(pub &'b mut Vec<u8>);
+pub struct ScratchBuf<'b>(pub &'b mut Vec<u8>);
 
-impl Gather for Passing<'_> {
-    fn room(&mut self) -> Result<&mut Vec<u8>, Gone> {
+impl ChunkBuf for ScratchBuf<'_> {
+    fn room(&mut self) -> Result<&mut Vec<u8>, Disconnected> {
         self.0.clear();
         Ok(self.0)
     }
@@ -155,8 +155,8 @@ mod tests {
         all: Vec<u8>,
     }
 
-    impl Sink for Slow {
-        fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
+    impl BodySink for Slow {
+        fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
             self.places.insert(piece.as_ptr());
             self.kept.push_back(piece);
             if self.kept.len() > 5 {
@@ -169,9 +169,9 @@ mod tests {
 
     #[test]
     fn a_buffer_is_used_again_when_its_reader_is_done_with_it_and_not_before() {
-        let wanted: Vec<u8> = (0..=250).cycle().take(50 * PIECE + 5).collect();
+        let wanted: Vec<u8> = (0..=250).cycle().take(50 * CHUNK + 5).collect();
         let mut sink = Slow::default();
-        let mut outlet = Outlet::new(&mut sink, wanted.len() as u64);
+        let mut outlet = ChunkWriter::new(&mut sink, wanted.len() as u64);
         outlet.write(&wanted).expect("sent");
         assert_eq!(outlet.finish().expect("sent"), wanted.len() as u64);
         let rest: Vec<u8> = sink.kept.iter().flatten().copied().collect();

@@ -4,26 +4,26 @@ use std::io;
 
 use bandog_codec::{base64, content_headers::HeaderError, gzip, json, multipart};
 
-use super::SourceError;
+use super::BodyError;
 use crate::actions::{BindError, Flaws};
 
 /// Why a body was not taken. Nothing has been started, and nothing is left of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum InputError {
     /// It did not arrive whole.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Body(#[from] BodyError),
     /// A header field that describes it is wrong.
     #[error(transparent)]
     Header(#[from] HeaderError),
     /// It is longer than `--max-body`.
-    #[error("the body {side} is longer than {limit} bytes; see --max-body")]
+    #[error("the body {form} is longer than {limit} bytes; see --max-body")]
     TooLarge {
         /// The limit in bytes.
         limit: u64,
         /// Where it was exceeded.
-        side: Side,
+        form: BodyForm,
     },
     /// It is not gzip, though `Content-Encoding` says so.
     #[error("the body is {0}")]
@@ -81,27 +81,27 @@ pub enum Error {
 
 /// Which of the two lengths of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum BodyForm {
     /// As sent.
     Sent,
     /// After its content encoding was undone.
-    Unpacked,
+    Decompressed,
 }
 
-impl std::fmt::Display for Side {
+impl std::fmt::Display for BodyForm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Sent => "as sent",
-            Self::Unpacked => "after unpacking",
+            Self::Decompressed => "after unpacking",
         })
     }
 }
 
-/// What an [`Error`] means to whoever sent the body: status codes and exit codes follow from it.
+/// What an [`InputError`] means to whoever sent the body: status codes and exit codes follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
+pub enum InputErrorKind {
     /// The client went away.
-    Gone,
+    Incomplete,
     /// The client was too slow.
     TimedOut,
     /// A local file or the standard input could not be read.
@@ -120,7 +120,7 @@ pub enum ErrorKind {
     Store,
 }
 
-impl From<BindError> for Error {
+impl From<BindError> for InputError {
     fn from(error: BindError) -> Self {
         match error {
             BindError::Flaws(flaws) => Self::Arguments(flaws),
@@ -129,15 +129,15 @@ impl From<BindError> for Error {
     }
 }
 
-impl Error {
+impl InputError {
     /// What it means to whoever sent the body.
     #[must_use]
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> InputErrorKind {
         match self {
-            Self::Source(SourceError::Gone) => ErrorKind::Gone,
-            Self::Source(SourceError::TimedOut) => ErrorKind::TimedOut,
-            Self::Source(SourceError::Io(_)) => ErrorKind::ReadFailed,
-            Self::Header(HeaderError::UnsupportedEncoding { .. }) => ErrorKind::UnsupportedEncoding,
+            Self::Body(BodyError::Incomplete) => InputErrorKind::Incomplete,
+            Self::Body(BodyError::TimedOut) => InputErrorKind::TimedOut,
+            Self::Body(BodyError::Io(_)) => InputErrorKind::ReadFailed,
+            Self::Header(HeaderError::UnsupportedEncoding { .. }) => InputErrorKind::UnsupportedEncoding,
             Self::Header(_)
             | Self::NotGzip(_)
             | Self::NotJson(_)
@@ -145,11 +145,11 @@ impl Error {
             | Self::Neither { .. }
             | Self::NeitherBegun { .. }
             | Self::NotMultipart(_)
-            | Self::Filter(_) => ErrorKind::Bad,
-            Self::TooLarge { .. } | Self::LongArguments { .. } => ErrorKind::TooLarge,
-            Self::Arguments(_) => ErrorKind::Arguments,
-            Self::Storage { .. } => ErrorKind::Storage,
-            Self::Store(_) => ErrorKind::Store,
+            | Self::Filter(_) => InputErrorKind::Bad,
+            Self::TooLarge { .. } | Self::LongArguments { .. } => InputErrorKind::TooLarge,
+            Self::Arguments(_) => InputErrorKind::Arguments,
+            Self::Storage { .. } => InputErrorKind::Storage,
+            Self::Store(_) => InputErrorKind::Store,
         }
     }
 }

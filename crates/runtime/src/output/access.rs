@@ -8,12 +8,12 @@ use rustix::{
 /// The user that the function ran as, where that is not our own: we may be able to read what it may not, and where the
 /// system lets it make a hard link to such a file (`fs.protected_hardlinks`), it must not get at it through us.
 #[derive(Debug, Clone, Copy)]
-pub struct Reader {
+pub struct FileAccess {
     /// The user id.
     pub uid: u32,
 }
 
-impl Reader {
+impl FileAccess {
     /// Refuses a file that is neither the user's own nor everybody's to read.
     pub(super) fn check(reader: Option<Self>, stat: &Stat) -> Result<(), Errno> {
         let Some(Self { uid }) = reader else { return Ok(()) };

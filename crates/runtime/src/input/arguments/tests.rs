@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use super::*;
 use crate::{
     actions::{Argument, Interface, Output, Schema},
-    intake::{ErrorKind, Labels, chunkings::Pieces},
+    input::{ContentHeaders, InputErrorKind, chunkings::ChunkedBody},
 };
 
 fn action(kinds: &[(&str, Type)]) -> Action {
@@ -30,14 +30,14 @@ fn action(kinds: &[(&str, Type)]) -> Action {
 }
 
 /// What a body is: `JSON`, `name=value&…` with `@content` for files, or `file content`.
-fn read(action: &Action, content_type: &str, body: &[u8]) -> Result<String, (ErrorKind, String)> {
-    let told = |error: Error| (error.kind(), error.to_string());
+fn read(action: &Action, content_type: &str, body: &[u8]) -> Result<String, (InputErrorKind, String)> {
+    let told = |error: InputError| (error.kind(), error.to_string());
     let content_type = (!content_type.is_empty()).then(|| content_type.as_bytes().to_vec());
-    let envelope = Envelope::for_action(&Labels { content_type, ..Labels::default() }).map_err(told)?;
+    let envelope = Envelope::for_action(&ContentHeaders { content_type, ..ContentHeaders::default() }).map_err(told)?;
     let directory = tempfile::tempdir().expect("a directory");
     let fd = File::open(directory.path()).expect("a directory");
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
-    let input = receive(&envelope, &mut Pieces::new(body, &[]), dir, 0).map_err(told)?;
+    let input = receive(&envelope, &mut ChunkedBody::new(body, &[]), dir, 0).map_err(told)?;
     let content = |path: &Path| fs::read(path).expect("it is there").escape_ascii().to_string();
     Ok(match arguments(&envelope, &input, dir, action, Way::Any).map_err(told)? {
         Body::None => "nothing".to_owned(),
@@ -88,7 +88,10 @@ fn a_form_is_a_form_also_where_it_looks_like_base64() {
     // No argument of that name, and one that is a file: curl's `-d` with base64.
     assert_eq!(read(&both, FORM, b"SGVsbG8=").as_deref(), Ok("file Hello"));
     assert_eq!(read(&plain, FORM, b"SGVsbG8=").as_deref(), Ok("SGVsbG8="));
-    assert_eq!(read(&plain, &format!("{FORM}; charset=utf-8"), b"{\"a\":}").expect_err("bad").0, ErrorKind::Arguments);
+    assert_eq!(
+        read(&plain, &format!("{FORM}; charset=utf-8"), b"{\"a\":}").expect_err("bad").0,
+        InputErrorKind::Arguments
+    );
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn what_is_neither_is_the_file() {
         assert_eq!(read(&action, content_type, body).as_deref(), Ok(wanted), "{content_type}");
     }
     for body in [&b"[1]"[..], b"\"text\"", b"5", b"null"] {
-        assert_eq!(read(&action, "application/json", body).expect_err("no object").0, ErrorKind::Arguments);
+        assert_eq!(read(&action, "application/json", body).expect_err("no object").0, InputErrorKind::Arguments);
     }
 }
 
@@ -129,21 +132,21 @@ fn the_parts_of_a_form_are_arguments() {
 fn a_key_twice_and_too_much_of_anything_is_refused() {
     let action = action(&[("word", Type::String)]);
     let (kind, told) = read(&action, "application/json", b"{\n \"a\": 1,\n \"a\": 2}").expect_err("twice");
-    assert_eq!(kind, ErrorKind::Arguments);
+    assert_eq!(kind, InputErrorKind::Arguments);
     assert!(told.contains("the key `a` is there twice at line 3 column 4"), "{told}");
     let many = format!("{{\"a\":[{}1]}}", "1,".repeat(MAX_VALUES));
     let (kind, told) = read(&action, "application/json", many.as_bytes()).expect_err("many");
-    assert_eq!((kind, told.contains("too many values")), (ErrorKind::Arguments, true), "{told}");
+    assert_eq!((kind, told.contains("too many values")), (InputErrorKind::Arguments, true), "{told}");
     let most = format!("{{\"a\":[{}1]}}", "1,".repeat(MAX_VALUES - 3));
     assert!(read(&action, "application/json", most.as_bytes()).is_ok());
     let deep = format!("{}{}", "[".repeat(127), "]".repeat(127));
     assert!(read(&action, "application/json", format!("{{\"a\":{deep}}}").as_bytes()).is_err());
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(LIMIT).expect("it fits")));
     for content_type in ["application/json", FORM] {
-        assert_eq!(read(&action, content_type, long.as_bytes()).expect_err("long").0, ErrorKind::TooLarge);
+        assert_eq!(read(&action, content_type, long.as_bytes()).expect_err("long").0, InputErrorKind::TooLarge);
     }
     let fields = "a=1&".repeat(MAX_VALUES + 1);
-    assert_eq!(read(&action, FORM, fields.as_bytes()).expect_err("many").0, ErrorKind::Arguments);
+    assert_eq!(read(&action, FORM, fields.as_bytes()).expect_err("many").0, InputErrorKind::Arguments);
 }
 
 #[test]
@@ -155,5 +158,5 @@ fn a_large_file_in_base64_is_decoded_on_disk() {
     let taken = read(&action(&[("image", Type::Path)]), FORM, body.as_bytes()).expect("a file");
     assert_eq!(taken.len(), "file ".len() + content.len());
     let action = action(&[("word", Type::String)]);
-    assert_eq!(read(&action, FORM, body.as_bytes()).expect_err("long").0, ErrorKind::TooLarge);
+    assert_eq!(read(&action, FORM, body.as_bytes()).expect_err("long").0, InputErrorKind::TooLarge);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Error, Input, InputDir};
+use super::{Input, InputDir, InputError};
 
 /// Turns the body of a platform's request into the input of the function.
 pub trait InputFilter: fmt::Debug + Send + Sync {
@@ -12,5 +12,5 @@ pub trait InputFilter: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The body contains no usable input. `dir` is empty then.
-    fn filter(&self, input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, Error>;
+    fn filter(&self, input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, InputError>;
 }

@@ -7,25 +7,25 @@ use std::{
     os::{fd::BorrowedFd, unix::fs::FileExt as _},
 };
 
-use super::{OutputFile, file::Content};
+use super::{
+    OutputFile,
+    file::{FileContent, STDOUT_NAME},
+};
 use crate::workspace;
-
-/// The name that it has among the outputs.
-pub const NAME: &str = "stdout";
 
 /// Bytes kept in memory before they go to a file: as many as one read of a pipe brings, and as most functions write.
 const MEMORY_LIMIT: usize = 64 * 1024;
 
 /// What has been written so far.
 #[derive(Debug, Default)]
-pub struct Spool {
+pub struct SpillBuffer {
     recent: Vec<u8>,
     /// What came before, once there was more than memory is used for.
     file: Option<File>,
     len: u64,
 }
 
-impl Spool {
+impl SpillBuffer {
     /// Bytes so far.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -47,7 +47,7 @@ impl Spool {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(workspace::nameless_file(place)?),
+            none => none.insert(workspace::unnamed_file(place)?),
         };
         file.write_all(&std::mem::take(&mut self.recent))?;
         file.write_all(bytes)
@@ -72,8 +72,8 @@ impl Spool {
     #[must_use]
     pub fn into_file(self, media_type: &str, is_bare: bool) -> OutputFile {
         OutputFile {
-            content: self.file.map_or(Content::Memory(self.recent), |file| Content::File(file.into())),
-            path: NAME.into(),
+            content: self.file.map_or(FileContent::Memory(self.recent), |file| FileContent::File(file.into())),
+            path: STDOUT_NAME.into(),
             size: self.len,
             media_type: Some(media_type.to_owned()),
             is_bare,
@@ -87,15 +87,15 @@ mod tests {
 
     use super::*;
     use crate::output::{
-        pieces::Outlet,
-        testing::{Kept, noise, open},
+        buffer::ChunkWriter,
+        testing::{MemorySink, noise, open},
     };
 
     #[test]
     fn what_is_written_comes_back_whether_it_fits_in_memory_or_not() {
         let dir = tempfile::tempdir().expect("tempdir");
         for pieces in [&[][..], &[10], &[MEMORY_LIMIT], &[MEMORY_LIMIT, 1], &[1, 300_000, 7], &[MEMORY_LIMIT + 1, 9]] {
-            let (mut spool, mut wanted) = (Spool::default(), Vec::new());
+            let (mut spool, mut wanted) = (SpillBuffer::default(), Vec::new());
             for (number, length) in pieces.iter().enumerate() {
                 let piece = noise(length + number).split_off(number);
                 spool.write(&piece, open(dir.path()).as_fd()).expect("written");
@@ -111,9 +111,9 @@ mod tests {
             assert!(wanted.is_empty() || spool.whole(wanted.len() - 1).expect("readable").is_none(), "{pieces:?}");
             let file = spool.into_file("text/x", true);
             assert_eq!((file.size(), file.media_type(), file.is_bare()), (wanted.len() as u64, "text/x", true));
-            let mut kept = Kept::default();
-            let mut outlet = Outlet::new(&mut kept, file.size());
-            file.pour(&mut outlet).expect("readable");
+            let mut kept = MemorySink::default();
+            let mut outlet = ChunkWriter::new(&mut kept, file.size());
+            file.write_to(&mut outlet).expect("readable");
             outlet.finish().expect("kept");
             assert!(kept.bytes() == wanted, "{pieces:?}");
         }

@@ -12,7 +12,7 @@ use rustix::{
 
 use bandog_codec::base64;
 
-use super::{Error, InputDir, filename};
+use super::{InputDir, InputError, filename};
 
 /// Bytes gathered before they are written: a piece from a socket is often much smaller. It is also the largest JSON
 /// body that is looked at for a storage event (see [`super::event`]), because up to here it is still in memory.
@@ -25,10 +25,10 @@ const LARGE: usize = 32 * 1024;
 const BLOCK: usize = 64 * 1024;
 
 /// Keeps content that was within something else as a file of its own; its path.
-pub fn store(dir: InputDir<'_>, content: &[u8]) -> io::Result<PathBuf> {
+pub fn store_file(dir: InputDir<'_>, content: &[u8]) -> io::Result<PathBuf> {
     let name = filename::generated(None);
     let path = dir.path.join(&name);
-    let mut store = Store::new(dir, name);
+    let mut store = InputFiles::new(dir, name);
     store.write(content)?;
     store.end()?;
     store.keep();
@@ -37,7 +37,7 @@ pub fn store(dir: InputDir<'_>, content: &[u8]) -> io::Result<PathBuf> {
 
 /// The files of one body.
 #[derive(Debug)]
-pub(super) struct Store<'a> {
+pub(super) struct InputFiles<'a> {
     dir: InputDir<'a>,
     /// The name of the current file.
     name: String,
@@ -51,7 +51,7 @@ pub(super) struct Store<'a> {
     made: Vec<String>,
 }
 
-impl Drop for Store<'_> {
+impl Drop for InputFiles<'_> {
     fn drop(&mut self) {
         for name in &self.made {
             // The workspace goes too; a second failure has nobody to go to.
@@ -60,7 +60,7 @@ impl Drop for Store<'_> {
     }
 }
 
-impl<'a> Store<'a> {
+impl<'a> InputFiles<'a> {
     /// A store whose first file is called `name`.
     pub(super) fn new(dir: InputDir<'a>, name: String) -> Self {
         Self { dir, name, file: None, written: 0, buffer: Vec::new(), made: Vec::new() }
@@ -74,7 +74,7 @@ impl<'a> Store<'a> {
         Ok(mem::take(&mut self.written))
     }
 
-    /// Goes on with another file, after [`Store::end`] or if nothing was written to the current one.
+    /// Goes on with another file, after [`InputFiles::end`] or if nothing was written to the current one.
     pub(super) fn begin(&mut self, name: String) {
         debug_assert!(self.file.is_none() && self.buffer.is_empty(), "the current file has an end first");
         self.name = name;
@@ -110,10 +110,10 @@ impl<'a> Store<'a> {
     }
 
     /// Adds what a piece of base64 holds.
-    pub(super) fn decode(&mut self, decoder: &mut base64::Decoder, piece: &[u8]) -> Result<(), Error> {
+    pub(super) fn decode(&mut self, decoder: &mut base64::Decoder, piece: &[u8]) -> Result<(), InputError> {
         for block in piece.chunks(BLOCK) {
             if self.buffer.len() + block.len() > BUFFER {
-                self.flush().map_err(Error::Store)?;
+                self.flush().map_err(InputError::Store)?;
             }
             decoder.push(block, &mut self.buffer)?;
         }
@@ -121,7 +121,7 @@ impl<'a> Store<'a> {
     }
 
     /// Adds what the end of a base64 body holds.
-    pub(super) fn decode_end(&mut self, decoder: base64::Decoder) -> Result<(), Error> {
+    pub(super) fn decode_end(&mut self, decoder: base64::Decoder) -> Result<(), InputError> {
         Ok(decoder.finish(&mut self.buffer)?)
     }
 
@@ -137,28 +137,28 @@ impl<'a> Store<'a> {
 
     /// Takes what the current file has so far for base64, and puts what it means in its place. Memory is bounded: what
     /// is decoded is shorter than what is read, so that the file can be rewritten from its beginning.
-    pub(super) fn recode(&mut self, decoder: &mut base64::Decoder) -> Result<(), Error> {
+    pub(super) fn recode(&mut self, decoder: &mut base64::Decoder) -> Result<(), InputError> {
         if self.written == 0 {
             let sent = mem::take(&mut self.buffer);
             decoder.push(&sent, &mut self.buffer)?;
             return Ok(());
         }
-        self.flush().map_err(Error::Store)?;
+        self.flush().map_err(InputError::Store)?;
         let length = mem::take(&mut self.written);
         let mut sent = vec![0; BLOCK];
         let mut read_to = 0;
         while read_to < length {
-            let file = self.open().map_err(Error::Store)?;
-            let read = match retry(|| pread(file, &mut sent, read_to)).map_err(Error::Store)? {
-                0 => return Err(Error::Store(io::ErrorKind::UnexpectedEof.into())),
+            let file = self.open().map_err(InputError::Store)?;
+            let read = match retry(|| pread(file, &mut sent, read_to)).map_err(InputError::Store)? {
+                0 => return Err(InputError::Store(io::ErrorKind::UnexpectedEof.into())),
                 read => read,
             };
             read_to += read as u64;
             decoder.push(&sent[..read], &mut self.buffer)?;
-            self.flush().map_err(Error::Store)?;
+            self.flush().map_err(InputError::Store)?;
         }
         let written = self.written;
-        ftruncate(self.open().map_err(Error::Store)?, written).map_err(|error| Error::Store(error.into()))
+        ftruncate(self.open().map_err(InputError::Store)?, written).map_err(|error| InputError::Store(error.into()))
     }
 
     fn open(&mut self) -> io::Result<&OwnedFd> {

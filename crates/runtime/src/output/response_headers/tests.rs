@@ -6,27 +6,28 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use super::*;
 use crate::output::testing::{open, write};
 
-fn parsed(text: &str) -> (Result<Directives, String>, Vec<String>) {
+fn parsed(text: &str) -> (Result<ResponseHeaders, String>, Vec<String>) {
     let mut warnings = Vec::new();
-    let directives = parse(text.as_bytes(), &mut |warning| warnings.push(warning));
-    (directives.map_err(|error| error.to_string()), warnings)
+    let response_headers = parse(text.as_bytes(), &mut |warning| warnings.push(warning));
+    (response_headers.map_err(|error| error.to_string()), warnings)
 }
 
-fn read(dir: &Path) -> Result<Directives, Error> {
-    read_directives(open(dir).as_fd(), "headers", None, &mut |warning| panic!("{warning}"))
+fn read(dir: &Path) -> Result<ResponseHeaders, OutputError> {
+    read_response_headers(open(dir).as_fd(), "headers", None, &mut |warning| panic!("{warning}"))
 }
 
 #[test]
 fn status_and_fields_are_read_in_order_whatever_ends_the_lines() {
-    let (directives, warnings) =
+    let (response_headers, warnings) =
         parsed("Status: 201 Created\r\n\r\nContent-Type:image/png\nSet-Cookie: a=1\n\n  \nSET-COOKIE: b=2; x: y ");
-    let directives = directives.expect("valid");
-    assert_eq!(directives.status, Some(201));
-    let fields: Vec<_> = directives.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    let response_headers = response_headers.expect("valid");
+    assert_eq!(response_headers.status, Some(201));
+    let fields: Vec<_> =
+        response_headers.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     let wanted: [(&str, &[u8]); 3] =
         [("content-type", b"image/png"), ("set-cookie", b"a=1"), ("set-cookie", b"b=2; x: y")];
     assert_eq!(fields, wanted);
-    assert_eq!(directives.field("Content-TYPE"), Some(&b"image/png"[..]));
+    assert_eq!(response_headers.field("Content-TYPE"), Some(&b"image/png"[..]));
     assert!(warnings.is_empty());
 }
 
@@ -45,8 +46,8 @@ fn a_line_that_says_nothing_is_an_error_that_names_it() {
         ("A: b\rB: c", "without control characters"),
         ("A: \u{1}", "without control characters"),
     ] {
-        let (directives, _) = parsed(text);
-        let error = directives.expect_err(text);
+        let (response_headers, _) = parsed(text);
+        let error = response_headers.expect_err(text);
         assert!(error.contains(wanted), "{text:?}: {error}");
     }
 }
@@ -68,8 +69,8 @@ fn fields_that_are_not_the_functions_to_set_are_ignored_with_a_warning() {
         "X-Output-Kind",
         "X-Bandog-Error",
     ] {
-        let (directives, warnings) = parsed(&format!("{name}: 5\nX-Own: 1"));
-        assert_eq!(directives.expect("valid").fields.len(), 1, "{name}");
+        let (response_headers, warnings) = parsed(&format!("{name}: 5\nX-Own: 1"));
+        assert_eq!(response_headers.expect("valid").fields.len(), 1, "{name}");
         assert!(warnings.len() == 1 && warnings[0].contains(&name.to_lowercase()), "{warnings:?}");
     }
 }
@@ -78,30 +79,30 @@ fn fields_that_are_not_the_functions_to_set_are_ignored_with_a_warning() {
 fn only_a_plain_file_of_a_sane_size_is_read() {
     let dir = tempfile::tempdir().expect("tempdir");
     let path = dir.path().join("headers");
-    assert_eq!(read(dir.path()).expect("absent"), Directives::default());
+    assert_eq!(read(dir.path()).expect("absent"), ResponseHeaders::default());
     write(dir.path(), "headers", "");
-    assert_eq!(read(dir.path()).expect("empty"), Directives::default());
+    assert_eq!(read(dir.path()).expect("empty"), ResponseHeaders::default());
     write(dir.path(), "headers", format!("A: {}", "x".repeat(SIZE_LIMIT - 3)));
     assert_eq!(read(dir.path()).expect("as large as may be").fields.len(), 1);
     write(dir.path(), "headers", format!("A: {}", "x".repeat(SIZE_LIMIT - 2)));
-    assert!(matches!(read(dir.path()), Err(Error::DirectivesTooLarge)));
+    assert!(matches!(read(dir.path()), Err(OutputError::HeadersTooLarge)));
     fs::remove_file(&path).expect("removed");
     write(dir.path(), "target", "A: 1");
     symlink("target", &path).expect("link");
-    assert!(matches!(read(dir.path()), Err(Error::DirectivesFile(_))));
+    assert!(matches!(read(dir.path()), Err(OutputError::HeadersFile(_))));
     fs::remove_file(&path).expect("removed");
     mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).expect("FIFO");
-    assert!(matches!(read(dir.path()), Err(Error::DirectivesFile(_))), "and it does not hang");
+    assert!(matches!(read(dir.path()), Err(OutputError::HeadersFile(_))), "and it does not hang");
     fs::remove_file(&path).expect("removed");
     fs::create_dir(&path).expect("directory");
-    assert!(matches!(read(dir.path()), Err(Error::DirectivesFile(_))));
+    assert!(matches!(read(dir.path()), Err(OutputError::HeadersFile(_))));
 }
 
 proptest! {
     #[test]
     fn whatever_is_written_there_never_panics_and_only_valid_fields_come_out(text in prop::collection::vec(any::<u8>(), 0..200)) {
-        if let Ok(directives) = parse(&text, &mut |_| ()) {
-            for (name, value) in directives.fields {
+        if let Ok(response_headers) = parse(&text, &mut |_| ()) {
+            for (name, value) in response_headers.fields {
                 prop_assert!(HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_bytes(&value).is_ok());
             }
         }

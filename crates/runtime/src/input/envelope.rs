@@ -5,12 +5,12 @@ use bandog_codec::{
     parameters,
 };
 
-use super::{Error, Labels, filename, text::Choice};
+use super::{ContentHeaders, InputError, filename, text::TextFormat};
 
 /// How a body is to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    pub(super) content: Content,
+    pub(super) content: BodyFormat,
     /// Whether the body is compressed with gzip.
     pub(super) gzip: bool,
     /// The name the sender gave the file, sanitised.
@@ -21,9 +21,9 @@ pub struct Envelope {
 
 /// What a body is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum BodyFormat {
     /// Something to find out about.
-    Text(Choice),
+    Text(TextFormat),
     /// The bytes of the file.
     Raw,
     /// `application/x-www-form-urlencoded` that is taken for what it says it is; the bytes as they are.
@@ -35,7 +35,7 @@ pub(super) enum Content {
 impl Envelope {
     /// Reads the labels. Errors are the mistakes that no body can make good: a type that is none, an encoding that is
     /// not supported, a form without a boundary.
-    pub fn parse(labels: &Labels) -> Result<Self, Error> {
+    pub fn parse(labels: &ContentHeaders) -> Result<Self, InputError> {
         let transfer = transfer_encoding(labels.content_transfer_encoding.as_deref())?;
         let gzip = content_encoding(labels.content_encoding.as_deref())?;
         let name = labels.content_disposition.as_deref().and_then(parameters::file_name);
@@ -47,12 +47,12 @@ impl Envelope {
     /// For a body with the arguments of an action. The label of forms is what curl's `-d` and many clients put on
     /// anything, so that elsewhere it says nothing; here it is a form, unless the body shows that it is something else,
     /// which is found out when the whole is there (see [`super::arguments`]).
-    pub fn for_action(labels: &Labels) -> Result<Self, Error> {
+    pub fn for_action(labels: &ContentHeaders) -> Result<Self, InputError> {
         let envelope = Self::parse(labels)?;
         let media_type = media_type(labels.content_type.as_deref().unwrap_or_default())?;
         Ok(match (media_type.as_str(), &envelope.content) {
-            ("application/x-www-form-urlencoded", Content::Text(Choice::JsonOrBase64)) => {
-                Self { content: Content::Fields, ..envelope }
+            ("application/x-www-form-urlencoded", BodyFormat::Text(TextFormat::JsonOrBase64)) => {
+                Self { content: BodyFormat::Fields, ..envelope }
             }
             _ => envelope,
         })
@@ -62,24 +62,24 @@ impl Envelope {
     #[must_use]
     pub fn decoded(self) -> Self {
         match self.content {
-            Content::Text(_) => Self { content: Content::Raw, ..self },
-            Content::Raw | Content::Fields | Content::Multipart(_) => self,
+            BodyFormat::Text(_) => Self { content: BodyFormat::Raw, ..self },
+            BodyFormat::Raw | BodyFormat::Fields | BodyFormat::Multipart(_) => self,
         }
     }
 
     /// For base64 that is in a file already.
     pub(super) fn base64() -> Self {
-        Self { content: Content::Text(Choice::Base64), gzip: false, name: None, extension: None }
+        Self { content: BodyFormat::Text(TextFormat::Base64), gzip: false, name: None, extension: None }
     }
 
     /// For a body that is stored as it was sent, whatever the labels say; only the file is named by them. What is wrong
     /// with them is for the function to find.
     #[must_use]
-    pub fn as_sent(labels: &Labels) -> Self {
+    pub fn as_sent(labels: &ContentHeaders) -> Self {
         let name = labels.content_disposition.as_deref().and_then(parameters::file_name);
         let media_type = labels.content_type.as_deref().and_then(|value| media_type(value).ok());
         Self {
-            content: Content::Raw,
+            content: BodyFormat::Raw,
             gzip: false,
             name: name.as_deref().and_then(filename::sanitised),
             extension: media_type.as_deref().and_then(filename::extension),
@@ -89,12 +89,12 @@ impl Envelope {
     /// Whether it is a form, which may hold several files.
     #[must_use]
     pub fn is_form(&self) -> bool {
-        matches!(self.content, Content::Multipart(_))
+        matches!(self.content, BodyFormat::Multipart(_))
     }
 }
 
 /// The decision table ("The request" in the README), by type.
-fn content(content_type: &[u8], transfer: TransferEncoding) -> Result<(Content, Option<&'static str>), Error> {
+fn content(content_type: &[u8], transfer: TransferEncoding) -> Result<(BodyFormat, Option<&'static str>), InputError> {
     let media_type = media_type(content_type)?;
     let choice = match media_type.as_str() {
         "multipart/form-data" if transfer == TransferEncoding::Base64 => {
@@ -105,18 +105,18 @@ fn content(content_type: &[u8], transfer: TransferEncoding) -> Result<(Content, 
             }
             .into());
         }
-        "multipart/form-data" => return Ok((Content::Multipart(boundary(content_type)?), None)),
-        "" | "application/x-www-form-urlencoded" | "application/base64" => Choice::JsonOrBase64,
-        "text/plain" => Choice::JsonBase64OrText,
-        "application/json" => Choice::AnyJsonOrBase64,
-        suffixed if suffixed.ends_with("+json") => Choice::Json,
+        "multipart/form-data" => return Ok((BodyFormat::Multipart(boundary(content_type)?), None)),
+        "" | "application/x-www-form-urlencoded" | "application/base64" => TextFormat::JsonOrBase64,
+        "text/plain" => TextFormat::JsonBase64OrText,
+        "application/json" => TextFormat::AnyJsonOrBase64,
+        suffixed if suffixed.ends_with("+json") => TextFormat::Json,
         other => {
             let content = match transfer {
-                TransferEncoding::Identity => Content::Raw,
-                TransferEncoding::Base64 => Content::Text(Choice::Base64),
+                TransferEncoding::Identity => BodyFormat::Raw,
+                TransferEncoding::Base64 => BodyFormat::Text(TextFormat::Base64),
             };
             return Ok((content, filename::extension(other)));
         }
     };
-    Ok((Content::Text(if transfer == TransferEncoding::Base64 { Choice::Base64 } else { choice }), None))
+    Ok((BodyFormat::Text(if transfer == TransferEncoding::Base64 { TextFormat::Base64 } else { choice }), None))
 }

@@ -12,7 +12,10 @@ use bytes::Bytes;
 
 use bandog_codec::base64::{self, is_blank};
 
-use super::{Content, Envelope, Error, Input, InputDir, Kind, Part, Source, SourceError, receive, text::Choice};
+use super::{
+    BodyError, BodyFormat, BodySource, Envelope, FormPart, Input, InputDir, InputError, InputKind, receive,
+    text::TextFormat,
+};
 use crate::actions::{
     self, Action, Body, Budget, Field, Flaw, FlawKind, Flaws, Location, MAX_VALUES, Type, Way, read_json,
 };
@@ -37,38 +40,39 @@ pub fn arguments(
     dir: InputDir<'_>,
     action: &Action,
     way: Way,
-) -> Result<Body, Error> {
+) -> Result<Body, InputError> {
     let Some(path) = &input.path else { return Ok(Body::None) };
     let wants_file = action.file_argument(way).is_some();
     let file = || Body::File(path.clone());
     match input.kind {
-        Kind::Empty if wants_file && envelope.content == Content::Raw => Ok(file()),
-        Kind::Empty => Ok(Body::None),
-        Kind::Multipart => fields(&input.parts, action).map(Body::Fields),
-        Kind::Json => {
+        InputKind::Empty if wants_file && envelope.content == BodyFormat::Raw => Ok(file()),
+        InputKind::Empty => Ok(Body::None),
+        InputKind::Multipart => fields(&input.parts, action).map(Body::Fields),
+        InputKind::Json => {
             // What says it is JSON is that, and nothing to be kept in a file.
-            let is_labelled = matches!(envelope.content, Content::Text(Choice::AnyJsonOrBase64 | Choice::Json));
+            let is_labelled =
+                matches!(envelope.content, BodyFormat::Text(TextFormat::AnyJsonOrBase64 | TextFormat::Json));
             if wants_file && !is_labelled && first(path)? != Some(b'{') {
                 Ok(file())
             } else {
                 object(path, input.bytes)
             }
         }
-        Kind::Base64 if first(path)? == Some(b'{') => match object(path, input.bytes) {
-            Err(Error::Arguments(_) | Error::LongArguments { .. }) if wants_file => Ok(file()),
+        InputKind::Base64 if first(path)? == Some(b'{') => match object(path, input.bytes) {
+            Err(InputError::Arguments(_) | InputError::LongArguments { .. }) if wants_file => Ok(file()),
             read => read,
         },
-        Kind::Raw if envelope.content == Content::Fields => urlencoded(path, input.bytes, dir, action, way),
-        Kind::Base64 | Kind::Text | Kind::Raw => Ok(file()),
+        InputKind::Raw if envelope.content == BodyFormat::Fields => urlencoded(path, input.bytes, dir, action, way),
+        InputKind::Base64 | InputKind::Text | InputKind::Raw => Ok(file()),
     }
 }
 
 /// The object in a file.
-fn object(path: &Path, bytes: u64) -> Result<Body, Error> {
+fn object(path: &Path, bytes: u64) -> Result<Body, InputError> {
     object_of(&contents(path, bytes)?)
 }
 
-fn object_of(text: &[u8]) -> Result<Body, Error> {
+fn object_of(text: &[u8]) -> Result<Body, InputError> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     match read_json(text, &mut Budget::default()) {
         Ok(serde_json::Value::Object(members)) => Ok(Body::Object(members)),
@@ -81,11 +85,11 @@ fn object_of(text: &[u8]) -> Result<Body, Error> {
 }
 
 /// What is labelled as a form of names and values.
-fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: Way) -> Result<Body, Error> {
+fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: Way) -> Result<Body, InputError> {
     let wants_file = action.file_argument(way).is_some();
     if bytes > LIMIT {
         // Too long for arguments, and perhaps no form at all.
-        return if wants_file { decoded(path, dir) } else { Err(Error::LongArguments { limit: LIMIT }) };
+        return if wants_file { decoded(path, dir) } else { Err(InputError::LongArguments { limit: LIMIT }) };
     }
     let text = contents(path, bytes)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
@@ -122,18 +126,18 @@ fn plain(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The file that a file of base64 holds, in its place.
-fn decoded(path: &Path, dir: InputDir<'_>) -> Result<Body, Error> {
-    let mut source = Stored(File::open(path).map_err(SourceError::Io)?);
+fn decoded(path: &Path, dir: InputDir<'_>) -> Result<Body, InputError> {
+    let mut source = StoredFile(File::open(path).map_err(BodyError::Io)?);
     let input = receive(&Envelope::base64(), &mut source, dir, 0).map_err(|error| match error {
-        Error::NotBase64(_) => Error::LongArguments { limit: LIMIT },
+        InputError::NotBase64(_) => InputError::LongArguments { limit: LIMIT },
         other => other,
     })?;
-    fs::remove_file(path).map_err(Error::Store)?;
+    fs::remove_file(path).map_err(InputError::Store)?;
     Ok(input.path.map_or(Body::None, Body::File))
 }
 
 /// The parts of a form, with the texts among them.
-fn fields(parts: &[Part], action: &Action) -> Result<Vec<Field>, Error> {
+fn fields(parts: &[FormPart], action: &Action) -> Result<Vec<Field>, InputError> {
     let mut left = LIMIT;
     let mut fields = Vec::with_capacity(parts.len());
     for part in parts {
@@ -145,7 +149,7 @@ fn fields(parts: &[Part], action: &Action) -> Result<Vec<Field>, Error> {
         let content = if part.is_file && takes_file {
             actions::Content::File(part.path.clone())
         } else {
-            left = left.checked_sub(part.bytes).ok_or(Error::LongArguments { limit: LIMIT })?;
+            left = left.checked_sub(part.bytes).ok_or(InputError::LongArguments { limit: LIMIT })?;
             actions::Content::Text(String::from_utf8(contents(&part.path, part.bytes)?).ok())
         };
         fields.push(Field { name, content });
@@ -154,16 +158,16 @@ fn fields(parts: &[Part], action: &Action) -> Result<Vec<Field>, Error> {
 }
 
 /// A flaw of the body as a whole.
-fn whole(flaw: Flaw) -> Error {
-    Error::Arguments(Flaws::one(Flaw { place: Some(Location::Body), ..flaw }))
+fn whole(flaw: Flaw) -> InputError {
+    InputError::Arguments(Flaws::one(Flaw { place: Some(Location::Body), ..flaw }))
 }
 
 /// The first byte of a file that is no blank.
-fn first(path: &Path) -> Result<Option<u8>, Error> {
-    let mut file = File::open(path).map_err(SourceError::Io)?;
+fn first(path: &Path) -> Result<Option<u8>, InputError> {
+    let mut file = File::open(path).map_err(BodyError::Io)?;
     let mut piece = vec![0; PIECE];
     loop {
-        let read = file.read(&mut piece).map_err(SourceError::Io)?;
+        let read = file.read(&mut piece).map_err(BodyError::Io)?;
         if let Some(first) = piece[..read].iter().find(|byte| !is_blank(**byte)) {
             return Ok(Some(*first));
         }
@@ -174,18 +178,18 @@ fn first(path: &Path) -> Result<Option<u8>, Error> {
 }
 
 /// All of a file of this length.
-fn contents(path: &Path, bytes: u64) -> Result<Vec<u8>, Error> {
+fn contents(path: &Path, bytes: u64) -> Result<Vec<u8>, InputError> {
     if bytes > LIMIT {
-        return Err(Error::LongArguments { limit: LIMIT });
+        return Err(InputError::LongArguments { limit: LIMIT });
     }
-    Ok(fs::read(path).map_err(SourceError::Io)?)
+    Ok(fs::read(path).map_err(BodyError::Io)?)
 }
 
 /// A body that is in a file.
-struct Stored(File);
+struct StoredFile(File);
 
-impl Source for Stored {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for StoredFile {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let mut piece = vec![0; PIECE];
         loop {
             match self.0.read(&mut piece) {

@@ -7,25 +7,25 @@ use bandog_codec::{
     multipart::{self, Parts},
 };
 
-use super::{Error, InputDir, Part, filename, store::Store};
+use super::{FormPart, InputDir, InputError, filename, store::InputFiles};
 
 /// A form while it arrives.
 #[derive(Debug)]
-pub(super) struct Form<'a> {
-    store: Store<'a>,
+pub(super) struct FormDecoder<'a> {
+    store: InputFiles<'a>,
     /// Every name given so far, with how many parts asked for it.
     names: HashMap<String, u32>,
-    current: Current,
-    files: Tally,
-    fields: Tally,
+    current: CurrentPart,
+    files: PartCount,
+    fields: PartCount,
     bytes: u64,
-    parts: Vec<Part>,
+    parts: Vec<FormPart>,
     dir: PathBuf,
 }
 
 /// The part that is being stored.
 #[derive(Debug, Default)]
-struct Current {
+struct CurrentPart {
     name: String,
     /// The name of its field.
     field: Option<String>,
@@ -37,19 +37,19 @@ struct Current {
 
 /// How many files of one kind there are, and the name of the first.
 #[derive(Debug, Default)]
-struct Tally {
+struct PartCount {
     count: u32,
     first: String,
 }
 
-impl<'a> Form<'a> {
+impl<'a> FormDecoder<'a> {
     pub(super) fn new(dir: InputDir<'a>) -> Self {
         Self {
-            store: Store::new(dir, String::new()),
+            store: InputFiles::new(dir, String::new()),
             names: HashMap::new(),
-            current: Current::default(),
-            files: Tally::default(),
-            fields: Tally::default(),
+            current: CurrentPart::default(),
+            files: PartCount::default(),
+            fields: PartCount::default(),
             bytes: 0,
             parts: Vec::new(),
             dir: dir.path.to_owned(),
@@ -58,7 +58,7 @@ impl<'a> Form<'a> {
 
     /// Ends the form: where the function finds it, how many bytes it has, its parts, and the files, which are not kept
     /// yet.
-    pub(super) fn finish(self, dir: InputDir<'_>) -> Result<(PathBuf, u64, Vec<Part>, Store<'a>), Error> {
+    pub(super) fn finish(self, dir: InputDir<'_>) -> Result<(PathBuf, u64, Vec<FormPart>, InputFiles<'a>), InputError> {
         // Fields beside files are parameters; on their own they are what there is.
         let input = if self.files.count > 0 { &self.files } else { &self.fields };
         let path = match input.count {
@@ -83,15 +83,15 @@ impl<'a> Form<'a> {
     }
 }
 
-impl Parts for Form<'_> {
-    type Error = Error;
+impl Parts for FormDecoder<'_> {
+    type Error = InputError;
 
-    fn begin(&mut self, part: multipart::Part) -> Result<(), Error> {
+    fn begin(&mut self, part: multipart::Part) -> Result<(), InputError> {
         let sent = part.file_name.as_deref().or(part.name.as_deref());
         let wanted = sent.and_then(filename::sanitised).unwrap_or_else(|| filename::generated(None));
         let name = self.unique(wanted);
         self.store.begin(name.clone());
-        self.current = Current {
+        self.current = CurrentPart {
             name,
             field: part.name,
             is_file: part.file_name.is_some(),
@@ -101,14 +101,14 @@ impl Parts for Form<'_> {
         Ok(())
     }
 
-    fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn data(&mut self, bytes: &[u8]) -> Result<(), InputError> {
         match &mut self.current.decoder {
             Some(decoder) => self.store.decode(decoder, bytes),
-            None => self.store.write(bytes).map_err(Error::Store),
+            None => self.store.write(bytes).map_err(InputError::Store),
         }
     }
 
-    fn end(&mut self) -> Result<(), Error> {
+    fn end(&mut self) -> Result<(), InputError> {
         let current = std::mem::take(&mut self.current);
         if let Some(decoder) = current.decoder {
             self.store.decode_end(decoder)?;
@@ -116,10 +116,10 @@ impl Parts for Form<'_> {
         if current.nameless && self.store.len() == 0 {
             return Ok(());
         }
-        let bytes = self.store.end().map_err(Error::Store)?;
+        let bytes = self.store.end().map_err(InputError::Store)?;
         self.bytes += bytes;
         let path = self.dir.join(&current.name);
-        self.parts.push(Part { name: current.field, path, bytes, is_file: current.is_file });
+        self.parts.push(FormPart { name: current.field, path, bytes, is_file: current.is_file });
         let tally = if current.is_file { &mut self.files } else { &mut self.fields };
         if tally.count == 0 {
             tally.first = current.name;

@@ -9,12 +9,14 @@ use std::{fs, os::fd::AsFd as _};
 use bandog_codec::chunkings::{cuts, pieces};
 use bytes::Bytes;
 
-use super::{Envelope, Error, ErrorKind, Input, InputDir, Kind, Labels, Source, SourceError, receive};
+use super::{
+    BodyError, BodySource, ContentHeaders, Envelope, Input, InputDir, InputError, InputErrorKind, InputKind, receive,
+};
 
 /// A body in pieces.
-pub struct Pieces(std::vec::IntoIter<Bytes>);
+pub struct ChunkedBody(std::vec::IntoIter<Bytes>);
 
-impl Pieces {
+impl ChunkedBody {
     /// `body`, cut at these places.
     #[must_use]
     pub fn new(body: &[u8], cuts: &[usize]) -> Self {
@@ -22,17 +24,17 @@ impl Pieces {
     }
 }
 
-impl Source for Pieces {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for ChunkedBody {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         Ok(self.0.next())
     }
 }
 
 /// What a function finds: the kind, the bytes counted, the name of its input, every file, and the storage event's key.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ReceivedInput {
     /// [`Input::kind`].
-    pub kind: Kind,
+    pub kind: InputKind,
     /// [`Input::bytes`].
     pub bytes: u64,
     /// The input file within the input directory; empty for the directory itself.
@@ -49,13 +51,17 @@ fn directory() -> tempfile::TempDir {
 }
 
 /// Receives a body in an empty directory, and checks that an error leaves it empty.
-pub fn received(labels: &Labels, body: &[u8], cuts: &[usize]) -> Result<Found, (ErrorKind, String)> {
-    let described = |error: Error| (error.kind(), error.to_string());
+pub fn received(
+    labels: &ContentHeaders,
+    body: &[u8],
+    cuts: &[usize],
+) -> Result<ReceivedInput, (InputErrorKind, String)> {
+    let described = |error: InputError| (error.kind(), error.to_string());
     let envelope = Envelope::parse(labels).map_err(described)?;
     let directory = directory();
     let fd = fs::File::open(directory.path()).expect("a directory");
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
-    let result = receive(&envelope, &mut Pieces::new(body, cuts), dir, 0);
+    let result = receive(&envelope, &mut ChunkedBody::new(body, cuts), dir, 0);
     let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(directory.path())
         .expect("a directory")
         .map(|entry| {
@@ -74,7 +80,7 @@ pub fn received(labels: &Labels, body: &[u8], cuts: &[usize]) -> Result<Found, (
             let path = path.expect("a file");
             let input = path.strip_prefix(directory.path()).expect("it is in the directory");
             assert_eq!(bytes, files.iter().map(|file| file.1.len() as u64).sum::<u64>(), "bytes on disk");
-            Ok(Found {
+            Ok(ReceivedInput {
                 kind,
                 bytes,
                 input: without_id(input.to_str().expect("names are UTF-8")),
@@ -99,7 +105,7 @@ fn without_id(name: &str) -> String {
 pub fn check_envelope(input: &[u8]) {
     let mut lines = input.splitn(5, |byte| *byte == b'\n');
     let mut label = || lines.next().filter(|line| !line.is_empty()).map(<[u8]>::to_vec);
-    let labels = Labels {
+    let labels = ContentHeaders {
         content_type: label(),
         content_encoding: label(),
         content_transfer_encoding: label(),
@@ -119,7 +125,7 @@ pub fn check_envelope(input: &[u8]) {
         assert_eq!(again, whole, "cut at {cuts:?}");
     }
     if let Ok(found) = whole
-        && found.kind == Kind::Raw
+        && found.kind == InputKind::Raw
         && labels.content_encoding.is_none()
     {
         assert_eq!(found.files[0].1, body, "raw bytes are the bytes as sent");

@@ -1,6 +1,6 @@
 //! Body → input file.
 //!
-//! Knows encodings, not sockets: what arrives is a [`Source`] of pieces with the sender's [`Labels`], what comes out
+//! Knows encodings, not sockets: what arrives is a [`BodySource`] of pieces with the sender's [`ContentHeaders`], what comes out
 //! is an [`Input`] on disk. Memory does not grow with the body.
 
 use std::{
@@ -15,15 +15,15 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, Dir, unlinkat};
 
 pub use arguments::arguments;
-use envelope::Content;
+use envelope::BodyFormat;
 pub use envelope::Envelope;
-pub use error::{Error, ErrorKind, Side};
-pub use event::{StorageNotice, storage_notice};
+pub use error::{BodyForm, InputError, InputErrorKind};
+pub use event::{StorageNotification, storage_notification};
 pub use filter::InputFilter;
-use form::Form;
-use store::Store;
-pub use store::store;
-use text::Text;
+use form::FormDecoder;
+use store::InputFiles;
+pub use store::store_file;
+use text::TextDecoder;
 
 mod arguments;
 #[cfg(any(test, feature = "testing"))]
@@ -44,7 +44,7 @@ mod text;
 
 /// What the sender said about a body: the raw values of the header fields of the same names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Labels {
+pub struct ContentHeaders {
     /// `Content-Type`.
     pub content_type: Option<Vec<u8>>,
     /// `Content-Encoding`; several fields are joined with a comma.
@@ -56,18 +56,18 @@ pub struct Labels {
 }
 
 /// A body that arrives piece by piece. Reading blocks.
-pub trait Source {
+pub trait BodySource {
     /// The next piece, never empty; `None` at the proper end of the body.
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError>;
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError>;
 }
 
 /// Why a body did not arrive whole.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub enum BodyError {
     /// The client went away before the end, or what it sent cannot be told from that: bad chunks, a half-closed
     /// connection.
     #[error("the body broke off before its end")]
-    Gone,
+    Incomplete,
     /// The client took longer than `--read-timeout`.
     #[error("the body did not arrive in time")]
     TimedOut,
@@ -101,7 +101,7 @@ impl InputDir<'_> {
 
 /// What kind of body it was; the word in the log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum InputKind {
     /// No byte.
     Empty,
     /// JSON, stored verbatim.
@@ -116,7 +116,7 @@ pub enum Kind {
     Multipart,
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for InputKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Empty => "empty",
@@ -135,7 +135,7 @@ pub struct Input {
     /// The input file, or the input directory if there were several; `None` where none is wanted.
     pub path: Option<PathBuf>,
     /// The kind of body that it came from.
-    pub kind: Kind,
+    pub kind: InputKind,
     /// Bytes on disk, all files together.
     pub bytes: u64,
     /// The storage event that the body is, if it has the exact shape of one.
@@ -145,12 +145,12 @@ pub struct Input {
     /// Log lines about the layers that an [`InputFilter`] has removed.
     pub notes: Vec<&'static str>,
     /// The parts of a form, in the order sent.
-    pub parts: Vec<Part>,
+    pub parts: Vec<FormPart>,
 }
 
 /// A part of a form, stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct FormPart {
     /// The name of the field, if it has one.
     pub name: Option<String>,
     /// Where it is.
@@ -164,7 +164,7 @@ pub struct Part {
 impl Input {
     /// An input of one file that is neither an event nor a form.
     #[must_use]
-    pub fn new(path: PathBuf, kind: Kind, bytes: u64) -> Self {
+    pub fn new(path: PathBuf, kind: InputKind, bytes: u64) -> Self {
         Self { path: Some(path), kind, bytes, event: None, variables: Vec::new(), notes: Vec::new(), parts: Vec::new() }
     }
 }
@@ -184,10 +184,15 @@ pub struct StorageEvent {
 /// longer than `max_body` bytes (0: no limit). After an error `dir` is as it was.
 ///
 /// A body without a byte is an empty file, whatever its type.
-pub fn receive(envelope: &Envelope, source: &mut dyn Source, dir: InputDir<'_>, max_body: u64) -> Result<Input, Error> {
-    let mut body = Body::new(envelope, dir);
-    let mut sent = Meter { bytes: 0, limit: max_body, side: Side::Sent };
-    let mut unpacked = Meter { bytes: 0, limit: max_body, side: Side::Unpacked };
+pub fn receive(
+    envelope: &Envelope,
+    source: &mut dyn BodySource,
+    dir: InputDir<'_>,
+    max_body: u64,
+) -> Result<Input, InputError> {
+    let mut body = BodyDecoder::new(envelope, dir);
+    let mut sent = SizeLimit { bytes: 0, limit: max_body, form: BodyForm::Sent };
+    let mut unpacked = SizeLimit { bytes: 0, limit: max_body, form: BodyForm::Decompressed };
     let mut gunzip = envelope.gzip.then(gzip::Gunzip::new);
     while let Some(piece) = source.next()? {
         sent.count(&piece)?;
@@ -206,57 +211,57 @@ pub fn receive(envelope: &Envelope, source: &mut dyn Source, dir: InputDir<'_>, 
 }
 
 /// Counts bytes against a limit.
-struct Meter {
+struct SizeLimit {
     bytes: u64,
     /// 0 for none.
     limit: u64,
-    side: Side,
+    form: BodyForm,
 }
 
-impl Meter {
-    fn count(&mut self, piece: &[u8]) -> Result<(), Error> {
+impl SizeLimit {
+    fn count(&mut self, piece: &[u8]) -> Result<(), InputError> {
         self.bytes += piece.len() as u64;
         if self.limit > 0 && self.bytes > self.limit {
-            return Err(Error::TooLarge { limit: self.limit, side: self.side });
+            return Err(InputError::TooLarge { limit: self.limit, form: self.form });
         }
         Ok(())
     }
 }
 
 /// A body while it arrives, without its content encoding.
-enum Body<'a> {
-    Text { text: Text, file: Single<'a>, empty: bool },
-    Raw { file: Single<'a> },
-    Multipart { parser: Box<multipart::Parser>, form: Box<Form<'a>>, empty: bool },
+enum BodyDecoder<'a> {
+    Text { text: TextDecoder, file: SingleFile<'a>, empty: bool },
+    Raw { file: SingleFile<'a> },
+    Multipart { parser: Box<multipart::Parser>, form: Box<FormDecoder<'a>>, empty: bool },
 }
 
 /// A body that becomes one file.
-struct Single<'a> {
-    store: Store<'a>,
+struct SingleFile<'a> {
+    store: InputFiles<'a>,
     path: PathBuf,
 }
 
-impl<'a> Body<'a> {
+impl<'a> BodyDecoder<'a> {
     fn new(envelope: &Envelope, dir: InputDir<'a>) -> Self {
-        let single = || Single::new(envelope, dir);
+        let single = || SingleFile::new(envelope, dir);
         match &envelope.content {
-            Content::Text(choice) => Self::Text { text: Text::new(*choice), file: single(), empty: true },
-            Content::Raw | Content::Fields => Self::Raw { file: single() },
-            Content::Multipart(boundary) => Self::Multipart {
+            BodyFormat::Text(choice) => Self::Text { text: TextDecoder::new(*choice), file: single(), empty: true },
+            BodyFormat::Raw | BodyFormat::Fields => Self::Raw { file: single() },
+            BodyFormat::Multipart(boundary) => Self::Multipart {
                 parser: Box::new(multipart::Parser::new(boundary)),
-                form: Box::new(Form::new(dir)),
+                form: Box::new(FormDecoder::new(dir)),
                 empty: true,
             },
         }
     }
 
-    fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
+    fn push(&mut self, piece: &[u8]) -> Result<(), InputError> {
         match self {
             Self::Text { text, file, empty } => {
                 *empty &= piece.is_empty();
                 text.push(piece, &mut file.store)
             }
-            Self::Raw { file } => file.store.write(piece).map_err(Error::Store),
+            Self::Raw { file } => file.store.write(piece).map_err(InputError::Store),
             Self::Multipart { parser, form, empty } => {
                 *empty &= piece.is_empty();
                 parser.push(piece, form.as_mut())
@@ -264,40 +269,40 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn finish(self, envelope: &Envelope, dir: InputDir<'_>) -> Result<Input, Error> {
+    fn finish(self, envelope: &Envelope, dir: InputDir<'_>) -> Result<Input, InputError> {
         match self {
-            Self::Text { file, empty: true, .. } => file.finish(Kind::Empty),
+            Self::Text { file, empty: true, .. } => file.finish(InputKind::Empty),
             Self::Text { text, mut file, empty: false } => {
                 let kind = text.finish(&mut file.store)?;
                 file.finish(kind)
             }
             Self::Raw { file } => {
-                let kind = if file.store.len() == 0 { Kind::Empty } else { Kind::Raw };
+                let kind = if file.store.len() == 0 { InputKind::Empty } else { InputKind::Raw };
                 file.finish(kind)
             }
-            Self::Multipart { empty: true, .. } => Single::new(envelope, dir).finish(Kind::Empty),
+            Self::Multipart { empty: true, .. } => SingleFile::new(envelope, dir).finish(InputKind::Empty),
             Self::Multipart { parser, form, empty: false } => {
                 parser.finish()?;
                 let (path, bytes, parts, store) = form.finish(dir)?;
                 store.keep();
-                Ok(Input { parts, ..Input::new(path, Kind::Multipart, bytes) })
+                Ok(Input { parts, ..Input::new(path, InputKind::Multipart, bytes) })
             }
         }
     }
 }
 
-impl<'a> Single<'a> {
+impl<'a> SingleFile<'a> {
     fn new(envelope: &Envelope, dir: InputDir<'a>) -> Self {
         let name = envelope.name.clone().unwrap_or_else(|| filename::generated(envelope.extension));
-        Self { path: dir.path.join(&name), store: Store::new(dir, name) }
+        Self { path: dir.path.join(&name), store: InputFiles::new(dir, name) }
     }
 
-    fn finish(mut self, kind: Kind) -> Result<Input, Error> {
+    fn finish(mut self, kind: InputKind) -> Result<Input, InputError> {
         let event = match (kind, self.store.in_memory()) {
-            (Kind::Json, Some(json)) => event::recognised(json),
+            (InputKind::Json, Some(json)) => event::recognised(json),
             _ => None,
         };
-        let bytes = self.store.end().map_err(Error::Store)?;
+        let bytes = self.store.end().map_err(InputError::Store)?;
         self.store.keep();
         Ok(Input { event, ..Input::new(self.path, kind, bytes) })
     }

@@ -15,11 +15,11 @@ use rustix::{
 };
 
 use super::{
-    Error, Reader,
+    FileAccess, OutputError,
     tree::{is_regular, open_file, size_of},
 };
 
-/// Bytes of a directives file: more than any client or proxy accepts as header fields.
+/// Bytes of a response_headers file: more than any client or proxy accepts as header fields.
 pub const SIZE_LIMIT: usize = 64 * 1024;
 
 /// Characters of a bad line quoted in the message.
@@ -27,14 +27,14 @@ const QUOTE: usize = 200;
 
 /// What a function asked for through `RESPONSE_HEADERS_PATH`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Directives {
+pub struct ResponseHeaders {
     /// `Status: N`.
     pub status: Option<u16>,
     /// The other fields, in order. Name and value are valid, and none is one that bandog sets itself.
     pub fields: Vec<(String, Vec<u8>)>,
 }
 
-impl Directives {
+impl ResponseHeaders {
     /// The value of the first field of that name, in any case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&[u8]> {
@@ -42,27 +42,27 @@ impl Directives {
     }
 }
 
-/// Reads the directives file `name` in `dir`; without one nothing is asked for. Fields that are not a function's to
+/// Reads the response_headers file `name` in `dir`; without one nothing is asked for. Fields that are not a function's to
 /// set are left out, and each is named to `warn`.
-pub fn read_directives<P: rustix::path::Arg>(
+pub fn read_response_headers<P: rustix::path::Arg>(
     dir: BorrowedFd<'_>,
     name: P,
-    reader: Option<Reader>,
+    reader: Option<FileAccess>,
     warn: &mut dyn FnMut(String),
-) -> Result<Directives, Error> {
+) -> Result<ResponseHeaders, OutputError> {
     let file = match open_file(dir, name) {
         Ok(file) => file,
-        Err(Errno::NOENT) => return Ok(Directives::default()),
+        Err(Errno::NOENT) => return Ok(ResponseHeaders::default()),
         Err(Errno::LOOP) => return Err(not_a_file("it is a symbolic link")),
-        Err(errno) => return Err(Error::DirectivesFile(errno.into())),
+        Err(errno) => return Err(OutputError::HeadersFile(errno.into())),
     };
-    let stat = fstat(&file).map_err(|errno| Error::DirectivesFile(errno.into()))?;
+    let stat = fstat(&file).map_err(|errno| OutputError::HeadersFile(errno.into()))?;
     if !is_regular(&stat) {
         return Err(not_a_file("it is not a regular file"));
     }
-    Reader::check(reader, &stat).map_err(|errno| Error::DirectivesFile(errno.into()))?;
+    FileAccess::check(reader, &stat).map_err(|errno| OutputError::HeadersFile(errno.into()))?;
     if size_of(&stat) > SIZE_LIMIT as u64 {
-        return Err(Error::DirectivesTooLarge);
+        return Err(OutputError::HeadersTooLarge);
     }
     let mut text = vec![0; SIZE_LIMIT + 1];
     let mut len = 0;
@@ -70,22 +70,22 @@ pub fn read_directives<P: rustix::path::Arg>(
         match retry_on_intr(|| rustix::io::read(file.as_fd(), &mut text[len..])) {
             Ok(0) => break,
             Ok(count) => len += count,
-            Err(errno) => return Err(Error::DirectivesFile(errno.into())),
+            Err(errno) => return Err(OutputError::HeadersFile(errno.into())),
         }
     }
     if len > SIZE_LIMIT {
-        return Err(Error::DirectivesTooLarge);
+        return Err(OutputError::HeadersTooLarge);
     }
     parse(&text[..len], warn)
 }
 
-fn not_a_file(why: &'static str) -> Error {
-    Error::DirectivesFile(io::Error::new(io::ErrorKind::InvalidInput, why))
+fn not_a_file(why: &'static str) -> OutputError {
+    OutputError::HeadersFile(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
-/// Reads the content of a directives file.
-pub fn parse(text: &[u8], warn: &mut dyn FnMut(String)) -> Result<Directives, Error> {
-    let mut directives = Directives::default();
+/// Reads the content of a response_headers file.
+pub fn parse(text: &[u8], warn: &mut dyn FnMut(String)) -> Result<ResponseHeaders, OutputError> {
+    let mut response_headers = ResponseHeaders::default();
     for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.trim_ascii().is_empty() {
@@ -93,13 +93,13 @@ pub fn parse(text: &[u8], warn: &mut dyn FnMut(String)) -> Result<Directives, Er
         }
         let bad = |expected| {
             let text = String::from_utf8_lossy(line).chars().take(QUOTE).collect();
-            Error::Directive { line: index + 1, text, expected }
+            OutputError::HeaderLine { line: index + 1, text, expected }
         };
         let colon = line.iter().position(|byte| *byte == b':').ok_or_else(|| bad("`Name: value`"))?;
         let (name, value) = (line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"status") {
             let status = status(value).ok_or_else(|| bad("a status from 200 to 599"))?;
-            directives.status = Some(status);
+            response_headers.status = Some(status);
             continue;
         }
         let name = HeaderName::from_bytes(name).map_err(|_| bad("a header name before the colon (RFC 9110 §5.1)"))?;
@@ -108,9 +108,9 @@ pub fn parse(text: &[u8], warn: &mut dyn FnMut(String)) -> Result<Directives, Er
             warn(format!("ignored in the response headers, as bandog sets it itself: {name}"));
             continue;
         }
-        directives.fields.push((name.as_str().to_owned(), value.to_vec()));
+        response_headers.fields.push((name.as_str().to_owned(), value.to_vec()));
     }
-    Ok(directives)
+    Ok(response_headers)
 }
 
 /// `201` or `201 Created`.

@@ -6,16 +6,19 @@ use flate2::{Compression, GzBuilder, write::GzEncoder};
 use proptest::prelude::*;
 
 use super::{
-    chunkings::{Found, Pieces, check_envelope, received},
+    chunkings::{ChunkedBody, ReceivedInput, check_envelope, received},
     *,
 };
 
-fn typed(content_type: &str) -> Labels {
-    Labels { content_type: (!content_type.is_empty()).then(|| content_type.as_bytes().to_vec()), ..Labels::default() }
+fn typed(content_type: &str) -> ContentHeaders {
+    ContentHeaders {
+        content_type: (!content_type.is_empty()).then(|| content_type.as_bytes().to_vec()),
+        ..ContentHeaders::default()
+    }
 }
 
 /// The same through [`check_envelope`], which tries other pieces too.
-fn take(labels: &Labels, body: &[u8]) -> Result<Found, (ErrorKind, String)> {
+fn take(labels: &ContentHeaders, body: &[u8]) -> Result<ReceivedInput, (InputErrorKind, String)> {
     let line = |label: &Option<Vec<u8>>| label.clone().unwrap_or_default();
     let fields = [
         &labels.content_type,
@@ -28,13 +31,13 @@ fn take(labels: &Labels, body: &[u8]) -> Result<Found, (ErrorKind, String)> {
     received(labels, body, &[])
 }
 
-fn stored(labels: &Labels, body: &[u8]) -> (Kind, Vec<u8>) {
+fn stored(labels: &ContentHeaders, body: &[u8]) -> (InputKind, Vec<u8>) {
     let found = take(labels, body).unwrap_or_else(|error| panic!("{}: {error:?}", body.escape_ascii()));
     assert_eq!(found.files.len(), 1);
     (found.kind, found.files[0].1.clone())
 }
 
-fn refused(labels: &Labels, body: &[u8]) -> (ErrorKind, String) {
+fn refused(labels: &ContentHeaders, body: &[u8]) -> (InputErrorKind, String) {
     match take(labels, body) {
         Err(error) => error,
         Ok(found) => panic!("{} was taken: {found:?}", body.escape_ascii()),
@@ -54,13 +57,13 @@ const UNTYPED: [&str; 5] = [
 fn a_body_without_a_byte_is_an_empty_file_whatever_its_type() {
     let form = "multipart/form-data; boundary=b";
     for content_type in ["", "text/plain", "application/json", "application/problem+json", "image/png", "x/y", form] {
-        assert_eq!(stored(&typed(content_type), b""), (Kind::Empty, Vec::new()), "{content_type}");
+        assert_eq!(stored(&typed(content_type), b""), (InputKind::Empty, Vec::new()), "{content_type}");
     }
-    let encoded = Labels { content_transfer_encoding: Some(b"base64".to_vec()), ..typed("image/png") };
-    assert_eq!(stored(&encoded, b"").0, Kind::Empty);
-    let packed = Labels { content_encoding: Some(b"gzip".to_vec()), ..typed("") };
-    assert_eq!(stored(&packed, b"").0, Kind::Empty);
-    assert_eq!(stored(&packed, &gzip(b"")).0, Kind::Empty, "nothing, packed");
+    let encoded = ContentHeaders { content_transfer_encoding: Some(b"base64".to_vec()), ..typed("image/png") };
+    assert_eq!(stored(&encoded, b"").0, InputKind::Empty);
+    let packed = ContentHeaders { content_encoding: Some(b"gzip".to_vec()), ..typed("") };
+    assert_eq!(stored(&packed, b"").0, InputKind::Empty);
+    assert_eq!(stored(&packed, &gzip(b"")).0, InputKind::Empty, "nothing, packed");
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn without_a_telling_type_a_bracket_or_quote_is_json_and_all_else_base64() {
         let labels = typed(content_type);
         for json in [" {\"b\":1,  \"a\" : [1,2.50,true,null]}\n", "{}", "[]", "\"hello\"", "\"aGVsbG8=\"", "\r\n\t[1]"]
         {
-            assert_eq!(stored(&labels, json.as_bytes()), (Kind::Json, json.as_bytes().to_vec()), "{content_type}");
+            assert_eq!(stored(&labels, json.as_bytes()), (InputKind::Json, json.as_bytes().to_vec()), "{content_type}");
         }
         for (base64, wanted) in [
             ("SGVsbG8=", &b"Hello"[..]),
@@ -80,7 +83,7 @@ fn without_a_telling_type_a_bracket_or_quote_is_json_and_all_else_base64() {
             ("1234", b"\xd7\x6d\xf8"),
             (" \r\n", b""),
         ] {
-            assert_eq!(stored(&labels, base64.as_bytes()), (Kind::Base64, wanted.to_vec()), "{base64:?}");
+            assert_eq!(stored(&labels, base64.as_bytes()), (InputKind::Base64, wanted.to_vec()), "{base64:?}");
         }
         for bad in [
             &b"{\"a\":NaN}"[..],
@@ -93,7 +96,7 @@ fn without_a_telling_type_a_bracket_or_quote_is_json_and_all_else_base64() {
             b"QQ=",
             b"\x0b{}",
         ] {
-            assert_eq!(refused(&labels, bad).0, ErrorKind::Bad, "{}", bad.escape_ascii());
+            assert_eq!(refused(&labels, bad).0, InputErrorKind::Bad, "{}", bad.escape_ascii());
         }
     }
 }
@@ -101,8 +104,8 @@ fn without_a_telling_type_a_bracket_or_quote_is_json_and_all_else_base64() {
 #[test]
 fn text_that_is_neither_json_nor_base64_is_the_text_itself() {
     let labels = typed("text/plain; charset=utf-8");
-    assert_eq!(stored(&labels, b" {\"a\": 1}").0, Kind::Json);
-    assert_eq!(stored(&labels, b" SGVs\nbG8= "), (Kind::Base64, b"Hello".to_vec()));
+    assert_eq!(stored(&labels, b" {\"a\": 1}").0, InputKind::Json);
+    assert_eq!(stored(&labels, b" SGVs\nbG8= "), (InputKind::Base64, b"Hello".to_vec()));
     for text in [
         &b"Hello World"[..],
         b"hello",
@@ -115,7 +118,7 @@ fn text_that_is_neither_json_nor_base64_is_the_text_itself() {
         b" \x0c",
         b"\xef\xbbx",
     ] {
-        assert_eq!(stored(&labels, text), (Kind::Text, text.to_vec()), "{}", text.escape_ascii());
+        assert_eq!(stored(&labels, text), (InputKind::Text, text.to_vec()), "{}", text.escape_ascii());
     }
 }
 
@@ -123,7 +126,7 @@ fn text_that_is_neither_json_nor_base64_is_the_text_itself() {
 fn labelled_json_any_value_is_json_and_only_then_may_it_be_base64() {
     let labels = typed("application/json; charset=utf-8");
     for json in ["true", "null", "123", "-1.5e3", " \"x\" ", "[]", "1234567890"] {
-        assert_eq!(stored(&labels, json.as_bytes()), (Kind::Json, json.as_bytes().to_vec()), "{json}");
+        assert_eq!(stored(&labels, json.as_bytes()), (InputKind::Json, json.as_bytes().to_vec()), "{json}");
     }
     for (base64, wanted) in [
         ("SGVsbG8=", &b"Hello"[..]),
@@ -136,7 +139,7 @@ fn labelled_json_any_value_is_json_and_only_then_may_it_be_base64() {
         ("\x0bQQ==", b"A"),
         ("  ", b""),
     ] {
-        assert_eq!(stored(&labels, base64.as_bytes()), (Kind::Base64, wanted.to_vec()), "{base64:?}");
+        assert_eq!(stored(&labels, base64.as_bytes()), (InputKind::Base64, wanted.to_vec()), "{base64:?}");
     }
     let (_, message) = refused(&labels, b"{\"a\":}");
     assert_eq!(message, "the body is not JSON: byte 0x7d '}' at offset 5, expected a JSON value");
@@ -147,17 +150,17 @@ fn labelled_json_any_value_is_json_and_only_then_may_it_be_base64() {
          0x21 '!' at offset 5, expected a character of base64)"
     );
     for bad in [&b"1.5.5"[..], b"1.", b"hello", b"\x0b{}"] {
-        assert_eq!(refused(&labels, bad).0, ErrorKind::Bad, "{}", bad.escape_ascii());
+        assert_eq!(refused(&labels, bad).0, InputErrorKind::Bad, "{}", bad.escape_ascii());
     }
 }
 
 #[test]
 fn a_type_that_ends_in_json_is_json_and_nothing_else() {
     for content_type in ["application/vnd.api+json", "application/cloudevents+JSON; charset=utf-8"] {
-        assert_eq!(stored(&typed(content_type), b"123"), (Kind::Json, b"123".to_vec()));
+        assert_eq!(stored(&typed(content_type), b"123"), (InputKind::Json, b"123".to_vec()));
         for bad in [&b"SGVsbG8="[..], b" ", b"\xef\xbb\xbf", b"{", b"\x0c1"] {
             let (kind, message) = refused(&typed(content_type), bad);
-            assert_eq!(kind, ErrorKind::Bad, "{}", bad.escape_ascii());
+            assert_eq!(kind, InputErrorKind::Bad, "{}", bad.escape_ascii());
             assert!(message.starts_with("the body is not JSON: "), "{message}");
         }
     }
@@ -166,11 +169,11 @@ fn a_type_that_ends_in_json_is_json_and_nothing_else() {
 #[test]
 fn a_byte_order_mark_is_dropped_from_text_and_kept_in_everything_else() {
     let marked = |body: &[u8]| [b"\xef\xbb\xbf", body].concat();
-    assert_eq!(stored(&typed(""), &marked(b"{\"a\":1}")), (Kind::Json, b"{\"a\":1}".to_vec()));
-    assert_eq!(stored(&typed(""), &marked(b"SGVsbG8=")), (Kind::Base64, b"Hello".to_vec()));
-    assert_eq!(stored(&typed("application/json"), &marked(b"12QQ")), (Kind::Base64, b"\xd7\x64\x10".to_vec()));
-    assert_eq!(stored(&typed("text/plain"), &marked(b"Hello!")), (Kind::Text, b"Hello!".to_vec()));
-    assert_eq!(stored(&typed("text/csv"), &marked(b"a,b")), (Kind::Raw, marked(b"a,b")));
+    assert_eq!(stored(&typed(""), &marked(b"{\"a\":1}")), (InputKind::Json, b"{\"a\":1}".to_vec()));
+    assert_eq!(stored(&typed(""), &marked(b"SGVsbG8=")), (InputKind::Base64, b"Hello".to_vec()));
+    assert_eq!(stored(&typed("application/json"), &marked(b"12QQ")), (InputKind::Base64, b"\xd7\x64\x10".to_vec()));
+    assert_eq!(stored(&typed("text/plain"), &marked(b"Hello!")), (InputKind::Text, b"Hello!".to_vec()));
+    assert_eq!(stored(&typed("text/csv"), &marked(b"a,b")), (InputKind::Raw, marked(b"a,b")));
     assert!(refused(&typed(""), &marked(b"QQ!")).1.contains("offset 5"), "offsets count it");
     assert!(refused(&typed("application/json"), &marked(b"[!")).1.contains("offset 4"), "offsets count it");
     assert!(refused(&typed(""), b"\xef\xbb").1.contains("byte 0xef at offset 0"), "half a mark is none");
@@ -180,38 +183,41 @@ fn a_byte_order_mark_is_dropped_from_text_and_kept_in_everything_else() {
 fn every_other_type_is_the_bytes_as_sent() {
     for content_type in ["application/octet-stream", "image/png", "audio/wav", "text/csv", "multipart/mixed", "x/y"] {
         let body = b"\x00SGVsbG8=\xff\r\n";
-        assert_eq!(stored(&typed(content_type), body), (Kind::Raw, body.to_vec()), "{content_type}");
+        assert_eq!(stored(&typed(content_type), body), (InputKind::Raw, body.to_vec()), "{content_type}");
     }
 }
 
 #[test]
 fn a_transfer_encoding_of_base64_is_undone_for_every_type_but_a_form() {
-    let encoded = |content_type: &str, encoding: &str| Labels {
+    let encoded = |content_type: &str, encoding: &str| ContentHeaders {
         content_transfer_encoding: Some(encoding.as_bytes().to_vec()),
         ..typed(content_type)
     };
     for content_type in ["", "application/octet-stream", "image/png", "text/plain", "application/json", "a/b+json"] {
-        assert_eq!(stored(&encoded(content_type, " BASE64 "), b"MTIz\n"), (Kind::Base64, b"123".to_vec()));
-        assert_eq!(refused(&encoded(content_type, "base64"), b"{}").0, ErrorKind::Bad, "{content_type}");
+        assert_eq!(stored(&encoded(content_type, " BASE64 "), b"MTIz\n"), (InputKind::Base64, b"123".to_vec()));
+        assert_eq!(refused(&encoded(content_type, "base64"), b"{}").0, InputErrorKind::Bad, "{content_type}");
     }
     for encoding in ["binary", "8bit", "7bit", "", "Binary"] {
-        assert_eq!(stored(&encoded("image/png", encoding), b"MTIz").0, Kind::Raw, "{encoding}");
+        assert_eq!(stored(&encoded("image/png", encoding), b"MTIz").0, InputKind::Raw, "{encoding}");
     }
     for (content_type, encoding) in
         [("image/png", "quoted-printable"), ("", "x-uuencode"), ("multipart/form-data; boundary=b", "base64")]
     {
         let (kind, message) = refused(&encoded(content_type, encoding), b"MTIz");
-        assert_eq!(kind, ErrorKind::UnsupportedEncoding);
+        assert_eq!(kind, InputErrorKind::UnsupportedEncoding);
         assert!(message.contains(encoding) && message.contains("Content-Transfer-Encoding"), "{message}");
     }
 }
 
 #[test]
 fn labels_that_no_body_can_make_good_are_refused_before_any_of_it_is_read() {
-    let encoded = |encoding: &str| Labels { content_encoding: Some(encoding.as_bytes().to_vec()), ..Labels::default() };
+    let encoded = |encoding: &str| ContentHeaders {
+        content_encoding: Some(encoding.as_bytes().to_vec()),
+        ..ContentHeaders::default()
+    };
     for encoding in ["br", "deflate", "gzip, gzip", "gzip, br", "zstd", "GZIP;q=1"] {
         let error = Envelope::parse(&encoded(encoding)).expect_err(encoding);
-        assert_eq!(error.kind(), ErrorKind::UnsupportedEncoding);
+        assert_eq!(error.kind(), InputErrorKind::UnsupportedEncoding);
         assert!(error.to_string().contains(encoding), "{error}");
     }
     for encoding in ["", "identity", "gzip", "X-GZip", " identity , gzip ,", "identity,identity"] {
@@ -234,7 +240,7 @@ fn labels_that_no_body_can_make_good_are_refused_before_any_of_it_is_read() {
         "multipart/form-data; boundary=\u{e9}",
     ] {
         let error = Envelope::parse(&typed(content_type)).expect_err(content_type);
-        assert_eq!(error.kind(), ErrorKind::Bad, "{content_type}");
+        assert_eq!(error.kind(), InputErrorKind::Bad, "{content_type}");
         assert!(error.to_string().contains("Content-Type") || error.to_string().contains("boundary"), "{error}");
     }
     for content_type in [
@@ -251,7 +257,8 @@ fn labels_that_no_body_can_make_good_are_refused_before_any_of_it_is_read() {
 #[test]
 fn a_file_is_called_what_the_sender_calls_it_or_has_a_name_of_its_own() {
     let named = |content_type: &str, disposition: &str, body: &[u8]| {
-        let labels = Labels { content_disposition: Some(disposition.as_bytes().to_vec()), ..typed(content_type) };
+        let labels =
+            ContentHeaders { content_disposition: Some(disposition.as_bytes().to_vec()), ..typed(content_type) };
         let found = take(&labels, body).expect("a body");
         assert_eq!(found.input, found.files[0].0, "the input file is the file there is");
         found.input
@@ -266,7 +273,7 @@ fn a_file_is_called_what_the_sender_calls_it_or_has_a_name_of_its_own() {
     for content_type in ["", "text/plain", "application/json", "application/octet-stream", "application/base64"] {
         assert_eq!(named(content_type, "", b"QUJD"), "event-file-ID", "{content_type}");
     }
-    let encoded = Labels { content_transfer_encoding: Some(b"base64".to_vec()), ..typed("image/png") };
+    let encoded = ContentHeaders { content_transfer_encoding: Some(b"base64".to_vec()), ..typed("image/png") };
     assert_eq!(take(&encoded, b"QQ==").expect("a body").input, "event-file-ID.png");
 }
 
@@ -278,13 +285,13 @@ fn form(parts: &[(&str, &str)]) -> Vec<u8> {
     (parts.iter().map(part).collect::<String>() + "--b--\r\n").into_bytes()
 }
 
-fn take_form(parts: &[(&str, &str)]) -> Found {
+fn take_form(parts: &[(&str, &str)]) -> ReceivedInput {
     let found = take(&typed("multipart/form-data; boundary=b"), &form(parts)).expect("a form");
-    assert_eq!(found.kind, Kind::Multipart);
+    assert_eq!(found.kind, InputKind::Multipart);
     found
 }
 
-fn names(found: &Found) -> Vec<&str> {
+fn names(found: &ReceivedInput) -> Vec<&str> {
     found.files.iter().map(|file| file.0.as_str()).collect()
 }
 
@@ -328,8 +335,8 @@ fn a_file_input_in_which_nothing_was_chosen_is_no_file() {
     let nameless = take_form(&[("name=\"f\"; filename=\"\"", "content")]);
     assert_eq!(nameless.input, "event-file-ID");
     let labels = typed("multipart/form-data; boundary=b");
-    assert_eq!(refused(&labels, &form(&[("name=\"f\"; filename=\"\"", "")])).0, ErrorKind::Bad);
-    assert_eq!(refused(&labels, &form(&[])).0, ErrorKind::Bad);
+    assert_eq!(refused(&labels, &form(&[("name=\"f\"; filename=\"\"", "")])).0, InputErrorKind::Bad);
+    assert_eq!(refused(&labels, &form(&[])).0, InputErrorKind::Bad);
 }
 
 #[test]
@@ -340,14 +347,14 @@ fn a_part_in_base64_is_decoded_and_its_offsets_are_those_of_the_body() {
             "--b\r\nContent-Disposition: form-data; filename=f\r\nContent-Transfer-Encoding: base64\r\n\r\n{content}\r\n--b--"
         )
     };
-    assert_eq!(stored(&labels, body("SGVs\r\nbG8=").as_bytes()), (Kind::Multipart, b"Hello".to_vec()));
+    assert_eq!(stored(&labels, body("SGVs\r\nbG8=").as_bytes()), (InputKind::Multipart, b"Hello".to_vec()));
     let bad = body("SGVs\r\nbG!8");
     let (kind, message) = refused(&labels, bad.as_bytes());
-    assert_eq!(kind, ErrorKind::Bad);
+    assert_eq!(kind, InputErrorKind::Bad);
     assert!(message.contains(&format!("'!' at offset {}", bad.find('!').expect("it is there"))), "{message}");
-    assert_eq!(refused(&labels, body("QQ=").as_bytes()).0, ErrorKind::Bad);
+    assert_eq!(refused(&labels, body("QQ=").as_bytes()).0, InputErrorKind::Bad);
     let other = body("x").replace("base64", "quoted-printable");
-    assert_eq!(refused(&labels, other.as_bytes()).0, ErrorKind::UnsupportedEncoding);
+    assert_eq!(refused(&labels, other.as_bytes()).0, InputErrorKind::UnsupportedEncoding);
 }
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
@@ -359,19 +366,21 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 #[test]
 fn gzip_is_undone_before_all_else() {
     for encoding in ["gzip", "x-gzip", "identity, GZIP"] {
-        let packed =
-            |content_type: &str| Labels { content_encoding: Some(encoding.as_bytes().to_vec()), ..typed(content_type) };
-        assert_eq!(stored(&packed(""), &gzip(b"{\"a\":1}")), (Kind::Json, b"{\"a\":1}".to_vec()));
-        assert_eq!(stored(&packed("image/png"), &gzip(b"raw")), (Kind::Raw, b"raw".to_vec()));
+        let packed = |content_type: &str| ContentHeaders {
+            content_encoding: Some(encoding.as_bytes().to_vec()),
+            ..typed(content_type)
+        };
+        assert_eq!(stored(&packed(""), &gzip(b"{\"a\":1}")), (InputKind::Json, b"{\"a\":1}".to_vec()));
+        assert_eq!(stored(&packed("image/png"), &gzip(b"raw")), (InputKind::Raw, b"raw".to_vec()));
         assert_eq!(stored(&packed(""), &[gzip(b"SGVs"), gzip(b""), gzip(b"bG8=")].concat()).1, b"Hello", "members");
         let form = gzip(&form(&[("name=\"f\"; filename=\"a\"", "1")]));
-        assert_eq!(stored(&packed("multipart/form-data; boundary=b"), &form), (Kind::Multipart, b"1".to_vec()));
+        assert_eq!(stored(&packed("multipart/form-data; boundary=b"), &form), (InputKind::Multipart, b"1".to_vec()));
     }
 }
 
 #[test]
 fn gzip_that_was_cut_damaged_or_followed_by_something_is_refused() {
-    let packed = Labels { content_encoding: Some(b"gzip".to_vec()), ..typed("image/png") };
+    let packed = ContentHeaders { content_encoding: Some(b"gzip".to_vec()), ..typed("image/png") };
     let plain = b"some bytes, some more bytes, and some more bytes";
     let mut encoder = GzBuilder::new()
         .extra(b"extra".to_vec())
@@ -385,7 +394,7 @@ fn gzip_that_was_cut_damaged_or_followed_by_something_is_refused() {
         for end in 1..whole.len() {
             match take(&packed, &whole[..end]) {
                 Ok(found) => assert_eq!((end, found.files[0].1.as_slice()), (member_end, &b"a"[..]), "a whole member"),
-                Err(error) => assert_eq!(error.0, ErrorKind::Bad, "{error:?}"),
+                Err(error) => assert_eq!(error.0, InputErrorKind::Bad, "{error:?}"),
             }
         }
         let intact = stored(&packed, &whole).1;
@@ -402,52 +411,52 @@ fn gzip_that_was_cut_damaged_or_followed_by_something_is_refused() {
             }
         }
         let (kind, message) = refused(&packed, &[&whole[..], b"x"].concat());
-        assert_eq!(kind, ErrorKind::Bad);
+        assert_eq!(kind, InputErrorKind::Bad);
         assert!(message.contains(&format!("'x' at offset {}, expected another gzip member", whole.len())), "{message}");
     }
-    assert_eq!(refused(&packed, b"plain").0, ErrorKind::Bad);
+    assert_eq!(refused(&packed, b"plain").0, InputErrorKind::Bad);
     // The checksum of the header itself, which few senders add: flag 2, and the low half of the CRC-32 after it.
     let mut header = gzip(plain)[..10].to_vec();
     header[3] = 2;
     let [low, high, ..] = crc32fast::hash(&header).to_le_bytes();
     let with = |low, high| [&header[..], &[low, high], &gzip(plain)[10..]].concat();
     assert_eq!(stored(&packed, &with(low, high)).1, plain);
-    assert_eq!(refused(&packed, &with(low ^ 1, high)).0, ErrorKind::Bad);
-    assert_eq!(refused(&packed, &with(low, high ^ 1)).0, ErrorKind::Bad);
+    assert_eq!(refused(&packed, &with(low ^ 1, high)).0, InputErrorKind::Bad);
+    assert_eq!(refused(&packed, &with(low, high ^ 1)).0, InputErrorKind::Bad);
 }
 
 #[test]
 fn the_limit_counts_a_body_as_sent_and_as_unpacked() {
-    let with_limit = |labels: &Labels, body: &[u8], limit: u64| {
+    let with_limit = |labels: &ContentHeaders, body: &[u8], limit: u64| {
         let directory = tempfile::tempdir().expect("a directory");
         let fd = fs::File::open(directory.path()).expect("a directory");
         let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
         let envelope = Envelope::parse(labels).expect("labels");
-        let result = receive(&envelope, &mut Pieces::new(body, &[1]), dir, limit);
+        let result = receive(&envelope, &mut ChunkedBody::new(body, &[1]), dir, limit);
         assert_eq!(result.is_ok(), fs::read_dir(directory.path()).expect("a directory").count() == 1);
         result.map(|input| input.bytes)
     };
     let raw = typed("image/png");
     assert_eq!(with_limit(&raw, b"12345", 5).expect("as long as it may be"), 5);
     assert_eq!(with_limit(&raw, b"12345", 0).expect("no limit"), 5);
-    assert!(matches!(with_limit(&raw, b"123456", 5), Err(Error::TooLarge { limit: 5, side: Side::Sent })));
-    let packed = Labels { content_encoding: Some(b"gzip".to_vec()), ..raw };
+    assert!(matches!(with_limit(&raw, b"123456", 5), Err(InputError::TooLarge { limit: 5, form: BodyForm::Sent })));
+    let packed = ContentHeaders { content_encoding: Some(b"gzip".to_vec()), ..raw };
     let bomb = gzip(&vec![0; 10_000_000]);
     assert!(matches!(
         with_limit(&packed, &bomb, 100_000),
-        Err(Error::TooLarge { limit: 100_000, side: Side::Unpacked })
+        Err(InputError::TooLarge { limit: 100_000, form: BodyForm::Decompressed })
     ));
     assert_eq!(with_limit(&packed, &bomb, 10_000_000).expect("as long as it may be"), 10_000_000);
     let error = with_limit(&packed, &gzip(b"a"), 5).expect_err("the packed body is longer");
     assert_eq!(error.to_string(), "the body as sent is longer than 5 bytes; see --max-body");
-    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert_eq!(error.kind(), InputErrorKind::TooLarge);
 }
 
 /// Says something, then fails.
-struct Failing(Option<Bytes>, Option<SourceError>);
+struct Failing(Option<Bytes>, Option<BodyError>);
 
-impl Source for Failing {
-    fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+impl BodySource for Failing {
+    fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         match self.0.take() {
             Some(piece) => Ok(Some(piece)),
             None => Err(self.1.take().expect("asked once")),
@@ -467,9 +476,9 @@ fn a_body_that_does_not_arrive_leaves_nothing_behind() {
         ("multipart/form-data; boundary=b", files),
     ] {
         for (error, kind) in [
-            (SourceError::Gone, ErrorKind::Gone),
-            (SourceError::TimedOut, ErrorKind::TimedOut),
-            (SourceError::Io(io::ErrorKind::IsADirectory.into()), ErrorKind::ReadFailed),
+            (BodyError::Incomplete, InputErrorKind::Incomplete),
+            (BodyError::TimedOut, InputErrorKind::TimedOut),
+            (BodyError::Io(io::ErrorKind::IsADirectory.into()), InputErrorKind::ReadFailed),
         ] {
             let directory = tempfile::tempdir().expect("a directory");
             let fd = fs::File::open(directory.path()).expect("a directory");
@@ -491,8 +500,8 @@ fn a_directory_that_takes_no_file_is_our_fault_and_not_the_senders() {
     fs::remove_dir(directory.path()).expect("empty");
     let labels = typed("image/png");
     let envelope = Envelope::parse(&labels).expect("labels");
-    let error = receive(&envelope, &mut Pieces::new(b"x", &[]), dir, 0).expect_err("no directory");
-    assert_eq!(error.kind(), ErrorKind::Store);
+    let error = receive(&envelope, &mut ChunkedBody::new(b"x", &[]), dir, 0).expect_err("no directory");
+    assert_eq!(error.kind(), InputErrorKind::Store);
 }
 
 #[test]
@@ -502,15 +511,16 @@ fn what_lies_in_the_directory_already_is_neither_followed_nor_overwritten() {
     std::os::unix::fs::symlink(outside.path().join("x"), directory.path().join("name")).expect("a link");
     let fd = fs::File::open(directory.path()).expect("a directory");
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
-    let labels = Labels { content_disposition: Some(b"attachment; filename=name".to_vec()), ..typed("image/png") };
+    let labels =
+        ContentHeaders { content_disposition: Some(b"attachment; filename=name".to_vec()), ..typed("image/png") };
     let envelope = Envelope::parse(&labels).expect("labels");
-    let error = receive(&envelope, &mut Pieces::new(b"x", &[]), dir, 0).expect_err("the name is taken");
-    assert_eq!(error.kind(), ErrorKind::Store);
+    let error = receive(&envelope, &mut ChunkedBody::new(b"x", &[]), dir, 0).expect_err("the name is taken");
+    assert_eq!(error.kind(), InputErrorKind::Store);
     assert!(directory.path().join("name").is_symlink(), "what we did not make we do not remove");
     assert!(!outside.path().join("x").exists());
     fs::remove_file(directory.path().join("name")).expect("the link");
     fs::write(directory.path().join("name"), "there already").expect("a file");
-    assert!(receive(&envelope, &mut Pieces::new(b"x", &[]), dir, 0).is_err());
+    assert!(receive(&envelope, &mut ChunkedBody::new(b"x", &[]), dir, 0).is_err());
     assert_eq!(fs::read(directory.path().join("name")).expect("still there"), b"there already");
 }
 
@@ -536,19 +546,19 @@ fn bodies_longer_than_every_buffer_come_out_whole() {
         for body in [&line, &lines] {
             for content_type in ["", "text/plain", "application/json"] {
                 let (kind, content) = content(content_type, body);
-                assert!(kind == Kind::Base64 && content == plain, "{content_type}");
+                assert!(kind == InputKind::Base64 && content == plain, "{content_type}");
             }
         }
-        assert!(content("image/png", &plain) == (Kind::Raw, plain.clone()));
-        assert!(content("application/json", &digits) == (Kind::Base64, digits_plain.clone()));
-        assert!(content("text/plain", &digits) == (Kind::Base64, digits_plain.clone()));
-        assert!(content("application/json", &digits[..400_000]).0 == Kind::Json);
-        assert!(content("", &blanks) == (Kind::Base64, b"ABC".to_vec()));
-        assert!(content("application/json", &blanks) == (Kind::Base64, b"ABC".to_vec()));
+        assert!(content("image/png", &plain) == (InputKind::Raw, plain.clone()));
+        assert!(content("application/json", &digits) == (InputKind::Base64, digits_plain.clone()));
+        assert!(content("text/plain", &digits) == (InputKind::Base64, digits_plain.clone()));
+        assert!(content("application/json", &digits[..400_000]).0 == InputKind::Json);
+        assert!(content("", &blanks) == (InputKind::Base64, b"ABC".to_vec()));
+        assert!(content("application/json", &blanks) == (InputKind::Base64, b"ABC".to_vec()));
         let text = [digits.clone(), b"!".to_vec()].concat();
-        assert!(content("text/plain", &text) == (Kind::Text, text.clone()));
+        assert!(content("text/plain", &text) == (InputKind::Text, text.clone()));
         let json = [b"[".to_vec(), b"1,".repeat(200_000), b"2]".to_vec()].concat();
-        assert!(content("", &json) == (Kind::Json, json.clone()));
+        assert!(content("", &json) == (InputKind::Json, json.clone()));
         let error = received(&typed("application/json"), &text, &cuts(&text)).expect_err("neither");
         assert!(error.1.contains("offset 400004"), "{error:?}");
     }
@@ -621,7 +631,7 @@ fn only_json_that_fits_an_environment_variable_is_an_event() {
 /// The bodies of the golden cases (what came of them in the Python supervisor is in `fixtures/golden`).
 #[test]
 fn the_golden_bodies_come_out_as_expected() {
-    let labels = Labels::default();
+    let labels = ContentHeaders::default();
     for json in [
         "{\"message\": \"Hi there\"}",
         " {\"b\":1,  \"a\" : [1,2.50,true,null]}\n",
@@ -637,7 +647,7 @@ fn the_golden_bodies_come_out_as_expected() {
         "{\"Records\":\"abc\"}",
     ] {
         let found = take(&labels, json.as_bytes()).expect("JSON");
-        assert_eq!((found.kind, found.files[0].1.as_slice()), (Kind::Json, json.as_bytes()));
+        assert_eq!((found.kind, found.files[0].1.as_slice()), (InputKind::Json, json.as_bytes()));
         assert_eq!(found.object_key, None);
     }
     let line = base64_simd::STANDARD.encode_to_string("x".repeat(100));
@@ -648,12 +658,12 @@ fn the_golden_bodies_come_out_as_expected() {
         (&format!("{}\n{}\n", &line[..76], &line[76..]), "x".repeat(100)),
         ("eyJhIjoxLCAgImIiOjJ9", "{\"a\":1,  \"b\":2}".to_owned()),
     ] {
-        assert_eq!(stored(&labels, base64.as_bytes()), (Kind::Base64, wanted.into_bytes()), "{base64}");
+        assert_eq!(stored(&labels, base64.as_bytes()), (InputKind::Base64, wanted.into_bytes()), "{base64}");
     }
     assert_eq!(base64_simd::STANDARD.encode_to_string(stored(&labels, b"true").1), "true");
     assert_eq!(base64_simd::STANDARD.encode_to_string(stored(&labels, b"+/+/").1), "+/+/");
     for bad in [&b"{\"a\":NaN,\"b\":Infinity}"[..], b"!!!!", b"Hello World", "ñandú".as_bytes()] {
-        assert_eq!(refused(&labels, bad).0, ErrorKind::Bad);
+        assert_eq!(refused(&labels, bad).0, InputErrorKind::Bad);
     }
     let (_, message) = refused(&labels, b"Hello World!");
     assert_eq!(
@@ -666,7 +676,7 @@ fn the_golden_bodies_come_out_as_expected() {
 #[test]
 fn an_envelope_can_be_sent_to_the_thread_that_reads_the_body() {
     fn is_send<T: Send>(_: &T) {}
-    is_send(&Envelope::parse(&Labels::default()).expect("no labels"));
+    is_send(&Envelope::parse(&ContentHeaders::default()).expect("no labels"));
 }
 
 proptest! {

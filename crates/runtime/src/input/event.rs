@@ -28,12 +28,12 @@ pub(super) fn recognised(json: &[u8]) -> Option<StorageEvent> {
     if json.len() > MAX_BYTES {
         return None;
     }
-    storage_notice(json).filter(|notice| notice.store == S3).and_then(|notice| notice.event)
+    storage_notification(json).filter(|notice| notice.store == S3).and_then(|notice| notice.event)
 }
 
 /// A notification about an object in a store.
 #[derive(Debug, PartialEq, Eq)]
-pub struct StorageNotice {
+pub struct StorageNotification {
     /// The kind of store, for messages.
     pub store: &'static str,
     /// The event for the function; `None` where no environment variable can hold it.
@@ -44,11 +44,11 @@ const S3: &str = "an S3 store";
 
 /// Reads `json` if it has the exact shape of a notification by S3, OneData or dCache.
 #[must_use]
-pub fn storage_notice(json: &[u8]) -> Option<StorageNotice> {
+pub fn storage_notification(json: &[u8]) -> Option<StorageNotification> {
     // Most bodies are not events. Searching for a key avoids parsing those a second time.
     let has = |key: &str| memmem::find(json, key.as_bytes()).is_some();
     if has("\"subscription\"") && serde_json::from_slice::<DCache<'_>>(json).is_ok() {
-        return Some(StorageNotice { store: "dCache", event: None });
+        return Some(StorageNotification { store: "dCache", event: None });
     }
     if !has("\"Records\"") {
         return None;
@@ -69,7 +69,10 @@ pub fn storage_notice(json: &[u8]) -> Option<StorageNotice> {
     // No environment variable can have a zero in it.
     let possible = json.len() <= MAX_BYTES && !object_key.is_empty() && !object_key.contains('\0');
     let json = std::str::from_utf8(json).ok().filter(|_| possible && !time.contains('\0'));
-    Some(StorageNotice { store, event: json.map(|json| StorageEvent { object_key, time, json: json.to_owned() }) })
+    Some(StorageNotification {
+        store,
+        event: json.map(|json| StorageEvent { object_key, time, json: json.to_owned() }),
+    })
 }
 
 /// What an S3 store and OneData send: of the records only the first counts.
