@@ -265,8 +265,8 @@ struct ContainerLayer(&'static LogSink);
 impl<S: Subscriber> Layer<S> for ContainerLayer {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         let level = level_of(metadata);
-        // What libraries say below a warning is about their inside.
-        level >= self.0.level && (level >= Level::Warning || metadata.target().starts_with(env!("CARGO_CRATE_NAME")))
+        // Below a warning, libraries describe their internals. The targets of all crates of bandog begin with its name.
+        level >= self.0.level && (level >= Level::Warning || metadata.target().starts_with("bandog"))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
