@@ -73,7 +73,7 @@ pub use watchdog::Watchdog;
 
 pub use bandog_codec::quantity;
 
-pub use crate::platform::{Compat, LegacyBehaviour as Habit, openfaas::WatchdogKind as Original};
+pub use crate::platform::{Compat, LegacyBehaviour, openfaas::WatchdogKind};
 
 /// The sources of a configuration.
 #[derive(Debug, Clone, Default)]
@@ -217,7 +217,7 @@ impl Config {
     /// Whether requests of every method invoke the function, as in the modes of of-watchdog.
     #[must_use]
     pub fn takes_any_method(&self) -> bool {
-        let is_of = self.replaced.watchdog.as_ref().is_some_and(|watchdog| watchdog.original == Original::Of);
+        let is_of = self.replaced.watchdog.as_ref().is_some_and(|watchdog| watchdog.kind == WatchdogKind::Of);
         is_of && self.mode != Mode::Files
     }
 

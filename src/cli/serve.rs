@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{INTERNAL, complain, destination::Destination};
 use crate::{
-    config::{Config, Metrics, Mode, Original, Watchdog, compose},
+    config::{Config, Metrics, Mode, Watchdog, WatchdogKind, compose},
     http::{self, Server},
     process::{self, InvocationTag},
     service::Stop,
@@ -92,9 +92,9 @@ fn speak_as(watchdog: &Watchdog, mode: Mode) -> io::Result<()> {
         let prefix = watchdog.prefix_logs.then_some(stream);
         telemetry::set_function_lines(FunctionLines { prefix, limit: watchdog.log_limit });
     }
-    let original = match watchdog.original {
-        Original::Classic => "classic-watchdog",
-        Original::Of => "of-watchdog",
+    let original = match watchdog.kind {
+        WatchdogKind::Classic => "classic-watchdog",
+        WatchdogKind::Of => "of-watchdog",
     };
     tracing::info!("in the place of {original}, by the variables that are set");
     Ok(())

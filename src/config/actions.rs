@@ -192,7 +192,7 @@ impl Names<'_, '_> {
     fn variable(&mut self, variable: &Variable) -> Option<(OsString, OsString)> {
         let Variable { name, schema, .. } = variable;
         let path = format!("environment.{name}");
-        // The key may be written in any case.
+        // The key may be in any case.
         let line = self.lines.iter().find(|(written, _)| written.eq_ignore_ascii_case(&path)).map(|(_, line)| *line);
         let place = Origin::Line { file: self.file.to_owned(), line: line.unwrap_or(1) };
         let set = self.reader.sources.environment.get(OsStr::new(name));

@@ -1,14 +1,14 @@
-//! Addresses to listen on, as people write them.
+//! Addresses to listen on, in the usual spellings.
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _},
 };
 
-/// What [`Address::parse`] takes, for messages.
+/// The spellings that [`Address::parse`] accepts, for messages.
 pub const EXPECTED: &str = "an address such as :8080, 0.0.0.0:8080, [::]:8080, localhost:8080";
 
-/// An address as typed: the name, if it is one, is not yet looked up.
+/// A parsed address. A host name in it has not been looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     host: Host,
@@ -45,7 +45,10 @@ impl Address {
         Some(Self { host, port })
     }
 
-    /// Looks the name up. Of several addresses the first IPv4 one is taken, as probes and sidecars use that.
+    /// Looks the name up. Prefers the first IPv4 address, which probes and sidecars use.
+    ///
+    /// # Errors
+    /// The name has no address.
     pub fn resolve(&self) -> io::Result<SocketAddr> {
         match &self.host {
             Host::Ip(ip) => Ok(SocketAddr::new(*ip, self.port)),
@@ -58,7 +61,8 @@ impl Address {
     }
 }
 
-/// Letters, digits, dots, hyphens and underscores, and not digits and dots alone: that is a mistyped IPv4 address.
+/// Letters, digits, dots, hyphens and underscores, with at least one letter: digits and dots alone are a mistyped IPv4
+/// address.
 fn is_host_name(host: &str) -> bool {
     host.len() <= 253
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
@@ -70,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_usual_way_to_write_an_address_is_understood() {
+    fn every_usual_spelling_of_an_address_is_accepted() {
         for (text, wanted) in [
             ("8080", "0.0.0.0:8080"),
             (":8080", "0.0.0.0:8080"),
@@ -90,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn other_texts_are_refused() {
         for text in
             ["", ":", "localhost", "a:b", ":65536", ":+80", ":-1", "1.2.3:80", "::1:80", "[::1]", "[x]:1", "a b:1"]
         {

@@ -136,7 +136,7 @@ fn is_function_name(name: &str) -> bool {
 fn check_token(bytes: &[u8]) -> Result<String, String> {
     let token = bytes.trim_ascii();
     if token.is_empty() {
-        return Err("the token is empty, so that nobody or everybody could call; set one, or unset it".to_owned());
+        return Err("the token is empty; set one, or unset it".to_owned());
     }
     match str::from_utf8(token) {
         Ok(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),

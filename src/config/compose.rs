@@ -4,7 +4,7 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Config, Habit, Metrics, Mode, Token, function_settings::on_hang_up};
+use super::{Config, LegacyBehaviour, Metrics, Mode, Token, function_settings::on_hang_up};
 use crate::{
     http::{self, AdminSettings, AuthSettings, JwtSettings, ShownLimits, TokenSource},
     invocation::{Function, Ground},
@@ -50,7 +50,7 @@ fn settings(config: &Config) -> Settings {
         bodies: Bodies {
             decode: config.decodes(),
             encode: config.encodes(),
-            ignore_type: config.replaced.compat.has(Habit::Untyped),
+            ignore_type: config.replaced.compat.has(LegacyBehaviour::Untyped),
         },
         requests: Requests {
             variables: config.header_variables(),

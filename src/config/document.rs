@@ -1,20 +1,20 @@
-//! The configuration file: OSCAR's `function_config.yaml`, of which only a few keys are used here.
+//! The content of the configuration file, OSCAR's `function_config.yaml`, of which a few keys are used.
 //!
-//! The file also holds passwords and keys of storage providers, so no message of this module quotes it.
+//! The file also contains passwords and keys of storage providers, so no message quotes it.
 
 use bandog_codec::yaml::{Node, Place, Unreadable};
 
-/// Bytes of a configuration file. One that is larger is some other file, and is refused unread.
+/// Bytes of a configuration file. A larger one is another file, and is refused.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The keys that are used; all others may be there.
+/// The keys that are used. Other keys are ignored.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// `name`: the service.
+    /// `name`: the name of the service.
     pub name: Option<String>,
     /// `log_level`.
     pub log_level: Option<String>,
-    /// `file_stage_in`: whether the function fetches its input itself.
+    /// `file_stage_in`: the function fetches its input itself.
     pub file_stage_in: bool,
     /// Whether `output` names a place to upload to.
     pub has_output: bool,
@@ -35,9 +35,9 @@ pub enum Error {
          {column}"
     )]
     Yaml {
-        /// Where, from 1.
+        /// The line, from 1.
         line: u64,
-        /// Where, from 1.
+        /// The column, from 1.
         column: u64,
     },
 }
@@ -49,7 +49,10 @@ impl From<Place> for Error {
 }
 
 impl Document {
-    /// Reads the text of a configuration file. An empty one has no keys.
+    /// Parses a configuration file. An empty one has no keys.
+    ///
+    /// # Errors
+    /// It is too large, or not YAML of the expected form.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Error::TooLarge);

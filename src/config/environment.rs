@@ -1,4 +1,4 @@
-//! The environment as a map: what functions inherit of it, and what looks like a mistyped setting.
+//! The environment: the variables that functions inherit, and those that look like a mistyped setting.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
 
 use super::setting;
 
-/// All variables, as bandog was started with them.
+/// All variables that bandog was started with.
 pub type Environment = BTreeMap<OsString, OsString>;
 
 /// The value of a variable that is set, and not empty.
@@ -15,8 +15,8 @@ pub(super) fn non_empty<'a>(environment: &'a Environment, name: &str) -> Option<
     environment.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
 }
 
-/// Names that bandog sets itself for each invocation, or that hold bandog's own input: a function that found an
-/// inherited value there would take it for its own.
+/// Variables that bandog sets for each invocation, or that contain bandog's own input. A function would mistake an
+/// inherited value for that of its invocation.
 const NOT_INHERITED: [&str; 13] = [
     "ARGUMENTS_PATH",
     "CALL_ID",
@@ -33,7 +33,7 @@ const NOT_INHERITED: [&str; 13] = [
     "TRACESTATE",
 ];
 
-/// What functions inherit: everything but bandog's own settings (with its token among them) and the names that
+/// The variables that functions inherit: all but bandog's own settings, which include its token, and the names that
 /// bandog sets for each invocation.
 #[must_use]
 pub(super) fn inherited(environment: &Environment) -> Vec<(OsString, OsString)> {
@@ -50,7 +50,7 @@ pub(super) fn inherited(environment: &Environment) -> Vec<(OsString, OsString)> 
         .collect()
 }
 
-/// A warning for each `BANDOG_*` variable that is no setting.
+/// A warning for each `BANDOG_*` variable that is not a setting.
 #[must_use]
 pub(super) fn unknown(environment: &Environment) -> Vec<String> {
     let known: Vec<String> = setting::ALL.iter().map(|setting| setting.variable()).collect();
@@ -65,8 +65,8 @@ pub(super) fn unknown(environment: &Environment) -> Vec<String> {
         }
         let nearest = known.iter().map(|known| (strsim::levenshtein(known, &name), known)).min();
         let advice = match nearest {
-            // One letter in four may be wrong: `BANDOG_EXEC_TIMOUT` is close, `BANDOG_SCRIPT` and `BANDOG_STDIN` are
-            // not.
+            // One letter in four may be wrong: `BANDOG_EXEC_TIMOUT` is close to a setting; `BANDOG_SCRIPT` is not
+            // close to `BANDOG_STDIN`.
             Some((steps, known)) if steps <= (name.len() - "BANDOG_".len()) / 4 + 1 => format!("did you mean {known}?"),
             _ if name == "BANDOG_PORT" => "did you mean BANDOG_LISTEN?".to_owned(),
             _ => "bandog check lists those there are".to_owned(),
@@ -77,7 +77,7 @@ pub(super) fn unknown(environment: &Environment) -> Vec<String> {
 }
 
 /// Kubernetes describes every service of a namespace to every pod in it: one called `bandog` or `bandog-…` makes
-/// `BANDOG_SERVICE_HOST`, `BANDOG_PORT=tcp://…`, `BANDOG_PORT_8080_TCP_ADDR` and more. Nobody has typed those.
+/// `BANDOG_SERVICE_HOST`, `BANDOG_PORT=tcp://…`, `BANDOG_PORT_8080_TCP_ADDR` and more. No user has set those.
 fn is_service_link(name: &str, value: &OsStr) -> bool {
     name.ends_with("_SERVICE_HOST")
         || name.contains("_SERVICE_PORT")
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_inherit_all_but_secrets_and_what_is_set_for_them() {
+    fn functions_inherit_all_but_secrets_and_the_variables_of_invocations() {
         let all = environment(&[
             ("PATH", "/bin"),
             ("HTTP_PROXY", "kept: it is the operator's"),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_says_of_a_service_called_bandog_is_no_mistake() {
+    fn the_variables_of_a_kubernetes_service_called_bandog_cause_no_warning() {
         let links = environment(&[
             ("BANDOG_SERVICE_HOST", "10.0.0.1"),
             ("BANDOG_SERVICE_PORT", "8080"),

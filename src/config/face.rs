@@ -1,11 +1,11 @@
-//! The name that bandog was started under, and so whose place it takes.
+//! The name that bandog was started under, which tells the program that it replaces.
 
 use std::{ffi::OsStr, path::Path};
 
-/// Whose place it takes.
+/// The program whose place bandog takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Face {
-    /// Nobody's: it is itself.
+    /// None: it is itself.
     #[default]
     Bandog,
     /// OpenFaaS' classic-watchdog and of-watchdog, which are both called `fwatchdog`.
@@ -15,8 +15,7 @@ pub enum Face {
 }
 
 impl Face {
-    /// The face of a program that was started under the name `argv0`: the last part of a path counts, and a hyphen
-    /// before it, which login shells put there, does not.
+    /// The program of the name `argv0`: the last part of a path, without the hyphen that login shells put before it.
     #[must_use]
     pub fn of(argv0: Option<&OsStr>) -> Self {
         let name = argv0.map(Path::new).and_then(Path::file_name).map(OsStr::as_encoded_bytes).unwrap_or_default();
@@ -33,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_part_of_the_name_is_the_face() {
+    fn the_last_part_of_the_name_decides() {
         for (name, face) in [
             ("fwatchdog", Face::Fwatchdog),
             ("/oscar/bin/fwatchdog", Face::Fwatchdog),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Compat, Face, Habit, Sources,
+    Compat, Face, LegacyBehaviour, Sources,
     environment::{Environment, non_empty},
     program,
     report::{Mistake, Origin},
@@ -62,7 +62,7 @@ pub(super) fn command(
 /// The words of a command line: split as a shell does, or as the watchdogs did, at each single space.
 fn words_of(line: &OsStr, compat: Compat) -> Option<Vec<String>> {
     let line = line.to_str()?;
-    let words = if compat.has(Habit::SplitSpaces) {
+    let words = if compat.has(LegacyBehaviour::SplitSpaces) {
         line.split(' ').map(str::to_owned).collect()
     } else {
         shell_words::split(line).ok()?

@@ -2,7 +2,7 @@
 //!
 //! Modes and the behaviour of the replaced programs end here: below this, there are only policies.
 
-use super::{Compat, Config, Habit, Limits, Mode, Original, Watchdog};
+use super::{Compat, Config, LegacyBehaviour, Limits, Mode, Watchdog, WatchdogKind};
 use crate::invocation::{FunctionSettings, Logging, OnHangUp, OwnLines, PORT, StdoutPolicy, Timeouts};
 
 impl Config {
@@ -61,12 +61,12 @@ impl Config {
 
     /// classic-watchdog answers a failure with the standard output of the function.
     fn shows_failed_output(&self) -> bool {
-        let is_classic = matches!(self.replaced.watchdog, Some(Watchdog { original: Original::Classic, .. }));
+        let is_classic = matches!(self.replaced.watchdog, Some(Watchdog { kind: WatchdogKind::Classic, .. }));
         is_classic && self.mode == Mode::Stdio
     }
 }
 
 /// Whether a function outlives its caller: the replaced program let it.
 pub(super) fn on_hang_up(compat: Compat) -> OnHangUp {
-    if compat.has(Habit::Detach) { OnHangUp::RunOn } else { OnHangUp::Stop }
+    if compat.has(LegacyBehaviour::Detach) { OnHangUp::RunOn } else { OnHangUp::Stop }
 }

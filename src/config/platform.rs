@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Config, Habit, Mode};
+use super::{Config, LegacyBehaviour, Mode};
 use crate::{
     input::InputFilter,
     platform::{
@@ -20,7 +20,7 @@ impl Config {
         let watchdog = self.replaced.watchdog.as_ref()?;
         let content_type = watchdog.content_type.as_deref();
         Some(Arc::new(Wording {
-            replaces: watchdog.original,
+            replaces: watchdog.kind,
             source: source(self.mode),
             content_type: content_type.and_then(|value| http::HeaderValue::from_str(value).ok()),
             sends_own_lines: watchdog.combine_output == Some(true) && self.mode == Mode::Files,
@@ -44,15 +44,20 @@ impl Config {
         HeaderVariables {
             set: if watchdog.cgi_headers { VariableSet::All } else { VariableSet::TraceContext },
             values: VariableValues::Parsed,
-            when_empty: if has(Habit::UnsetEmpty) { WhenEmpty::Unset } else { WhenEmpty::Set },
-            authorization: if has(Habit::Authorization) { Authorization::Shown } else { Authorization::Hidden },
+            when_empty: if has(LegacyBehaviour::UnsetEmpty) { WhenEmpty::Unset } else { WhenEmpty::Set },
+            authorization: if has(LegacyBehaviour::Authorization) {
+                Authorization::Shown
+            } else {
+                Authorization::Hidden
+            },
         }
     }
 
     /// The event of a job; `None` where the standard input alone is the event.
     #[must_use]
     pub fn job_event(&self) -> Option<JobEvent> {
-        let supervisor = self.replaced.supervisor.as_ref().filter(|_| !self.replaced.compat.has(Habit::Stdin))?;
+        let supervisor =
+            self.replaced.supervisor.as_ref().filter(|_| !self.replaced.compat.has(LegacyBehaviour::Stdin))?;
         Some(JobEvent { variable: supervisor.event.clone()?, is_job: supervisor.is_job })
     }
 

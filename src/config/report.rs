@@ -1,35 +1,35 @@
-//! What a resolution has to say: every value with where it came from, and everything that is wrong.
+//! The report of a resolution: every value with its source, every warning, every mistake.
 
 use std::{ffi::OsStr, fmt, path::PathBuf};
 
 use super::Config;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The flag of the setting's own name.
+    /// The flag of the setting.
     Flag,
     /// The command line, without a flag.
     Argument,
     /// This variable.
     Variable(String),
-    /// A key of the configuration file (or of what took its place).
+    /// A key of the configuration file, or of the variable that contains it.
     File {
         /// The key.
         key: &'static str,
-        /// The file, or the variable that held it.
+        /// The file, or the variable that contains it.
         file: String,
     },
-    /// This file, which is there.
+    /// An existing file at a default path.
     Path(PathBuf),
-    /// A line of the file of actions.
+    /// A line of the actions file.
     Line {
         /// The file.
         file: PathBuf,
         /// The line, from 1.
         line: u64,
     },
-    /// Nobody said anything.
+    /// No source gives a value.
     Default,
 }
 
@@ -52,22 +52,22 @@ impl fmt::Display for Origin {
 pub struct Entry {
     /// The setting's flag, or `function`.
     pub name: String,
-    /// Its value in words; secrets masked.
+    /// Its value in words, with secrets masked.
     pub value: String,
-    /// Where it came from.
+    /// Its source.
     pub origin: Origin,
 }
 
-/// Something that must be put right before bandog can start.
+/// A mistake that must be corrected before bandog can start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The flag, variable or file it is about.
     pub name: String,
-    /// What was given; `None` if that is a secret, too long, or nothing.
+    /// The given value; `None` if it is secret or missing.
     pub value: Option<String>,
-    /// Where it was given.
+    /// The source of the value.
     pub origin: Origin,
-    /// What would have been right, or what to do.
+    /// The expected value, or the way to correct the mistake.
     pub advice: String,
 }
 
@@ -83,7 +83,7 @@ const QUOTED: usize = 200;
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As compilers do, so that an editor finds the line.
+        // In the form of a compiler's message, which editors can follow to the line.
         if let Origin::Line { .. } = &self.origin {
             write!(f, "{}", self.origin)?;
             f.write_str(if self.name.is_empty() { "" } else { ": " })?;
@@ -107,21 +107,24 @@ impl fmt::Display for Mistake {
 #[error("{}", .0.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct Mistakes(pub Vec<Mistake>);
 
-/// The whole outcome of reading the configuration.
+/// The result of reading the configuration.
 #[derive(Debug)]
 pub struct Resolution {
     /// The configuration, if there was no mistake in it.
     pub config: Option<Config>,
-    /// Every setting with its value and origin.
+    /// Every setting with its value and its source.
     pub entries: Vec<Entry>,
-    /// What is odd but stops nothing.
+    /// Oddities that do not prevent a start.
     pub warnings: Vec<String>,
-    /// Everything that is wrong.
+    /// Every mistake.
     pub mistakes: Vec<Mistake>,
 }
 
 impl Resolution {
-    /// The configuration, or every mistake.
+    /// The configuration.
+    ///
+    /// # Errors
+    /// Every mistake.
     pub fn into_config(self) -> Result<Config, Mistakes> {
         match self.config {
             Some(config) if self.mistakes.is_empty() => Ok(config),

@@ -1,5 +1,5 @@
-//! The one table of settings. The flags, the environment names, `check`, `--help` and the table of the README come
-//! from it, so that none of them can forget or contradict the others.
+//! The one table of settings. Flags, variables, `check`, `--help` and the README's table are generated from it, so that
+//! they agree.
 
 use std::fmt::Write as _;
 
@@ -26,40 +26,40 @@ pub use listener::{ADDRESS_FILE, JWT_FUNCTION, JWT_ISSUER, LISTEN, TOKEN, TOKEN_
 pub use target::{READY_PATH, STATIC_DIR, UPSTREAM};
 pub use telemetry::{FORWARD_LOGS, LOG_FORMAT, LOG_LEVEL, METRICS};
 
-/// Something that can be set.
+/// A setting.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The flag, without `--`.
     pub name: &'static str,
-    /// What stands for its value in the help; `None` for a switch.
+    /// The placeholder of its value in the help; `None` for a switch.
     pub value: Option<&'static str>,
-    /// What a person would call this part of the settings.
+    /// The part of the help that lists it.
     pub group: Group,
-    /// Environment names of the platforms, the first that is set and not empty wins.
+    /// The variables in which platforms give its value; the first that is set and not empty wins.
     pub platform: &'static [&'static str],
     /// The key in the configuration file.
     pub key: Option<&'static str>,
-    /// The value if nothing is given.
+    /// The value if no source gives one.
     pub default: Fallback,
-    /// What it does, as a sentence fragment.
+    /// Its meaning, as a sentence fragment.
     pub meaning: &'static str,
-    /// Whether the value is never shown.
+    /// Whether its value is never shown.
     pub secret: bool,
-    /// Whether the flag may be given several times; the values are joined with `:`, as in `PATH`.
+    /// Whether the flag may be repeated; the values are joined with `:`, as in `PATH`.
     pub repeated: bool,
 }
 
-/// The value of a setting that nobody has set.
+/// The value of a setting that no source gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
-    /// This text, read as if it had been typed.
+    /// This text, parsed like any other source.
     Text(&'static str),
-    /// There is none, or it is found; the words for the help.
+    /// No fixed value; the description for the help.
     Described(&'static str),
 }
 
 impl Fallback {
-    /// For the help.
+    /// The text for the help.
     #[must_use]
     pub fn shown(self) -> &'static str {
         match self {
@@ -68,22 +68,22 @@ impl Fallback {
     }
 }
 
-/// The headings of the help.
+/// A part of the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// What is run and how.
+    /// The function and how it is run.
     Function,
-    /// Who may call.
+    /// The address, and the callers that are let in.
     Listener,
-    /// How much, how long.
+    /// Sizes, times and numbers.
     Limits,
-    /// What one function may use, and as whom.
+    /// The resources that one function may use, and its user.
     Confinement,
-    /// What is logged.
+    /// Logs and metrics.
     Logs,
-    /// Start and end.
+    /// The shutdown.
     Lifecycle,
-    /// Under another name.
+    /// Settings for the names of replaced programs.
     Faces,
 }
 
@@ -110,7 +110,7 @@ impl Setting {
         format!("BANDOG_{}", self.name.replace('-', "_").to_ascii_uppercase())
     }
 
-    /// The flag as typed: `--name`.
+    /// The flag with its hyphens: `--name`.
     #[must_use]
     pub fn flag(&self) -> String {
         format!("--{}", self.name)
@@ -179,7 +179,7 @@ pub static ALL: [&Setting; 46] = [
     &COMPAT,
 ];
 
-/// The table of the README: flag, variables and key, default, meaning.
+/// The README's table: flag, variables and key, default, meaning.
 #[must_use]
 pub fn markdown() -> String {
     let cell = |text: &str| text.replace('|', "\\|");

@@ -1,4 +1,4 @@
-//! What is different where bandog takes the place of OSCAR's faas-supervisor.
+//! The settings that apply where bandog takes the place of OSCAR's faas-supervisor.
 
 use std::{
     collections::BTreeMap,
@@ -6,33 +6,33 @@ use std::{
 };
 
 use super::{
-    Compat, Face, Habit, Origin, Sources, environment::non_empty, fprocess::replaces_supervisor, reader::RawValue,
-    setting,
+    Compat, Face, LegacyBehaviour, Origin, Sources, environment::non_empty, fprocess::replaces_supervisor,
+    reader::RawValue, setting,
 };
 use crate::platform::oscar::QUERY_PREFIX;
 
-/// What is done in the place of OSCAR's supervisor: under its name, and under the watchdog's where that is told to run
-/// it.
+/// The settings of OSCAR's supervisor, whose place bandog takes under its name, and as a watchdog that is to run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Supervisor {
     /// `file_stage_in` in the configuration file: no input is fetched or saved.
     pub skips_input: bool,
-    /// Whether one key is enough for an event that holds another.
+    /// Whether one matching key makes a body an event that contains another one.
     pub is_loose: bool,
-    /// `EVENT`, as bandog was started with it: what OSCAR's jobs are given beside the standard input.
+    /// `EVENT`, as bandog was started with it. OSCAR's jobs have it beside the standard input.
     pub event: Option<OsString>,
-    /// Whether `JOB_UUID` says that it is one of OSCAR's jobs.
+    /// Whether `JOB_UUID` marks one of OSCAR's jobs.
     pub is_job: bool,
     /// Variables that functions inherit unless an event sets them: `EVENT` and `CONT_VAR_…`.
     pub replaceable: Vec<(OsString, OsString)>,
 }
 
-/// Values of settings under the supervisor's own name: it has never ended a run, and jobs take hours.
+/// The defaults under the supervisor's own name. The supervisor has no time limit, and jobs take hours.
 pub(super) fn defaults() -> BTreeMap<&'static str, RawValue> {
     [(setting::EXEC_TIMEOUT.name, RawValue { value: "0".into(), origin: Origin::Default })].into()
 }
 
-/// Finds out whether bandog takes that place; then moves what events may set out of `environment`.
+/// Reads the settings; `None` where bandog does not take the supervisor's place. Moves the variables that events may set
+/// out of `environment`.
 pub(super) fn read(
     sources: &Sources,
     compat: Compat,
@@ -45,9 +45,9 @@ pub(super) fn read(
     }
     let is_query = |name: &OsStr| name.as_encoded_bytes().starts_with(QUERY_PREFIX.as_bytes());
     let mut replaceable: Vec<_> = environment.extract_if(.., |(name, _)| is_query(name)).collect();
-    // Only a job's own: a watchdog that has an EVENT has a stale one.
+    // Under the watchdog's name an EVENT is a stale one.
     let event = variable("EVENT").filter(|_| sources.face == Face::Supervisor).map(OsStr::to_owned);
     replaceable.extend(event.clone().map(|event| ("EVENT".into(), event)));
-    let is_loose = compat.has(Habit::LooseEvents);
+    let is_loose = compat.has(LegacyBehaviour::LooseEvents);
     Some(Supervisor { skips_input, is_loose, event, is_job: variable("JOB_UUID").is_some(), replaceable })
 }

@@ -11,7 +11,7 @@ mod mistakes;
 mod sources;
 mod values;
 
-/// Sources in which nothing is set but a function and a place for workspaces.
+/// Sources that set only a function.
 struct World {
     dir: tempfile::TempDir,
     sources: Sources,

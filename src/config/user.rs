@@ -1,20 +1,20 @@
-//! `--user`: who the function runs as, by number or by name.
+//! `--user`: the user that the function runs as, by number or by name.
 
 use std::path::{Path, PathBuf};
 
 use crate::invocation::User;
 
-/// Where names are looked up: the file itself, for a static binary has no other directory of users.
+/// The file in which names are looked up. A static binary has no other directory of users.
 const PASSWD: &str = "/etc/passwd";
 
-/// What `--user` takes, for messages.
+/// The spellings that `--user` accepts, for messages.
 pub(super) const EXPECTED: &str =
     "a user id such as 1000, 1000:1000, or a name of /etc/passwd; a group is given by its number";
 
 /// The value that means "no id" to the kernel (setresuid(2)).
-const NOBODY_AT_ALL: u32 = u32::MAX;
+const NO_ID: u32 = u32::MAX;
 
-/// Understands `UID`, `UID:GID`, `NAME` and `NAME:GID`.
+/// Parses `UID`, `UID:GID`, `NAME` and `NAME:GID`.
 pub(super) fn parse(text: &str) -> Option<User> {
     let passwd = std::fs::read_to_string(Path::new(PASSWD)).unwrap_or_default();
     parse_with(text, &passwd)
@@ -22,19 +22,19 @@ pub(super) fn parse(text: &str) -> Option<User> {
 
 /// The same with the text of a passwd(5) file.
 fn parse_with(text: &str, passwd: &str) -> Option<User> {
-    let (who, group) = match text.split_once(':') {
+    let (user, group) = match text.split_once(':') {
         Some((who, group)) => (who, Some(id(group)?)),
         None => (text, None),
     };
-    if who.is_empty() {
+    if user.is_empty() {
         return None;
     }
-    let number = id(who);
+    let number = id(user);
     let known = passwd.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, _, uid, gid, _, home, ..] = fields[..] else { return None };
         let (uid, gid) = (id(uid)?, id(gid)?);
-        let is_meant = number.map_or(name == who, |number| number == uid);
+        let is_meant = number.map_or(name == user, |number| number == uid);
         is_meant.then(|| User {
             uid,
             gid,
@@ -42,17 +42,17 @@ fn parse_with(text: &str, passwd: &str) -> Option<User> {
             home: Some(home).filter(|home| !home.is_empty()).map(PathBuf::from),
         })
     });
-    let mut user = match known {
+    let mut parsed = match known {
         Some(user) => user,
         None => number.map(|uid| User { uid, gid: uid, name: None, home: None })?,
     };
-    user.gid = group.unwrap_or(user.gid);
-    Some(user)
+    parsed.gid = group.unwrap_or(parsed.gid);
+    Some(parsed)
 }
 
 fn id(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|id| digits && *id != NOBODY_AT_ALL)
+    text.parse().ok().filter(|id| digits && *id != NO_ID)
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nobody_is_refused() {
+    fn unknown_users_are_refused() {
         for text in
             ["", ":", "1000:", ":1000", "-1", "+1", "4294967295", "4294967296", "1:2:3", "unknown", "ocr:wheel", "#"]
         {

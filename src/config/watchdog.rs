@@ -1,8 +1,9 @@
-//! The environment of the `fwatchdog` face: what OpenFaaS' two watchdogs read, understood as they do.
+//! The variables of OpenFaaS' two watchdogs, read under the name `fwatchdog` as the watchdogs read them.
 //!
-//! Both are called `fwatchdog`, and their defaults differ, so it is found out first which of them is meant. What has a
-//! setting of bandog's becomes a value of that setting ([`WatchdogVariables::values`]), above the other platforms' names; what has
-//! none is in [`Watchdog`]. Names and defaults are those of the two projects' READMEs and sources.
+//! Both watchdogs are called `fwatchdog`, and their defaults differ, so the first step is to tell which one is meant. A
+//! variable with the meaning of a setting becomes a value of that setting ([`WatchdogVariables::values`]), which comes
+//! before the variables of platforms. [`Watchdog`] has the rest. Names and defaults are those of the READMEs and the
+//! sources of the two projects.
 
 mod jwt;
 
@@ -14,54 +15,54 @@ use std::{
 };
 
 use super::{
-    Compat, Habit, Original,
+    Compat, LegacyBehaviour, WatchdogKind,
     environment::{Environment, non_empty},
     fprocess, quantity,
     reader::RawValue,
     report::{Entry, Mistake, Origin},
 };
 
-/// What the face has beside the settings.
+/// The settings of the watchdogs that bandog has none for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the programs it stands in for")]
 pub struct Watchdog {
-    /// Which of the two programs is meant.
-    pub original: Original,
-    /// The lock file, which is there while it serves; `None` with `suppress_lock`.
+    /// The watchdog that is meant.
+    pub kind: WatchdogKind,
+    /// The lock file, which exists while bandog serves; `None` with `suppress_lock`.
     pub lock: Option<PathBuf>,
     /// `cgi_headers`: the request becomes `Http_*` variables.
     pub cgi_headers: bool,
-    /// `marshal_request`: the function reads a JSON document that holds headers and body.
+    /// `marshal_request`: the function reads a JSON document with the headers and the body.
     pub marshal_request: bool,
     /// `write_debug`: results are also written to standard output.
     pub write_debug: bool,
-    /// `content_type`, or the default of the program that is meant; without one, the request's own type or a guess.
+    /// `content_type`, or the default of the watchdog. `None` for the type of the request, or a guess.
     pub content_type: Option<String>,
     /// `combine_output`, if it is set.
     pub combine_output: Option<bool>,
-    /// `prefix_logs`, always so for classic-watchdog: the function's lines in the container's log begin with the time
-    /// and `stderr: `.
+    /// `prefix_logs`, always on for classic-watchdog: the function's lines in the container log begin with the time and
+    /// `stderr: `.
     pub prefix_logs: bool,
-    /// `jwt_auth_debug`: the keys that tokens are checked with are named in the log.
+    /// `jwt_auth_debug`: the log names the keys that tokens are checked with.
     pub jwt_debug: bool,
-    /// `log_buffer_size`, if it is set and a limit: bytes of one such line, beyond which it is cut and marked.
+    /// `log_buffer_size`: bytes of one such line, beyond which it is cut and marked; `None` for no limit.
     pub log_limit: Option<usize>,
 }
 
-/// What was found in the environment.
+/// The content of the environment.
 #[derive(Debug)]
 pub(super) struct WatchdogVariables {
     /// Values of bandog's settings, by their names.
     pub(super) values: BTreeMap<&'static str, RawValue>,
-    /// The rest of it.
+    /// The variables without such a setting.
     pub(super) watchdog: Watchdog,
-    /// That rest as `bandog check` shows it.
+    /// Those variables as `bandog check` shows them.
     pub(super) entries: Vec<Entry>,
     pub(super) warnings: Vec<String>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
-/// Names that only of-watchdog knows: one of them, without `mode`, means its default mode.
+/// Variables that only of-watchdog reads. One of them without `mode` means its default mode.
 const OF_ONLY: [&str; 12] = [
     "function_process",
     "upstream_url",
@@ -77,42 +78,42 @@ const OF_ONLY: [&str; 12] = [
     "one_shot",
 ];
 
-/// Names that only classic-watchdog knows.
+/// Variables that only classic-watchdog reads.
 const CLASSIC_ONLY: [&str; 5] = ["cgi_headers", "combine_output", "marshal_request", "write_debug", "debug_headers"];
 
-/// of-watchdog's modes, and bandog's that do the same.
+/// The modes of of-watchdog, each with the same mode of bandog.
 const MODES: [(&str, &str); 4] =
     [("streaming", "streaming"), ("serializing", "stdio"), ("http", "http"), ("static", "static")];
 
-/// Both programs' default for reading a request, for writing the answer, and, of of-watchdog, for the run.
+/// The default of both watchdogs for reading a request and for writing the response, and of of-watchdog for the run.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where both have always had their metrics.
+/// The address at which both serve metrics.
 const METRICS: &str = "0.0.0.0:8081";
 
-/// What of-watchdog serves in mode `static` if nobody says.
+/// The default directory of of-watchdog in mode `static`.
 const STATIC_DIR: &str = "/home/app/public";
 
 const DURATION_EXPECTED: &str = "seconds such as 30, or a duration such as 1m30s";
 
-/// Reads all of it. `typed` says that the command line names a function.
-pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> WatchdogVariables {
-    let original = if ["mode"].iter().chain(&OF_ONLY).any(|name| non_empty(environment, name).is_some()) {
-        Original::Of
+/// Reads all variables. `is_typed` means that the command line names a function.
+pub(super) fn read(environment: &Environment, compat: Compat, is_typed: bool) -> WatchdogVariables {
+    let kind = if ["mode"].iter().chain(&OF_ONLY).any(|name| non_empty(environment, name).is_some()) {
+        WatchdogKind::Of
     } else {
-        Original::Classic
+        WatchdogKind::Classic
     };
     let mut reader = VariableReader {
         environment,
-        lenient: compat.has(Habit::Lenient),
-        original,
+        lenient: compat.has(LegacyBehaviour::Lenient),
+        kind,
         values: BTreeMap::new(),
         entries: Vec::new(),
         warnings: Vec::new(),
         mistakes: Vec::new(),
     };
     reader.refuse();
-    reader.mode(compat, typed);
+    reader.mode(compat, is_typed);
     reader.listener();
     reader.times();
     let jwt_debug = reader.strictly(VariableReader::jwt);
@@ -121,11 +122,11 @@ pub(super) fn read(environment: &Environment, compat: Compat, typed: bool) -> Wa
     WatchdogVariables { values, watchdog, entries, warnings, mistakes }
 }
 
-/// The reading under way.
+/// The variables that have been read so far.
 struct VariableReader<'a> {
     environment: &'a Environment,
     lenient: bool,
-    original: Original,
+    kind: WatchdogKind,
     values: BTreeMap<&'static str, RawValue>,
     entries: Vec<Entry>,
     warnings: Vec<String>,
@@ -133,7 +134,8 @@ struct VariableReader<'a> {
 }
 
 impl VariableReader<'_> {
-    /// What somebody relies on and bandog does not do: better not to start than to serve without it.
+    /// Refuses to replace a feature that bandog lacks: a function must not be served without it. Less important ones are
+    /// a warning.
     fn refuse(&mut self) {
         for (name, advice) in [
             ("oauth_enabled", "bandog has no browser login; put a proxy that has one in front, and unset this"),
@@ -148,7 +150,7 @@ impl VariableReader<'_> {
                 self.warnings.push(format!("{name}: ignored; bodies are passed on as they come"));
             }
         }
-        if self.original == Original::Of {
+        if self.kind == WatchdogKind::Of {
             for name in CLASSIC_ONLY.into_iter().filter(|name| non_empty(self.environment, name).is_some()) {
                 self.warnings.push(format!("{name}: ignored; of-watchdog, which is meant here, does not read it"));
             }
@@ -157,18 +159,19 @@ impl VariableReader<'_> {
         }
     }
 
-    fn mode(&mut self, compat: Compat, typed: bool) {
+    fn mode(&mut self, compat: Compat, is_typed: bool) {
         let process = fprocess::line(self.environment);
-        let origin = process.filter(|_| !typed).map_or(Origin::Default, |(name, _)| Origin::Variable(name.to_owned()));
+        let origin =
+            process.filter(|_| !is_typed).map_or(Origin::Default, |(name, _)| Origin::Variable(name.to_owned()));
         // The supervisor's work is done in this process.
-        let is_supervisors = !typed && process.is_some_and(|(_, line)| fprocess::is_supervisor(line, compat));
+        let is_supervisors = !is_typed && process.is_some_and(|(_, line)| fprocess::is_supervisor(line, compat));
         let mode = non_empty(self.environment, "mode").map(OsStr::to_string_lossy);
         let Some(mode) = mode else {
-            let mode = match self.original {
-                // Nor is it for a watchdog to say how something else than its process is talked to.
-                _ if is_supervisors || typed || process.is_none() => "files",
-                Original::Classic => "stdio",
-                Original::Of => "streaming",
+            let mode = match self.kind {
+                // A watchdog's defaults apply to its own process only.
+                _ if is_supervisors || is_typed || process.is_none() => "files",
+                WatchdogKind::Classic => "stdio",
+                WatchdogKind::Of => "streaming",
             };
             self.give("mode", mode, origin);
             return;
@@ -178,7 +181,7 @@ impl VariableReader<'_> {
             (Some(_), _) if is_supervisors => self.give("mode", "files", origin),
             (Some((_, mode)), _) => {
                 self.give("mode", mode, Origin::Variable("mode".to_owned()));
-                self.places(mode);
+                self.target(mode);
             }
             (None, "afterburn" | "inproc") => {
                 self.mistake("mode", "bandog has no such mode; use streaming, serializing, http or static".to_owned());
@@ -187,18 +190,18 @@ impl VariableReader<'_> {
         }
     }
 
-    /// What belongs to some of the modes only. The second of two names wins.
-    fn places(&mut self, mode: &str) {
+    /// Reads the variables of one mode. The second of two names for a setting wins.
+    fn target(&mut self, mode: &str) {
         if mode == "static" {
             self.give("static-dir", STATIC_DIR, Origin::Default);
         }
-        for (of, name, setting) in [
+        for (owner, name, setting) in [
             ("http", "upstream_url", "upstream"),
             ("http", "http_upstream_url", "upstream"),
             ("http", "ready_path", "ready-path"),
             ("static", "static_path", "static-dir"),
         ] {
-            if let Some(value) = non_empty(self.environment, name).filter(|_| of == mode) {
+            if let Some(value) = non_empty(self.environment, name).filter(|_| owner == mode) {
                 self.give(setting, &value.to_string_lossy(), Origin::Variable(name.to_owned()));
             }
         }
@@ -218,25 +221,25 @@ impl VariableReader<'_> {
         let (read, origin) = self.duration("read_timeout").unwrap_or((TIMEOUT, Origin::Default));
         self.give("read-timeout", &quantity::duration_text(read), origin);
         let write = self.duration("write_timeout").unwrap_or((TIMEOUT, Origin::Default));
-        let exec = self.duration("exec_timeout").unwrap_or(match self.original {
-            Original::Classic => (Duration::ZERO, Origin::Default),
-            Original::Of => (TIMEOUT, Origin::Default),
+        let exec = self.duration("exec_timeout").unwrap_or(match self.kind {
+            WatchdogKind::Classic => (Duration::ZERO, Origin::Default),
+            WatchdogKind::Of => (TIMEOUT, Origin::Default),
         });
-        // Nobody is answered after `write_timeout`, so the function need not run on (fault F18).
+        // No response is sent after `write_timeout`, so the function need not run on.
         let first = [&exec, &write].into_iter().filter(|(limit, _)| !limit.is_zero()).min_by_key(|(limit, _)| *limit);
         let (limit, origin) = first.unwrap_or(&exec).clone();
         self.give("exec-timeout", &quantity::duration_text(limit), origin);
         let (drain, origin) = if write.0.is_zero() { (TIMEOUT, Origin::Default) } else { write };
         self.give("drain-timeout", &quantity::duration_text(drain), origin);
-        // Its default, which is `write_timeout`, would only make every end late.
+        // Its default, `write_timeout`, would delay every shutdown for nothing.
         if let Some((interval, origin)) = self.duration("healthcheck_interval") {
             self.give("shutdown-delay", &quantity::duration_text(interval), origin);
         }
     }
 
     fn watchdog(&mut self) -> Watchdog {
-        let is_classic = self.original == Original::Classic;
-        let place = non_empty(self.environment, "TMPDIR").unwrap_or(OsStr::new("/tmp"));
+        let is_classic = self.kind == WatchdogKind::Classic;
+        let directory = non_empty(self.environment, "TMPDIR").unwrap_or(OsStr::new("/tmp"));
         let suppress_lock = self.noted_switch("suppress_lock", false);
         let combine_output = if is_classic { self.optional_switch("combine_output") } else { None };
         let content_type =
@@ -254,16 +257,16 @@ impl VariableReader<'_> {
             let origin = if is_set { Origin::Variable("content_type".to_owned()) } else { Origin::Default };
             self.give("answer-type", value, origin);
         }
-        // By default of-watchdog keeps them apart, and classic-watchdog does not.
+        // By default classic-watchdog combines standard output and standard error, and of-watchdog does not.
         let origin = combine_output.map_or(Origin::Default, |_| Origin::Variable("combine_output".to_owned()));
         if !combine_output.unwrap_or(is_classic) {
-            // What is not in the answer is in the log.
+            // Standard error goes to the log unless it is part of the response.
             self.give("forward-logs", "true", origin.clone());
         }
         self.give("combine-output", &combine_output.unwrap_or(is_classic).to_string(), origin);
         Watchdog {
-            original: self.original,
-            lock: (!suppress_lock).then(|| Path::new(place).join(".lock")),
+            kind: self.kind,
+            lock: (!suppress_lock).then(|| Path::new(directory).join(".lock")),
             cgi_headers: !is_classic || self.noted_switch("cgi_headers", true),
             marshal_request: is_classic && self.noted_switch("marshal_request", false),
             write_debug: is_classic && self.noted_switch("write_debug", false),
@@ -285,7 +288,7 @@ impl VariableReader<'_> {
         usize::try_from(limit).ok().filter(|limit| *limit > 0)
     }
 
-    // ---- one name ----
+    // ---- one variable ----
 
     fn text(&self, name: &str) -> Option<String> {
         non_empty(self.environment, name).map(|value| value.to_string_lossy().into_owned())
@@ -310,7 +313,7 @@ impl VariableReader<'_> {
         count.map(|count| (count, Origin::Variable(name.to_owned())))
     }
 
-    /// Reads what must not be taken for its default: nonsense is a mistake, even if nonsense is to be passed over.
+    /// Reads a variable that must not fall back to its default: an invalid value is a mistake even with `lenient`.
     fn strictly<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let lenient = std::mem::replace(&mut self.lenient, false);
         let value = read(self);
@@ -329,14 +332,14 @@ impl VariableReader<'_> {
         value.unwrap_or(default)
     }
 
-    /// classic-watchdog takes `true` alone for true; of-watchdog takes `1` too, and for its newer names all that Go
-    /// takes.
+    /// classic-watchdog accepts only `true`; of-watchdog accepts `1` too, and for its newer variables everything that Go
+    /// accepts.
     fn optional_switch(&mut self, name: &'static str) -> Option<bool> {
         let value = self.text(name)?;
         match value.to_ascii_lowercase().as_str() {
             "true" if value == "true" => Some(true),
             "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
-            "1" | "t" | "true" if self.original == Original::Of => Some(true),
+            "1" | "t" | "true" if self.kind == WatchdogKind::Of => Some(true),
             "true" | "1" | "yes" | "on" | "t" | "y" => {
                 self.warnings.push(format!("{name}: {value:?} is false for this watchdog; write true"));
                 Some(false)
@@ -356,7 +359,7 @@ impl VariableReader<'_> {
         self.entries.push(Entry { name: name.to_owned(), value: value.to_owned(), origin });
     }
 
-    /// A value that both programs would have replaced by the default, without a word.
+    /// Reports an invalid value, for which both watchdogs silently take the default.
     fn invalid(&mut self, name: &'static str, value: &str, expected: &str) {
         if self.lenient {
             self.warnings.push(format!("{name}: {value:?}: expected {expected}; the default is taken"));
@@ -371,11 +374,11 @@ impl VariableReader<'_> {
     }
 }
 
-/// Seconds, or a duration as Go writes them, which may have a sign: less than nothing is none.
+/// Seconds, or a duration in Go's spelling, which may have a sign. A negative one is zero.
 fn duration(text: &str) -> Option<Duration> {
     match text.strip_prefix(['-', '+']) {
         None => quantity::duration(text),
-        // Only what has a unit may have a sign.
+        // A sign needs a unit.
         Some(rest) if rest.bytes().all(|byte| byte.is_ascii_digit()) && rest != "0" => None,
         Some(rest) => {
             quantity::duration(rest).map(|positive| if text.starts_with('-') { Duration::ZERO } else { positive })

@@ -22,7 +22,7 @@ use super::{Event, RunArgs, result, served};
 use crate::{
     actions::{Interface, Way},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
-    config::{Config, Habit, Mode},
+    config::{Config, LegacyBehaviour, Mode},
     input::{BodyError, BodySource, Envelope},
     invocation::{self, Call, Function, Ground, Outcome, Unwatched},
     logs::Level,
@@ -168,7 +168,7 @@ fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
 
 /// Whether a function that failed is to look as if it had not, as it did under the original.
 fn looks_well(config: &Config) -> bool {
-    config.replaced.supervisor.is_some() && config.replaced.compat.has(Habit::Status200)
+    config.replaced.supervisor.is_some() && config.replaced.compat.has(LegacyBehaviour::Status200)
 }
 
 /// Starts the log on the standard error.

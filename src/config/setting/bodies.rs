@@ -1,4 +1,4 @@
-//! The settings about bodies and answers in the modes that pass them on as they are.
+//! The settings of the group "Function" for the modes that pass bodies on as they are.
 
 use super::{Fallback, PLAIN, Setting};
 

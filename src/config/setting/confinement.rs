@@ -1,4 +1,4 @@
-//! The settings of the group "Confinement": what one function may use, and as whom.
+//! The settings of the group "Confinement".
 
 use super::{Fallback, Group, PLAIN, Setting};
 

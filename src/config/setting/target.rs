@@ -1,4 +1,4 @@
-//! The settings of the modes in which requests go to somebody else than a process of their own.
+//! The settings of the group "Function" for the modes that start no process for each request.
 
 use super::{Fallback, PLAIN, Setting};
 

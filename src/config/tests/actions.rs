@@ -1,4 +1,4 @@
-//! The promises of `--actions`.
+//! `--actions`.
 
 use super::*;
 
@@ -69,7 +69,7 @@ fn commands_of_actions_are_looked_for_at_start_and_a_missing_one_is_told_with_it
     let world = world.file("oms.yml", &format!("{text}{more}")).variable("PATH", "/bin:/usr/bin");
     let programs = world.config().actions.programs;
     assert_eq!(programs.actions["count"].program, world.path("count.sh"));
-    // What follows the program is in the action.
+    // The action has the words after the program.
     assert_eq!(words(&programs.actions["count"]), [world.path("count.sh").display().to_string()]);
     assert_eq!(programs.actions["bare"].program, Path::new("/bin/sh"));
     assert_eq!(words(&programs.actions["bare"]), ["/bin/sh", bare.to_str().expect("UTF-8")]);

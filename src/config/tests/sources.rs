@@ -43,7 +43,7 @@ fn old_ways_are_had_back_under_the_old_names_only() {
         let Resolution { config, warnings, .. } = world.sources.resolve();
         let is_warned = warnings.iter().any(|warning| warning.contains("--compat: without effect"));
         assert_eq!(
-            (config.map(|config| config.replaced.compat.has(Habit::Newline)), is_warned),
+            (config.map(|config| config.replaced.compat.has(LegacyBehaviour::Newline)), is_warned),
             (Some(has), !has),
             "{face:?}"
         );

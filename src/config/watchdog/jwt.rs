@@ -1,24 +1,23 @@
-//! `jwt_auth` and what belongs to it: the platform's own identity provider says who may call.
+//! `jwt_auth` and its companions: the identity provider of the platform decides which callers are let in.
 
 use std::{ffi::OsStr, fs};
 
 use super::{Origin, VariableReader, non_empty};
 
-/// The provider of every OpenFaaS: its gateway.
+/// The provider of every OpenFaaS installation: its gateway.
 const GATEWAY: &str = "http://gateway.openfaas:8080";
 
-/// The gateway as a developer reaches it, by a forwarded port.
+/// The gateway at a port that a developer forwards.
 const LOCAL_GATEWAY: &str = "http://127.0.0.1:8080";
 
-/// Where Kubernetes says in which namespace a pod is.
+/// The file in which Kubernetes names the namespace of a pod.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 impl VariableReader<'_> {
-    /// The provider and this function's name become settings; whether its keys are to be named in the log is returned.
+    /// Turns the provider and the name of this function into settings. Returns whether the log is to name its keys.
     pub(super) fn jwt(&mut self) -> bool {
         if !self.noted_switch("jwt_auth", false) {
-            // What one of the programs takes for false and a person for true: better not to start than to let everybody
-            // call.
+            // A watchdog reads these values as false, a person as true. Do not start: every caller would be let in.
             let is_meant = self.text("jwt_auth").is_some_and(|value| {
                 ["1", "t", "y", "true", "yes", "on"].iter().any(|word| word.eq_ignore_ascii_case(&value))
             });
@@ -38,8 +37,8 @@ impl VariableReader<'_> {
             self.mistake("OPENFAAS_NAME", "expected this function's name, which jwt_auth needs".to_owned());
             return false;
         };
-        let told = non_empty(self.environment, "OPENFAAS_NAMESPACE").map(OsStr::to_string_lossy);
-        let namespace = told.map(String::from).or_else(|| fs::read_to_string(NAMESPACE_FILE).ok());
+        let given = non_empty(self.environment, "OPENFAAS_NAMESPACE").map(OsStr::to_string_lossy);
+        let namespace = given.map(String::from).or_else(|| fs::read_to_string(NAMESPACE_FILE).ok());
         let namespace = namespace.as_deref().map(str::trim_ascii).filter(|namespace| !namespace.is_empty());
         if let Some(namespace) = namespace {
             let origin = Origin::Variable("OPENFAAS_NAME".to_owned());

@@ -15,7 +15,7 @@ fn value(found: &WatchdogVariables, setting: &str) -> String {
 #[test]
 fn the_names_that_are_set_say_which_of_the_two_it_is() {
     let classic = found(&[("fprocess", "cat"), ("cgi_headers", "true"), ("content_type", "")]);
-    assert_eq!((classic.watchdog.original, &*value(&classic, "mode")), (Original::Classic, "stdio"));
+    assert_eq!((classic.watchdog.kind, &*value(&classic, "mode")), (WatchdogKind::Classic, "stdio"));
     for (pairs, mode) in [
         (&[("fprocess", "cat"), ("mode", "serializing")][..], "stdio"),
         (&[("fprocess", "cat"), ("mode", "streaming")], "streaming"),
@@ -25,7 +25,7 @@ fn the_names_that_are_set_say_which_of_the_two_it_is() {
         (&[("mode", "static")], "static"),
     ] {
         let of = found(pairs);
-        assert_eq!((of.watchdog.original, &*value(&of, "mode")), (Original::Of, mode), "{pairs:?}");
+        assert_eq!((of.watchdog.kind, &*value(&of, "mode")), (WatchdogKind::Of, mode), "{pairs:?}");
         assert_eq!(of.mistakes, [], "{pairs:?}");
     }
 }
@@ -80,7 +80,7 @@ fn what_makes_no_sense_is_a_mistake_that_names_it_and_all_of_them_are_told() {
     let mut wanted: Vec<&str> = wrong.iter().map(|(name, _)| *name).collect();
     wanted.sort_unstable();
     assert_eq!(names, wanted);
-    let lenient = read(&environment(&wrong), Compat::default().with(Habit::Lenient), false);
+    let lenient = read(&environment(&wrong), Compat::default().with(LegacyBehaviour::Lenient), false);
     assert_eq!((lenient.mistakes.len(), lenient.warnings.len()), (0, wrong.len()), "{:?}", lenient.warnings);
     assert_eq!(value(&lenient, "read-timeout"), "30s");
 }
@@ -90,7 +90,7 @@ fn what_bandog_does_not_do_is_never_passed_over() {
     for (name, value) in
         [("mode", "afterburn"), ("mode", "inproc"), ("mode", "htpp"), ("oauth_enabled", "true"), ("one_shot", "true")]
     {
-        let lenient = read(&environment(&[(name, value)]), Compat::default().with(Habit::Lenient), false);
+        let lenient = read(&environment(&[(name, value)]), Compat::default().with(LegacyBehaviour::Lenient), false);
         assert!(lenient.mistakes.iter().any(|mistake| mistake.name == name), "{name}={value}: {:?}", lenient.mistakes);
         assert!(found(&[(name, value)]).mistakes.iter().any(|mistake| mistake.name == name), "{name}={value}");
     }
@@ -151,7 +151,7 @@ fn tokens_that_cannot_be_checked_and_a_switch_that_is_misread_are_mistakes() {
 #[test]
 fn what_guards_a_function_is_never_replaced_by_its_default() {
     for (name, value) in [("jwt_auth", "enabled"), ("oauth_enabled", "enabled"), ("one_shot", "maybe")] {
-        let lenient = read(&environment(&[(name, value)]), Compat::default().with(Habit::Lenient), false);
+        let lenient = read(&environment(&[(name, value)]), Compat::default().with(LegacyBehaviour::Lenient), false);
         assert!(lenient.mistakes.iter().any(|mistake| mistake.name == name), "{name}: {:?}", lenient.mistakes);
     }
 }
