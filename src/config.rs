@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    actions::{Service, openapi::Callers},
+    actions::{Service, openapi::Authentication},
     invocation::Confinement,
     logs::Level,
 };
@@ -206,11 +206,11 @@ impl Config {
 
     /// The callers that are let in, for the description of the actions.
     #[must_use]
-    pub fn callers(&self) -> Callers {
+    pub fn callers(&self) -> Authentication {
         match self.listener.auth {
-            Auth { jwt: Some(_), .. } => Callers::WebTokenHolders,
-            Auth { token: Some(_), .. } => Callers::TokenHolders,
-            Auth { token: None, jwt: None } => Callers::Anybody,
+            Auth { jwt: Some(_), .. } => Authentication::Jwt,
+            Auth { token: Some(_), .. } => Authentication::Token,
+            Auth { token: None, jwt: None } => Authentication::None,
         }
     }
 

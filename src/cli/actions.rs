@@ -12,7 +12,7 @@ use super::{BAD_CONFIGURATION, FAILURE, complain, fail};
 use crate::{
     actions::{
         list,
-        openapi::{self, Callers},
+        openapi::{self, Authentication},
     },
     config::{Sources, Typed, setting},
 };
@@ -69,7 +69,7 @@ pub(super) fn main(flags: &Flags, sources: &Sources) -> ExitCode {
     let text = match flags.format {
         Format::Text => list::text(&service),
         Format::Json => format!("{:#}\n", list::document(&service)),
-        Format::OpenApi => format!("{:#}\n", openapi::document(&service, Callers::Anybody)),
+        Format::OpenApi => format!("{:#}\n", openapi::document(&service, Authentication::None)),
     };
     if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
         && error.kind() != io::ErrorKind::BrokenPipe

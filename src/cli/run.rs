@@ -9,7 +9,7 @@ use clap::ValueHint;
 use http::{HeaderName, HeaderValue};
 
 use super::{FunctionFlags, header};
-use crate::actions::{Action, Service, Source, Text};
+use crate::actions::{Action, Service, TextArgument, TextSource};
 pub use once::run;
 
 mod once;
@@ -92,7 +92,7 @@ pub struct RunArgs {
     /// The action that is run, if it is one.
     pub action: Option<Arc<Action>>,
     /// What that is given.
-    pub texts: Vec<Text>,
+    pub texts: Vec<TextArgument>,
 }
 
 impl Flags {
@@ -145,9 +145,9 @@ impl Flags {
 }
 
 /// An argument as typed.
-fn text(argument: &str) -> Result<Text, String> {
+fn text(argument: &str) -> Result<TextArgument, String> {
     let Some((name, value)) = argument.split_once('=').filter(|(name, _)| !name.is_empty()) else {
         return Err(format!("--argument {argument:?}: expected NAME=VALUE"));
     };
-    Ok(Text { name: name.to_owned(), value: Some(value.to_owned()), source: Source::CommandLine })
+    Ok(TextArgument { name: name.to_owned(), value: Some(value.to_owned()), source: TextSource::CommandLine })
 }

@@ -14,7 +14,7 @@ use super::{
     setting,
 };
 use crate::{
-    actions::{self, Endpoint, Interface, Reading, Service, Variable},
+    actions::{self, Endpoint, Interface, ParsedFile, Service, Variable},
     invocation::Command,
 };
 
@@ -55,7 +55,7 @@ pub(super) struct ActionsFile {
 /// Reads the file, and finds everything that it names.
 pub(super) fn read(reader: &mut Reader<'_>) -> ActionsFile {
     let Some((file, reading)) = read_file(reader) else { return ActionsFile::default() };
-    let Reading { service, lines, .. } = reading;
+    let ParsedFile { service, lines, .. } = reading;
     let mut result = ActionsFile { is_present: true, ..ActionsFile::default() };
     let Some(service) = service else { return result };
     let service = Arc::new(service);
@@ -77,7 +77,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ActionsFile {
 }
 
 /// Finds and parses the file, and records its mistakes and warnings.
-pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<(PathBuf, Reading)> {
+pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<(PathBuf, ParsedFile)> {
     let setting = &setting::ACTIONS;
     let raw = reader.raw(setting);
     if raw.as_ref().is_some_and(|raw| raw.value.eq_ignore_ascii_case("off")) {
@@ -92,13 +92,13 @@ pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<(PathBuf, Reading)> {
     let file = path::absolute(&raw.value).map_err(|_| "expected a file, or off".to_owned());
     let content = file.and_then(|file| Ok((read_bounded(&file, actions::MAX_BYTES)?, file)));
     let Some((bytes, file)) = reader.accept(setting, Some(raw), content) else {
-        return Some((PathBuf::new(), Reading::default()));
+        return Some((PathBuf::new(), ParsedFile::default()));
     };
     let mut reading = Service::read(&file, &bytes);
     for warning in reading.warnings.drain(..) {
         reader.warn(format!("{}:{}: {warning}", file.display(), warning.line));
     }
-    for actions::Remark { line, path, value, advice } in reading.mistakes.drain(..) {
+    for actions::Diagnostic { line, path, value, advice } in reading.mistakes.drain(..) {
         let origin = Origin::Line { file: file.clone(), line };
         reader.mistakes.push(Mistake { name: path, value, origin, advice });
     }
@@ -154,7 +154,7 @@ impl Names<'_, '_> {
             }
             Interface::Http(call) => match &call.endpoint {
                 Endpoint::Service { port, path } => format!("{} {path} on port {port}", call.method),
-                Endpoint::Elsewhere { origin, path } => {
+                Endpoint::External { origin, path } => {
                     format!("{} {}{path}", call.method, origin.to_string().trim_end_matches('/'))
                 }
             },

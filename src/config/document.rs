@@ -2,7 +2,7 @@
 //!
 //! The file also contains passwords and keys of storage providers, so no message quotes it.
 
-use bandog_codec::yaml::{Node, Place, Unreadable};
+use bandog_codec::yaml::{LineColumn, Node, YamlError};
 
 /// Bytes of a configuration file. A larger one is another file, and is refused.
 pub const MAX_BYTES: u64 = 1024 * 1024;
@@ -42,8 +42,8 @@ pub enum Error {
     },
 }
 
-impl From<Place> for Error {
-    fn from(Place { line, column }: Place) -> Self {
+impl From<LineColumn> for Error {
+    fn from(LineColumn { line, column }: LineColumn) -> Self {
         Self::Yaml { line, column }
     }
 }
@@ -61,14 +61,15 @@ impl Document {
         Ok(Self::read(text)?)
     }
 
-    fn read(text: &str) -> Result<Self, Place> {
-        let root = Node::parse(text).map_err(Unreadable::place)?;
-        let text =
-            |key| -> Result<_, Place> { Ok(root.get(key)?.map(Node::text).transpose()?.flatten().map(str::to_owned)) };
+    fn read(text: &str) -> Result<Self, LineColumn> {
+        let root = Node::parse(text).map_err(YamlError::position)?;
+        let text = |key| -> Result<_, LineColumn> {
+            Ok(root.get(key)?.map(Node::text).transpose()?.flatten().map(str::to_owned))
+        };
         Ok(Self {
             name: text("name")?,
             log_level: text("log_level")?,
-            file_stage_in: root.get("file_stage_in")?.map(Node::switch).transpose()?.unwrap_or_default(),
+            file_stage_in: root.get("file_stage_in")?.map(Node::boolean).transpose()?.unwrap_or_default(),
             has_output: root.get("output")?.is_some_and(Node::is_filled_list),
         })
     }

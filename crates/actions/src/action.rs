@@ -3,7 +3,7 @@
 use http::{Method, Uri};
 use serde_json::Value;
 
-use super::{Schema, Template};
+use crate::{location::Location, schema::Schema, template::Template};
 
 /// One action.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ pub enum Endpoint {
         path: Template,
     },
     /// To somebody else, who has nothing to do with the service's process.
-    Elsewhere {
+    External {
         /// Scheme (`http` or `https`) and authority.
         origin: Uri,
         /// Begins with a slash.
@@ -127,43 +127,6 @@ pub struct Argument {
     pub deprecated: bool,
     /// What it is for.
     pub help: Option<String>,
-}
-
-/// Where an argument is in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Location {
-    /// In the query.
-    Query,
-    /// In the body (`requestBody`).
-    Body,
-    /// In the path.
-    Path,
-    /// A header field of the argument's name.
-    Header,
-}
-
-impl Location {
-    /// As OpenAPI and the specification call it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Body => "requestBody",
-            Self::Path => "path",
-            Self::Header => "header",
-        }
-    }
-
-    /// In a sentence.
-    #[must_use]
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Query => "the query",
-            Self::Body => "the body",
-            Self::Path => "the path",
-            Self::Header => "a header field",
-        }
-    }
 }
 
 /// What an action gives.

@@ -9,6 +9,8 @@ use std::{borrow::Cow, fmt};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::argument_error::shortened;
+
 /// Values that the arguments of one call may have, all together: numbers, texts, lists, … Beyond it they are refused.
 pub const MAX_VALUES: usize = 100_000;
 
@@ -23,7 +25,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self::of(MAX_VALUES)
+        Self::with_values(MAX_VALUES)
     }
 }
 
@@ -32,19 +34,19 @@ impl Budget {
     pub(super) const STEPS: u64 = 1 << 32;
 
     /// Another number of values.
-    pub(super) fn of(values: usize) -> Self {
+    pub(super) fn with_values(values: usize) -> Self {
         Self { values, steps: Self::STEPS }
     }
 
     /// Takes one value away.
-    pub(super) fn spend(&mut self) -> Result<(), TooMany> {
-        self.values = self.values.checked_sub(1).ok_or(TooMany)?;
+    pub(super) fn spend(&mut self) -> Result<(), BudgetExceeded> {
+        self.values = self.values.checked_sub(1).ok_or(BudgetExceeded)?;
         Ok(())
     }
 
     /// Takes away what a pattern costs.
-    pub(super) fn spend_steps(&mut self, steps: u64) -> Result<(), TooMany> {
-        self.steps = self.steps.checked_sub(steps).ok_or(TooMany)?;
+    pub(super) fn spend_steps(&mut self, steps: u64) -> Result<(), BudgetExceeded> {
+        self.steps = self.steps.checked_sub(steps).ok_or(BudgetExceeded)?;
         Ok(())
     }
 }
@@ -52,10 +54,10 @@ impl Budget {
 /// There are more than the budget has.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("there are too many values")]
-pub(super) struct TooMany;
+pub(super) struct BudgetExceeded;
 
 /// Reads one JSON value, and nothing after it. The error says what is wrong, and where.
-pub fn read(text: &[u8], budget: &mut Budget) -> Result<Value, serde_json::Error> {
+pub fn read_json(text: &[u8], budget: &mut Budget) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = Counted(budget).deserialize(&mut deserializer)?;
     deserializer.end()?;
@@ -121,7 +123,7 @@ impl<'de> Visitor<'de> for Counted<'_> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<Cow<'de, str>>()? {
             if object.contains_key(name.as_ref()) {
-                return Err(A::Error::custom(format!("the key `{}` is there twice", super::flaw::shortened(&name))));
+                return Err(A::Error::custom(format!("the key `{}` is there twice", shortened(&name))));
             }
             let value = members.next_value_seed(Counted(self.0))?;
             object.insert(name.into_owned(), value);

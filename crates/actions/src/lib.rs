@@ -7,33 +7,35 @@
 //! A file of either generation of the specification becomes the same [`Service`].
 
 mod action;
-mod answer;
-mod anything;
+mod argument_error;
 mod bind;
 #[cfg(test)]
 mod corpus;
-mod flaw;
 mod json;
 pub mod list;
+mod location;
 pub mod openapi;
-mod pairs;
-mod read;
+mod parse;
+mod query;
+mod result;
 mod routes;
 mod schema;
 mod service;
 mod template;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
-pub use action::{Action, Argument, Endpoint, HttpCall, Interface, Location, MediaType, Output};
-pub use answer::{Answer, MAX_RESULT, ResultError, ResultFlaw};
-pub use anything::bind_anything;
-pub use bind::{Arguments, BindError, Body, Bound, Content, Field, Source, Text, Way};
-pub use flaw::{Flaw, FlawKind, Flaws, MAX_FLAWS};
-pub use json::{Budget, MAX_VALUES, read as read_json};
-pub use pairs::pairs;
-#[doc(hidden)]
-pub use read::read_anything;
-pub use read::{MAX_BYTES, Reading, Remark};
-pub use routes::{Found, OtherMethods, RUN, Routes};
+pub use action::{Action, Argument, Endpoint, HttpCall, Interface, MediaType, Output};
+pub use argument_error::{ArgumentError, ArgumentErrorKind, ArgumentErrors, MAX_LISTED_ERRORS};
+pub use bind::{
+    Arguments, BindError, Body, BoundArgument, FieldContent, FormField, Placement, TextArgument, TextSource,
+};
+pub use json::{Budget, MAX_VALUES, read_json};
+pub use location::Location;
+pub use parse::{Diagnostic, MAX_BYTES, ParsedFile};
+pub use query::decode_pairs;
+pub use result::{CheckedResult, InvalidResult, MAX_RESULT, ResultError};
+pub use routes::{MethodNotAllowed, RUN, RouteMatch, Routes};
 pub use schema::{Pattern, Property, Range, Schema, Type};
-pub use service::{Forward, Generation, Health, Info, Lifecycle, Scrape, Service, Shutdown, Variable};
+pub use service::{Forward, Generation, Health, Info, Lifecycle, ScrapeTarget, Service, Shutdown, Variable};
 pub use template::{Piece, Template};

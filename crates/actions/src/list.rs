@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{Action, Argument, Endpoint, Interface, Output, Range, Schema, Service};
+use crate::{
+    action::{Action, Argument, Endpoint, Interface, Output},
+    schema::{Range, Schema},
+    service::Service,
+};
 
 /// The list as a document: what `GET /_/actions` answers, and `bandog actions --format json` prints.
 #[must_use]
@@ -106,7 +110,7 @@ fn own(action: &Action) -> Option<(String, String)> {
     match &action.interface {
         Interface::Http(call) => match &call.endpoint {
             Endpoint::Service { path, .. } => Some((call.method.to_string(), path.to_string())),
-            Endpoint::Elsewhere { .. } => None,
+            Endpoint::External { .. } => None,
         },
         Interface::Command(_) | Interface::Rpc | Interface::Events => None,
     }

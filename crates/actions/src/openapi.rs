@@ -4,31 +4,35 @@
 //! come as base64, no client needs that was made from this. Nothing is read from the running program, so that the
 //! document of a file is the same wherever it is asked for, but for who may call.
 
-mod answers;
 mod operation;
 mod request;
+mod responses;
 mod security;
 
 use serde_json::{Map, Value, json};
 
-use super::{Endpoint, Interface, Piece, Service, Template};
-pub use security::Callers;
+use crate::{
+    action::{Endpoint, Interface},
+    service::Service,
+    template::{Piece, Template},
+};
+pub use security::Authentication;
 
 /// The version of the OpenAPI Specification that the documents are of.
 const VERSION: &str = "3.1.1";
 
 /// The document of a service for those who may call it.
 #[must_use]
-pub fn document(service: &Service, callers: Callers) -> Value {
+pub fn document(service: &Service, authentication: Authentication) -> Value {
     let mut document = Map::new();
     document.insert("openapi".to_owned(), VERSION.into());
     document.insert("info".to_owned(), info(service));
     document.insert("servers".to_owned(), json!([{"url": "/"}]));
-    if let Some(security) = callers.requirement() {
+    if let Some(security) = authentication.requirement() {
         document.insert("security".to_owned(), security);
     }
-    document.insert("paths".to_owned(), paths(service, callers));
-    document.insert("components".to_owned(), components(callers));
+    document.insert("paths".to_owned(), paths(service, authentication));
+    document.insert("components".to_owned(), components(authentication));
     Value::Object(document)
 }
 
@@ -74,10 +78,10 @@ fn straight_through(service: &Service) -> Option<String> {
 }
 
 /// Every action under `/run/`, and those of the service's own process on their own path as well.
-fn paths(service: &Service, callers: Callers) -> Value {
+fn paths(service: &Service, authentication: Authentication) -> Value {
     let mut paths = Map::new();
     for action in &service.actions {
-        let operation = operation::of_run(action, callers);
+        let operation = operation::of_run(action, authentication);
         paths.insert(format!("/run/{}", action.name), json!({"post": operation}));
     }
     let mut own: Vec<(&Template, String)> = Vec::new();
@@ -91,7 +95,7 @@ fn paths(service: &Service, callers: Callers) -> Value {
             own.push((path, path.to_string()));
             (path, path.to_string())
         });
-        let operation = operation::of_own_path(action, call, names, callers);
+        let operation = operation::of_own_path(action, call, names, authentication);
         let item = paths.entry(key).or_insert_with(|| json!({}));
         item[call.method.as_str().to_ascii_lowercase()] = operation;
     }
@@ -103,17 +107,17 @@ fn has_shape_of(path: &Template, other: &Template) -> bool {
     path.pieces.len() == other.pieces.len()
         && path.pieces.iter().zip(&other.pieces).all(|pair| match pair {
             (Piece::Text(text), Piece::Text(other)) => text == other,
-            (Piece::Place(_), Piece::Place(_)) => true,
-            (Piece::Text(_), Piece::Place(_)) | (Piece::Place(_), Piece::Text(_)) => false,
+            (Piece::Placeholder(_), Piece::Placeholder(_)) => true,
+            (Piece::Text(_), Piece::Placeholder(_)) | (Piece::Placeholder(_), Piece::Text(_)) => false,
         })
 }
 
-fn components(callers: Callers) -> Value {
+fn components(authentication: Authentication) -> Value {
     let mut components = Map::new();
-    components.insert("schemas".to_owned(), json!({"Problem": answers::problem()}));
-    components.insert("headers".to_owned(), answers::headers());
-    components.insert("responses".to_owned(), answers::failures());
-    if let Some(schemes) = callers.schemes() {
+    components.insert("schemas".to_owned(), json!({"Problem": responses::problem()}));
+    components.insert("headers".to_owned(), responses::headers());
+    components.insert("responses".to_owned(), responses::failures());
+    if let Some(schemes) = authentication.schemes() {
         components.insert("securitySchemes".to_owned(), schemes);
     }
     Value::Object(components)

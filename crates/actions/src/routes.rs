@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::{Action, Endpoint, Forward, Interface, Piece, Service, Template};
+use crate::{
+    action::{Action, Endpoint, Interface},
+    service::{Forward, Service},
+    template::{Piece, Template},
+};
 
 /// What every action can be called at, followed by its name.
 pub const RUN: &str = "/run/";
@@ -14,12 +18,12 @@ pub const RUN: &str = "/run/";
 #[derive(Debug)]
 pub struct Routes {
     service: Arc<Service>,
-    own: Vec<Own>,
+    own: Vec<OwnPath>,
 }
 
 /// The path of an action's own.
 #[derive(Debug)]
-struct Own {
+struct OwnPath {
     method: Method,
     /// What is between the slashes, behind the first of them.
     segments: Vec<Template>,
@@ -28,7 +32,7 @@ struct Own {
 
 /// What is at a path.
 #[derive(Debug)]
-pub enum Found<'a> {
+pub enum RouteMatch<'a> {
     /// An action, by its name.
     Run(&'a Arc<Action>),
     /// An action at a path of its own, with what that has in its places.
@@ -39,7 +43,7 @@ pub enum Found<'a> {
 
 /// The path is known and takes other methods.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherMethods {
+pub struct MethodNotAllowed {
     /// As in `Allow`.
     pub allowed: String,
 }
@@ -51,9 +55,9 @@ impl Routes {
         let own = service.actions.iter().filter_map(|action| match &action.interface {
             Interface::Http(call) => match &call.endpoint {
                 Endpoint::Service { path, .. } => {
-                    Some(Own { method: call.method.clone(), segments: segments(path), action: Arc::clone(action) })
+                    Some(OwnPath { method: call.method.clone(), segments: segments(path), action: Arc::clone(action) })
                 }
-                Endpoint::Elsewhere { .. } => None,
+                Endpoint::External { .. } => None,
             },
             Interface::Command(_) | Interface::Rpc | Interface::Events => None,
         });
@@ -64,13 +68,13 @@ impl Routes {
     ///
     /// # Errors
     /// An action is there, under another method.
-    pub fn find(&self, method: &Method, path: &str) -> Result<Option<Found<'_>>, OtherMethods> {
+    pub fn find(&self, method: &Method, path: &str) -> Result<Option<RouteMatch<'_>>, MethodNotAllowed> {
         if let Some(action) = path.strip_prefix(RUN).and_then(|name| self.service.action(&decoded(name)?)) {
             let is_post = *method == Method::POST;
             return if is_post {
-                Ok(Some(Found::Run(action)))
+                Ok(Some(RouteMatch::Run(action)))
             } else {
-                Err(OtherMethods { allowed: "POST".to_owned() })
+                Err(MethodNotAllowed { allowed: "POST".to_owned() })
             };
         }
         let own = self.own(method, path)?;
@@ -80,29 +84,29 @@ impl Routes {
         }
         Ok(own.or_else(|| {
             let forwards = self.service.forwards.iter().filter(|forward| is_below(path, forward));
-            forwards.max_by_key(|forward| forward.path.trim_end_matches('/').len()).map(Found::Forward)
+            forwards.max_by_key(|forward| forward.path.trim_end_matches('/').len()).map(RouteMatch::Forward)
         }))
     }
 
-    fn own(&self, method: &Method, path: &str) -> Result<Option<Found<'_>>, OtherMethods> {
+    fn own(&self, method: &Method, path: &str) -> Result<Option<RouteMatch<'_>>, MethodNotAllowed> {
         let Some(asked) = path.strip_prefix('/') else { return Ok(None) };
         // What is no text is in no place.
         let Some(asked) = asked.split('/').map(decoded).collect::<Option<Vec<_>>>() else { return Ok(None) };
         let matching = self.own.iter().filter_map(|own| Some((own, own.places(&asked)?)));
-        let matching: Vec<(&Own, Vec<(String, String)>)> = matching.collect();
+        let matching: Vec<(&OwnPath, Vec<(String, String)>)> = matching.collect();
         let Some(closest) = matching.iter().map(|(own, _)| own.looseness()).min() else { return Ok(None) };
         let mut allowed = BTreeSet::new();
         for (own, places) in matching.into_iter().filter(|(own, _)| own.looseness() == closest) {
             if own.method == *method {
-                return Ok(Some(Found::Own(&own.action, places)));
+                return Ok(Some(RouteMatch::Own(&own.action, places)));
             }
             allowed.insert(own.method.as_str());
         }
-        Err(OtherMethods { allowed: allowed.into_iter().collect::<Vec<_>>().join(", ") })
+        Err(MethodNotAllowed { allowed: allowed.into_iter().collect::<Vec<_>>().join(", ") })
     }
 }
 
-impl Own {
+impl OwnPath {
     /// What is in the places, if these segments fit.
     fn places(&self, asked: &[String]) -> Option<Vec<(String, String)>> {
         let mut places = Vec::new();
@@ -115,7 +119,7 @@ impl Own {
     /// further in front first.
     fn looseness(&self) -> Vec<u8> {
         let of = |segment: &Template| match segment.pieces.as_slice() {
-            [Piece::Place(_)] => 2,
+            [Piece::Placeholder(_)] => 2,
             _ if segment.is_plain() => 0,
             _ => 1,
         };
@@ -128,7 +132,7 @@ fn segments(path: &Template) -> Vec<Template> {
     let mut segments = vec![Template { pieces: Vec::new() }];
     for piece in &path.pieces {
         match piece {
-            Piece::Place(_) => segments.last_mut().into_iter().for_each(|last| last.pieces.push(piece.clone())),
+            Piece::Placeholder(_) => segments.last_mut().into_iter().for_each(|last| last.pieces.push(piece.clone())),
             Piece::Text(text) => {
                 for (number, part) in text.split('/').enumerate() {
                     if number > 0 {
@@ -155,7 +159,7 @@ fn fit(pieces: &[Piece], text: &str, places: &mut Vec<(String, String)>) -> bool
     match pieces {
         [] => text.is_empty(),
         [Piece::Text(all)] => text == all,
-        [Piece::Place(name)] => {
+        [Piece::Placeholder(name)] => {
             fill(name, text);
             !text.is_empty()
         }
@@ -163,7 +167,7 @@ fn fit(pieces: &[Piece], text: &str, places: &mut Vec<(String, String)>) -> bool
             text.strip_prefix(start.as_str()).is_some_and(|text| fit(rest, text, places))
         }
         [rest @ .., Piece::Text(end)] => text.strip_suffix(end.as_str()).is_some_and(|text| fit(rest, text, places)),
-        [Piece::Place(name), behind @ ..] => {
+        [Piece::Placeholder(name), behind @ ..] => {
             let Some(first) = text.chars().next() else { return false };
             let (behind, next) = match behind {
                 [Piece::Text(next), behind @ ..] => (behind, next.as_str()),
@@ -199,7 +203,7 @@ fn is_below(path: &str, forward: &Forward) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HttpCall, MediaType, Output};
+    use crate::action::{HttpCall, MediaType, Output};
 
     fn action(name: &str, interface: Interface) -> Arc<Action> {
         Arc::new(Action {
@@ -241,13 +245,13 @@ mod tests {
     fn shown(method: &Method, path: &str) -> String {
         match routes().find(method, path) {
             Ok(None) => "-".to_owned(),
-            Ok(Some(Found::Run(action))) => format!("run {}", action.name),
-            Ok(Some(Found::Own(action, places))) => {
+            Ok(Some(RouteMatch::Run(action))) => format!("run {}", action.name),
+            Ok(Some(RouteMatch::Own(action, places))) => {
                 let places = places.iter().map(|(name, value)| [" ", name, "=", value].concat());
                 action.name.clone() + &places.collect::<Vec<_>>().concat()
             }
-            Ok(Some(Found::Forward(forward))) => format!("to {}", forward.name),
-            Err(OtherMethods { allowed }) => format!("405 {allowed}"),
+            Ok(Some(RouteMatch::Forward(forward))) => format!("to {}", forward.name),
+            Err(MethodNotAllowed { allowed }) => format!("405 {allowed}"),
         }
     }
 

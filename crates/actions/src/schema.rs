@@ -2,16 +2,13 @@
 
 use serde_json::{Number, Value};
 
-mod check;
-mod ecma;
+pub(crate) mod check;
 mod json_schema;
 mod number;
 mod pattern;
 mod text;
 
 pub use pattern::Pattern;
-
-pub(super) use check::{Strictness, element_at, member_at, only};
 
 /// What a value has to be.
 #[derive(Debug, Clone, Default)]

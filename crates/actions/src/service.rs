@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Action, Schema};
+use crate::{action::Action, schema::Schema};
 
 /// A service, as its file describes it. A file with a mistake in it makes none.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ pub struct Service {
     /// Paths whose traffic goes straight through to that process.
     pub forwards: Vec<Forward>,
     /// Where that process has metrics of its own.
-    pub metrics: Option<Scrape>,
+    pub metrics: Option<ScrapeTarget>,
 }
 
 /// A generation of the specification.
@@ -126,7 +126,7 @@ pub struct Forward {
 
 /// Where the service's process has metrics of its own, in the Prometheus text format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scrape {
+pub struct ScrapeTarget {
     /// Its port.
     pub port: u16,
     /// The path to ask for.

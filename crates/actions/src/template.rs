@@ -13,24 +13,24 @@ pub enum Piece {
     /// Stays as it is.
     Text(String),
     /// Where the argument of this name goes.
-    Place(String),
+    Placeholder(String),
 }
 
 impl Template {
-    /// Finds the places in `text`. What looks like one and is none by `is_place`, such as the `:8080` of an address,
+    /// Finds the places in `text`. What looks like one and is none by `is_name`, such as the `:8080` of an address,
     /// is text.
     #[must_use]
-    pub fn parse(text: &str, is_place: impl Fn(&str) -> bool) -> Self {
+    pub fn parse(text: &str, is_name: impl Fn(&str) -> bool) -> Self {
         let mut pieces = Vec::new();
         let (mut before, mut rest) = (String::new(), text);
         while let Some(at) = rest.find(['{', ':']) {
             let (plain, from) = rest.split_at(at);
             before.push_str(plain);
-            if let Some((name, after)) = place(from).filter(|(name, _)| is_place(name)) {
+            if let Some((name, after)) = placeholder(from).filter(|(name, _)| is_name(name)) {
                 if !before.is_empty() {
                     pieces.push(Piece::Text(std::mem::take(&mut before)));
                 }
-                pieces.push(Piece::Place(name.to_owned()));
+                pieces.push(Piece::Placeholder(name.to_owned()));
                 rest = after;
             } else {
                 before.push_str(&from[..1]);
@@ -47,7 +47,7 @@ impl Template {
     /// The names in it, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Place(name) => Some(name.as_str()),
+            Piece::Placeholder(name) => Some(name.as_str()),
             Piece::Text(_) => None,
         })
     }
@@ -64,13 +64,13 @@ impl std::fmt::Display for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.pieces.iter().try_for_each(|piece| match piece {
             Piece::Text(text) => f.write_str(text),
-            Piece::Place(name) => write!(f, "{{{name}}}"),
+            Piece::Placeholder(name) => write!(f, "{{{name}}}"),
         })
     }
 }
 
 /// The name that `text` begins with in one of the three ways, and what follows it.
-fn place(text: &str) -> Option<(&str, &str)> {
+fn placeholder(text: &str) -> Option<(&str, &str)> {
     for (open, close) in [("{{", "}}"), ("{", "}"), (":", "")] {
         let Some(inner) = text.strip_prefix(open) else { continue };
         let end = inner.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(inner.len());

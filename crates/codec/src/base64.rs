@@ -13,7 +13,7 @@
 
 use memchr::memchr2_iter;
 
-use crate::spot::Spot;
+use crate::position::Position;
 
 /// Bytes looked at in one go: large enough for SIMD, small enough to stay in the first-level cache with its output.
 const BLOCK: usize = 8 * 1024;
@@ -61,25 +61,25 @@ pub fn is_blank(byte: u8) -> bool {
 
 /// Why a body is not base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum Base64Error {
     /// A byte of neither alphabet.
     #[error("{0}, expected a character of base64")]
-    Byte(Spot),
+    Byte(Position),
     /// `=` where no group can end.
     #[error("{0}, expected padding only after two or three characters of a group of four")]
-    EarlyPadding(Spot),
+    EarlyPadding(Position),
     /// One `=` where it takes two.
     #[error("{0}, expected the second '=' of the padding")]
-    HalfPadding(Spot),
+    HalfPadding(Position),
     /// Something other than blanks after the padding.
     #[error("{0}, expected nothing after the padding")]
-    AfterPadding(Spot),
+    AfterPadding(Position),
     /// One character alone in the last group: six bits are no byte.
     #[error("{0}, expected more: the last group has a single character")]
-    Leftover(Spot),
+    Leftover(Position),
     /// The last character of an unpadded body has bits that belong to no byte.
     #[error("{0}, expected padding or more: the last character has bits to spare")]
-    SpareBits(Spot),
+    SpareBits(Position),
 }
 
 /// How far the padding has come.
@@ -125,7 +125,7 @@ impl Decoder {
     }
 
     /// Decodes one piece onto the end of `out`. After an error the content of `out` means nothing.
-    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Base64Error> {
         out.reserve(piece.len() / 4 * 3 + 3);
         let mut rest = piece;
         while !rest.is_empty() {
@@ -143,13 +143,13 @@ impl Decoder {
     }
 
     /// Ends the body: writes the bytes of an unpadded last group onto the end of `out`.
-    pub fn finish(self, out: &mut Vec<u8>) -> Result<(), Error> {
-        let end = Spot::end(self.offset);
+    pub fn finish(self, out: &mut Vec<u8>) -> Result<(), Base64Error> {
+        let end = Position::end(self.offset);
         match (self.padding, self.count) {
-            (Padding::Half, _) => Err(Error::HalfPadding(end)),
-            (Padding::None, 1) => Err(Error::Leftover(end)),
+            (Padding::Half, _) => Err(Base64Error::HalfPadding(end)),
+            (Padding::None, 1) => Err(Base64Error::Leftover(end)),
             (Padding::None, 2..) if self.unpadded() & 0xff_ffff >> (8 * (self.count - 1)) != 0 => {
-                Err(Error::SpareBits(end))
+                Err(Base64Error::SpareBits(end))
             }
             (Padding::None | Padding::Whole, _) => {
                 out.extend_from_slice(&self.unpadded().to_be_bytes()[1..][..usize::from(self.count.saturating_sub(1))]);
@@ -222,9 +222,9 @@ impl Decoder {
     }
 
     /// Byte by byte: what base64 is.
-    fn scalar(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        for (position, &byte) in bytes.iter().enumerate() {
-            let spot = || Spot::byte(self.offset + position as u64, byte);
+    fn scalar(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Base64Error> {
+        for (index, &byte) in bytes.iter().enumerate() {
+            let position = || Position::byte(self.offset + index as u64, byte);
             match (CLASS[usize::from(byte)], self.padding) {
                 (BLANK, _) => {}
                 (value @ 0..64, Padding::None) => {
@@ -239,13 +239,13 @@ impl Decoder {
                     self.padding = match self.count {
                         2 => Padding::Half,
                         3 => Padding::Whole,
-                        _ => return Err(Error::EarlyPadding(spot())),
+                        _ => return Err(Base64Error::EarlyPadding(position())),
                     }
                 }
                 (PAD, Padding::Half) => self.padding = Padding::Whole,
-                (0..=PAD, Padding::Half) => return Err(Error::HalfPadding(spot())),
-                (0..=PAD, Padding::Whole) => return Err(Error::AfterPadding(spot())),
-                (OTHER.., _) => return Err(Error::Byte(spot())),
+                (0..=PAD, Padding::Half) => return Err(Base64Error::HalfPadding(position())),
+                (0..=PAD, Padding::Whole) => return Err(Base64Error::AfterPadding(position())),
+                (OTHER.., _) => return Err(Base64Error::Byte(position())),
             }
         }
         self.offset += bytes.len() as u64;
@@ -254,153 +254,4 @@ impl Decoder {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::{collection::vec, prelude::*, sample::select};
-
-    use super::*;
-    use crate::chunkings::check_base64;
-
-    fn decoded(body: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut decoder = Decoder::new(0);
-        let mut out = Vec::new();
-        decoder.push(body, &mut out)?;
-        decoder.finish(&mut out)?;
-        Ok(out)
-    }
-
-    #[test]
-    fn padding_alphabet_and_blanks_make_no_difference() {
-        for (sent, wanted) in [
-            ("", ""),
-            (" \t\r\n\x0b\x0c", ""),
-            ("SGVsbG8=", "Hello"),
-            ("SGVsbG8", "Hello"),
-            ("SGVsbG8= \r\n", "Hello"),
-            ("S G\nV\ts\rb\x0bG\x0c8 =", "Hello"),
-            ("QQ==", "A"),
-            ("QQ= =", "A"),
-            ("QQ", "A"),
-            ("QR==", "A"),
-            ("QUJ=", "AB"),
-            ("1234", "\u{5db}~"),
-        ] {
-            let got = decoded(sent.as_bytes());
-            if sent == "1234" {
-                assert_eq!(got, Ok(vec![0xd7, 0x6d, 0xf8]), "digits are base64 like any other");
-            } else {
-                assert_eq!(got.as_deref(), Ok(wanted.as_bytes()), "{sent:?}");
-            }
-        }
-        assert_eq!(decoded(b"-_-_"), decoded(b"+/+/"));
-        assert_eq!(decoded(b"-/+_"), decoded(b"+/+/"), "even mixed");
-    }
-
-    #[test]
-    fn anything_else_is_named_with_its_offset() {
-        let long = [b"QUJD".repeat(5000), b"!".to_vec(), b"QUJD".repeat(5000)].concat();
-        for (sent, wanted) in [
-            (&b"!!!!"[..], Error::Byte(Spot::byte(0, b'!'))),
-            (b"QUJD\nQU*D", Error::Byte(Spot::byte(7, b'*'))),
-            (b"QUJD\0", Error::Byte(Spot::byte(4, 0))),
-            (b"QUJD\xff", Error::Byte(Spot::byte(4, 0xff))),
-            (&long, Error::Byte(Spot::byte(20_000, b'!'))),
-            (b"=", Error::EarlyPadding(Spot::byte(0, b'='))),
-            (b"QUJD=", Error::EarlyPadding(Spot::byte(4, b'='))),
-            (b"Q===", Error::EarlyPadding(Spot::byte(1, b'='))),
-            (b"QQ=", Error::HalfPadding(Spot::end(3))),
-            (b"QQ=Q", Error::HalfPadding(Spot::byte(3, b'Q'))),
-            (b"QQ===", Error::AfterPadding(Spot::byte(4, b'='))),
-            (b"QUI=\nQUI=", Error::AfterPadding(Spot::byte(5, b'Q'))),
-            (b"QUJDQ", Error::Leftover(Spot::end(5))),
-            (b"Q \n", Error::Leftover(Spot::end(3))),
-            (b"QR", Error::SpareBits(Spot::end(2))),
-            (b"QUJ\n", Error::SpareBits(Spot::end(4))),
-            (b"Hello World", Error::SpareBits(Spot::end(11))),
-        ] {
-            assert_eq!(decoded(sent), Err(wanted), "{}", sent[..sent.len().min(20)].escape_ascii());
-        }
-    }
-
-    #[test]
-    fn an_error_says_what_was_expected_where() {
-        let message = decoded(b"QUJD QUJD?").expect_err("no base64").to_string();
-        assert_eq!(message, "byte 0x3f '?' at offset 9, expected a character of base64");
-        assert_eq!(
-            decoded(b"A").expect_err("no base64").to_string(),
-            "the body ends at offset 1, expected more: the last group has a single character"
-        );
-    }
-
-    #[test]
-    fn every_byte_value_has_its_class() {
-        for byte in 0..=u8::MAX {
-            check_base64(&[b'Q', byte, b'Q', b'Q']);
-            check_base64(&[&b"QUJD".repeat(40)[..], &[byte], &b"QUJD".repeat(40)].concat());
-        }
-    }
-
-    #[test]
-    fn lines_of_any_length_are_as_good_as_one() {
-        let body = b"abcdefghijklmnopqrstuvwxyz+/ABCDEFGHIJKLMNOPQRSTUVWXYZ-_0123456789".repeat(40);
-        for length in [1, 2, 3, 4, 5, 63, 64, 65, 75, 76, 77, 1000] {
-            for line_break in ["\n", "\r\n", " ", "\n\n\t"] {
-                let lines = body.chunks(length).collect::<Vec<_>>().join(line_break.as_bytes());
-                assert_eq!(decoded(&lines), decoded(&body), "{length} characters and {line_break:?}");
-            }
-        }
-    }
-
-    /// Encoded bytes, with blanks, the other alphabet and missing padding strewn in.
-    fn valid() -> impl Strategy<Value = Vec<u8>> {
-        (vec(any::<u8>(), 0..300), vec((any::<prop::sample::Index>(), select(&BLANKS[..])), 0..20), 0..3_u8).prop_map(
-            |(bytes, blanks, form)| {
-                let codec = if form == 0 { base64_simd::URL_SAFE_NO_PAD } else { base64_simd::STANDARD };
-                let mut text = codec.encode_to_string(bytes).into_bytes();
-                for (index, blank) in blanks {
-                    text.insert(index.index(text.len() + 1), blank);
-                }
-                text
-            },
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn valid_bodies_decode_as_the_reference_does_at_every_cut(body in valid()) {
-            prop_assert!(decoded(&body).is_ok());
-            check_base64(&body);
-        }
-
-        #[test]
-        fn damaged_bodies_fail_as_the_reference_does_at_every_cut(
-            mut body in valid(), at in any::<prop::sample::Index>(), byte in any::<u8>(), insert in any::<bool>(),
-        ) {
-            let at = at.index(body.len() + 1);
-            if insert || at == body.len() { body.insert(at, byte) } else { body[at] = byte }
-            check_base64(&body);
-        }
-
-        #[test]
-        fn any_bytes_are_taken_as_the_reference_takes_them(body in vec(any::<u8>(), 0..100)) {
-            check_base64(&body);
-        }
-
-        #[test]
-        fn any_base64_characters_are_taken_as_the_reference_takes_them(
-            body in vec(select(&b"AQz059+/-_== \n"[..]), 0..100),
-        ) {
-            check_base64(&body);
-        }
-    }
-
-    #[test]
-    fn long_bodies_decode_as_the_reference_does() {
-        let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
-        let line = base64_simd::STANDARD.encode_to_string(&bytes).into_bytes();
-        check_base64(&line);
-        // Blocks with line breaks and blocks without, in turns.
-        check_base64(&line.chunks(3 * BLOCK / 2).collect::<Vec<_>>().join(&b'\n'));
-        check_base64(&line.chunks(76).collect::<Vec<_>>().join(&b'\n'));
-        check_base64(&base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes).into_bytes());
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 
 use crate::{
     base64, json,
-    multipart::{self, ParseError, Part, Parts},
+    multipart::{self, ParseError, Part, PartSink},
 };
 
 /// Up to this length a body is cut at each place there is.
@@ -41,7 +41,7 @@ pub fn pieces<'a>(body: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a
     starts.zip(ends).map(|(start, end)| &body[start..end]).filter(|piece| !piece.is_empty())
 }
 
-fn decode_base64(body: &[u8], cuts: &[usize]) -> Result<Vec<u8>, base64::Error> {
+fn decode_base64(body: &[u8], cuts: &[usize]) -> Result<Vec<u8>, base64::Base64Error> {
     let mut decoder = base64::Decoder::new(0);
     let mut out = Vec::new();
     for piece in pieces(body, cuts) {
@@ -84,7 +84,7 @@ pub fn check_base64(body: &[u8]) {
     }
 }
 
-fn check_json_in(body: &[u8], cuts: &[usize]) -> Result<(), json::Error> {
+fn check_json_in(body: &[u8], cuts: &[usize]) -> Result<(), json::JsonError> {
     let mut checker = json::Checker::new(0);
     for piece in pieces(body, cuts) {
         checker.push(piece)?;
@@ -130,12 +130,12 @@ pub const BOUNDARY: &[u8] = b"b";
 
 /// Gathers parts in memory.
 #[derive(Default)]
-struct Gathered {
+struct CollectedParts {
     parts: Vec<(Part, Vec<u8>)>,
     open: bool,
 }
 
-impl Parts for Gathered {
+impl PartSink for CollectedParts {
     type Error = ParseError;
 
     fn begin(&mut self, part: Part) -> Result<(), ParseError> {
@@ -158,7 +158,7 @@ impl Parts for Gathered {
 
 fn parse_multipart(body: &[u8], cuts: &[usize]) -> Result<Vec<(Part, Vec<u8>)>, String> {
     let mut parser = multipart::Parser::new(BOUNDARY);
-    let mut gathered = Gathered::default();
+    let mut gathered = CollectedParts::default();
     for piece in pieces(body, cuts) {
         parser.push(piece, &mut gathered).map_err(|error| error.to_string())?;
     }
@@ -168,7 +168,7 @@ fn parse_multipart(body: &[u8], cuts: &[usize]) -> Result<Vec<(Part, Vec<u8>)>, 
 }
 
 /// What follows a boundary.
-enum After {
+enum AfterBoundary {
     /// A part, which begins here.
     Part(usize),
     Close,
@@ -177,16 +177,16 @@ enum After {
     Wrong,
 }
 
-fn after_boundary(body: &[u8], at: usize) -> After {
+fn after_boundary(body: &[u8], at: usize) -> AfterBoundary {
     let rest = &body[at..];
     let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     match &rest[blanks..] {
-        [b'-', b'-', ..] if blanks == 0 => After::Close,
-        [b'\n', ..] => After::Part(at + blanks + 1),
-        [b'\r', b'\n', ..] => After::Part(at + blanks + 2),
-        [b'\r', ..] => After::Wrong,
-        _ if blanks > 0 => After::Wrong,
-        _ => After::Content,
+        [b'-', b'-', ..] if blanks == 0 => AfterBoundary::Close,
+        [b'\n', ..] => AfterBoundary::Part(at + blanks + 1),
+        [b'\r', b'\n', ..] => AfterBoundary::Part(at + blanks + 2),
+        [b'\r', ..] => AfterBoundary::Wrong,
+        _ if blanks > 0 => AfterBoundary::Wrong,
+        _ => AfterBoundary::Content,
     }
 }
 
@@ -197,9 +197,9 @@ fn reference_multipart(body: &[u8]) -> Option<Vec<&[u8]>> {
     let mut found = (0..body.len()).filter(|at| starts(*at)).map(|at| after_boundary(body, at + dashes.len()));
     let mut at = loop {
         match found.next()? {
-            After::Part(start) => break start,
-            After::Close | After::Wrong => return None,
-            After::Content => {}
+            AfterBoundary::Part(start) => break start,
+            AfterBoundary::Close | AfterBoundary::Wrong => return None,
+            AfterBoundary::Content => {}
         }
     };
     let line_break: &[u8] = if body[..at].ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
@@ -231,12 +231,12 @@ fn reference_multipart(body: &[u8]) -> Option<Vec<&[u8]>> {
                 None
             }
         });
-        let (end, after) = ends.into_iter().find(|(_, after)| !matches!(after, After::Content))?;
+        let (end, after) = ends.into_iter().find(|(_, after)| !matches!(after, AfterBoundary::Content))?;
         parts.push(&body[begin..end]);
         match after {
-            After::Part(start) => at = start,
-            After::Close => return Some(parts),
-            After::Wrong | After::Content => return None,
+            AfterBoundary::Part(start) => at = start,
+            AfterBoundary::Close => return Some(parts),
+            AfterBoundary::Wrong | AfterBoundary::Content => return None,
         }
     }
 }

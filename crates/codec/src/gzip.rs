@@ -5,7 +5,7 @@
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use crate::spot::Spot;
+use crate::position::Position;
 
 /// Bytes inflated in one go.
 const CHUNK: usize = 32 * 1024;
@@ -19,12 +19,12 @@ const RESERVED: u8 = 0b1110_0000;
 
 /// Why a body is not gzip. Offsets count the bytes as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum GunzipError {
     /// A byte of a header that no gzip file has there.
-    #[error("not gzip: {spot}, expected {expected}")]
+    #[error("not gzip: {position}, expected {expected}")]
     Header {
         /// Where.
-        spot: Spot,
+        position: Position,
         /// What would have been right there.
         expected: &'static str,
     },
@@ -38,11 +38,11 @@ pub enum Error {
     },
     /// The body ends within a member.
     #[error("not gzip: {0}, expected the rest of a member")]
-    Cut(Spot),
+    Cut(Position),
 }
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum GunzipState {
     /// The ten bytes every header has; how many are read.
     Fixed(u8),
     /// Low byte of the length of the extra field.
@@ -66,7 +66,7 @@ pub struct Gunzip {
     offset: u64,
     /// Where the current member begins.
     start: u64,
-    state: State,
+    state: GunzipState,
     flags: u8,
     /// Of the header while in it, then of the data.
     crc: Crc,
@@ -87,7 +87,7 @@ impl Gunzip {
         Self {
             offset: 0,
             start: 0,
-            state: State::Fixed(0),
+            state: GunzipState::Fixed(0),
             flags: 0,
             crc: Crc::new(),
             inflate: Decompress::new(false),
@@ -96,14 +96,14 @@ impl Gunzip {
     }
 
     /// Hands what one piece holds, plain, to `sink`: in parts of at most 32 KiB.
-    pub fn push<E: From<Error>>(
+    pub fn push<E: From<GunzipError>>(
         &mut self,
         piece: &[u8],
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut rest = piece;
         while let Some((&byte, after)) = rest.split_first() {
-            if matches!(self.state, State::Data) {
+            if matches!(self.state, GunzipState::Data) {
                 let read = self.inflate(rest, &mut sink)?;
                 rest = &rest[read..];
                 self.offset += read as u64;
@@ -117,15 +117,15 @@ impl Gunzip {
     }
 
     /// Ends the body. One without a byte is empty, not damaged.
-    pub fn finish(self) -> Result<(), Error> {
+    pub fn finish(self) -> Result<(), GunzipError> {
         match self.state {
-            State::Fixed(0) => Ok(()),
-            _ => Err(Error::Cut(Spot::end(self.offset))),
+            GunzipState::Fixed(0) => Ok(()),
+            _ => Err(GunzipError::Cut(Position::end(self.offset))),
         }
     }
 
     /// Inflates `input` until it is used up or the data ends; returns how many bytes were read.
-    fn inflate<E: From<Error>>(
+    fn inflate<E: From<GunzipError>>(
         &mut self,
         input: &[u8],
         sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
@@ -144,7 +144,7 @@ impl Gunzip {
             }
             match status {
                 Status::StreamEnd => {
-                    self.state = State::Trailer(0);
+                    self.state = GunzipState::Trailer(0);
                     return Ok(read);
                 }
                 // A chunk not filled means that there is no more to get out of this input.
@@ -157,86 +157,86 @@ impl Gunzip {
         }
     }
 
-    fn damaged(&self, reason: &'static str) -> Error {
-        Error::Damaged { start: self.start, reason }
+    fn damaged(&self, reason: &'static str) -> GunzipError {
+        GunzipError::Damaged { start: self.start, reason }
     }
 
     /// One byte of a header or trailer.
-    fn step(&mut self, byte: u8) -> Result<State, Error> {
-        let wrong = |expected| Error::Header { spot: Spot::byte(self.offset, byte), expected };
-        if !matches!(self.state, State::HeaderCrcLow | State::HeaderCrcHigh | State::Trailer(_)) {
-            if matches!(self.state, State::Fixed(0)) {
+    fn step(&mut self, byte: u8) -> Result<GunzipState, GunzipError> {
+        let wrong = |expected| GunzipError::Header { position: Position::byte(self.offset, byte), expected };
+        if !matches!(self.state, GunzipState::HeaderCrcLow | GunzipState::HeaderCrcHigh | GunzipState::Trailer(_)) {
+            if matches!(self.state, GunzipState::Fixed(0)) {
                 self.start = self.offset;
                 self.crc.reset();
             }
             self.crc.update(&[byte]);
         }
         Ok(match self.state {
-            State::Fixed(0) if byte != 0x1f && self.offset == 0 => return Err(wrong("the magic number 1f 8b")),
-            State::Fixed(0) if byte != 0x1f => return Err(wrong("another gzip member or the end")),
-            State::Fixed(1) if byte != 0x8b => return Err(wrong("the magic number 1f 8b")),
-            State::Fixed(2) if byte != 8 => return Err(wrong("the compression method 8")),
-            State::Fixed(3) if byte & RESERVED != 0 => return Err(wrong("no reserved flag")),
-            State::Fixed(at) => {
+            GunzipState::Fixed(0) if byte != 0x1f && self.offset == 0 => return Err(wrong("the magic number 1f 8b")),
+            GunzipState::Fixed(0) if byte != 0x1f => return Err(wrong("another gzip member or the end")),
+            GunzipState::Fixed(1) if byte != 0x8b => return Err(wrong("the magic number 1f 8b")),
+            GunzipState::Fixed(2) if byte != 8 => return Err(wrong("the compression method 8")),
+            GunzipState::Fixed(3) if byte & RESERVED != 0 => return Err(wrong("no reserved flag")),
+            GunzipState::Fixed(at) => {
                 if at == 3 {
                     self.flags = byte;
                 }
-                if at == 9 { self.after_fixed() } else { State::Fixed(at + 1) }
+                if at == 9 { self.after_fixed() } else { GunzipState::Fixed(at + 1) }
             }
-            State::ExtraLow => State::ExtraHigh(byte),
-            State::ExtraHigh(low) => match u16::from_le_bytes([low, byte]) {
+            GunzipState::ExtraLow => GunzipState::ExtraHigh(byte),
+            GunzipState::ExtraHigh(low) => match u16::from_le_bytes([low, byte]) {
                 0 => self.after_extra(),
-                length => State::Extra(length),
+                length => GunzipState::Extra(length),
             },
-            State::Extra(1) => self.after_extra(),
-            State::Extra(left) => State::Extra(left - 1),
-            State::Name if byte == 0 => self.after_name(),
-            State::Name => State::Name,
-            State::Comment if byte == 0 => self.after_comment(),
-            State::Comment => State::Comment,
-            State::HeaderCrcLow if byte != self.crc.sum().to_le_bytes()[0] => {
+            GunzipState::Extra(1) => self.after_extra(),
+            GunzipState::Extra(left) => GunzipState::Extra(left - 1),
+            GunzipState::Name if byte == 0 => self.after_name(),
+            GunzipState::Name => GunzipState::Name,
+            GunzipState::Comment if byte == 0 => self.after_comment(),
+            GunzipState::Comment => GunzipState::Comment,
+            GunzipState::HeaderCrcLow if byte != self.crc.sum().to_le_bytes()[0] => {
                 return Err(self.damaged("the checksum of its header does not match"));
             }
-            State::HeaderCrcLow => State::HeaderCrcHigh,
-            State::HeaderCrcHigh if byte != self.crc.sum().to_le_bytes()[1] => {
+            GunzipState::HeaderCrcLow => GunzipState::HeaderCrcHigh,
+            GunzipState::HeaderCrcHigh if byte != self.crc.sum().to_le_bytes()[1] => {
                 return Err(self.damaged("the checksum of its header does not match"));
             }
-            State::HeaderCrcHigh => self.data(),
-            State::Data => State::Data,
-            State::Trailer(at) => {
+            GunzipState::HeaderCrcHigh => self.data(),
+            GunzipState::Data => GunzipState::Data,
+            GunzipState::Trailer(at) => {
                 // The checksum, then the length modulo 2³², which is how `amount` counts.
                 let trailer = u64::from(self.crc.amount()) << 32 | u64::from(self.crc.sum());
                 let wanted = trailer.to_le_bytes()[usize::from(at)];
                 match at {
                     0..4 if byte != wanted => return Err(self.damaged("the checksum does not match")),
                     4.. if byte != wanted => return Err(self.damaged("the length does not match")),
-                    7 => State::Fixed(0),
-                    _ => State::Trailer(at + 1),
+                    7 => GunzipState::Fixed(0),
+                    _ => GunzipState::Trailer(at + 1),
                 }
             }
         })
     }
 
-    fn after_fixed(&mut self) -> State {
-        if self.flags & EXTRA != 0 { State::ExtraLow } else { self.after_extra() }
+    fn after_fixed(&mut self) -> GunzipState {
+        if self.flags & EXTRA != 0 { GunzipState::ExtraLow } else { self.after_extra() }
     }
 
-    fn after_extra(&mut self) -> State {
-        if self.flags & NAME != 0 { State::Name } else { self.after_name() }
+    fn after_extra(&mut self) -> GunzipState {
+        if self.flags & NAME != 0 { GunzipState::Name } else { self.after_name() }
     }
 
-    fn after_name(&mut self) -> State {
-        if self.flags & COMMENT != 0 { State::Comment } else { self.after_comment() }
+    fn after_name(&mut self) -> GunzipState {
+        if self.flags & COMMENT != 0 { GunzipState::Comment } else { self.after_comment() }
     }
 
-    fn after_comment(&mut self) -> State {
-        if self.flags & HEADER_CRC != 0 { State::HeaderCrcLow } else { self.data() }
+    fn after_comment(&mut self) -> GunzipState {
+        if self.flags & HEADER_CRC != 0 { GunzipState::HeaderCrcLow } else { self.data() }
     }
 
-    fn data(&mut self) -> State {
+    fn data(&mut self) -> GunzipState {
         self.inflate.reset(false);
         self.crc.reset();
-        State::Data
+        GunzipState::Data
     }
 }
 

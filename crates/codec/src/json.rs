@@ -1,10 +1,10 @@
 //! JSON, checked piece by piece and never changed: the function gets the bytes that were sent.
 //!
 //! The grammar of RFC 8259, any value at the top, nothing after it but blanks. Bytes that are not UTF-8 are refused
-//! wherever they stand. A lone surrogate as an escape (`"\ud800"`) is grammatical, so it passes. State between pieces
+//! wherever they stand. A lone surrogate as an escape (`"\ud800"`) is grammatical, so it passes. JsonState between pieces
 //! is a few words; the open containers are one bit each.
 
-use crate::spot::Spot;
+use crate::position::Position;
 
 /// How many containers may be open at once. It bounds what a parser behind us, which may be recursive, has to bear;
 /// beyond it the body is refused. It is also the number of bits that remember them.
@@ -12,17 +12,17 @@ pub const DEPTH_LIMIT: u32 = 128;
 
 /// Why a body is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{spot}, expected {expected}")]
-pub struct Error {
+#[error("{position}, expected {expected}")]
+pub struct JsonError {
     /// Where.
-    pub spot: Spot,
+    pub position: Position,
     /// What would have been right there.
     pub expected: &'static str,
 }
 
 /// What the next byte belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum JsonState {
     Value,
     /// After `[`.
     ValueOrClose,
@@ -58,7 +58,7 @@ enum State {
 pub struct Checker {
     /// Where the next byte stands in the body, for errors.
     offset: u64,
-    state: State,
+    state: JsonState,
     /// Whether the string being read is the name of a member.
     in_key: bool,
     /// One bit for each open container, the innermost lowest: 1 for an object.
@@ -73,11 +73,11 @@ impl Checker {
     /// A checker whose first byte stands at `offset` in the body.
     #[must_use]
     pub fn new(offset: u64) -> Self {
-        Self { offset, state: State::Value, in_key: false, containers: 0, depth: 0, cut: [0; 4], cut_len: 0 }
+        Self { offset, state: JsonState::Value, in_key: false, containers: 0, depth: 0, cut: [0; 4], cut_len: 0 }
     }
 
     /// Checks one piece. After an error the checker must not be used again.
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), JsonError> {
         let mut rest = piece;
         while let (1.., Some((&first, after))) = (self.cut_len, rest.split_first()) {
             rest = after;
@@ -110,46 +110,54 @@ impl Checker {
     }
 
     /// Ends the body.
-    pub fn finish(self) -> Result<(), Error> {
+    pub fn finish(self) -> Result<(), JsonError> {
         if self.cut_len > 0 {
             return Err(self.not_utf8(self.cut[0]));
         }
         match self.state {
-            State::Done => Ok(()),
-            State::Zero | State::Integer | State::Fraction | State::ExponentDigits if self.depth == 0 => Ok(()),
-            state => Err(Error { spot: Spot::end(self.offset), expected: expected(state) }),
+            JsonState::Done => Ok(()),
+            JsonState::Zero | JsonState::Integer | JsonState::Fraction | JsonState::ExponentDigits
+                if self.depth == 0 =>
+            {
+                Ok(())
+            }
+            state => Err(JsonError { position: Position::end(self.offset), expected: expected(state) }),
         }
     }
 
-    fn not_utf8(&self, first: u8) -> Error {
-        Error { spot: Spot::byte(self.offset, first), expected: "UTF-8" }
+    fn not_utf8(&self, first: u8) -> JsonError {
+        JsonError { position: Position::byte(self.offset, first), expected: "UTF-8" }
     }
 
     /// Checks bytes that are whole characters.
-    fn characters(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn characters(&mut self, bytes: &[u8]) -> Result<(), JsonError> {
         // Kept out of memory in the loop.
         let mut state = self.state;
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             match state {
-                State::String => {
+                JsonState::String => {
                     at += plain_run(&bytes[at..]);
                     state = match bytes.get(at) {
                         None => break,
-                        Some(b'"') if self.in_key => State::Colon,
+                        Some(b'"') if self.in_key => JsonState::Colon,
                         Some(b'"') => self.valued(),
-                        Some(b'\\') => State::Escape,
+                        Some(b'\\') => JsonState::Escape,
                         Some(&control) => return Err(self.unexpected(at, control, "no control character in a string")),
                     };
                     at += 1;
                 }
-                State::Integer | State::Fraction | State::ExponentDigits if byte.is_ascii_digit() => at += 1,
-                State::Zero | State::Integer | State::Fraction | State::ExponentDigits => {
+                JsonState::Integer | JsonState::Fraction | JsonState::ExponentDigits if byte.is_ascii_digit() => {
+                    at += 1;
+                }
+                JsonState::Zero | JsonState::Integer | JsonState::Fraction | JsonState::ExponentDigits => {
                     // The byte after a number ends it, unless it goes on with a point or an exponent.
                     state = match (state, byte) {
-                        (State::Zero | State::Integer, b'.') => State::Point,
-                        (State::Zero | State::Integer | State::Fraction, b'e' | b'E') => State::Exponent,
-                        (State::Zero, b'0'..=b'9') => {
+                        (JsonState::Zero | JsonState::Integer, b'.') => JsonState::Point,
+                        (JsonState::Zero | JsonState::Integer | JsonState::Fraction, b'e' | b'E') => {
+                            JsonState::Exponent
+                        }
+                        (JsonState::Zero, b'0'..=b'9') => {
                             return Err(self.unexpected(at, byte, "no digit after a leading zero"));
                         }
                         _ => {
@@ -159,13 +167,13 @@ impl Checker {
                     };
                     at += 1;
                 }
-                State::Value
-                | State::ValueOrClose
-                | State::KeyOrClose
-                | State::Key
-                | State::Colon
-                | State::CommaOrClose
-                | State::Done
+                JsonState::Value
+                | JsonState::ValueOrClose
+                | JsonState::KeyOrClose
+                | JsonState::Key
+                | JsonState::Colon
+                | JsonState::CommaOrClose
+                | JsonState::Done
                     if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') =>
                 {
                     at += 1;
@@ -181,47 +189,47 @@ impl Checker {
         Ok(())
     }
 
-    fn unexpected(&self, at: usize, byte: u8, expected: &'static str) -> Error {
-        Error { spot: Spot::byte(self.offset + at as u64, byte), expected }
+    fn unexpected(&self, at: usize, byte: u8, expected: &'static str) -> JsonError {
+        JsonError { position: Position::byte(self.offset + at as u64, byte), expected }
     }
 
     /// One byte of structure; an error is what was expected instead.
     #[expect(clippy::match_same_arms, reason = "one line for each production of the grammar")]
-    fn step(&mut self, state: State, byte: u8) -> Result<State, &'static str> {
+    fn step(&mut self, state: JsonState, byte: u8) -> Result<JsonState, &'static str> {
         Ok(match (state, byte) {
-            (State::Value | State::ValueOrClose, b'{') => self.open(true)?,
-            (State::Value | State::ValueOrClose, b'[') => self.open(false)?,
-            (State::Value | State::ValueOrClose, b'"') => {
+            (JsonState::Value | JsonState::ValueOrClose, b'{') => self.open(true)?,
+            (JsonState::Value | JsonState::ValueOrClose, b'[') => self.open(false)?,
+            (JsonState::Value | JsonState::ValueOrClose, b'"') => {
                 self.in_key = false;
-                State::String
+                JsonState::String
             }
-            (State::Value | State::ValueOrClose, b'-') => State::Minus,
-            (State::Value | State::ValueOrClose | State::Minus, b'0') => State::Zero,
-            (State::Value | State::ValueOrClose | State::Minus, b'1'..=b'9') => State::Integer,
-            (State::Value | State::ValueOrClose, b't') => State::Word(b"rue"),
-            (State::Value | State::ValueOrClose, b'f') => State::Word(b"alse"),
-            (State::Value | State::ValueOrClose, b'n') => State::Word(b"ull"),
-            (State::ValueOrClose, b']') | (State::KeyOrClose, b'}') => self.close(),
-            (State::KeyOrClose | State::Key, b'"') => {
+            (JsonState::Value | JsonState::ValueOrClose, b'-') => JsonState::Minus,
+            (JsonState::Value | JsonState::ValueOrClose | JsonState::Minus, b'0') => JsonState::Zero,
+            (JsonState::Value | JsonState::ValueOrClose | JsonState::Minus, b'1'..=b'9') => JsonState::Integer,
+            (JsonState::Value | JsonState::ValueOrClose, b't') => JsonState::Word(b"rue"),
+            (JsonState::Value | JsonState::ValueOrClose, b'f') => JsonState::Word(b"alse"),
+            (JsonState::Value | JsonState::ValueOrClose, b'n') => JsonState::Word(b"ull"),
+            (JsonState::ValueOrClose, b']') | (JsonState::KeyOrClose, b'}') => self.close(),
+            (JsonState::KeyOrClose | JsonState::Key, b'"') => {
                 self.in_key = true;
-                State::String
+                JsonState::String
             }
-            (State::Colon, b':') => State::Value,
-            (State::CommaOrClose, b',') if self.in_object() => State::Key,
-            (State::CommaOrClose, b',') => State::Value,
-            (State::CommaOrClose, b'}') if self.in_object() => self.close(),
-            (State::CommaOrClose, b']') if !self.in_object() => self.close(),
-            (State::Escape, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => State::String,
-            (State::Escape, b'u') => State::Hex(4),
-            (State::Hex(1), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => State::String,
-            (State::Hex(missing), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => State::Hex(missing - 1),
-            (State::Word([last]), _) if byte == *last => self.valued(),
-            (State::Word([next, rest @ ..]), _) if byte == *next => State::Word(rest),
-            (State::Point, b'0'..=b'9') => State::Fraction,
-            (State::Exponent, b'+' | b'-') => State::ExponentSign,
-            (State::Exponent | State::ExponentSign, b'0'..=b'9') => State::ExponentDigits,
-            (State::CommaOrClose, _) if self.in_object() => return Err("',' or '}'"),
-            (State::CommaOrClose, _) => return Err("',' or ']'"),
+            (JsonState::Colon, b':') => JsonState::Value,
+            (JsonState::CommaOrClose, b',') if self.in_object() => JsonState::Key,
+            (JsonState::CommaOrClose, b',') => JsonState::Value,
+            (JsonState::CommaOrClose, b'}') if self.in_object() => self.close(),
+            (JsonState::CommaOrClose, b']') if !self.in_object() => self.close(),
+            (JsonState::Escape, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => JsonState::String,
+            (JsonState::Escape, b'u') => JsonState::Hex(4),
+            (JsonState::Hex(1), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => JsonState::String,
+            (JsonState::Hex(missing), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => JsonState::Hex(missing - 1),
+            (JsonState::Word([last]), _) if byte == *last => self.valued(),
+            (JsonState::Word([next, rest @ ..]), _) if byte == *next => JsonState::Word(rest),
+            (JsonState::Point, b'0'..=b'9') => JsonState::Fraction,
+            (JsonState::Exponent, b'+' | b'-') => JsonState::ExponentSign,
+            (JsonState::Exponent | JsonState::ExponentSign, b'0'..=b'9') => JsonState::ExponentDigits,
+            (JsonState::CommaOrClose, _) if self.in_object() => return Err("',' or '}'"),
+            (JsonState::CommaOrClose, _) => return Err("',' or ']'"),
             (state, _) => return Err(expected(state)),
         })
     }
@@ -230,44 +238,44 @@ impl Checker {
         self.containers & 1 == 1
     }
 
-    fn open(&mut self, object: bool) -> Result<State, &'static str> {
+    fn open(&mut self, object: bool) -> Result<JsonState, &'static str> {
         if self.depth == DEPTH_LIMIT {
             return Err("no more than 128 containers in each other");
         }
         self.depth += 1;
         self.containers = self.containers << 1 | u128::from(object);
-        Ok(if object { State::KeyOrClose } else { State::ValueOrClose })
+        Ok(if object { JsonState::KeyOrClose } else { JsonState::ValueOrClose })
     }
 
-    fn close(&mut self) -> State {
+    fn close(&mut self) -> JsonState {
         self.depth -= 1;
         self.containers >>= 1;
         self.valued()
     }
 
     /// The state after a value.
-    fn valued(&self) -> State {
-        if self.depth == 0 { State::Done } else { State::CommaOrClose }
+    fn valued(&self) -> JsonState {
+        if self.depth == 0 { JsonState::Done } else { JsonState::CommaOrClose }
     }
 }
 
 /// What would be right in a state, in the words of the error.
-fn expected(state: State) -> &'static str {
+fn expected(state: JsonState) -> &'static str {
     match state {
-        State::Value => "a JSON value",
-        State::ValueOrClose => "a JSON value or ']'",
-        State::KeyOrClose => "a name in quotes or '}'",
-        State::Key => "a name in quotes",
-        State::Colon => "':'",
-        State::CommaOrClose => "',' or the end of the array or object",
-        State::Done => "nothing after the JSON value",
-        State::String => "'\"' at the end of the string",
-        State::Escape => "one of \"\\/bfnrtu after a backslash",
-        State::Hex(_) => "a hexadecimal digit",
-        State::Word(_) => "true, false or null",
-        State::Minus | State::Point | State::ExponentSign => "a digit",
-        State::Exponent => "a sign or a digit",
-        State::Zero | State::Integer | State::Fraction | State::ExponentDigits => {
+        JsonState::Value => "a JSON value",
+        JsonState::ValueOrClose => "a JSON value or ']'",
+        JsonState::KeyOrClose => "a name in quotes or '}'",
+        JsonState::Key => "a name in quotes",
+        JsonState::Colon => "':'",
+        JsonState::CommaOrClose => "',' or the end of the array or object",
+        JsonState::Done => "nothing after the JSON value",
+        JsonState::String => "'\"' at the end of the string",
+        JsonState::Escape => "one of \"\\/bfnrtu after a backslash",
+        JsonState::Hex(_) => "a hexadecimal digit",
+        JsonState::Word(_) => "true, false or null",
+        JsonState::Minus | JsonState::Point | JsonState::ExponentSign => "a digit",
+        JsonState::Exponent => "a sign or a digit",
+        JsonState::Zero | JsonState::Integer | JsonState::Fraction | JsonState::ExponentDigits => {
             "the rest of the array or object after the number"
         }
     }

@@ -14,6 +14,6 @@ pub mod gzip;
 pub mod json;
 pub mod multipart;
 pub mod parameters;
+pub mod position;
 pub mod quantity;
-pub mod spot;
 pub mod yaml;

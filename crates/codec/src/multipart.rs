@@ -9,27 +9,27 @@ use memchr::{memchr, memmem, memrchr};
 use crate::{
     content_headers::{HeaderError, TransferEncoding, transfer_encoding},
     parameters,
-    spot::Spot,
+    position::Position,
 };
 
 /// Bytes of headers that a part may have; real ones have some two hundred. Beyond it the body is refused.
 pub const MAX_HEADERS: usize = 16 * 1024;
 
-/// Parts that a form may have, for each is a file with an inode. Beyond it the body is refused.
+/// PartSink that a form may have, for each is a file with an inode. Beyond it the body is refused.
 pub const MAX_PARTS: u32 = 10_000;
 
 /// Why a body is not a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum FormError {
     /// The boundary of the `Content-Type` is nowhere in the body.
     #[error("{0}, expected a line with the boundary that Content-Type names")]
-    NoBoundaryLine(Spot),
+    NoBoundaryLine(Position),
     /// The body ends within a part.
     #[error("{0}, expected the closing boundary")]
-    Cut(Spot),
+    Cut(Position),
     /// Something on the line of a boundary.
     #[error("{0}, expected a line break after the boundary")]
-    AfterBoundary(Spot),
+    AfterBoundary(Position),
     /// A header line without a colon.
     #[error("the headers of the part at offset {start} have a line without a colon")]
     Header {
@@ -63,10 +63,10 @@ pub struct Part {
     pub offset: u64,
 }
 
-/// Where parts go, each in turn: one [`Parts::begin`], any number of [`Parts::data`], one [`Parts::end`].
-pub trait Parts {
+/// Where parts go, each in turn: one [`PartSink::begin`], any number of [`PartSink::data`], one [`PartSink::end`].
+pub trait PartSink {
     /// Why a form was not taken: because of the form, of a part's header, or of the place that its parts go to.
-    type Error: From<Error> + From<HeaderError>;
+    type Error: From<FormError> + From<HeaderError>;
 
     /// A part begins.
     fn begin(&mut self, part: Part) -> Result<(), Self::Error>;
@@ -76,19 +76,19 @@ pub trait Parts {
     fn end(&mut self) -> Result<(), Self::Error>;
 }
 
-/// Why a form could not be parsed, for [`Parts`] that cannot fail themselves.
+/// Why a form could not be parsed, for [`PartSink`] that cannot fail themselves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// The body is not a form.
     #[error("the body is not multipart/form-data: {0}")]
-    Form(#[from] Error),
+    Form(#[from] FormError),
     /// A header of a part names an encoding that is not supported.
     #[error(transparent)]
     Header(#[from] HeaderError),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FormState {
     /// In the preamble or in the content of a part; how many bytes of the delimiter were seen just now.
     Content(usize),
     /// After a whole delimiter, which is one only if the right thing follows.
@@ -107,7 +107,7 @@ enum State {
 #[derive(Debug)]
 pub struct Parser {
     offset: u64,
-    state: State,
+    state: FormState,
     /// Line break, two hyphens, boundary. The line break can't occur again in it, so that a failed match never hides
     /// the beginning of another.
     delimiter: Vec<u8>,
@@ -132,7 +132,7 @@ impl Parser {
         let delimiter = [b"\n--", boundary].concat();
         Self {
             offset: 0,
-            state: State::Content(1),
+            state: FormState::Content(1),
             borrowed: 1,
             finder: memmem::Finder::new(&delimiter).into_owned(),
             delimiter,
@@ -144,45 +144,47 @@ impl Parser {
     }
 
     /// Takes one piece apart.
-    pub fn push<P: Parts>(&mut self, piece: &[u8], parts: &mut P) -> Result<(), P::Error> {
+    pub fn push<P: PartSink>(&mut self, piece: &[u8], parts: &mut P) -> Result<(), P::Error> {
         let mut at = 0;
         while let Some(&byte) = piece.get(at) {
-            let spot = Spot::byte(self.offset + at as u64, byte);
+            let position = Position::byte(self.offset + at as u64, byte);
             match (self.state, byte) {
-                (State::Content(0), _) => at += self.content(&piece[at..], parts)?,
-                (State::Content(matched), _) if self.delimiter[matched] == byte => {
+                (FormState::Content(0), _) => at += self.content(&piece[at..], parts)?,
+                (FormState::Content(matched), _) if self.delimiter[matched] == byte => {
                     at += 1;
                     let whole = matched + 1 == self.delimiter.len();
-                    self.state = if whole { State::Delimiter } else { State::Content(matched + 1) };
+                    self.state = if whole { FormState::Delimiter } else { FormState::Content(matched + 1) };
                 }
-                (State::Content(matched), _) => self.was_content(matched, b"", parts)?,
-                (State::Delimiter, b'-') => {
-                    self.state = State::Dash;
+                (FormState::Content(matched), _) => self.was_content(matched, b"", parts)?,
+                (FormState::Delimiter, b'-') => {
+                    self.state = FormState::Dash;
                     at += 1;
                 }
-                (State::Delimiter | State::Padding, b' ' | b'\t') => {
-                    self.state = State::Padding;
+                (FormState::Delimiter | FormState::Padding, b' ' | b'\t') => {
+                    self.state = FormState::Padding;
                     at += 1;
                 }
-                (State::Delimiter | State::Padding, b'\r') => {
-                    self.state = State::CarriageReturn;
+                (FormState::Delimiter | FormState::Padding, b'\r') => {
+                    self.state = FormState::CarriageReturn;
                     at += 1;
                 }
-                (State::Delimiter | State::Padding | State::CarriageReturn, b'\n') => {
+                (FormState::Delimiter | FormState::Padding | FormState::CarriageReturn, b'\n') => {
                     at += 1;
                     self.next_part(self.offset + at as u64, parts)?;
                 }
-                (State::Padding | State::CarriageReturn, _) => return Err(Error::AfterBoundary(spot).into()),
+                (FormState::Padding | FormState::CarriageReturn, _) => {
+                    return Err(FormError::AfterBoundary(position).into());
+                }
                 // A longer word than the boundary: the boundary of a form within a part, say.
-                (State::Delimiter, _) => self.was_content(self.delimiter.len(), b"", parts)?,
-                (State::Dash, b'-') => {
+                (FormState::Delimiter, _) => self.was_content(self.delimiter.len(), b"", parts)?,
+                (FormState::Dash, b'-') => {
                     at += 1;
                     self.end_part(parts)?;
-                    self.state = State::Epilogue;
+                    self.state = FormState::Epilogue;
                 }
-                (State::Dash, _) => self.was_content(self.delimiter.len(), b"-", parts)?,
-                (State::Headers, _) => at += self.headers(&piece[at..], at as u64, parts)?,
-                (State::Epilogue, _) => at = piece.len(),
+                (FormState::Dash, _) => self.was_content(self.delimiter.len(), b"-", parts)?,
+                (FormState::Headers, _) => at += self.headers(&piece[at..], at as u64, parts)?,
+                (FormState::Epilogue, _) => at = piece.len(),
             }
         }
         self.offset += piece.len() as u64;
@@ -190,74 +192,76 @@ impl Parser {
     }
 
     /// Ends the body.
-    pub fn finish(self) -> Result<(), Error> {
-        let end = Spot::end(self.offset);
+    pub fn finish(self) -> Result<(), FormError> {
+        let end = Position::end(self.offset);
         match self.state {
-            State::Epilogue if self.parts == 0 => Err(Error::Empty),
-            State::Epilogue => Ok(()),
-            State::Content(_) | State::Delimiter | State::Dash if self.parts == 0 => Err(Error::NoBoundaryLine(end)),
-            _ => Err(Error::Cut(end)),
+            FormState::Epilogue if self.parts == 0 => Err(FormError::Empty),
+            FormState::Epilogue => Ok(()),
+            FormState::Content(_) | FormState::Delimiter | FormState::Dash if self.parts == 0 => {
+                Err(FormError::NoBoundaryLine(end))
+            }
+            _ => Err(FormError::Cut(end)),
         }
     }
 
     /// Passes content on up to the next delimiter; returns how many bytes were used.
-    fn content<P: Parts>(&mut self, bytes: &[u8], parts: &mut P) -> Result<usize, P::Error> {
+    fn content<P: PartSink>(&mut self, bytes: &[u8], parts: &mut P) -> Result<usize, P::Error> {
         if let Some(found) = self.finder.find(bytes) {
             self.emit(&bytes[..found], parts)?;
-            self.state = State::Delimiter;
+            self.state = FormState::Delimiter;
             return Ok(found + self.delimiter.len());
         }
         let begun = memrchr(self.delimiter[0], bytes).filter(|at| self.delimiter.starts_with(&bytes[*at..]));
         let content = begun.unwrap_or(bytes.len());
         self.emit(&bytes[..content], parts)?;
-        self.state = State::Content(bytes.len() - content);
+        self.state = FormState::Content(bytes.len() - content);
         Ok(bytes.len())
     }
 
     /// What looked like a delimiter was content: `matched` bytes of one, and what was seen after it.
-    fn was_content<P: Parts>(&mut self, matched: usize, after: &[u8], parts: &mut P) -> Result<(), P::Error> {
+    fn was_content<P: PartSink>(&mut self, matched: usize, after: &[u8], parts: &mut P) -> Result<(), P::Error> {
         let delimiter = std::mem::take(&mut self.delimiter);
         let emitted = self.emit(&delimiter[self.borrowed..matched], parts);
         self.delimiter = delimiter;
         emitted?;
         self.emit(after, parts)?;
         self.borrowed = 0;
-        self.state = State::Content(0);
+        self.state = FormState::Content(0);
         Ok(())
     }
 
-    fn emit<P: Parts>(&self, bytes: &[u8], parts: &mut P) -> Result<(), P::Error> {
+    fn emit<P: PartSink>(&self, bytes: &[u8], parts: &mut P) -> Result<(), P::Error> {
         // Before the first boundary it is the preamble.
         if self.parts == 0 || bytes.is_empty() { Ok(()) } else { parts.data(bytes) }
     }
 
-    fn end_part<P: Parts>(&self, parts: &mut P) -> Result<(), P::Error> {
+    fn end_part<P: PartSink>(&self, parts: &mut P) -> Result<(), P::Error> {
         if self.parts == 0 { Ok(()) } else { parts.end() }
     }
 
     /// After the line of a boundary, at `start`.
-    fn next_part<P: Parts>(&mut self, start: u64, parts: &mut P) -> Result<(), P::Error> {
+    fn next_part<P: PartSink>(&mut self, start: u64, parts: &mut P) -> Result<(), P::Error> {
         self.end_part(parts)?;
-        if self.parts == 0 && self.state == State::CarriageReturn {
+        if self.parts == 0 && self.state == FormState::CarriageReturn {
             self.delimiter.insert(0, b'\r');
             self.finder = memmem::Finder::new(&self.delimiter).into_owned();
         }
         if self.parts == MAX_PARTS {
-            return Err(Error::ManyParts.into());
+            return Err(FormError::ManyParts.into());
         }
         self.parts += 1;
         self.start = start;
         self.headers.clear();
         self.line = 0;
-        self.state = State::Headers;
+        self.state = FormState::Headers;
         Ok(())
     }
 
     /// Gathers headers up to the empty line, then begins the part; returns how many bytes were used.
-    fn headers<P: Parts>(&mut self, bytes: &[u8], at: u64, parts: &mut P) -> Result<usize, P::Error> {
+    fn headers<P: PartSink>(&mut self, bytes: &[u8], at: u64, parts: &mut P) -> Result<usize, P::Error> {
         let end = memchr(b'\n', bytes).map_or(bytes.len(), |found| found + 1);
         if self.headers.len() + end > MAX_HEADERS {
-            return Err(Error::LongHeaders { start: self.start }.into());
+            return Err(FormError::LongHeaders { start: self.start }.into());
         }
         self.headers.extend_from_slice(&bytes[..end]);
         if self.headers.last() == Some(&b'\n') {
@@ -265,7 +269,7 @@ impl Parser {
                 parts.begin(self.part::<P>(self.offset + at + end as u64)?)?;
                 // The empty line is also the line break before a boundary, if there is no content.
                 self.borrowed = if self.delimiter[0] == b'\r' { 2 } else { 1 };
-                self.state = State::Content(self.borrowed);
+                self.state = FormState::Content(self.borrowed);
             }
             self.line = self.headers.len();
         }
@@ -273,7 +277,7 @@ impl Parser {
     }
 
     /// What the gathered headers say of a part with content at `offset`.
-    fn part<P: Parts>(&self, offset: u64) -> Result<Part, P::Error> {
+    fn part<P: PartSink>(&self, offset: u64) -> Result<Part, P::Error> {
         let (mut disposition, mut transfer) = (None, None);
         let mut fields: Vec<Vec<u8>> = Vec::new();
         for line in self.headers[..self.line].split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end) {
@@ -285,7 +289,7 @@ impl Parser {
             }
         }
         for field in &fields {
-            let colon = memchr(b':', field).ok_or(Error::Header { start: self.start })?;
+            let colon = memchr(b':', field).ok_or(FormError::Header { start: self.start })?;
             let (name, value) = (field[..colon].trim_ascii(), field[colon + 1..].trim_ascii());
             if name.eq_ignore_ascii_case(b"Content-Disposition") {
                 disposition = Some(value);

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use crate::actions::openapi::Callers;
+use crate::actions::openapi::Authentication;
 
 /// The settings of the HTTP front door.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ pub struct AdminSettings {
     /// Whether an unhealthy server answers health checks without a body, in place of a problem.
     pub bare_health: bool,
     /// Who may call, as the description of the actions says it.
-    pub callers: Callers,
+    pub callers: Authentication,
     /// The limits that the status page shows.
     pub limits: ShownLimits,
 }

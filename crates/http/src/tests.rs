@@ -12,7 +12,7 @@ use bandog_runtime::invocation::{Call, Function};
 
 use super::*;
 use crate::{
-    actions::openapi::Callers,
+    actions::openapi::Authentication,
     input::BodySource,
     process::Cancel,
     reply::{Accept, Delivered, Port},
@@ -54,7 +54,7 @@ fn settings() -> Settings {
         admin: AdminSettings {
             metrics: true,
             bare_health: false,
-            callers: Callers::Anybody,
+            callers: Authentication::None,
             limits: ShownLimits {
                 max_inflight: 1,
                 max_queue: 16,

@@ -27,7 +27,7 @@ use std::{
 };
 
 use crate::{
-    actions::{Text, Way},
+    actions::{Placement, TextArgument},
     input::{self, BodyError, BodySource, Envelope, Input, InputDir},
     logs::{Level, TAIL_LIMIT},
     output::{self, Output, OutputFile, ResponseHeaders},
@@ -60,9 +60,9 @@ pub struct Call {
     /// Variables about the request (`Http_Method=GET`, …), each `NAME=value`.
     pub variables: Vec<CString>,
     /// By which way an action is called.
-    pub way: Way,
+    pub way: Placement,
     /// What an action is given outside the body.
-    pub texts: Vec<Text>,
+    pub texts: Vec<TextArgument>,
     /// What the caller's side knows and only an operator who debugs wants to see, a line each; no secrets in it.
     pub details: Vec<String>,
 }

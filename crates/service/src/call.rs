@@ -6,7 +6,7 @@ use hyper::http::request::Parts;
 
 use super::{admission::Permit, body::BodyIntake, lifecycle::InFlightGuard};
 use crate::{
-    actions::{Action, Text},
+    actions::{Action, TextArgument},
     input::Envelope,
 };
 
@@ -27,7 +27,7 @@ pub struct ActionCall {
     /// The action.
     pub action: Arc<Action>,
     /// The arguments that are not in the body.
-    pub texts: Vec<Text>,
+    pub texts: Vec<TextArgument>,
 }
 
 /// The way back to the caller, as a front door has it.

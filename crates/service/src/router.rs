@@ -17,7 +17,9 @@ use super::{
     },
 };
 use crate::{
-    actions::{self, Action, Found, Interface, Location, OtherMethods, Routes, Source, Text, Way},
+    actions::{
+        self, Action, Interface, Location, MethodNotAllowed, Placement, RouteMatch, Routes, TextArgument, TextSource,
+    },
     input::{BodyForm, ContentHeaders, Envelope, InputError},
     invocation::Function,
     reply::{ErrorCode, Problem},
@@ -82,10 +84,10 @@ enum Destination {
     /// An action.
     Action {
         action: Arc<Action>,
-        /// [`Way::Declared`] at the action's own path.
-        way: Way,
+        /// [`Placement::Declared`] at the action's own path.
+        way: Placement,
         /// The arguments that the front door names, or that the path holds.
-        given: Vec<Text>,
+        given: Vec<TextArgument>,
     },
     /// A path whose calls go straight through.
     Forward,
@@ -139,14 +141,15 @@ impl Actions {
     fn find(&self, method: &Method, path: &str) -> Result<Option<Route<'_>>, Problem> {
         let (action, way, places) = match self.routes.find(method, path).map_err(|other| other_methods(&other))? {
             None => return Ok(None),
-            Some(Found::Run(action)) => (action, Way::Any, Vec::new()),
-            Some(Found::Own(action, places)) => (action, Way::Declared, places),
-            Some(Found::Forward(forward)) => {
+            Some(RouteMatch::Run(action)) => (action, Placement::Any, Vec::new()),
+            Some(RouteMatch::Own(action, places)) => (action, Placement::Declared, places),
+            Some(RouteMatch::Forward(forward)) => {
                 let executor = self.forwards.get(&forward.port);
                 return Ok(executor.map(|executor| Route { executor, destination: Destination::Forward }));
             }
         };
-        let given = places.into_iter().map(|(name, value)| Text { name, value: Some(value), source: Source::Path });
+        let given =
+            places.into_iter().map(|(name, value)| TextArgument { name, value: Some(value), source: TextSource::Path });
         let destination = Destination::Action { action: Arc::clone(action), way, given: given.collect() };
         Ok(Some(Route { executor: self.executor(action)?, destination }))
     }
@@ -191,7 +194,7 @@ impl Router {
         if let Some(actions) = &self.actions {
             if let Some(named) = &call.action {
                 let (action, given) = (Arc::clone(&named.action), named.texts.clone());
-                let destination = Destination::Action { action, way: Way::Any, given };
+                let destination = Destination::Action { action, way: Placement::Any, given };
                 return Ok(Route { executor: actions.executor(&named.action)?, destination });
             }
             if let Some(route) = actions.find(&head.method, head.uri.path())? {
@@ -300,15 +303,15 @@ impl Route<'_> {
 }
 
 /// The arguments of an action in the head: in the path, the query, and the header fields that are arguments of it.
-fn texts(action: &Action, head: &Parts, mut texts: Vec<Text>) -> Vec<Text> {
-    let text = |source| move |(name, value)| Text { name, value, source };
-    let query = actions::pairs(head.uri.query().unwrap_or_default().as_bytes());
+fn texts(action: &Action, head: &Parts, mut texts: Vec<TextArgument>) -> Vec<TextArgument> {
+    let text = |source| move |(name, value)| TextArgument { name, value, source };
+    let query = actions::decode_pairs(head.uri.query().unwrap_or_default().as_bytes());
     let fields = action.arguments.iter().filter(|argument| argument.location == Location::Header);
     let fields = fields.flat_map(|argument| {
         let values = head.headers.get_all(argument.name.as_str()).iter();
         values.map(|value| (argument.name.clone(), str::from_utf8(value.as_bytes()).ok().map(str::to_owned)))
     });
-    texts.extend(query.map(text(Source::Query)).chain(fields.map(text(Source::Header))));
+    texts.extend(query.map(text(TextSource::Query)).chain(fields.map(text(TextSource::Header))));
     texts
 }
 
@@ -318,7 +321,7 @@ fn nothing_here(path: &str) -> Problem {
     Problem::new(ErrorCode::NotFound, detail)
 }
 
-fn other_methods(OtherMethods { allowed }: &OtherMethods) -> Problem {
+fn other_methods(MethodNotAllowed { allowed }: &MethodNotAllowed) -> Problem {
     Problem::method_not_allowed(format!("use {allowed}"), allowed)
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::{Event, RunArgs, result, served};
 use crate::{
-    actions::{Interface, Way},
+    actions::{Interface, Placement},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, LegacyBehaviour, Mode},
     input::{BodyError, BodySource, Envelope},
@@ -106,7 +106,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     };
     let variables = request::variables(&imitated(&headers), config.header_variables());
     let (id, details) = (request::call_id(&headers), Vec::new());
-    let call = Call { id, envelope, variables, way: Way::Any, texts: io.texts.clone(), details };
+    let call = Call { id, envelope, variables, way: Placement::Any, texts: io.texts.clone(), details };
     // With --output what is wanted is the result itself, not an encoding of it; that is taken from the outcome.
     let style = config.run_style().filter(|_| io.action.is_none());
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };
@@ -225,7 +225,7 @@ fn headers(io: &RunArgs) -> HeaderMap {
     if headers.contains_key(CONTENT_TYPE) || matches!(io.event, Event::Stdin | Event::Nowhere) {
         return headers;
     }
-    if io.action.as_ref().is_some_and(|action| action.file_argument(Way::Any).is_none()) {
+    if io.action.as_ref().is_some_and(|action| action.file_argument(Placement::Any).is_none()) {
         // No argument is a file: it holds arguments.
         return headers;
     }

@@ -4,18 +4,18 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::Location;
+use crate::location::Location;
 
 /// The arguments of one call, in the order declared, those that nobody has declared after them. What was not given and
 /// has no default is not among them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Arguments {
-    bound: Vec<Bound>,
+    bound: Vec<BoundArgument>,
 }
 
 /// One argument that fits.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Bound {
+pub struct BoundArgument {
     /// Its name; no two are the same.
     pub name: String,
     /// Its value, never null; a file is its path.
@@ -25,12 +25,12 @@ pub struct Bound {
 }
 
 impl Arguments {
-    pub(super) fn push(&mut self, bound: Bound) {
+    pub(super) fn push(&mut self, bound: BoundArgument) {
         self.bound.push(bound);
     }
 
     /// All of them.
-    pub fn iter(&self) -> std::slice::Iter<'_, Bound> {
+    pub fn iter(&self) -> std::slice::Iter<'_, BoundArgument> {
         self.bound.iter()
     }
 
@@ -56,7 +56,7 @@ impl Arguments {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = String::from("{");
-        for (number, Bound { name, value, .. }) in self.bound.iter().enumerate() {
+        for (number, BoundArgument { name, value, .. }) in self.bound.iter().enumerate() {
             if number > 0 {
                 json.push(',');
             }
@@ -70,8 +70,8 @@ impl Arguments {
 }
 
 impl IntoIterator for Arguments {
-    type Item = Bound;
-    type IntoIter = std::vec::IntoIter<Bound>;
+    type Item = BoundArgument;
+    type IntoIter = std::vec::IntoIter<BoundArgument>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.bound.into_iter()
@@ -79,15 +79,15 @@ impl IntoIterator for Arguments {
 }
 
 impl<'a> IntoIterator for &'a Arguments {
-    type Item = &'a Bound;
-    type IntoIter = std::slice::Iter<'a, Bound>;
+    type Item = &'a BoundArgument;
+    type IntoIter = std::slice::Iter<'a, BoundArgument>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
 }
 
-impl Bound {
+impl BoundArgument {
     /// The value as text: a text as it is, all else as JSON.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {

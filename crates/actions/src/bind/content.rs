@@ -1,29 +1,45 @@
 //! Files as arguments: as content in base64, or on the command line by name; for the action always by path.
 
-use bandog_codec::base64;
 use std::{
     fs::{self, File},
     io::{self, Read as _},
     path::{self, Path, PathBuf},
 };
 
+use bandog_codec::base64;
 use serde_json::Value;
 
-use super::{Arguments, BindError, Bound};
-use crate::{Action, Flaw, FlawKind, Flaws, MediaType, Schema, Type, schema::element_at, schema::member_at};
+use super::{
+    arguments::{Arguments, BoundArgument},
+    error::BindError,
+};
+use crate::{
+    action::{Action, MediaType},
+    argument_error::{ArgumentError, ArgumentErrorKind, ArgumentErrors},
+    schema::{
+        Schema, Type,
+        check::{element_at, member_at},
+    },
+};
 
 /// Bytes of files that can be among the other arguments of a body, as base64: as many as of all that callers give there.
 const MAX_CONTENTS: u64 = 8 * 1024 * 1024;
 
 /// Whether all files in a value are what they have to be.
-pub(super) fn check(value: &Value, schema: &Schema, is_local: bool, at: &mut String, flaws: &mut Flaws) -> bool {
-    let before = flaws.count();
-    look_through(value, schema, is_local, at, flaws);
-    flaws.count() == before
+pub(super) fn check(
+    value: &Value,
+    schema: &Schema,
+    is_local: bool,
+    at: &mut String,
+    errors: &mut ArgumentErrors,
+) -> bool {
+    let before = errors.count();
+    look_through(value, schema, is_local, at, errors);
+    errors.count() == before
 }
 
 /// Tells of every file in a value that is not what it has to be.
-fn look_through(value: &Value, schema: &Schema, is_local: bool, at: &mut String, flaws: &mut Flaws) {
+fn look_through(value: &Value, schema: &Schema, is_local: bool, at: &mut String, errors: &mut ArgumentErrors) {
     match (schema.kind, value) {
         (Type::Path, Value::String(text)) => {
             let found = if is_local {
@@ -32,25 +48,25 @@ fn look_through(value: &Value, schema: &Schema, is_local: bool, at: &mut String,
                 decoded(text).err().map(|error| format!("base64: {error}"))
             };
             if let Some(expected) = found {
-                flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(value), expected));
+                errors.push(|| ArgumentError::new(at, ArgumentErrorKind::Invalid, Some(value), expected));
             }
         }
         (Type::List, Value::Array(elements)) => {
             let Some(schema) = &schema.elements else { return };
             for (number, element) in elements.iter().enumerate() {
-                element_at(at, number, |at| look_through(element, schema, is_local, at, flaws));
+                element_at(at, number, |at| look_through(element, schema, is_local, at, errors));
             }
         }
         (Type::Map, Value::Object(entries)) => {
             let Some(schema) = &schema.values else { return };
             for (key, entry) in entries {
-                member_at(at, key, |at| look_through(entry, schema, is_local, at, flaws));
+                member_at(at, key, |at| look_through(entry, schema, is_local, at, errors));
             }
         }
         (Type::Object, Value::Object(members)) => {
             for property in &schema.properties {
                 let Some(member) = members.get(&property.name) else { continue };
-                member_at(at, &property.name, |at| look_through(member, &property.schema, is_local, at, flaws));
+                member_at(at, &property.name, |at| look_through(member, &property.schema, is_local, at, errors));
             }
         }
         _ => {}
@@ -67,9 +83,9 @@ pub(super) fn stored(
 ) -> io::Result<Value> {
     with_files(value, schema, &mut |text| {
         if is_local {
-            return name(local(text)?);
+            return path_value(local(text)?);
         }
-        name(store(argument, &decoded(text).map_err(io::Error::other)?)?)
+        path_value(store(argument, &decoded(text).map_err(io::Error::other)?)?)
     })
 }
 
@@ -118,20 +134,20 @@ impl Action {
             Ok(base64_simd::STANDARD.encode_to_string(&bytes).into())
         };
         let mut told = Arguments::default();
-        for Bound { name, value, location } in arguments {
+        for BoundArgument { name, value, location } in arguments {
             let schema = self.argument(&name).map(|argument| &argument.schema);
             let value = match schema.filter(|schema| !is_sent_as_file(kind, schema)) {
                 None => value,
                 Some(schema) => with_files(value, schema, &mut read).map_err(|error| match error.kind() {
                     io::ErrorKind::FileTooLarge => {
                         let expected = format!("files of at most {MAX_CONTENTS} bytes in all, to be sent as base64");
-                        let flaw = Flaw::new(&name, FlawKind::Invalid, None, expected);
-                        Flaws::one(Flaw { place: Some(location), ..flaw }).into()
+                        let error = ArgumentError::new(&name, ArgumentErrorKind::Invalid, None, expected);
+                        ArgumentErrors::one(ArgumentError { location: Some(location), ..error }).into()
                     }
                     _ => BindError::Store(error),
                 })?,
             };
-            told.push(Bound { name, value, location });
+            told.push(BoundArgument { name, value, location });
         }
         Ok(told)
     }
@@ -148,7 +164,7 @@ fn is_sent_as_file(kind: MediaType, schema: &Schema) -> bool {
 }
 
 /// The path of a file as a value.
-pub(super) fn name(path: PathBuf) -> io::Result<Value> {
+pub(super) fn path_value(path: PathBuf) -> io::Result<Value> {
     match path.into_os_string().into_string() {
         Ok(path) => Ok(path.into()),
         Err(path) => Err(io::Error::new(
@@ -168,7 +184,7 @@ fn local(name: &str) -> io::Result<PathBuf> {
 }
 
 /// What base64 holds, as everywhere in bandog.
-fn decoded(text: &str) -> Result<Vec<u8>, base64::Error> {
+fn decoded(text: &str) -> Result<Vec<u8>, base64::Base64Error> {
     let (mut decoder, mut bytes) = (base64::Decoder::new(0), Vec::new());
     decoder.push(text.as_bytes(), &mut bytes)?;
     decoder.finish(&mut bytes)?;

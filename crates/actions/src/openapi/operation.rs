@@ -2,21 +2,25 @@
 
 use serde_json::{Map, Value};
 
-use super::{Callers, answers, request};
-use crate::{Action, HttpCall, Interface, Location, Template};
+use super::{request, responses, security::Authentication};
+use crate::{
+    action::{Action, Endpoint, HttpCall, Interface},
+    location::Location,
+    template::Template,
+};
 
 /// `POST /run/ACTION`, which every action has.
-pub(super) fn of_run(action: &Action, callers: Callers) -> Value {
+pub(super) fn of_run(action: &Action, authentication: Authentication) -> Value {
     let mut operation = about(action, &action.name);
     let body = request::body(action, &action.arguments.iter().collect::<Vec<_>>());
     operation.extend(body.map(|body| ("requestBody".to_owned(), body)));
-    operation.insert("responses".to_owned(), answers::of(action, callers));
+    operation.insert("responses".to_owned(), responses::of(action, authentication));
     Value::Object(operation)
 }
 
 /// The method and path of its own that an action of the service's process has; `names` is what the parameters of the
 /// path are called, in its order.
-pub(super) fn of_own_path(action: &Action, call: &HttpCall, names: &Template, callers: Callers) -> Value {
+pub(super) fn of_own_path(action: &Action, call: &HttpCall, names: &Template, authentication: Authentication) -> Value {
     // No action has this name, so that it is nobody else's.
     let mut operation = about(action, &format!("{}-http", action.name));
     let renamed: Vec<(&str, &str)> = path_of(call).into_iter().flat_map(Template::names).zip(names.names()).collect();
@@ -33,14 +37,14 @@ pub(super) fn of_own_path(action: &Action, call: &HttpCall, names: &Template, ca
     }
     let in_body: Vec<_> = action.arguments.iter().filter(|argument| argument.location == Location::Body).collect();
     operation.extend(request::body(action, &in_body).map(|body| ("requestBody".to_owned(), body)));
-    operation.insert("responses".to_owned(), answers::of(action, callers));
+    operation.insert("responses".to_owned(), responses::of(action, authentication));
     Value::Object(operation)
 }
 
 fn path_of(call: &HttpCall) -> Option<&Template> {
     match &call.endpoint {
-        crate::Endpoint::Service { path, .. } => Some(path),
-        crate::Endpoint::Elsewhere { .. } => None,
+        Endpoint::Service { path, .. } => Some(path),
+        Endpoint::External { .. } => None,
     }
 }
 

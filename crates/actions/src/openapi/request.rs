@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{Action, Argument, Location, MediaType, Schema, Type};
+use crate::{
+    action::{Action, Argument, MediaType},
+    location::Location,
+    schema::{Schema, Type},
+};
 
 /// An argument in the query, the path or a header field; `None` if it is in the body. A path may have another name for
 /// it.

@@ -4,42 +4,42 @@ use serde_json::{Value, json};
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Callers {
+pub enum Authentication {
     /// Whoever reaches the port.
-    Anybody,
+    None,
     /// Who shows the token.
-    TokenHolders,
+    Token,
     /// Who shows a JSON Web Token of the provider.
-    WebTokenHolders,
+    Jwt,
 }
 
-impl Callers {
+impl Authentication {
     /// Whether some are turned away.
-    pub(super) fn are_asked(self) -> bool {
+    pub(super) fn is_required(self) -> bool {
         match self {
-            Self::Anybody => false,
-            Self::TokenHolders | Self::WebTokenHolders => true,
+            Self::None => false,
+            Self::Token | Self::Jwt => true,
         }
     }
 
     /// What every operation asks for; one of the alternatives is enough.
     pub(super) fn requirement(self) -> Option<Value> {
         match self {
-            Self::Anybody => None,
-            Self::TokenHolders => Some(json!([{"bearer": []}, {"token": []}])),
-            Self::WebTokenHolders => Some(json!([{"bearer": []}])),
+            Self::None => None,
+            Self::Token => Some(json!([{"bearer": []}, {"token": []}])),
+            Self::Jwt => Some(json!([{"bearer": []}])),
         }
     }
 
     /// How that is shown.
     pub(super) fn schemes(self) -> Option<Value> {
         match self {
-            Self::Anybody => None,
-            Self::TokenHolders => Some(json!({
+            Self::None => None,
+            Self::Token => Some(json!({
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "token": {"type": "apiKey", "in": "header", "name": "X-Bandog-Token"},
             })),
-            Self::WebTokenHolders => Some(json!({
+            Self::Jwt => Some(json!({
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             })),
         }

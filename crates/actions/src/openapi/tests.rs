@@ -41,7 +41,7 @@ fn own(method: Method, path: &str) -> Interface {
 fn described(actions: Vec<Action>) -> Value {
     let actions = actions.into_iter().map(Arc::new).collect();
     let service = Service { file: PathBuf::from("/oms.yml"), actions, ..Service::default() };
-    document(&service, Callers::Anybody)
+    document(&service, Authentication::None)
 }
 
 /// The media types of the body of `POST /run/a`.
@@ -65,7 +65,7 @@ fn a_service_without_a_name_gets_one_since_the_document_needs_it() {
     let forward =
         Forward { name: "page".to_owned(), help: Some("The page.".to_owned()), port: 1, path: "/page".to_owned() };
     let service = Service { info, forwards: vec![forward], ..Service::default() };
-    let document = super::document(&service, Callers::Anybody);
+    let document = super::document(&service, Authentication::None);
     let info = &document["info"];
     assert_eq!(info["contact"], json!({"email": "a@shop.example"}));
     assert_eq!(info["license"], json!({"name": "https://shop.example/terms", "url": "https://shop.example/terms"}));
@@ -79,7 +79,7 @@ fn an_action_is_there_under_run_and_under_its_own_path_if_it_has_one() {
     let arguments = || vec![argument("id", Type::Int, Location::Path), argument("note", Type::String, Location::Body)];
     let elsewhere = Interface::Http(HttpCall {
         method: Method::GET,
-        endpoint: Endpoint::Elsewhere {
+        endpoint: Endpoint::External {
             origin: http::Uri::from_static("https://elsewhere.example"),
             path: Template::parse("/x", |_| true),
         },
@@ -215,9 +215,9 @@ fn results_are_described_by_type() {
 
 #[test]
 fn each_action_has_the_failures_that_it_can_have() {
-    let statuses = |interface: Interface, callers: Callers| {
+    let statuses = |interface: Interface, authentication: Authentication| {
         let service = Service { actions: vec![Arc::new(action("a", interface, vec![]))], ..Service::default() };
-        let document = document(&service, callers);
+        let document = document(&service, authentication);
         let responses = document["paths"]["/run/a"]["post"]["responses"].as_object().expect("responses").clone();
         for response in responses.values().filter_map(|response| response["$ref"].as_str()) {
             let pointer = response.strip_prefix('#').expect("a reference to here");
@@ -227,19 +227,19 @@ fn each_action_has_the_failures_that_it_can_have() {
     };
     let has = |statuses: &[u16], wanted: &[u16]| wanted.iter().all(|status| statuses.contains(status));
     let lacks = |statuses: &[u16], wanted: &[u16]| wanted.iter().all(|status| !statuses.contains(status));
-    let by_command = statuses(command(), Callers::Anybody);
+    let by_command = statuses(command(), Authentication::None);
     assert!(has(&by_command, &[200, 400, 422, 429, 500, 503, 504]), "{by_command:?}");
     assert!(lacks(&by_command, &[401, 403, 501, 502]), "{by_command:?}");
-    let by_http = statuses(own(Method::GET, "/a"), Callers::TokenHolders);
+    let by_http = statuses(own(Method::GET, "/a"), Authentication::Token);
     assert!(has(&by_http, &[200, 401, 422, 502]) && lacks(&by_http, &[403, 501]), "{by_http:?}");
-    let by_rpc = statuses(Interface::Rpc, Callers::WebTokenHolders);
+    let by_rpc = statuses(Interface::Rpc, Authentication::Jwt);
     assert!(has(&by_rpc, &[401, 403, 501]) && lacks(&by_rpc, &[200, 422, 502]), "{by_rpc:?}");
 }
 
 #[test]
 fn whoever_has_to_show_a_token_is_told_how() {
-    let shown = |callers| {
-        let document = document(&Service::default(), callers);
+    let shown = |authentication| {
+        let document = document(&Service::default(), authentication);
         let schemes = document["components"]["securitySchemes"].as_object().cloned().unwrap_or_default();
         let alternatives = document["security"].as_array().cloned().unwrap_or_default();
         for name in alternatives.iter().filter_map(Value::as_object).flat_map(Map::keys) {
@@ -247,7 +247,7 @@ fn whoever_has_to_show_a_token_is_told_how() {
         }
         alternatives.len()
     };
-    assert_eq!(shown(Callers::Anybody), 0);
-    assert_eq!(shown(Callers::TokenHolders), 2);
-    assert_eq!(shown(Callers::WebTokenHolders), 1);
+    assert_eq!(shown(Authentication::None), 0);
+    assert_eq!(shown(Authentication::Token), 2);
+    assert_eq!(shown(Authentication::Jwt), 1);
 }

@@ -2,18 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{Pattern, Schema, Type, number};
+use super::{Schema, Type, number, pattern::Pattern};
 use crate::{
-    Flaw, FlawKind, Flaws,
-    flaw::shortened,
-    json::{Budget, TooMany},
+    argument_error::{ArgumentError, ArgumentErrorKind, ArgumentErrors, shortened},
+    json::{Budget, BudgetExceeded},
 };
 
 /// For whom a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
     /// What a caller gives: a member that is not declared is a mistake.
-    Given,
+    Argument,
     /// What an action gives: further members are let through.
     Result,
 }
@@ -21,17 +20,17 @@ pub(crate) enum Strictness {
 impl Schema {
     /// Holds a value that came as JSON against this, and gives it back in one form: 5.0 as 5 where a whole number is
     /// wanted, a choice as the file has it, members in the order declared and without those that are null.
-    pub fn check(&self, value: Value) -> Result<Value, Flaws> {
-        let mut flaws = Flaws::default();
-        let value = self.check_at(value, &mut String::new(), Strictness::Given, &mut Budget::default(), &mut flaws);
-        value.filter(|_| flaws.is_empty()).ok_or(flaws)
+    pub fn check(&self, value: Value) -> Result<Value, ArgumentErrors> {
+        let mut errors = ArgumentErrors::default();
+        let value = self.check_at(value, &mut String::new(), Strictness::Argument, &mut Budget::default(), &mut errors);
+        value.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
     /// Holds what an action gave against this: as [`Schema::check`] does, but further members are let through.
-    pub fn check_result(&self, value: Value) -> Result<Value, Flaws> {
-        let mut flaws = Flaws::default();
-        let value = self.check_at(value, &mut String::new(), Strictness::Result, &mut Budget::default(), &mut flaws);
-        value.filter(|_| flaws.is_empty()).ok_or(flaws)
+    pub fn check_result(&self, value: Value) -> Result<Value, ArgumentErrors> {
+        let mut errors = ArgumentErrors::default();
+        let value = self.check_at(value, &mut String::new(), Strictness::Result, &mut Budget::default(), &mut errors);
+        value.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
     /// Holds the value at `at` against this; `None` if something is wrong with it.
@@ -41,18 +40,18 @@ impl Schema {
         at: &mut String,
         strictness: Strictness,
         budget: &mut Budget,
-        flaws: &mut Flaws,
+        errors: &mut ArgumentErrors,
     ) -> Option<Value> {
         let value = match (self.kind, value) {
             (Type::Int, Value::Number(number)) => match number::whole(&number) {
                 Some(whole) => Value::Number(whole),
-                None => return self.refuse(&Value::Number(number), at, flaws),
+                None => return self.refuse(&Value::Number(number), at, errors),
             },
-            (Type::List, Value::Array(elements)) => self.check_elements(elements, at, strictness, budget, flaws)?,
-            (Type::Map, Value::Object(entries)) => self.check_entries(entries, at, strictness, budget, flaws)?,
-            (Type::Object, Value::Object(members)) => self.check_members(members, at, strictness, budget, flaws)?,
+            (Type::List, Value::Array(elements)) => self.check_elements(elements, at, strictness, budget, errors)?,
+            (Type::Map, Value::Object(entries)) => self.check_entries(entries, at, strictness, budget, errors)?,
+            (Type::Object, Value::Object(members)) => self.check_members(members, at, strictness, budget, errors)?,
             (Type::Uuid, Value::String(text)) if !is_uuid(&text) => {
-                return self.refuse(&Value::String(text), at, flaws);
+                return self.refuse(&Value::String(text), at, errors);
             }
             (Type::Float, value @ Value::Number(_))
             | (Type::String | Type::Uuid | Type::Path, value @ Value::String(_))
@@ -69,27 +68,27 @@ impl Schema {
                 | Type::Uuid
                 | Type::Path,
                 value,
-            ) => return self.refuse(&value, at, flaws),
+            ) => return self.refuse(&value, at, errors),
         };
         let value = match &self.choices {
             None => value,
             Some(choices) => match choices.iter().find(|choice| number::same(choice, &value)) {
                 Some(choice) => choice.clone(),
-                None => return self.refuse(&value, at, flaws),
+                None => return self.refuse(&value, at, errors),
             },
         };
         match self.fits(&value, budget) {
             Ok(true) => Some(value),
-            Ok(false) => self.refuse(&value, at, flaws),
-            Err(TooMany) => {
-                flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&value), self.shorter()));
+            Ok(false) => self.refuse(&value, at, errors),
+            Err(BudgetExceeded) => {
+                errors.push(|| ArgumentError::new(at, ArgumentErrorKind::Invalid, Some(&value), self.shorter()));
                 None
             }
         }
     }
 
     /// Whether a value is within the range and has the pattern, each where it is about such a value.
-    fn fits(&self, value: &Value, budget: &mut Budget) -> Result<bool, TooMany> {
+    fn fits(&self, value: &Value, budget: &mut Budget) -> Result<bool, BudgetExceeded> {
         Ok(match value {
             Value::Number(number) => self.range.as_ref().is_none_or(|range| {
                 range.min.as_ref().is_none_or(|min| number::compare(min, number).is_le())
@@ -114,12 +113,12 @@ impl Schema {
         at: &mut String,
         strictness: Strictness,
         budget: &mut Budget,
-        flaws: &mut Flaws,
+        errors: &mut ArgumentErrors,
     ) -> Option<Value> {
         let Some(schema) = &self.elements else { return Some(elements.into()) };
         let mut checked = Some(Vec::with_capacity(elements.len()));
         for (number, element) in elements.into_iter().enumerate() {
-            let element = element_at(at, number, |at| schema.check_at(element, at, strictness, budget, flaws));
+            let element = element_at(at, number, |at| schema.check_at(element, at, strictness, budget, errors));
             push(&mut checked, element);
         }
         checked.map(Value::Array)
@@ -131,18 +130,20 @@ impl Schema {
         at: &mut String,
         strictness: Strictness,
         budget: &mut Budget,
-        flaws: &mut Flaws,
+        errors: &mut ArgumentErrors,
     ) -> Option<Value> {
         let mut checked = Some(Map::new());
         for (key, value) in entries {
             let value = member_at(at, &key, |at| {
                 if let Some(keys) = self.keys.as_ref().filter(|keys| !keys.takes_key(&key, budget)) {
                     let expected = || format!("a key that is {}", keys.expected());
-                    flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&key.as_str().into()), expected()));
+                    errors.push(|| {
+                        ArgumentError::new(at, ArgumentErrorKind::Invalid, Some(&key.as_str().into()), expected())
+                    });
                     return None;
                 }
                 match &self.values {
-                    Some(schema) => schema.check_at(value, at, strictness, budget, flaws),
+                    Some(schema) => schema.check_at(value, at, strictness, budget, errors),
                     None => Some(value),
                 }
             });
@@ -157,7 +158,7 @@ impl Schema {
         at: &mut String,
         strictness: Strictness,
         budget: &mut Budget,
-        flaws: &mut Flaws,
+        errors: &mut ArgumentErrors,
     ) -> Option<Value> {
         if self.properties.is_empty() {
             return Some(members.into());
@@ -168,13 +169,15 @@ impl Schema {
             match members.swap_remove(&property.name).filter(|value| !value.is_null()) {
                 Some(value) => {
                     let value = member_at(at, &property.name, |at| {
-                        property.schema.check_at(value, at, strictness, budget, flaws)
+                        property.schema.check_at(value, at, strictness, budget, errors)
                     });
                     push(&mut checked, value.map(|value| (property.name.clone(), value)));
                 }
                 None if property.required => {
                     member_at(at, &property.name, |at| {
-                        flaws.push(|| Flaw::new(at, FlawKind::Missing, None, property.schema.expected()));
+                        errors.push(|| {
+                            ArgumentError::new(at, ArgumentErrorKind::Missing, None, property.schema.expected())
+                        });
                     });
                     checked = None;
                 }
@@ -187,11 +190,11 @@ impl Schema {
                     checked.extend(members);
                 }
             }
-            Strictness::Given => {
+            Strictness::Argument => {
                 for (name, value) in &members {
                     member_at(at, name, |at| {
                         let names = self.properties.iter().map(|property| property.name.as_str());
-                        flaws.push(|| Flaw::new(at, FlawKind::Unexpected, Some(value), only(names)));
+                        errors.push(|| ArgumentError::new(at, ArgumentErrorKind::Unexpected, Some(value), only(names)));
                     });
                     checked = None;
                 }
@@ -200,8 +203,8 @@ impl Schema {
         checked.map(Value::Object)
     }
 
-    fn refuse(&self, value: &Value, at: &str, flaws: &mut Flaws) -> Option<Value> {
-        flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(value), self.expected()));
+    fn refuse(&self, value: &Value, at: &str, errors: &mut ArgumentErrors) -> Option<Value> {
+        errors.push(|| ArgumentError::new(at, ArgumentErrorKind::Invalid, Some(value), self.expected()));
         None
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Schema, Strictness, Type, ecma::ecma};
+use super::{Schema, Type, check::Strictness, pattern::Pattern};
 
 /// Base64 as it is taken everywhere: both alphabets, blanks anywhere, padding or none. Without padding no bit may be
 /// left over.
@@ -38,13 +38,13 @@ impl Schema {
     /// For a value that has to be given.
     #[must_use]
     pub fn to_json_schema(&self) -> Value {
-        self.described(Presence::Required, Strictness::Given).into()
+        self.described(Presence::Required, Strictness::Argument).into()
     }
 
     /// For a value that need not be given, and may be null then.
     #[must_use]
     pub fn to_nullable_json_schema(&self) -> Value {
-        self.described(Presence::Optional, Strictness::Given).into()
+        self.described(Presence::Optional, Strictness::Argument).into()
     }
 
     /// For what an action gives: further members are let through, and files are named.
@@ -89,7 +89,7 @@ impl Schema {
         if let Some(max) = max {
             set("maximum", max);
         }
-        let pattern = self.pattern.as_ref().and_then(ecma).map(Value::from);
+        let pattern = self.pattern.as_ref().and_then(Pattern::to_ecma_262).map(Value::from);
         match self.kind {
             Type::Uuid => {
                 set("format", "uuid".into());
@@ -101,7 +101,7 @@ impl Schema {
                     set("allOf", json!([{ "pattern": pattern }]));
                 }
             }
-            Type::Path if strictness == Strictness::Given => {
+            Type::Path if strictness == Strictness::Argument => {
                 set("contentEncoding", "base64".into());
                 set("pattern", BASE64.into());
             }
@@ -164,7 +164,7 @@ impl Schema {
         if !required.is_empty() {
             schema.insert("required".to_owned(), required.into());
         }
-        if strictness == Strictness::Given {
+        if strictness == Strictness::Argument {
             schema.insert("additionalProperties".to_owned(), false.into());
         }
     }
@@ -177,14 +177,14 @@ impl Schema {
             Type::Int => drop(schema.insert("pattern".to_owned(), INT.into())),
             Type::Float => drop(schema.insert("pattern".to_owned(), FLOAT.into())),
             Type::Boolean => drop(schema.insert("enum".to_owned(), json!(["true", "false"]))),
-            Type::Uuid => schema = self.described(Presence::Within, Strictness::Given),
+            Type::Uuid => schema = self.described(Presence::Within, Strictness::Argument),
             Type::String | Type::List | Type::Map | Type::Object | Type::Enum | Type::Any | Type::Path => {
                 if let Some(choices) = &self.choices {
                     let names =
                         choices.iter().map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned));
                     schema.insert("enum".to_owned(), names.collect());
                 }
-                if let Some(pattern) = self.pattern.as_ref().and_then(ecma) {
+                if let Some(pattern) = self.pattern.as_ref().and_then(Pattern::to_ecma_262) {
                     schema.insert("pattern".to_owned(), pattern.into());
                 }
             }

@@ -5,7 +5,7 @@ use regex_lite::Regex;
 use serde_json::json;
 
 use super::*;
-use crate::{FlawKind, Flaws, MAX_FLAWS};
+use crate::{ArgumentErrorKind, ArgumentErrors, MAX_LISTED_ERRORS};
 
 fn of(kind: Type) -> Schema {
     Schema { kind, ..Schema::default() }
@@ -28,8 +28,8 @@ fn one_of(choices: &Value) -> Schema {
 }
 
 /// All that is wrong, as `path: problem`.
-fn told(flaws: &Flaws) -> Vec<String> {
-    flaws.listed().iter().map(|flaw| format!("{}: {}", flaw.argument, flaw.kind.as_str())).collect()
+fn told(errors: &ArgumentErrors) -> Vec<String> {
+    errors.listed().iter().map(|error| format!("{}: {}", error.argument, error.kind.as_str())).collect()
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn each_type_takes_its_own_json_and_gives_it_back_in_one_form() {
             assert_eq!(of(kind).check(value.clone()), Ok(wanted), "{value} as {}", kind.as_str());
         }
         for value in refused {
-            let flaws = of(kind).check(value.clone()).expect_err("refused");
-            assert_eq!((flaws.count(), flaws.listed()[0].kind), (1, FlawKind::Invalid), "{value}");
-            assert_eq!(flaws.listed()[0].value, Some(value));
+            let errors = of(kind).check(value.clone()).expect_err("refused");
+            assert_eq!((errors.count(), errors.listed()[0].kind), (1, ArgumentErrorKind::Invalid), "{value}");
+            assert_eq!(errors.listed()[0].value, Some(value));
         }
     }
 }
@@ -113,8 +113,8 @@ fn each_type_is_read_from_its_own_text() {
             assert_eq!(of(kind).read_text(text), Ok(wanted), "{text} as {}", kind.as_str());
         }
         for text in refused {
-            let flaws = of(kind).read_text(text).expect_err("refused");
-            assert_eq!(told(&flaws), [": invalid"], "{text:?} as {}", kind.as_str());
+            let errors = of(kind).read_text(text).expect_err("refused");
+            assert_eq!(told(&errors), [": invalid"], "{text:?} as {}", kind.as_str());
         }
     }
 }
@@ -193,9 +193,9 @@ fn all_that_is_wrong_within_a_value_is_told_by_the_way_to_it() {
     };
     let value = json!({"size": {"width": "x", "depth": 1}, "tags": ["a", 1, null],
         "colours": {"1": 2, "red": 0.5, "007": 1}, "extra": 1});
-    let flaws = schema.check(value).expect_err("refused");
+    let errors = schema.check(value).expect_err("refused");
     assert_eq!(
-        told(&flaws),
+        told(&errors),
         [
             "size.width: invalid",
             "size.depth: unexpected",
@@ -216,12 +216,12 @@ fn all_that_is_wrong_within_a_value_is_told_by_the_way_to_it() {
 #[test]
 fn a_million_mistakes_are_a_hundred_and_a_number_and_none_is_quoted_whole() {
     let schema = Schema { elements: Some(Box::new(of(Type::Int))), ..of(Type::List) };
-    let flaws = schema.check(vec!["x"; 1000].into()).expect_err("refused");
-    assert_eq!((flaws.listed().len(), flaws.count()), (MAX_FLAWS, 1000));
-    assert!(flaws.to_string().ends_with("; and 900 more"), "{flaws}");
+    let errors = schema.check(vec!["x"; 1000].into()).expect_err("refused");
+    assert_eq!((errors.listed().len(), errors.count()), (MAX_LISTED_ERRORS, 1000));
+    assert!(errors.to_string().ends_with("; and 900 more"), "{errors}");
     for long in [json!("é".repeat(1000)), json!(vec!["é"; 1000])] {
-        let flaws = of(Type::Int).check(long).expect_err("refused");
-        let quoted = flaws.listed()[0].value.as_ref().and_then(Value::as_str).expect("a text").to_owned();
+        let errors = of(Type::Int).check(long).expect_err("refused");
+        let quoted = errors.listed()[0].value.as_ref().and_then(Value::as_str).expect("a text").to_owned();
         assert!(quoted.chars().count() == 81 && quoted.ends_with('…'), "{quoted}");
     }
 }

@@ -2,20 +2,19 @@
 
 use serde_json::{Number, Value};
 
-use super::{Schema, Type, number};
+use super::{Schema, Type, check::Strictness, number};
 use crate::{
-    Flaw, FlawKind, Flaws,
+    argument_error::{ArgumentError, ArgumentErrorKind, ArgumentErrors},
     json::{self, Budget},
-    schema::Strictness,
 };
 
 impl Schema {
     /// Reads a text as what is wanted, and holds it against this. Null, which is what `null` means where a list, a map,
     /// an object or anything is wanted, stands for nothing given.
-    pub fn read_text(&self, text: &str) -> Result<Value, Flaws> {
-        let mut flaws = Flaws::default();
-        let value = self.read_text_at(text, &mut String::new(), &mut Budget::default(), &mut flaws);
-        value.filter(|_| flaws.is_empty()).ok_or(flaws)
+    pub fn read_text(&self, text: &str) -> Result<Value, ArgumentErrors> {
+        let mut errors = ArgumentErrors::default();
+        let value = self.read_text_at(text, &mut String::new(), &mut Budget::default(), &mut errors);
+        value.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
     /// Reads the text at `at`; `None` if something is wrong with it.
@@ -24,49 +23,49 @@ impl Schema {
         text: &str,
         at: &mut String,
         budget: &mut Budget,
-        flaws: &mut Flaws,
+        errors: &mut ArgumentErrors,
     ) -> Option<Value> {
         // Put into words only where it is listed, as there may be a hundred thousand of them.
-        let refuse = |flaws: &mut Flaws, at: &str, expected: &dyn Fn() -> String| {
-            flaws.push(|| Flaw::new(at, FlawKind::Invalid, Some(&text.into()), expected()));
+        let refuse = |errors: &mut ArgumentErrors, at: &str, expected: &dyn Fn() -> String| {
+            errors.push(|| ArgumentError::new(at, ArgumentErrorKind::Invalid, Some(&text.into()), expected()));
             None
         };
         let expected = || self.expected();
         if budget.spend().is_err() {
-            return refuse(flaws, at, &|| format!("at most {} values", json::MAX_VALUES));
+            return refuse(errors, at, &|| format!("at most {} values", json::MAX_VALUES));
         }
         let value = match self.kind {
             Type::String | Type::Uuid | Type::Path => text.into(),
             Type::Int => match int(text) {
                 Some(number) => Value::Number(number),
-                None => return refuse(flaws, at, &expected),
+                None => return refuse(errors, at, &expected),
             },
             Type::Float => match float(text) {
                 Some(number) => Value::Number(number),
-                None => return refuse(flaws, at, &expected),
+                None => return refuse(errors, at, &expected),
             },
             Type::Boolean => match text {
                 "true" => true.into(),
                 "false" => false.into(),
-                _ => return refuse(flaws, at, &expected),
+                _ => return refuse(errors, at, &expected),
             },
             Type::Enum => match self.choice(text) {
                 Some(choice) => return Some(choice.clone()),
-                None if self.choices.is_some() => return refuse(flaws, at, &expected),
-                None => json::read(text.as_bytes(), budget).unwrap_or_else(|_| text.into()),
+                None if self.choices.is_some() => return refuse(errors, at, &expected),
+                None => json::read_json(text.as_bytes(), budget).unwrap_or_else(|_| text.into()),
             },
-            Type::Any => match json::read(text.as_bytes(), budget) {
+            Type::Any => match json::read_json(text.as_bytes(), budget) {
                 Ok(Value::Null) => return Some(Value::Null),
                 Ok(value) => value,
                 Err(_) => text.into(),
             },
-            Type::List | Type::Map | Type::Object => match json::read(text.as_bytes(), budget) {
+            Type::List | Type::Map | Type::Object => match json::read_json(text.as_bytes(), budget) {
                 Ok(Value::Null) => return Some(Value::Null),
                 Ok(value) => value,
-                Err(error) => return refuse(flaws, at, &|| format!("{} as JSON ({error})", self.expected())),
+                Err(error) => return refuse(errors, at, &|| format!("{} as JSON ({error})", self.expected())),
             },
         };
-        self.check_at(value, at, Strictness::Given, budget, flaws)
+        self.check_at(value, at, Strictness::Argument, budget, errors)
     }
 
     /// The choice that a text stands for: the text itself before what it means as JSON.
@@ -74,7 +73,7 @@ impl Schema {
         let choices = self.choices.as_ref()?;
         let exact = choices.iter().find(|choice| choice.as_str() == Some(text));
         exact.or_else(|| {
-            let value = json::read(text.as_bytes(), &mut Budget::default()).ok()?;
+            let value = json::read_json(text.as_bytes(), &mut Budget::default()).ok()?;
             choices.iter().find(|choice| number::same(choice, &value))
         })
     }

@@ -3,14 +3,14 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use super::*;
 use crate::chunkings::check_json;
 
-fn checked(body: &[u8]) -> Result<(), Error> {
+fn checked(body: &[u8]) -> Result<(), JsonError> {
     let mut checker = Checker::new(0);
     checker.push(body)?;
     checker.finish()
 }
 
-fn spot(body: &[u8]) -> Spot {
-    checked(body).expect_err("no JSON").spot
+fn position(body: &[u8]) -> Position {
+    checked(body).expect_err("no JSON").position
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn an_error_is_at_the_first_byte_that_can_be_no_json() {
         (b"[1]\xff", 3),
         (b"1\xe2\x82", 1),
     ] {
-        assert_eq!(spot(body).offset, offset, "{}", body.escape_ascii());
-        assert_eq!(spot(body).byte, body.get(usize::try_from(offset).expect("small")).copied());
+        assert_eq!(position(body).offset, offset, "{}", body.escape_ascii());
+        assert_eq!(position(body).byte, body.get(usize::try_from(offset).expect("small")).copied());
         check_json(body);
     }
 }
@@ -117,8 +117,8 @@ fn containers_nest_to_the_limit_and_not_beyond() {
         assert!(checked(inner(limit + 1).as_bytes()).is_err());
         check_json(inner(limit).as_bytes());
     }
-    assert_eq!(spot("[".repeat(200).as_bytes()).offset, u64::from(DEPTH_LIMIT));
-    assert_eq!(checked("[[]],".repeat(0).as_bytes()).expect_err("empty").spot, Spot::end(0));
+    assert_eq!(position("[".repeat(200).as_bytes()).offset, u64::from(DEPTH_LIMIT));
+    assert_eq!(checked("[[]],".repeat(0).as_bytes()).expect_err("empty").position, Position::end(0));
     let wide = format!("[{}[]]", "[],".repeat(1000));
     assert_eq!(checked(wide.as_bytes()), Ok(()), "what is closed does not count");
 }

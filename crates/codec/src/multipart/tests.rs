@@ -9,7 +9,7 @@ type Seen = Vec<(Option<String>, Option<String>, Vec<u8>)>;
 #[derive(Default)]
 struct Gathered(Seen);
 
-impl Parts for Gathered {
+impl PartSink for Gathered {
     type Error = ParseError;
 
     fn begin(&mut self, part: Part) -> Result<(), ParseError> {
@@ -149,7 +149,7 @@ fn headers_and_parts_are_limited() {
 
 /// Whether each part is in base64.
 struct Encoded(Vec<bool>);
-impl Parts for Encoded {
+impl PartSink for Encoded {
     type Error = ParseError;
 
     fn begin(&mut self, part: Part) -> Result<(), ParseError> {

@@ -17,7 +17,8 @@ use super::{
     text::TextFormat,
 };
 use crate::actions::{
-    self, Action, Body, Budget, Field, Flaw, FlawKind, Flaws, Location, MAX_VALUES, Type, Way, read_json,
+    self, Action, ArgumentError, ArgumentErrorKind, ArgumentErrors, Body, Budget, FormField, Location, MAX_VALUES,
+    Placement, Type, read_json,
 };
 
 /// Bytes of JSON, or of the text fields of a form, that are read as arguments. Beyond it they are refused; files are not
@@ -39,7 +40,7 @@ pub fn arguments(
     input: &Input,
     dir: InputDir<'_>,
     action: &Action,
-    way: Way,
+    way: Placement,
 ) -> Result<Body, InputError> {
     let Some(path) = &input.path else { return Ok(Body::None) };
     let wants_file = action.file_argument(way).is_some();
@@ -76,16 +77,21 @@ fn object_of(text: &[u8]) -> Result<Body, InputError> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     match read_json(text, &mut Budget::default()) {
         Ok(serde_json::Value::Object(members)) => Ok(Body::Object(members)),
-        Ok(other) => Err(whole(Flaw::new("", FlawKind::Invalid, Some(&other), "a JSON object with the arguments"))),
+        Ok(other) => Err(whole(ArgumentError::new(
+            "",
+            ArgumentErrorKind::Invalid,
+            Some(&other),
+            "a JSON object with the arguments",
+        ))),
         Err(error) => {
             let expected = format!("a JSON object with the arguments, which this is not: {error}");
-            Err(whole(Flaw::new("", FlawKind::Invalid, None, expected)))
+            Err(whole(ArgumentError::new("", ArgumentErrorKind::Invalid, None, expected)))
         }
     }
 }
 
 /// What is labelled as a form of names and values.
-fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: Way) -> Result<Body, InputError> {
+fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: Placement) -> Result<Body, InputError> {
     let wants_file = action.file_argument(way).is_some();
     if bytes > LIMIT {
         // Too long for arguments, and perhaps no form at all.
@@ -97,7 +103,7 @@ fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: 
     if is_object(text) {
         return object_of(text);
     }
-    let pairs = || actions::pairs(text);
+    let pairs = || actions::decode_pairs(text);
     let is_known = pairs().any(|(name, _)| action.argument(&name).is_some());
     if !is_known && let Some(plain) = plain(text) {
         if is_object(&plain)
@@ -111,9 +117,9 @@ fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: 
     }
     if pairs().nth(MAX_VALUES).is_some() {
         let expected = format!("at most {MAX_VALUES} fields");
-        return Err(whole(Flaw::new("", FlawKind::Invalid, None, expected)));
+        return Err(whole(ArgumentError::new("", ArgumentErrorKind::Invalid, None, expected)));
     }
-    let field = |(name, value)| Field { name, content: actions::Content::Text(value) };
+    let field = |(name, value)| FormField { name, content: actions::FieldContent::Text(value) };
     Ok(Body::Fields(pairs().map(field).collect()))
 }
 
@@ -137,7 +143,7 @@ fn decoded(path: &Path, dir: InputDir<'_>) -> Result<Body, InputError> {
 }
 
 /// The parts of a form, with the texts among them.
-fn fields(parts: &[FormPart], action: &Action) -> Result<Vec<Field>, InputError> {
+fn fields(parts: &[FormPart], action: &Action) -> Result<Vec<FormField>, InputError> {
     let mut left = LIMIT;
     let mut fields = Vec::with_capacity(parts.len());
     for part in parts {
@@ -147,19 +153,19 @@ fn fields(parts: &[FormPart], action: &Action) -> Result<Vec<Field>, InputError>
             argument.schema.kind == Type::Path || argument.schema.kind == Type::List && elements == Some(Type::Path)
         });
         let content = if part.is_file && takes_file {
-            actions::Content::File(part.path.clone())
+            actions::FieldContent::File(part.path.clone())
         } else {
             left = left.checked_sub(part.bytes).ok_or(InputError::LongArguments { limit: LIMIT })?;
-            actions::Content::Text(String::from_utf8(contents(&part.path, part.bytes)?).ok())
+            actions::FieldContent::Text(String::from_utf8(contents(&part.path, part.bytes)?).ok())
         };
-        fields.push(Field { name, content });
+        fields.push(FormField { name, content });
     }
     Ok(fields)
 }
 
 /// A flaw of the body as a whole.
-fn whole(flaw: Flaw) -> InputError {
-    InputError::Arguments(Flaws::one(Flaw { place: Some(Location::Body), ..flaw }))
+fn whole(flaw: ArgumentError) -> InputError {
+    InputError::Arguments(ArgumentErrors::one(ArgumentError { location: Some(Location::Body), ..flaw }))
 }
 
 /// The first byte of a file that is no blank.

@@ -5,7 +5,7 @@ use std::io;
 use bandog_codec::{base64, content_headers::HeaderError, gzip, json, multipart};
 
 use super::BodyError;
-use crate::actions::{BindError, Flaws};
+use crate::actions::{ArgumentErrors, BindError};
 
 /// Why a body was not taken. Nothing has been started, and nothing is left of it.
 #[derive(Debug, thiserror::Error)]
@@ -27,20 +27,20 @@ pub enum InputError {
     },
     /// It is not gzip, though `Content-Encoding` says so.
     #[error("the body is {0}")]
-    NotGzip(#[from] gzip::Error),
+    NotGzip(#[from] gzip::GunzipError),
     /// It can only be JSON, and is not.
     #[error("the body is not JSON: {0}")]
-    NotJson(#[source] json::Error),
+    NotJson(#[source] json::JsonError),
     /// It can only be base64, and is not.
     #[error("the body is not base64: {0}")]
-    NotBase64(#[from] base64::Error),
+    NotBase64(#[from] base64::Base64Error),
     /// It is labelled JSON and might have been base64.
     #[error("the body is neither JSON ({json}) nor base64 ({base64})")]
     Neither {
         /// Why it is not JSON.
-        json: json::Error,
+        json: json::JsonError,
         /// Why it is not base64.
-        base64: base64::Error,
+        base64: base64::Base64Error,
     },
     /// It does not begin as JSON does, and is not base64.
     #[error(
@@ -49,11 +49,11 @@ pub enum InputError {
     )]
     NeitherBegun {
         /// Why it is not base64.
-        base64: base64::Error,
+        base64: base64::Base64Error,
     },
     /// It is not the form it is labelled as.
     #[error("the body is not multipart/form-data: {0}")]
-    NotMultipart(#[from] multipart::Error),
+    NotMultipart(#[from] multipart::FormError),
     /// It is an event about an object in a store, which bandog does not fetch.
     #[error("the event names an object in {store}, and this version of bandog fetches nothing from there; {advice}")]
     Storage {
@@ -67,7 +67,7 @@ pub enum InputError {
     Filter(String),
     /// It holds no arguments that fit the action it is for.
     #[error("the arguments are wrong: {0}")]
-    Arguments(Flaws),
+    Arguments(ArgumentErrors),
     /// It is to be read as arguments, which are held in memory, and is too long for that.
     #[error("the arguments are longer than {limit} bytes; send what is large as a file, to an argument of type path")]
     LongArguments {
@@ -123,7 +123,7 @@ pub enum InputErrorKind {
 impl From<BindError> for InputError {
     fn from(error: BindError) -> Self {
         match error {
-            BindError::Flaws(flaws) => Self::Arguments(flaws),
+            BindError::Invalid(flaws) => Self::Arguments(flaws),
             BindError::Store(error) => Self::Store(error),
         }
     }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::PathBuf};
 
 use bandog_codec::{
     base64,
-    multipart::{self, Parts},
+    multipart::{self, PartSink},
 };
 
 use super::{FormPart, InputDir, InputError, filename, store::InputFiles};
@@ -62,7 +62,7 @@ impl<'a> FormDecoder<'a> {
         // Fields beside files are parameters; on their own they are what there is.
         let input = if self.files.count > 0 { &self.files } else { &self.fields };
         let path = match input.count {
-            0 => return Err(multipart::Error::Empty.into()),
+            0 => return Err(multipart::FormError::Empty.into()),
             1 => dir.path.join(&input.first),
             _ => dir.path.to_owned(),
         };
@@ -83,7 +83,7 @@ impl<'a> FormDecoder<'a> {
     }
 }
 
-impl Parts for FormDecoder<'_> {
+impl PartSink for FormDecoder<'_> {
     type Error = InputError;
 
     fn begin(&mut self, part: multipart::Part) -> Result<(), InputError> {

@@ -33,11 +33,11 @@ enum TextState {
     /// The byte order mark: how many bytes of it were seen.
     Mark(usize),
     /// Blanks so far, which may be the beginning of anything.
-    Blanks(Result<json::Checker, json::Error>),
+    Blanks(Result<json::Checker, json::JsonError>),
     /// Stored as sent; if it is not JSON, what it is.
     Json(json::Checker, Fallback),
     /// Stored decoded.
-    Base64 { decoder: base64::Decoder, not_json: Option<json::Error> },
+    Base64 { decoder: base64::Decoder, not_json: Option<json::JsonError> },
     /// Stored as sent; base64 so far, and if not, text.
     Base64OrText { checker: base64::Decoder, decoded: Vec<u8> },
     /// Stored as sent.
@@ -170,7 +170,7 @@ impl TextDecoder {
     /// Decodes in place what is stored.
     fn stored_as_base64(
         &self,
-        not_json: json::Error,
+        not_json: json::JsonError,
         store: &mut InputFiles<'_>,
     ) -> Result<base64::Decoder, InputError> {
         let mut decoder = base64::Decoder::new(self.start);
@@ -226,7 +226,7 @@ impl TextDecoder {
 }
 
 /// Says of a body that is not base64 why it is not JSON either, if it could have been.
-fn neither(error: InputError, choice: TextFormat, not_json: Option<json::Error>) -> InputError {
+fn neither(error: InputError, choice: TextFormat, not_json: Option<json::JsonError>) -> InputError {
     match (error, not_json) {
         (InputError::NotBase64(base64), Some(json)) => InputError::Neither { json, base64 },
         (InputError::NotBase64(base64), None) if choice == TextFormat::JsonOrBase64 => {

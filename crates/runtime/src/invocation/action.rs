@@ -4,7 +4,9 @@
 use std::{ffi::CString, sync::Arc, time::Instant};
 
 use crate::{
-    actions::{Action, Arguments, Bound, Flaw, FlawKind, Flaws, Interface, Piece, Template},
+    actions::{
+        Action, ArgumentError, ArgumentErrorKind, ArgumentErrors, Arguments, BoundArgument, Interface, Piece, Template,
+    },
     input::{self, Input},
     logs::Level,
     process::{End, Ended, Exit, Rules},
@@ -54,9 +56,9 @@ impl Task {
     }
 
     /// What the process is told of its arguments.
-    pub(super) fn words(&self, arguments: &Arguments) -> Result<Words, Flaws> {
+    pub(super) fn words(&self, arguments: &Arguments) -> Result<Words, ArgumentErrors> {
         let templates = self.templates();
-        let (mut words, mut flaws) = (Vec::with_capacity(templates.len() + 1), Flaws::default());
+        let (mut words, mut flaws) = (Vec::with_capacity(templates.len() + 1), ArgumentErrors::default());
         let mut room = WORDS_LIMIT;
         for template in templates {
             match filled(template, arguments, &mut room) {
@@ -96,12 +98,12 @@ impl Task {
 }
 
 /// A word with its arguments in their places. One that was not given is nothing.
-fn filled(template: &Template, arguments: &Arguments, room: &mut usize) -> Result<CString, Box<Flaw>> {
+fn filled(template: &Template, arguments: &Arguments, room: &mut usize) -> Result<CString, Box<ArgumentError>> {
     let mut word = String::new();
     for piece in &template.pieces {
         match piece {
             Piece::Text(text) => word.push_str(text),
-            Piece::Place(name) => {
+            Piece::Placeholder(name) => {
                 let Some(bound) = arguments.iter().find(|bound| bound.name == *name) else { continue };
                 let text = bound.text();
                 let flaw = |expected: String| Err(Box::new(flawed(bound, expected)));
@@ -123,16 +125,21 @@ fn filled(template: &Template, arguments: &Arguments, room: &mut usize) -> Resul
         let name = template.names().last().unwrap_or_default();
         let bound = arguments.iter().find(|bound| bound.name == name);
         let expected = format!("one that makes a word of the command of at most {WORD_LIMIT} bytes");
-        let flaw = bound
-            .map_or_else(|| Flaw::new(name, FlawKind::Invalid, None, &*expected), |it| flawed(it, expected.clone()));
+        let flaw = bound.map_or_else(
+            || ArgumentError::new(name, ArgumentErrorKind::Invalid, None, &*expected),
+            |it| flawed(it, expected.clone()),
+        );
         return Err(Box::new(flaw));
     }
     // What the file has is without one too.
     Ok(CString::new(word).unwrap_or_default())
 }
 
-fn flawed(bound: &Bound, expected: String) -> Flaw {
-    Flaw { place: Some(bound.location), ..Flaw::new(&bound.name, FlawKind::Invalid, Some(&bound.value), expected) }
+fn flawed(bound: &BoundArgument, expected: String) -> ArgumentError {
+    ArgumentError {
+        location: Some(bound.location),
+        ..ArgumentError::new(&bound.name, ArgumentErrorKind::Invalid, Some(&bound.value), expected)
+    }
 }
 
 impl Run<'_> {

@@ -13,7 +13,7 @@ use super::{
     settings::{FunctionSettings, OnHangUp, StdoutPolicy},
 };
 use crate::{
-    actions::{self, MAX_RESULT, MediaType, ResultError, ResultFlaw},
+    actions::{self, InvalidResult, MAX_RESULT, MediaType, ResultError},
     logs::Level,
     output::{self, Disconnected, FileAccess, Output, OutputFile, SpillBuffer},
     process::{self, Capacity, End, Observer, Outputs, Progress, Stop, Streams},
@@ -176,8 +176,8 @@ impl<'a> Stdout<'a> {
         if output.is_verbatim() && output.schema.is_some() {
             return Ok(Output::File(self.kept.into_file(MediaType::Bytes.as_str(), true)));
         }
-        let wrong = |flaw: ResultFlaw| Failure::Result(flaw.to_string());
-        let too_long = || wrong(ResultFlaw { why: ResultError::TooLong, beginning: String::new() });
+        let wrong = |flaw: InvalidResult| Failure::Result(flaw.to_string());
+        let too_long = || wrong(InvalidResult { why: ResultError::TooLong, beginning: String::new() });
         let printed = match &output.schema {
             Some(_) => self.kept.whole(MAX_RESULT).map_err(Failure::Workspace)?.ok_or_else(too_long)?,
             // What is no result may be as long as it likes.

@@ -1,7 +1,7 @@
 //! The one way in for all bodies: body → workspace → input file, and from there to the arguments of an action.
 
 use crate::{
-    actions::{Action, Arguments, Text, Way},
+    actions::{Action, Arguments, Placement, TextArgument},
     input::{self, BodySource, Envelope, Input, InputDir},
     workspace::Workspace,
 };
@@ -30,7 +30,7 @@ pub fn bind(
     workspace: &Workspace,
     envelope: &Envelope,
     input: &Input,
-    (action, way, texts): (&Action, Way, &[Text]),
+    (action, way, texts): (&Action, Placement, &[TextArgument]),
 ) -> Result<(Arguments, bool), input::InputError> {
     let path = workspace.input_path();
     let dir = InputDir { fd: workspace.input(), path: &path };

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    actions::{Flaw, FlawKind, Flaws},
+    actions::{ArgumentError, ArgumentErrorKind, ArgumentErrors},
     logs::Level,
     output::testing::{MemorySink, OnFirstChunk, noise, output_of, write},
     process::{Exit, SpawnError},
@@ -256,8 +256,13 @@ fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
 }
 
 fn wrong_arguments() -> input::InputError {
-    let mut flaws = Flaws::one(Flaw::new("size.width", FlawKind::Invalid, Some(&"x".into()), "a whole number"));
-    flaws.push(|| Flaw::new("name", FlawKind::Missing, None, "a text"));
+    let mut flaws = ArgumentErrors::one(ArgumentError::new(
+        "size.width",
+        ArgumentErrorKind::Invalid,
+        Some(&"x".into()),
+        "a whole number",
+    ));
+    flaws.push(|| ArgumentError::new("name", ArgumentErrorKind::Missing, None, "a text"));
     input::InputError::Arguments(flaws)
 }
 

@@ -24,7 +24,7 @@ use self::{
 };
 use super::proxy::{Deadline, InFlightProxy, Uploading, Upstream, add_own, in_time, limit, respond};
 use crate::{
-    actions::{self, Action, HttpCall, Text},
+    actions::{self, Action, HttpCall, TextArgument},
     body::{Response, ResponseBody},
     call::Admitted,
     context::Context,
@@ -39,9 +39,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) action: &'a Arc<Action>,
     /// The request that does it.
     pub(crate) how: &'a Arc<HttpCall>,
-    pub(crate) way: actions::Way,
+    pub(crate) way: actions::Placement,
     /// The arguments that are not in the body.
-    pub(crate) texts: Vec<Text>,
+    pub(crate) texts: Vec<TextArgument>,
 }
 
 /// The resources that a call needs until its response has been sent.

@@ -19,7 +19,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use self::document::DocumentBody;
 use crate::{
-    actions::{Text, Way},
+    actions::{Placement, TextArgument},
     admission::Permit,
     body::{BodyIntake, CancelOnDrop, RequestBody, Response, ResponseSender},
     call::{Admitted, Held},
@@ -77,8 +77,8 @@ pub(crate) async fn call_action(
     context: &Arc<Context>,
     function: &Arc<Function>,
     admitted: Admitted<'_>,
-    way: Way,
-    texts: Vec<Text>,
+    way: Placement,
+    texts: Vec<TextArgument>,
 ) -> Result<Response, Problem> {
     let Admitted { call_id, head, envelope, body, permit, .. } = admitted;
     let invocation = Invocation { way, texts, ..invocation(context, &head, call_id, envelope) };
@@ -89,7 +89,7 @@ pub(crate) async fn call_action(
 fn invocation(context: &Context, head: &Parts, id: String, envelope: Envelope) -> Invocation {
     let details = if telemetry::is_enabled(Level::Debug) { request::details(head) } else { Vec::new() };
     let variables = request::variables(head, context.settings.requests.variables);
-    Invocation { id, envelope, variables, way: Way::Any, texts: Vec::new(), details }
+    Invocation { id, envelope, variables, way: Placement::Any, texts: Vec::new(), details }
 }
 
 /// Gives the invocation to a thread, feeds it the body, and waits for the response.

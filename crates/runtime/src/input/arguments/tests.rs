@@ -39,14 +39,14 @@ fn read(action: &Action, content_type: &str, body: &[u8]) -> Result<String, (Inp
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
     let input = receive(&envelope, &mut ChunkedBody::new(body, &[]), dir, 0).map_err(told)?;
     let content = |path: &Path| fs::read(path).expect("it is there").escape_ascii().to_string();
-    Ok(match arguments(&envelope, &input, dir, action, Way::Any).map_err(told)? {
+    Ok(match arguments(&envelope, &input, dir, action, Placement::Any).map_err(told)? {
         Body::None => "nothing".to_owned(),
         Body::Object(members) => serde_json::Value::Object(members).to_string(),
         Body::Fields(fields) => {
-            let text = |field: &Field| match &field.content {
-                actions::Content::Text(Some(text)) => format!("{}={text}", field.name),
-                actions::Content::Text(None) => format!("{} is no text", field.name),
-                actions::Content::File(path) => format!("{}=@{}", field.name, content(path)),
+            let text = |field: &FormField| match &field.content {
+                actions::FieldContent::Text(Some(text)) => format!("{}={text}", field.name),
+                actions::FieldContent::Text(None) => format!("{} is no text", field.name),
+                actions::FieldContent::File(path) => format!("{}=@{}", field.name, content(path)),
             };
             fields.iter().map(text).collect::<Vec<_>>().join("&")
         }

@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{Asked, request::Prepared};
 use crate::{
-    actions::{Action, Endpoint, HttpCall, MediaType, Text, Way},
+    actions::{Action, Endpoint, HttpCall, MediaType, Placement, TextArgument},
     body::RequestBody,
     context::Context,
     executor::proxy::Upstream,
@@ -82,8 +82,8 @@ struct Task {
     upstream: Arc<Upstream>,
     action: Arc<Action>,
     how: Arc<HttpCall>,
-    way: Way,
-    texts: Vec<Text>,
+    way: Placement,
+    texts: Vec<TextArgument>,
     /// What the request has beside its arguments.
     headers: HeaderMap,
     envelope: Envelope,
@@ -115,7 +115,7 @@ impl Task {
                 .map_err(Fault::Refused)?;
         let arguments = match self.how.endpoint {
             Endpoint::Service { .. } => arguments,
-            Endpoint::Elsewhere { .. } => {
+            Endpoint::External { .. } => {
                 let told = self.action.with_contents(arguments, self.how.content_type);
                 told.map_err(|error| Fault::Refused(error.into()))?
             }

@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 use super::payload::{Part, Payload};
 use crate::{
     actions::{
-        Action, Arguments, Bound, Endpoint, Flaw, FlawKind, Flaws, HttpCall, Location, MediaType, Piece, Template, Type,
+        Action, ArgumentError, ArgumentErrorKind, ArgumentErrors, Arguments, BoundArgument, Endpoint, HttpCall,
+        Location, MediaType, Piece, Template, Type,
     },
     executor::proxy::{
         Address,
@@ -67,11 +68,11 @@ impl Prepared {
         how: &HttpCall,
         arguments: &Arguments,
         mut headers: HeaderMap,
-    ) -> Result<Self, Flaws> {
-        let mut flaws = Flaws::default();
-        let (Endpoint::Service { path, .. } | Endpoint::Elsewhere { path, .. }) = &how.endpoint;
+    ) -> Result<Self, ArgumentErrors> {
+        let mut flaws = ArgumentErrors::default();
+        let (Endpoint::Service { path, .. } | Endpoint::External { path, .. }) = &how.endpoint;
         let takes_body = how.method != hyper::Method::GET;
-        let place = |bound: &Bound| match bound.location {
+        let place = |bound: &BoundArgument| match bound.location {
             Location::Body if !takes_body => Location::Query,
             other => other,
         };
@@ -88,7 +89,7 @@ impl Prepared {
             }
         }
         let declares_body = action.arguments.iter().any(|argument| argument.location == Location::Body);
-        let body: Vec<&Bound> = at(Location::Body).collect();
+        let body: Vec<&BoundArgument> = at(Location::Body).collect();
         if how.content_type == MediaType::Bytes {
             for bound in body.iter().skip(1) {
                 flaws.push(|| flaw(bound, "one argument in the body, which is all of it"));
@@ -109,7 +110,7 @@ impl Prepared {
             Ok(uri) if target.len() <= TARGET_LIMIT => head.uri = uri,
             _ => flaws.push(|| {
                 let expected = format!("arguments in path and query of at most {TARGET_LIMIT} bytes in all");
-                Flaw::new("", FlawKind::Invalid, Some(&target.as_str().into()), expected)
+                ArgumentError::new("", ArgumentErrorKind::Invalid, Some(&target.as_str().into()), expected)
             }),
         }
         if flaws.is_empty() { Ok(Self { head, payload }) } else { Err(flaws) }
@@ -154,12 +155,12 @@ impl Facts<'_> {
 }
 
 /// The path with its places filled. What is not given leaves nothing.
-fn target(path: &Template, arguments: &Arguments, flaws: &mut Flaws) -> String {
+fn target(path: &Template, arguments: &Arguments, flaws: &mut ArgumentErrors) -> String {
     let mut target = String::new();
     for piece in &path.pieces {
         match piece {
             Piece::Text(text) => target.push_str(text),
-            Piece::Place(name) => {
+            Piece::Placeholder(name) => {
                 let Some(bound) = arguments.iter().find(|bound| bound.name == *name) else { continue };
                 let text = bound.text();
                 // Some servers take them for another path than the one that was meant (RFC 3986 §5.2.4), also where a
@@ -175,26 +176,26 @@ fn target(path: &Template, arguments: &Arguments, flaws: &mut Flaws) -> String {
 }
 
 /// `NAME=VALUE` of a query or a form.
-fn pair(text: &mut String, bound: &Bound) {
+fn pair(text: &mut String, bound: &BoundArgument) {
     text.extend(utf8_percent_encode(&bound.name, RESERVED));
     text.push('=');
     text.extend(utf8_percent_encode(&bound.text(), RESERVED));
 }
 
 /// As a header field, if it can be one.
-fn field(bound: &Bound) -> Option<(HeaderName, HeaderValue)> {
+fn field(bound: &BoundArgument) -> Option<(HeaderName, HeaderValue)> {
     let name = HeaderName::from_bytes(bound.name.as_bytes()).ok().filter(|name| !FRAMING.contains(name))?;
     Some((name, HeaderValue::from_bytes(bound.text().as_bytes()).ok()?))
 }
 
-fn flaw(bound: &Bound, expected: &str) -> Flaw {
-    let mut flaw = Flaw::new(&bound.name, FlawKind::Invalid, Some(&bound.value), expected);
-    flaw.place = Some(bound.location);
+fn flaw(bound: &BoundArgument, expected: &str) -> ArgumentError {
+    let mut flaw = ArgumentError::new(&bound.name, ArgumentErrorKind::Invalid, Some(&bound.value), expected);
+    flaw.location = Some(bound.location);
     flaw
 }
 
 /// The body of these arguments.
-fn payload(kind: MediaType, action: &Action, body: &[&Bound]) -> Payload {
+fn payload(kind: MediaType, action: &Action, body: &[&BoundArgument]) -> Payload {
     match kind {
         MediaType::Json => {
             let members: Map<String, Value> =
@@ -221,7 +222,7 @@ fn payload(kind: MediaType, action: &Action, body: &[&Bound]) -> Payload {
 }
 
 /// What is in an argument: one part, or of a list of files one for each.
-fn parts(action: &Action, bound: &Bound) -> Vec<Part> {
+fn parts(action: &Action, bound: &BoundArgument) -> Vec<Part> {
     let schema = action.argument(&bound.name).map(|argument| &argument.schema);
     let elements = schema.and_then(|schema| schema.elements.as_ref());
     match &bound.value {
@@ -233,7 +234,7 @@ fn parts(action: &Action, bound: &Bound) -> Vec<Part> {
 }
 
 /// What is in an argument: a file if it is one.
-fn part(action: &Action, bound: &Bound) -> Part {
+fn part(action: &Action, bound: &BoundArgument) -> Part {
     let is_file = action.argument(&bound.name).is_some_and(|argument| argument.schema.kind == Type::Path);
     match bound.text() {
         Cow::Borrowed(path) if is_file => Part::File(path.into()),

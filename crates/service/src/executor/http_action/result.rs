@@ -111,7 +111,7 @@ async fn check(
     action: &Arc<Action>,
     kind: Option<&str>,
     body: &Bytes,
-) -> Result<actions::Answer, Failure> {
+) -> Result<actions::CheckedResult, Failure> {
     let checked = if body.len() <= AT_ONCE {
         action.output.check_response(kind, body)
     } else {

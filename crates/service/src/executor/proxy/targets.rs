@@ -12,7 +12,7 @@ use super::{
     tls::Trust,
 };
 use crate::{
-    actions::{Endpoint, HttpCall, Interface, Scrape, Service},
+    actions::{Endpoint, HttpCall, Interface, ScrapeTarget, Service},
     invocation::{Errand, Function, Party, Resident},
 };
 
@@ -29,7 +29,7 @@ pub(crate) struct Targets {
     /// By scheme and authority.
     elsewhere: BTreeMap<String, Arc<Upstream>>,
     /// Where that process has metrics.
-    pub(super) scrape: Option<Scrape>,
+    pub(super) scrape: Option<ScrapeTarget>,
 }
 
 impl Targets {
@@ -94,7 +94,7 @@ impl Targets {
     pub(crate) fn of(&self, endpoint: &Endpoint) -> Option<&Arc<Upstream>> {
         match endpoint {
             Endpoint::Service { port, .. } => self.port(*port),
-            Endpoint::Elsewhere { origin, .. } => self.elsewhere.get(&origin.to_string()),
+            Endpoint::External { origin, .. } => self.elsewhere.get(&origin.to_string()),
         }
     }
 }
@@ -104,7 +104,7 @@ fn elsewhere(service: &Service, certificates: Option<&Path>) -> io::Result<BTree
     let mut servers = BTreeMap::new();
     let mut trust = None;
     for action in &service.actions {
-        let Interface::Http(HttpCall { endpoint: Endpoint::Elsewhere { origin, .. }, .. }) = &action.interface else {
+        let Interface::Http(HttpCall { endpoint: Endpoint::External { origin, .. }, .. }) = &action.interface else {
             continue;
         };
         let nowhere = || io::Error::other(format!("the action {}: there is no host in {origin}", action.name));
@@ -131,7 +131,7 @@ fn ports(service: &Service) -> Vec<u16> {
     let actions = service.actions.iter().filter_map(|action| match &action.interface {
         Interface::Http(call) => match call.endpoint {
             Endpoint::Service { port, .. } => Some(port),
-            Endpoint::Elsewhere { .. } => None,
+            Endpoint::External { .. } => None,
         },
         Interface::Command(_) | Interface::Rpc | Interface::Events => None,
     });

@@ -3,12 +3,17 @@
 use http::{Method, Uri, uri::Authority};
 
 use super::{
-    Setting,
-    action::{Located, media_type},
+    argument::DeclaredArgument,
+    context::FileContext,
+    cursor::{Cursor, Fields, Report, nearest},
     schema::takes_files,
-    walk::{Fields, Notes, Spot, nearest},
 };
-use crate::{Endpoint, Generation, HttpCall, Interface, Location, MediaType, Piece, Template};
+use crate::{
+    action::{Endpoint, HttpCall, Interface, MediaType},
+    location::Location,
+    service::Generation,
+    template::{Piece, Template},
+};
 
 const METHODS: [(&str, Method); 5] = [
     ("get", Method::GET),
@@ -26,62 +31,62 @@ const SHELLS: [&str; 7] = ["sh", "ash", "bash", "busybox", "dash", "ksh", "zsh"]
 pub(super) fn read<'a>(
     name: &str,
     fields: &mut Fields<'a>,
-    setting: &Setting,
-    located: &mut [Located<'a>],
-    notes: &mut Notes,
-) -> Option<(Interface, Option<Spot<'a>>)> {
+    context: &FileContext,
+    declared: &mut [DeclaredArgument<'a>],
+    report: &mut Report,
+) -> Option<(Interface, Option<Cursor<'a>>)> {
     // `startup` in an action is what 2018 had for events.
     let keys = ["http", "rpc", "format", "events", "startup"];
     let mut given: Vec<_> = keys.into_iter().filter_map(|key| Some((key, fields.known(key)?))).collect();
-    for (key, spot) in given.iter().skip(1) {
+    for (key, cursor) in given.iter().skip(1) {
         let advice = format!("{key} beside {}; an action has exactly one of http, rpc, format and events", given[0].0);
-        notes.wrong(&spot.unquoted(), advice);
+        report.error(&cursor.without_value(), advice);
     }
     if given.is_empty() {
-        if setting.rpc {
+        if context.rpc {
             return Some((Interface::Rpc, None));
         }
-        match setting.generation {
+        match context.generation {
             Generation::Omg => {
                 let word = Template { pieces: vec![Piece::Text(name.to_owned())] };
                 return Some((Interface::Command(vec![word]), None));
             }
             Generation::Oms => {}
         }
-        notes.wrong(fields.at(), "says not how it is done; expected exactly one of http, rpc, format and events");
+        report.error(fields.at(), "says not how it is done; expected exactly one of http, rpc, format and events");
         return None;
     }
-    let (key, spot) = given.swap_remove(0);
+    let (key, cursor) = given.swap_remove(0);
     match key {
-        "http" => http(&spot, setting, located, notes).map(|(call, path)| (Interface::Http(call), Some(path))),
-        "format" => Some((Interface::Command(command(&spot, located, notes)?), None)),
+        "http" => http(&cursor, context, declared, report).map(|(call, path)| (Interface::Http(call), Some(path))),
+        "format" => Some((Interface::Command(command(&cursor, declared, report)?), None)),
         "rpc" => Some((Interface::Rpc, None)),
         _ => Some((Interface::Events, None)),
     }
 }
 
-fn command(spot: &Spot<'_>, located: &[Located<'_>], notes: &mut Notes) -> Option<Vec<Template>> {
-    let mut fields = Fields::of(spot, notes)?;
-    let Some(spot) = fields.take(notes, &["command"]) else {
-        notes.wrong(&spot.below("command"), "missing; expected a program and its arguments");
+fn command(cursor: &Cursor<'_>, declared: &[DeclaredArgument<'_>], report: &mut Report) -> Option<Vec<Template>> {
+    let mut fields = Fields::of(cursor, report)?;
+    let Some(cursor) = fields.take(report, &["command"]) else {
+        report.error(&cursor.below("command"), "missing; expected a program and its arguments");
         return None;
     };
-    fields.end(notes);
-    notes.keep(&spot);
-    let is_argument = |name: &str| located.iter().any(|located| located.argument.name == name);
-    let words = spot.words(notes)?;
+    fields.end(report);
+    report.record_line(&cursor);
+    let is_argument = |name: &str| declared.iter().any(|declared| declared.argument.name == name);
+    let words = cursor.words(report)?;
     let words: Vec<_> = words.iter().map(|word| Template::parse(word, is_argument)).collect();
     if !words[0].is_plain() {
-        notes.wrong(&spot, format!("the program is {}; no argument can name it", words[0]));
+        report.error(&cursor, format!("the program is {}; no argument can name it", words[0]));
     }
     if let Some(name) = script(&words).and_then(|script| script.names().next()) {
         let advice = format!(
             "what callers give as {name} becomes a part of the script; give it as a word behind that, where it is $1: \
              [sh, -c, 'wc -- \"$1\"', sh, '{{{name}}}']"
         );
-        notes.warn(&spot, advice);
+        report.warn(&cursor, advice);
     }
-    warn_of_names(&spot, &words, located, notes);
+    warn_of_names(&cursor, &words, declared, report);
     Some(words)
 }
 
@@ -97,97 +102,97 @@ fn script(words: &[Template]) -> Option<&Template> {
 }
 
 /// Says what looks like an argument written wrong. It may be meant, as `awk` has braces of its own.
-fn warn_of_names(spot: &Spot<'_>, words: &[Template], located: &[Located<'_>], notes: &mut Notes) {
+fn warn_of_names(cursor: &Cursor<'_>, words: &[Template], declared: &[DeclaredArgument<'_>], report: &mut Report) {
     for text in words.iter().flat_map(|word| &word.pieces) {
         let Piece::Text(text) = text else { continue };
         for name in Template::parse(text, |_| true).names().filter(|name| text.contains(&format!("{{{name}}}"))) {
-            if let Some(near) = nearest(name, located.iter().map(|located| located.argument.name.as_str())) {
+            if let Some(near) = nearest(name, declared.iter().map(|declared| declared.argument.name.as_str())) {
                 let advice = format!("{{{name}}} is no argument and stays as it is; did you mean {{{near}}}?");
-                notes.warn(&spot.unquoted(), advice);
+                report.warn(&cursor.without_value(), advice);
             }
         }
     }
 }
 
 fn http<'a>(
-    spot: &Spot<'a>,
-    setting: &Setting,
-    located: &mut [Located<'a>],
-    notes: &mut Notes,
-) -> Option<(HttpCall, Spot<'a>)> {
-    let mut fields = Fields::of(spot, notes)?;
-    let method = fields.take(notes, &["method"]);
+    cursor: &Cursor<'a>,
+    context: &FileContext,
+    declared: &mut [DeclaredArgument<'a>],
+    report: &mut Report,
+) -> Option<(HttpCall, Cursor<'a>)> {
+    let mut fields = Fields::of(cursor, report)?;
+    let method = fields.take(report, &["method"]);
     if method.is_none() {
-        notes.wrong(&spot.below("method"), "missing; expected one of get, post, put, delete, patch");
+        report.error(&cursor.below("method"), "missing; expected one of get, post, put, delete, patch");
     }
-    let method = method.and_then(|spot| {
-        let text = spot.scalar().unwrap_or_default();
+    let method = method.and_then(|cursor| {
+        let text = cursor.scalar().unwrap_or_default();
         let known = METHODS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, method)| method.clone());
-        known.or_else(|| spot.choice(METHODS, notes))
+        known.or_else(|| cursor.choice(METHODS, report))
     });
-    let port = fields.take(notes, &["port"]);
-    let path = fields.take(notes, &["path", "endpoint"]);
-    let url = fields.take(notes, &["url"]);
-    let content_type = fields.take(notes, &["contentType"]).and_then(|spot| media_type(&spot, notes));
-    fields.end(notes);
-    let (endpoint, spot) = if let Some(url) = url {
+    let port = fields.take(report, &["port"]);
+    let path = fields.take(report, &["path", "endpoint"]);
+    let url = fields.take(report, &["url"]);
+    let content_type = fields.take(report, &["contentType"]).and_then(|cursor| media_type(&cursor, report));
+    fields.end(report);
+    let (endpoint, cursor) = if let Some(url) = url {
         for other in [&port, &path].into_iter().flatten() {
-            notes.wrong(&other.unquoted(), "given together with url; keep one of them");
+            report.error(&other.without_value(), "given together with url; keep one of them");
         }
-        let (origin, path) = elsewhere(&url, notes)?;
-        let path = template(path, located);
-        (Endpoint::Elsewhere { origin, path }, url)
+        let (origin, path) = elsewhere(&url, report)?;
+        let path = template(path, declared);
+        (Endpoint::External { origin, path }, url)
     } else {
         let number = match &port {
-            Some(spot) => spot.port(notes),
-            None => setting.port,
+            Some(cursor) => cursor.port(report),
+            None => context.port,
         };
         if port.is_none() && number.is_none() {
             let advice = "missing; expected the port that the service listens on, here or in lifecycle.startup.port";
-            notes.wrong(&spot.below("port"), advice);
+            report.error(&cursor.below("port"), advice);
         }
         let Some(path) = path else {
-            notes.wrong(&spot.below("path"), "missing; expected a path such as /convert, or a url");
+            report.error(&cursor.below("path"), "missing; expected a path such as /convert, or a url");
             return None;
         };
-        let text = self::path(&path, notes)?;
+        let text = self::path(&path, report)?;
         // Without a number there is a mistake by now, and the path is looked at all the same.
-        (Endpoint::Service { port: number.unwrap_or_default(), path: template(text, located) }, path)
+        (Endpoint::Service { port: number.unwrap_or_default(), path: template(text, declared) }, path)
     };
     let call = HttpCall { method: method?, endpoint, content_type: content_type.unwrap_or(MediaType::Json) };
-    Some((call, spot))
+    Some((call, cursor))
 }
 
 /// The path that a key has, or a mistake.
-pub(super) fn path<'a>(spot: &Spot<'a>, notes: &mut Notes) -> Option<&'a str> {
-    let text = spot.text(notes)?;
+pub(super) fn path<'a>(cursor: &Cursor<'a>, report: &mut Report) -> Option<&'a str> {
+    let text = cursor.text(report)?;
     if !text.starts_with('/') {
-        notes.wrong(spot, "expected a path that begins with a slash");
+        report.error(cursor, "expected a path that begins with a slash");
         return None;
     }
-    is_plain(text, spot, notes).then_some(text)
+    is_plain(text, cursor, report).then_some(text)
 }
 
 /// Whether it can stand in the first line of a request.
-fn is_plain(text: &str, spot: &Spot<'_>, notes: &mut Notes) -> bool {
+fn is_plain(text: &str, cursor: &Cursor<'_>, report: &mut Report) -> bool {
     if text.contains(['?', '#']) {
-        notes.wrong(spot, "expected a path alone; what stands in the query is an argument with in: query");
+        report.error(cursor, "expected a path alone; what stands in the query is an argument with in: query");
         return false;
     }
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_plain {
-        notes.wrong(spot, "expected a path of ASCII without blanks; write other letters as %XX");
+        report.error(cursor, "expected a path of ASCII without blanks; write other letters as %XX");
     }
     is_plain
 }
 
 /// Scheme and host of a URL, and the path on it.
-fn elsewhere<'a>(spot: &Spot<'a>, notes: &mut Notes) -> Option<(Uri, &'a str)> {
-    let text = spot.text(notes)?;
+fn elsewhere<'a>(cursor: &Cursor<'a>, report: &mut Report) -> Option<(Uri, &'a str)> {
+    let text = cursor.text(report)?;
     let lower = text.to_ascii_lowercase();
     let scheme = ["http", "https"].into_iter().find(|scheme| lower.starts_with(&format!("{scheme}://")));
     let Some(scheme) = scheme else {
-        notes.wrong(spot, "expected an absolute URL with http:// or https://");
+        report.error(cursor, "expected an absolute URL with http:// or https://");
         return None;
     };
     let rest = &text[scheme.len() + "://".len()..];
@@ -201,51 +206,56 @@ fn elsewhere<'a>(spot: &Spot<'a>, notes: &mut Notes) -> Option<(Uri, &'a str)> {
     let origin = authority
         .and_then(|authority| Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build().ok());
     let Some(origin) = origin else {
-        notes.wrong(spot, "expected a URL with a host, without a user and without arguments in front of the path");
+        report.error(cursor, "expected a URL with a host, without a user and without arguments in front of the path");
         return None;
     };
-    if !is_plain(path, spot, notes) {
+    if !is_plain(path, cursor, report) {
         return None;
     }
     Some((origin, if path.is_empty() { "/" } else { path }))
 }
 
 /// The path with its arguments; one that stands in it is there, unless the file says otherwise.
-fn template(text: &str, located: &mut [Located<'_>]) -> Template {
-    let template = Template::parse(text, |name| located.iter().any(|located| located.argument.name == name));
-    for located in located {
-        if located.given.is_none() && template.names().any(|name| name == located.argument.name) {
-            located.given = Some(Location::Path);
+fn template(text: &str, declared: &mut [DeclaredArgument<'_>]) -> Template {
+    let template = Template::parse(text, |name| declared.iter().any(|declared| declared.argument.name == name));
+    for declared in declared {
+        if declared.given.is_none() && template.names().any(|name| name == declared.argument.name) {
+            declared.given = Some(Location::Path);
         }
     }
     template
 }
 
 /// Compares what stands in a path with the arguments that say so.
-pub(super) fn check_places(endpoint: &Endpoint, spot: &Spot<'_>, located: &[Located<'_>], notes: &mut Notes) {
-    let (Endpoint::Service { path, .. } | Endpoint::Elsewhere { path, .. }) = endpoint;
+pub(super) fn check_places(
+    endpoint: &Endpoint,
+    cursor: &Cursor<'_>,
+    declared: &[DeclaredArgument<'_>],
+    report: &mut Report,
+) {
+    let (Endpoint::Service { path, .. } | Endpoint::External { path, .. }) = endpoint;
     let mut names: Vec<&str> = path.names().collect();
     for piece in &path.pieces {
         let Piece::Text(text) = piece else { continue };
         // What nobody has declared has been left as text.
         for name in places_in(text) {
-            notes.wrong(spot, format!("{name} stands in the path, but is no argument of the action"));
+            report.error(cursor, format!("{name} stands in the path, but is no argument of the action"));
         }
         if text.replace("{{", "{").contains(['{', '}']) && places_in(text).is_empty() {
-            notes.wrong(spot, "a brace stands alone; expected arguments in pairs of them, as in /items/{id}");
+            report.error(cursor, "a brace stands alone; expected arguments in pairs of them, as in /items/{id}");
         }
     }
-    for Located { argument, given, spot: at } in located {
+    for DeclaredArgument { argument, given, cursor: at } in declared {
         let count = names.iter().filter(|name| **name == argument.name).count();
         match (count, given) {
             (0, Some(Location::Path)) => {
-                notes.wrong(at, format!("argument {} does not stand in the path {path}", argument.name));
+                report.error(at, format!("argument {} does not stand in the path {path}", argument.name));
             }
             (1.., Some(Location::Query | Location::Body | Location::Header)) => {
                 let advice = format!("argument {} stands in the path {path}; expected in: path", argument.name);
-                notes.wrong(at, advice);
+                report.error(at, advice);
             }
-            (2.., _) => notes.wrong(spot, format!("argument {} stands in the path twice", argument.name)),
+            (2.., _) => report.error(cursor, format!("argument {} stands in the path twice", argument.name)),
             _ => {}
         }
         names.retain(|name| *name != argument.name);
@@ -253,31 +263,31 @@ pub(super) fn check_places(endpoint: &Endpoint, spot: &Spot<'_>, located: &[Loca
 }
 
 /// Compares how a body is sent with the arguments that are in it.
-pub(super) fn check_body(content_type: MediaType, located: &[Located<'_>], notes: &mut Notes) {
+pub(super) fn check_body(content_type: MediaType, declared: &[DeclaredArgument<'_>], report: &mut Report) {
     if content_type != MediaType::Bytes {
         return;
     }
-    let in_body = located.iter().filter(|located| located.argument.location == Location::Body);
-    for Located { spot, .. } in in_body.skip(1) {
+    let in_body = declared.iter().filter(|declared| declared.argument.location == Location::Body);
+    for DeclaredArgument { cursor, .. } in in_body.skip(1) {
         let advice = "a body of application/octet-stream is one argument alone; expected another place, or another \
                       contentType";
-        notes.wrong(&spot.unquoted(), advice);
+        report.error(&cursor.without_value(), advice);
     }
 }
 
 /// Compares where a request goes with the files among its arguments, of which somebody elsewhere gets the content.
-pub(super) fn check_files(endpoint: &Endpoint, located: &[Located<'_>], notes: &mut Notes) {
+pub(super) fn check_files(endpoint: &Endpoint, declared: &[DeclaredArgument<'_>], report: &mut Report) {
     match endpoint {
         Endpoint::Service { .. } => return,
-        Endpoint::Elsewhere { .. } => {}
+        Endpoint::External { .. } => {}
     }
-    for Located { argument, spot, .. } in located {
+    for DeclaredArgument { argument, cursor, .. } in declared {
         match argument.location {
             Location::Query | Location::Path | Location::Header if takes_files(&argument.schema) => {
                 let place = argument.location.in_words();
                 let advice =
                     format!("a file cannot be sent in {place} to a server elsewhere; expected in: requestBody");
-                notes.wrong(&spot.unquoted(), advice);
+                report.error(&cursor.without_value(), advice);
             }
             Location::Body | Location::Query | Location::Path | Location::Header => {}
         }
@@ -292,7 +302,7 @@ fn places_in(text: &str) -> Vec<String> {
     for piece in &template.pieces {
         match piece {
             Piece::Text(text) => before = text,
-            Piece::Place(name) => {
+            Piece::Placeholder(name) => {
                 let braces = text.contains(&format!("{{{name}}}"));
                 if braces || before.ends_with('/') {
                     found.push(name.clone());
@@ -302,4 +312,8 @@ fn places_in(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+pub(super) fn media_type(cursor: &Cursor<'_>, report: &mut Report) -> Option<MediaType> {
+    cursor.choice(MediaType::ALL.map(|kind| (kind.as_str(), kind)), report)
 }

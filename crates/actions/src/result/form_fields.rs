@@ -4,11 +4,11 @@ use bandog_codec::multipart::{self, ParseError};
 
 /// The parts that were found: names, and texts of those that are no files.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct FormFields {
     fields: Vec<(String, Option<Vec<u8>>)>,
 }
 
-impl Parts {
+impl FormFields {
     /// Takes a form apart; the error says why it is none.
     pub(super) fn read(form: &[u8], boundary: Option<&[u8]>) -> Result<Vec<(String, Option<String>)>, String> {
         let boundary = boundary.ok_or("it has no boundary, expected a first line of two hyphens and the boundary")?;
@@ -22,7 +22,7 @@ impl Parts {
     }
 }
 
-impl multipart::Parts for Parts {
+impl multipart::PartSink for FormFields {
     type Error = ParseError;
 
     fn begin(&mut self, part: multipart::Part) -> Result<(), ParseError> {

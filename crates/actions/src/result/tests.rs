@@ -10,7 +10,7 @@ fn output(kind: Type, content_type: Option<MediaType>) -> Output {
 }
 
 fn checked(output: &Output, printed: &str) -> Result<(String, String), String> {
-    let answer = output.check(&Bytes::copy_from_slice(printed.as_bytes())).map_err(|flaw| flaw.to_string())?;
+    let answer = output.check(&Bytes::copy_from_slice(printed.as_bytes())).map_err(|error| error.to_string())?;
     let body = String::from_utf8(answer.body.to_vec()).expect("text");
     Ok((answer.media_type.unwrap_or_default(), body))
 }

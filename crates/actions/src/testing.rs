@@ -1,55 +1,71 @@
 //! Whatever a caller may send, bound to an action that takes everything: for fuzzing, and to show that nothing panics.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
-use super::{
-    Action, Argument, Arguments, BindError, Body, Budget, Content, Field, Interface, Location, Output, Pattern,
-    Property, Range, Schema, Source, Text, Type, Way, pairs, read_json,
+use crate::{
+    action::{Action, Argument, Interface, Output},
+    bind::{Arguments, BindError, Body, FieldContent, FormField, Placement, TextArgument, TextSource},
+    json::{Budget, read_json},
+    list,
+    location::Location,
+    parse::ParsedFile,
+    query::decode_pairs,
+    schema::{Pattern, Property, Range, Schema, Type},
+    service::Service,
 };
 
 /// Binds bytes as a request: a line of a query, then a body, which is a JSON object if it can be, else a form.
 ///
 /// # Panics
 /// If a promise is broken: what was taken is taken again from the JSON that the action gets, and stays as it is.
-#[doc(hidden)]
-pub fn bind_anything(bytes: &[u8]) {
+pub fn check_arguments(bytes: &[u8]) {
     let (query, body) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
     let body = body.strip_prefix(b"\n").unwrap_or(body);
-    let texts: Vec<_> = pairs(query).map(|(name, value)| Text { name, value, source: Source::Query }).collect();
+    let texts: Vec<_> =
+        decode_pairs(query).map(|(name, value)| TextArgument { name, value, source: TextSource::Query }).collect();
     let body = if let Ok(Value::Object(members)) = read_json(body, &mut Budget::default()) {
         Body::Object(members)
     } else {
-        let field = |(name, value)| Field { name, content: Content::Text(value) };
-        Body::Fields(pairs(body).map(field).collect())
+        let field = |(name, value)| FormField { name, content: FieldContent::Text(value) };
+        Body::Fields(decode_pairs(body).map(field).collect())
     };
     let everything = everything();
-    for way in [Way::Any, Way::Declared] {
+    for placement in [Placement::Any, Placement::Declared] {
         // Files come out as paths, which are no content.
         let mut stored = 0;
-        if let Some(arguments) = bound(&everything, way, &texts, body.clone(), &mut stored)
+        if let Some(arguments) = bound(&everything, placement, &texts, body.clone(), &mut stored)
             && stored == 0
         {
             let json = arguments.to_json();
             let Ok(Value::Object(members)) = read_json(json.as_bytes(), &mut Budget::default()) else {
                 panic!("{json} is no object");
             };
-            let again = bound(&everything, Way::Any, &[], Body::Object(members), &mut stored);
+            let again = bound(&everything, Placement::Any, &[], Body::Object(members), &mut stored);
             assert_eq!(again.map(|arguments| arguments.to_json()), Some(json), "taken again");
         }
     }
 }
 
-fn bound(action: &Action, way: Way, texts: &[Text], body: Body, stored: &mut usize) -> Option<Arguments> {
+fn bound(
+    action: &Action,
+    placement: Placement,
+    texts: &[TextArgument],
+    body: Body,
+    stored: &mut usize,
+) -> Option<Arguments> {
     let mut store = |_: &str, _: &[u8]| -> io::Result<PathBuf> {
         *stored += 1;
         Ok("/stored".into())
     };
-    match action.bind(way, texts, body, &mut store) {
+    match action.bind(placement, texts, body, &mut store) {
         Ok(arguments) => Some(arguments),
-        Err(BindError::Flaws(flaws)) => {
-            assert!(!flaws.is_empty() && !flaws.to_string().is_empty(), "what is refused has a reason");
+        Err(BindError::Invalid(errors)) => {
+            assert!(!errors.is_empty() && !errors.to_string().is_empty(), "what is refused has a reason");
             None
         }
         Err(BindError::Store(error)) => panic!("{error}"),
@@ -92,5 +108,24 @@ fn everything() -> Action {
         arguments: schemas.into_iter().enumerate().map(argument).collect(),
         variadic: true,
         output: Output::default(),
+    }
+}
+
+/// Parses any bytes as a file of actions.
+///
+/// # Panics
+/// If there is neither a service nor a mistake or both, a name is there twice, or a default does not fit its schema.
+pub fn check_file(bytes: &[u8]) {
+    let ParsedFile { service, mistakes, .. } = Service::read(Path::new("oms.yml"), bytes);
+    assert_eq!(service.is_none(), !mistakes.is_empty());
+    let Some(service) = service else { return };
+    let _ = (list::document(&service), list::text(&service));
+    for (number, action) in service.actions.iter().enumerate() {
+        assert!(service.actions[..number].iter().all(|other| other.name != action.name), "{} twice", action.name);
+        for argument in &action.arguments {
+            let default = argument.default.clone();
+            let again = default.clone().map(|default| argument.schema.check(default).ok());
+            assert!(again.is_none() || again == Some(default), "the default of {} fits", argument.name);
+        }
     }
 }

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 
 /// The pairs of a text, decoded. A value is `None` if it, or its name, is no UTF-8; such a name is only good to be
 /// shown.
-pub fn pairs(text: &[u8]) -> impl Iterator<Item = (String, Option<String>)> {
+pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (String, Option<String>)> {
     text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let end = pair.iter().position(|byte| *byte == b'=');
         let (name, value) = end.map_or((pair, &[][..]), |end| (&pair[..end], &pair[end + 1..]));
@@ -42,7 +42,11 @@ mod tests {
             (b"s=%zz%4", "s", Some("%zz%4")),
             (b"s%ff=a", "s\u{fffd}", None),
         ] {
-            assert_eq!(pairs(text).collect::<Vec<_>>(), [(name.to_owned(), value.map(str::to_owned))], "{text:?}");
+            assert_eq!(
+                decode_pairs(text).collect::<Vec<_>>(),
+                [(name.to_owned(), value.map(str::to_owned))],
+                "{text:?}"
+            );
         }
     }
 
@@ -51,7 +55,7 @@ mod tests {
         fn all_else_is_read_as_browsers_do(text in prop_oneof!["[a%&=+ 2f]*", "\\PC*"]) {
             let wanted = form_urlencoded::parse(text.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned()));
             let wanted: Vec<_> = wanted.collect();
-            let read: Vec<_> = pairs(text.as_bytes()).collect();
+            let read: Vec<_> = decode_pairs(text.as_bytes()).collect();
             prop_assert_eq!(read.len(), wanted.len());
             for ((name, value), wanted) in read.into_iter().zip(wanted) {
                 prop_assert_eq!(&name, &wanted.0);

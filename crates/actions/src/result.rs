@@ -8,15 +8,16 @@ use std::fmt;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{
-    Flaw, FlawKind, Flaws, MediaType, Output, Schema, Type,
-    flaw::shortened,
+use crate::{
+    action::{MediaType, Output},
+    argument_error::{ArgumentError, ArgumentErrorKind, ArgumentErrors, shortened},
     json::{self, Budget},
-    pairs,
+    query::decode_pairs,
+    schema::{Schema, Type},
 };
-use parts::Parts;
+use form_fields::FormFields;
 
-mod parts;
+mod form_fields;
 
 /// Bytes of a result that is held whole to be checked. A longer one is a mistake; large files are for
 /// `application/octet-stream`, which is not checked.
@@ -28,7 +29,7 @@ const MAX_VALUES: usize = 1_000_000;
 
 /// What an action gave, as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct CheckedResult {
     /// Its `Content-Type`; `None` for nothing.
     pub media_type: Option<String>,
     /// All of it.
@@ -37,7 +38,7 @@ pub struct Answer {
 
 /// Why a result is not what the action's description says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResultFlaw {
+pub struct InvalidResult {
     /// What is wrong with it.
     pub why: ResultError,
     /// How it begins.
@@ -61,21 +62,21 @@ pub enum ResultError {
     NotMultipart(String),
     /// It is not what the schema says.
     #[error("{0}")]
-    Flaws(#[from] Flaws),
+    Schema(#[from] ArgumentErrors),
 }
 
-impl fmt::Display for ResultFlaw {
+impl fmt::Display for InvalidResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the result is not what the action declares: {}; it ", self.why)?;
         if self.beginning.is_empty() { f.write_str("is empty") } else { write!(f, "begins with `{}`", self.beginning) }
     }
 }
 
-impl std::error::Error for ResultFlaw {}
+impl std::error::Error for InvalidResult {}
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written<'a> {
+enum ResultEncoding<'a> {
     Json,
     Fields,
     Multipart(Option<&'a [u8]>),
@@ -103,70 +104,72 @@ impl Output {
     }
 
     /// Holds what a command has printed against this.
-    pub fn check(&self, printed: &Bytes) -> Result<Answer, ResultFlaw> {
+    pub fn check(&self, printed: &Bytes) -> Result<CheckedResult, InvalidResult> {
         if self.is_verbatim() && self.schema.is_some() {
-            return Ok(Answer { media_type: Some(MediaType::Bytes.as_str().to_owned()), body: printed.clone() });
+            return Ok(CheckedResult { media_type: Some(MediaType::Bytes.as_str().to_owned()), body: printed.clone() });
         }
-        let Some(schema) = &self.schema else { return Ok(Answer { media_type: None, body: Bytes::new() }) };
+        let Some(schema) = &self.schema else { return Ok(CheckedResult { media_type: None, body: Bytes::new() }) };
         let body = printed.slice_ref(printed.trim_ascii());
-        let flawed = |why| ResultFlaw { why, beginning: beginning(&body) };
+        let invalid = |why| InvalidResult { why, beginning: beginning(&body) };
         let written = match self.content_type {
-            Some(MediaType::Json) => Written::Json,
-            Some(MediaType::Form) => Written::Fields,
-            Some(MediaType::Multipart) => Written::Multipart(first_boundary(&body)),
-            Some(MediaType::Bytes) | None => Written::Text,
+            Some(MediaType::Json) => ResultEncoding::Json,
+            Some(MediaType::Form) => ResultEncoding::Fields,
+            Some(MediaType::Multipart) => ResultEncoding::Multipart(first_boundary(&body)),
+            Some(MediaType::Bytes) | None => ResultEncoding::Text,
         };
-        let checked = schema.check_written(&body, written).map_err(flawed)?;
+        let checked = schema.check_written(&body, written).map_err(invalid)?;
         let media_type = match (written, &checked) {
-            (Written::Multipart(boundary), _) => {
+            (ResultEncoding::Multipart(boundary), _) => {
                 let boundary = String::from_utf8_lossy(boundary.unwrap_or_default()).into_owned();
                 format!("multipart/form-data; boundary=\"{boundary}\"")
             }
-            (Written::Fields, _) => MediaType::Form.as_str().to_owned(),
-            (Written::Json, _) | (Written::Text, Checked::Json(_)) => MediaType::Json.as_str().to_owned(),
-            (Written::Text, Checked::Text) => "text/plain; charset=utf-8".to_owned(),
+            (ResultEncoding::Fields, _) => MediaType::Form.as_str().to_owned(),
+            (ResultEncoding::Json, _) | (ResultEncoding::Text, ResultForm::Json(_)) => {
+                MediaType::Json.as_str().to_owned()
+            }
+            (ResultEncoding::Text, ResultForm::Text) => "text/plain; charset=utf-8".to_owned(),
         };
         let body = match (written, checked) {
-            (Written::Json, Checked::Text) => quoted(&body).map_err(flawed)?,
-            (_, Checked::Json(Some(value))) => value.to_string().into(),
-            (_, Checked::Json(None) | Checked::Text) => body,
+            (ResultEncoding::Json, ResultForm::Text) => quoted(&body).map_err(invalid)?,
+            (_, ResultForm::Json(Some(value))) => value.to_string().into(),
+            (_, ResultForm::Json(None) | ResultForm::Text) => body,
         };
-        Ok(Answer { media_type: Some(media_type), body })
+        Ok(CheckedResult { media_type: Some(media_type), body })
     }
 
     /// Holds the answer of a server against this. It goes on as it is, with the type that the server gave it.
-    pub fn check_response(&self, content_type: Option<&str>, body: &Bytes) -> Result<Answer, ResultFlaw> {
-        let Some(schema) = &self.schema else { return Ok(Answer { media_type: None, body: Bytes::new() }) };
+    pub fn check_response(&self, content_type: Option<&str>, body: &Bytes) -> Result<CheckedResult, InvalidResult> {
+        let Some(schema) = &self.schema else { return Ok(CheckedResult { media_type: None, body: Bytes::new() }) };
         let Some(content_type) = content_type else { return self.check(body) };
         if self.is_checked_whole() {
             let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             let boundary;
             let written = match essence.as_str() {
-                "application/x-www-form-urlencoded" => Written::Fields,
+                "application/x-www-form-urlencoded" => ResultEncoding::Fields,
                 "multipart/form-data" => {
                     boundary = bandog_codec::content_headers::boundary(content_type.as_bytes()).ok();
-                    Written::Multipart(boundary.as_deref())
+                    ResultEncoding::Multipart(boundary.as_deref())
                 }
-                "application/json" => Written::Json,
-                json if json.ends_with("+json") => Written::Json,
-                _ => Written::Text,
+                "application/json" => ResultEncoding::Json,
+                json if json.ends_with("+json") => ResultEncoding::Json,
+                _ => ResultEncoding::Text,
             };
             let checked = match schema.check_written(body, written) {
                 // A server's JSON has to be JSON: nothing is put right in what only passes through.
-                Ok(Checked::Text | Checked::Json(Some(_))) if written == Written::Json => {
+                Ok(ResultForm::Text | ResultForm::Json(Some(_))) if written == ResultEncoding::Json => {
                     Err(ResultError::NotJson("it is plain text, which the server calls application/json".to_owned()))
                 }
                 checked => checked,
             };
-            checked.map_err(|why| ResultFlaw { why, beginning: beginning(body) })?;
+            checked.map_err(|why| InvalidResult { why, beginning: beginning(body) })?;
         }
-        Ok(Answer { media_type: Some(content_type.to_owned()), body: body.clone() })
+        Ok(CheckedResult { media_type: Some(content_type.to_owned()), body: body.clone() })
     }
 }
 
 /// What a result that fits is.
 #[derive(Debug, Clone, PartialEq)]
-enum Checked {
+enum ResultForm {
     /// JSON, and what has to be in its place if it was not written so.
     Json(Option<Value>),
     /// Text, or a form.
@@ -174,61 +177,61 @@ enum Checked {
 }
 
 impl Schema {
-    fn check_written(&self, body: &Bytes, written: Written<'_>) -> Result<Checked, ResultError> {
+    fn check_written(&self, body: &Bytes, written: ResultEncoding<'_>) -> Result<ResultForm, ResultError> {
         if body.len() > MAX_RESULT {
             return Err(ResultError::TooLong);
         }
         match written {
-            Written::Multipart(boundary) => {
-                let fields = Parts::read(body, boundary).map_err(ResultError::NotMultipart)?;
+            ResultEncoding::Multipart(boundary) => {
+                let fields = FormFields::read(body, boundary).map_err(ResultError::NotMultipart)?;
                 self.check_fields(fields)?;
-                return Ok(Checked::Text);
+                return Ok(ResultForm::Text);
             }
-            Written::Fields => {
+            ResultEncoding::Fields => {
                 // Without a value is what has a file.
-                let fields = pairs(body).map(|(name, value)| value.map(|value| (name, Some(value))));
+                let fields = decode_pairs(body).map(|(name, value)| value.map(|value| (name, Some(value))));
                 self.check_fields(fields.collect::<Option<_>>().ok_or(ResultError::NotUtf8)?)?;
-                return Ok(Checked::Text);
+                return Ok(ResultForm::Text);
             }
-            Written::Json | Written::Text => {}
+            ResultEncoding::Json | ResultEncoding::Text => {}
         }
         let text = std::str::from_utf8(body).map_err(|_| ResultError::NotUtf8)?;
         match self.kind {
             Type::List | Type::Map | Type::Object => {
                 let value = parsed(text).map_err(|error| ResultError::NotJson(error.to_string()))?;
                 self.check_result(value)?;
-                Ok(Checked::Json(None))
+                Ok(ResultForm::Json(None))
             }
             Type::Int | Type::Float | Type::Boolean => {
                 // 5.0 is a whole number in JSON, and +5 one as text.
                 let value = parsed(text).or_else(|_| self.read_text(text))?;
                 let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
                 let value = self.check_result(value)?;
-                Ok(Checked::Json((!is_json).then_some(value)))
+                Ok(ResultForm::Json((!is_json).then_some(value)))
             }
             Type::Any => match parsed(text) {
                 Ok(value) => {
                     self.check_result(value)?;
-                    Ok(Checked::Json(None))
+                    Ok(ResultForm::Json(None))
                 }
-                Err(error) if written == Written::Json => Err(ResultError::NotJson(error.to_string())),
+                Err(error) if written == ResultEncoding::Json => Err(ResultError::NotJson(error.to_string())),
                 Err(_) => {
                     self.check_result(text.into())?;
-                    Ok(Checked::Text)
+                    Ok(ResultForm::Text)
                 }
             },
             Type::String | Type::Enum | Type::Uuid | Type::Path => {
-                if written == Written::Json
+                if written == ResultEncoding::Json
                     && let Ok(value) = parsed(text)
                     && (value.is_string() || self.kind == Type::Enum)
                 {
                     self.check_result(value)?;
-                    return Ok(Checked::Json(None));
+                    return Ok(ResultForm::Json(None));
                 }
                 let value = self.read_text(text)?;
                 // A choice that is no text is itself in JSON.
-                let is_json = written == Written::Json && !value.is_string();
-                Ok(if is_json { Checked::Json(Some(value)) } else { Checked::Text })
+                let is_json = written == ResultEncoding::Json && !value.is_string();
+                Ok(if is_json { ResultForm::Json(Some(value)) } else { ResultForm::Text })
             }
         }
     }
@@ -237,21 +240,21 @@ impl Schema {
     fn check_fields(&self, fields: Vec<(String, Option<String>)>) -> Result<(), ResultError> {
         if fields.len() > MAX_VALUES {
             let expected = format!("at most {MAX_VALUES} fields");
-            return Err(Flaws::one(Flaw::new("", FlawKind::Invalid, None, expected)).into());
+            return Err(ArgumentErrors::one(ArgumentError::new("", ArgumentErrorKind::Invalid, None, expected)).into());
         }
         let any = Self::default();
-        let mut flaws = Flaws::default();
+        let mut errors = ArgumentErrors::default();
         let mut members = Map::new();
         for (name, text) in fields {
             let property = self.properties.iter().find(|property| property.name == name);
             let schema = property.map(|property| &property.schema).or(self.values.as_deref()).unwrap_or(&any);
             let value = match text {
                 Some(text) if std::ptr::eq(schema, &raw const any) => Some(text.into()),
-                Some(text) => schema.read_text_at(&text, &mut name.clone(), &mut Budget::default(), &mut flaws),
+                Some(text) => schema.read_text_at(&text, &mut name.clone(), &mut Budget::default(), &mut errors),
                 None if matches!(schema.kind, Type::Path | Type::Any) => Some("".into()),
                 None => {
                     let expected = format!("{}, and no file", schema.expected());
-                    flaws.push(|| Flaw::new(&name, FlawKind::Unexpected, None, expected));
+                    errors.push(|| ArgumentError::new(&name, ArgumentErrorKind::Unexpected, None, expected));
                     None
                 }
             };
@@ -259,23 +262,23 @@ impl Schema {
                 && members.insert(name.clone(), value).is_some()
                 && property.is_some()
             {
-                flaws.push(|| Flaw::new(&name, FlawKind::Repeated, None, "it once"));
+                errors.push(|| ArgumentError::new(&name, ArgumentErrorKind::Repeated, None, "it once"));
             }
         }
         for property in self.properties.iter().filter(|property| property.required) {
             let name = &property.name;
-            let is_there = members.contains_key(name) || flaws.listed().iter().any(|flaw| flaw.argument == *name);
+            let is_there = members.contains_key(name) || errors.listed().iter().any(|error| error.argument == *name);
             if !is_there {
-                flaws.push(|| Flaw::new(name, FlawKind::Missing, None, property.schema.expected()));
+                errors.push(|| ArgumentError::new(name, ArgumentErrorKind::Missing, None, property.schema.expected()));
             }
         }
-        if flaws.is_empty() { Ok(()) } else { Err(flaws.into()) }
+        if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
     }
 }
 
 /// A result as JSON.
 fn parsed(text: &str) -> Result<Value, serde_json::Error> {
-    json::read(text.as_bytes(), &mut Budget::of(MAX_VALUES))
+    json::read_json(text.as_bytes(), &mut Budget::with_values(MAX_VALUES))
 }
 
 /// A text as a JSON string.

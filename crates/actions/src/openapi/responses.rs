@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Callers;
-use crate::{Action, Interface, MediaType, Output, Schema, Type};
+use super::security::Authentication;
+use crate::{
+    action::{Action, Interface, MediaType, Output},
+    schema::{Schema, Type},
+};
 
 /// The failures that any call can end with: status, name of the component, and what it means.
 const FAILURES: [(u16, &str, &str); 18] = [
@@ -33,13 +36,13 @@ const FAILURES: [(u16, &str, &str); 18] = [
 ];
 
 /// The responses of an action.
-pub(super) fn of(action: &Action, callers: Callers) -> Value {
+pub(super) fn of(action: &Action, authentication: Authentication) -> Value {
     let mut responses = Map::new();
     if !matches!(action.interface, Interface::Rpc | Interface::Events) {
         responses.insert("200".to_owned(), success(action));
     }
     for (status, name, _) in FAILURES {
-        if can_be(status, action, callers) {
+        if can_be(status, action, authentication) {
             responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
         }
     }
@@ -47,15 +50,15 @@ pub(super) fn of(action: &Action, callers: Callers) -> Value {
 }
 
 /// Whether a call of this action can be answered with this status.
-fn can_be(status: u16, action: &Action, callers: Callers) -> bool {
+fn can_be(status: u16, action: &Action, authentication: Authentication) -> bool {
     let (is_done, by_http) = match action.interface {
         Interface::Command(_) => (true, false),
         Interface::Http(_) => (true, true),
         Interface::Rpc | Interface::Events => (false, false),
     };
     match status {
-        401 => callers.are_asked(),
-        403 => callers == Callers::WebTokenHolders,
+        401 => authentication.is_required(),
+        403 => authentication == Authentication::Jwt,
         422 => is_done,
         501 => !is_done,
         502 => by_http,

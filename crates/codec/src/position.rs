@@ -4,14 +4,14 @@ use std::fmt;
 
 /// A place in a body, and what stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spot {
+pub struct Position {
     /// Bytes before it, after the content encoding is undone.
     pub offset: u64,
     /// The byte there; `None` at the end of the body.
     pub byte: Option<u8>,
 }
 
-impl Spot {
+impl Position {
     /// `byte`, after `offset` others.
     #[must_use]
     pub fn byte(offset: u64, byte: u8) -> Self {
@@ -25,7 +25,7 @@ impl Spot {
     }
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.byte {
             Some(byte) if byte.is_ascii_graphic() => {

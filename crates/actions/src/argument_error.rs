@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::Location;
+use crate::location::Location;
 
-/// Flaws that are listed. Of further ones there is only the number: a list of a million wrong numbers is one mistake.
-pub const MAX_FLAWS: usize = 100;
+/// ArgumentErrors that are listed. Of further ones there is only the number: a list of a million wrong numbers is one mistake.
+pub const MAX_LISTED_ERRORS: usize = 100;
 
-/// Characters of a value, or of a name, that a flaw quotes.
+/// Characters of a value, or of a name, that a error quotes.
 const QUOTED: usize = 80;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Flaw {
+pub struct ArgumentError {
     /// The whole way to it: `size.width`, `tags[3]`; empty for what is given as a whole.
     pub argument: String,
     /// Where it is in the request, if it is in one.
-    pub place: Option<Location>,
+    pub location: Option<Location>,
     /// In which way it is wrong.
-    pub kind: FlawKind,
+    pub kind: ArgumentErrorKind,
     /// What was given, if anything was; text that is cut where it is long.
     pub value: Option<Value>,
     /// What was expected: the end of a sentence that begins with it.
@@ -29,7 +29,7 @@ pub struct Flaw {
 
 /// In which way something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FlawKind {
+pub enum ArgumentErrorKind {
     /// It has to be there.
     Missing,
     /// It is not what it has to be.
@@ -40,7 +40,7 @@ pub enum FlawKind {
     Repeated,
 }
 
-impl FlawKind {
+impl ArgumentErrorKind {
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -53,13 +53,13 @@ impl FlawKind {
     }
 }
 
-impl Flaw {
-    /// Something of this name or way, which is not in a request yet.
+impl ArgumentError {
+    /// Something of this name or placement, which is not in a request yet.
     #[must_use]
-    pub fn new(argument: &str, kind: FlawKind, value: Option<&Value>, expected: impl Into<String>) -> Self {
+    pub fn new(argument: &str, kind: ArgumentErrorKind, value: Option<&Value>, expected: impl Into<String>) -> Self {
         Self {
             argument: argument.to_owned(),
-            place: None,
+            location: None,
             kind,
             value: value.map(quoted_value),
             expected: expected.into(),
@@ -71,8 +71,8 @@ impl Flaw {
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();
         members.insert("argument".to_owned(), self.argument.as_str().into());
-        if let Some(place) = self.place {
-            members.insert("in".to_owned(), place.as_str().into());
+        if let Some(location) = self.location {
+            members.insert("in".to_owned(), location.as_str().into());
         }
         members.insert("problem".to_owned(), self.kind.as_str().into());
         if let Some(value) = &self.value {
@@ -83,10 +83,10 @@ impl Flaw {
     }
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.argument.is_empty() {
-            match self.place {
+            match self.location {
                 Some(Location::Body) => f.write_str("the body")?,
                 Some(Location::Query) => f.write_str("the query")?,
                 Some(Location::Path | Location::Header) | None => f.write_str("the whole")?,
@@ -95,7 +95,7 @@ impl fmt::Display for Flaw {
             write!(f, "`{}`", self.argument)?;
         }
         match (self.kind, &self.value) {
-            (FlawKind::Invalid, Some(value)) => write!(f, " is {value}")?,
+            (ArgumentErrorKind::Invalid, Some(value)) => write!(f, " is {value}")?,
             (kind, _) => write!(f, " is {}", kind.as_str())?,
         }
         write!(f, ", expected {}", self.expected)
@@ -104,22 +104,22 @@ impl fmt::Display for Flaw {
 
 /// All that is wrong, in the order found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Flaws {
-    listed: Vec<Flaw>,
+pub struct ArgumentErrors {
+    listed: Vec<ArgumentError>,
     more: usize,
 }
 
-impl Flaws {
-    /// A single flaw.
+impl ArgumentErrors {
+    /// A single error.
     #[must_use]
-    pub fn one(flaw: Flaw) -> Self {
-        Self { listed: vec![flaw], more: 0 }
+    pub fn one(error: ArgumentError) -> Self {
+        Self { listed: vec![error], more: 0 }
     }
 
-    /// Adds one; beyond [`MAX_FLAWS`] it is only counted.
-    pub fn push(&mut self, flaw: impl FnOnce() -> Flaw) {
-        if self.listed.len() < MAX_FLAWS {
-            self.listed.push(flaw());
+    /// Adds one; beyond [`MAX_LISTED_ERRORS`] it is only counted.
+    pub fn push(&mut self, error: impl FnOnce() -> ArgumentError) {
+        if self.listed.len() < MAX_LISTED_ERRORS {
+            self.listed.push(error());
         } else {
             self.more += 1;
         }
@@ -127,8 +127,8 @@ impl Flaws {
 
     /// Adds all of `others`.
     pub fn append(&mut self, others: Self) {
-        for flaw in others.listed {
-            self.push(|| flaw);
+        for error in others.listed {
+            self.push(|| error);
         }
         self.more += others.more;
     }
@@ -145,39 +145,39 @@ impl Flaws {
         self.listed.len() + self.more
     }
 
-    /// The first [`MAX_FLAWS`].
+    /// The first [`MAX_LISTED_ERRORS`].
     #[must_use]
-    pub fn listed(&self) -> &[Flaw] {
+    pub fn listed(&self) -> &[ArgumentError] {
         &self.listed
     }
 
     /// Those that are listed, to say where they are.
-    pub(super) fn place(&mut self, place: Option<Location>) {
-        for flaw in &mut self.listed {
-            flaw.place = place;
+    pub(super) fn set_location(&mut self, location: Option<Location>) {
+        for error in &mut self.listed {
+            error.location = location;
         }
     }
 
     /// As a problem document lists them.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        self.listed.iter().map(Flaw::to_json).collect()
+        self.listed.iter().map(ArgumentError::to_json).collect()
     }
 }
 
-impl fmt::Display for Flaws {
+impl fmt::Display for ArgumentErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, flaw) in self.listed.iter().enumerate() {
+        for (number, error) in self.listed.iter().enumerate() {
             let between = if number > 0 { "; " } else { "" };
-            write!(f, "{between}{flaw}")?;
+            write!(f, "{between}{error}")?;
         }
         if self.more > 0 { write!(f, "; and {} more", self.more) } else { Ok(()) }
     }
 }
 
-impl std::error::Error for Flaws {}
+impl std::error::Error for ArgumentErrors {}
 
-/// A value as a flaw quotes it: itself if it is short, else the beginning of its text.
+/// A value as a error quotes it: itself if it is short, else the beginning of its text.
 fn quoted_value(value: &Value) -> Value {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),

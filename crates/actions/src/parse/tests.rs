@@ -10,7 +10,7 @@ use crate::{Endpoint, HttpCall, Interface, Location, MediaType, Type, list};
 
 mod mistakes;
 
-fn reading(text: &str) -> Reading {
+fn reading(text: &str) -> ParsedFile {
     Service::read(Path::new("/srv/oms.yml"), text.as_bytes())
 }
 
@@ -20,8 +20,8 @@ fn service(text: &str) -> Service {
     reading.service.expect("no mistake")
 }
 
-fn shown(remarks: &[Remark]) -> Vec<String> {
-    remarks.iter().map(|remark| format!("{}: {remark}", remark.line)).collect()
+fn shown(diagnostics: &[Diagnostic]) -> Vec<String> {
+    diagnostics.iter().map(|diagnostic| format!("{}: {diagnostic}", diagnostic.line)).collect()
 }
 
 fn mistakes(text: &str) -> Vec<String> {
@@ -196,7 +196,7 @@ fn the_examples_of_2019_are_read() {
     let url = "https://example.com/api/full/path/without/query/parameters";
     let elsewhere =
         service(&format!("oms: 1\nactions: {{a: {{http: {{method: get, url: '{url}'}}, output: {{type: none}}}}}}"));
-    let Endpoint::Elsewhere { origin, path } = &call(&elsewhere.actions[0].interface).endpoint else { panic!() };
+    let Endpoint::External { origin, path } = &call(&elsewhere.actions[0].interface).endpoint else { panic!() };
     assert_eq!((origin.to_string().as_str(), path.to_string().as_str()), ("https://example.com/", &url[19..]));
 
     let rpc = service(&format!("oms: 1\n{RPC}actions: {{a: {{help: x}}, b: {{format: {{command: b}}}}}}"));

@@ -1,0 +1,194 @@
+//! The text of a file → a [`Service`], or everything that is wrong with it at once.
+//!
+//! Both generations of the specification are read, and what they call differently. Nothing here knows whether a
+//! program is there or a variable is set: that is found out where the configuration is made.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use bandog_codec::yaml::{LineColumn, MAX_DEPTH, MAX_NODES, Node, YamlError};
+
+use crate::service::{Generation, Service};
+use context::FileContext;
+use cursor::{Cursor, Fields, Report};
+
+mod action;
+mod argument;
+mod context;
+mod cursor;
+mod environment;
+mod interface;
+mod paths;
+mod schema;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use cursor::Diagnostic;
+
+/// Bytes of a file. One that is larger is some other file, and is refused.
+pub const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The keys at the root that are the platform's business. All others that are not read are let through there too.
+const PLATFORM: [&str; 7] = ["auth", "fromOpenAPIVersion", "hostedExternally", "scale", "source", "system", "volumes"];
+
+/// What comes of reading a file.
+#[derive(Debug, Default)]
+pub struct ParsedFile {
+    /// The service; `None` if there is a mistake.
+    pub service: Option<Service>,
+    /// Everything that is wrong, in the order of the lines.
+    pub mistakes: Vec<Diagnostic>,
+    /// What is odd but stops nothing.
+    pub warnings: Vec<Diagnostic>,
+    /// The lines of actions, commands and variables, by their paths, for what is found out about them later.
+    pub lines: BTreeMap<String, u64>,
+}
+
+impl Service {
+    /// Reads the bytes of `file`.
+    #[must_use]
+    pub fn read(file: &Path, bytes: &[u8]) -> ParsedFile {
+        let mut report = Report::default();
+        let service = text(bytes, &mut report).and_then(|text| root(file, text, &mut report));
+        let (mistakes, warnings, lines) = report.finish();
+        ParsedFile { service: service.filter(|_| mistakes.is_empty()), mistakes, warnings, lines }
+    }
+}
+
+fn text<'a>(bytes: &'a [u8], report: &mut Report) -> Option<&'a str> {
+    if bytes.len() as u64 > MAX_BYTES {
+        report.error_at(1, "", "expected a file of at most 1 MiB");
+        return None;
+    }
+    str::from_utf8(bytes)
+        .map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            let lines = before.split(|byte| *byte == b'\n').count() as u64;
+            report.error_at(lines, "", format!("expected YAML in UTF-8; byte {} of the file is not", before.len()));
+        })
+        .ok()
+}
+
+fn root(file: &Path, text: &str, report: &mut Report) -> Option<Service> {
+    let tree = Node::parse(text)
+        .map_err(|error| {
+            let (line, advice) = match error {
+                YamlError::NotYaml(place) => unreadable(text, place),
+                YamlError::TooLarge(LineColumn { line, .. }) => (
+                    line,
+                    format!("what begins here has too many values, expected fewer than {MAX_NODES} with aliases"),
+                ),
+                YamlError::TooDeep(LineColumn { line, .. }) => {
+                    (line, format!("what begins here is nested too deep, expected at most {MAX_DEPTH} levels"))
+                }
+            };
+            report.error_at(line, "", advice);
+        })
+        .ok()?;
+    let root = Cursor::root(&tree);
+    if root.is_null() {
+        report.error(&root, "the file is empty; expected oms: 1, info and actions");
+        return None;
+    }
+    let mut fields = Fields::of(&root, report)?;
+    let generation = generation(&mut fields, report);
+    for key in PLATFORM {
+        fields.known(key);
+    }
+    let rpc = fields.take(report, &["rpc"]).is_some();
+    let context = FileContext { generation, rpc, port: port(&tree) };
+    let info = fields.take(report, &["info"]);
+    let info = service::info(&info.unwrap_or_else(|| root.below("info")), report);
+    let mut paths = Vec::new();
+    let actions = if let Some(actions) = fields.take(report, &["actions", "commands"]) {
+        action::all(&actions, &context, &mut paths, report)
+    } else {
+        let near = cursor::nearest("actions", fields.names()).map(|near| format!("; did you mean {near}?"));
+        let advice = format!("missing; expected what the service can do{}", near.unwrap_or_default());
+        report.error(&root.below("actions"), advice);
+        Vec::new()
+    };
+    let lifecycle = fields.take(report, &["lifecycle"]).map(|cursor| service::lifecycle(&cursor, report));
+    let health = fields.take(report, &["health"]).and_then(|cursor| service::health(&cursor, &context, report));
+    let environment = fields.take(report, &["environment"]).map(|cursor| environment::variables(&cursor, report));
+    let forwards = fields.take(report, &["forwards", "forward"]);
+    let forwards = forwards.map(|cursor| service::forwards(&cursor, &context, &mut paths, report));
+    let metrics = fields.take(report, &["metrics", "prometheus"]);
+    let metrics = metrics.and_then(|cursor| service::metrics(&cursor, &context, report));
+    fields.end_at_root(report);
+    paths::check(&paths, report);
+    Some(Service {
+        file: file.to_owned(),
+        generation,
+        info,
+        actions: actions.into_iter().map(Arc::new).collect(),
+        lifecycle: lifecycle.unwrap_or_default(),
+        health,
+        environment: environment.unwrap_or_default(),
+        forwards: forwards.unwrap_or_default(),
+        metrics,
+    })
+}
+
+/// What is wrong with a text that is no YAML from `place` on, and in which line.
+fn unreadable(text: &str, place: LineColumn) -> (u64, String) {
+    let lines = || (1..).zip(text.lines()).skip_while(|(number, _)| *number < place.line);
+    // What a tab does not continue is what ends too early for the parser.
+    let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+    if let Some((number, _)) = lines().take(2).find(|(_, line)| is_tabbed(line)) {
+        return (number, "the line begins with a tab; YAML is indented with blanks".to_owned());
+    }
+    if let Some((number, _)) = (1..).zip(text.lines()).find(|(_, line)| line.contains('\0')) {
+        return (number, "a NUL is in the line; expected YAML in UTF-8".to_owned());
+    }
+    let column = usize::try_from(place.column).unwrap_or(usize::MAX);
+    let rest: String = lines().next().into_iter().flat_map(|(_, line)| line.chars().skip(column - 1)).collect();
+    let advice = if let Some(name) = rest.strip_prefix('*').and_then(|name| name.split([' ', ',', ']', '}']).next()) {
+        format!("*{name} stands for what &{name} names, which is not above it")
+    } else if rest.starts_with("---") {
+        "another document begins; a file of actions has one".to_owned()
+    } else {
+        let advice = "a text with a brace, a colon or # in it needs quotes";
+        format!("cannot be read as YAML from column {} on; {advice}", place.column)
+    };
+    (place.line, advice)
+}
+
+/// Of which generation the file is; that it says so is required.
+fn generation(fields: &mut Fields<'_>, report: &mut Report) -> Generation {
+    let (oms, omg) = (fields.take(report, &["oms"]), fields.take(report, &["omg"]));
+    for cursor in [&oms, &omg].into_iter().flatten() {
+        if !matches!(cursor.scalar(), Some("1" | "1.0")) {
+            report.error(cursor, "expected 1, the only version there is");
+        }
+    }
+    if oms.is_none() && omg.is_none() {
+        report.error(&fields.at().below("oms"), "missing; expected oms: 1 (omg: 1 in files of 2018)");
+    }
+    if oms.is_none() && omg.is_some() { Generation::Omg } else { Generation::Oms }
+}
+
+/// Where the service's own process listens: `lifecycle.startup.port`, else the one port that the file names.
+fn port(root: &Node) -> Option<u16> {
+    let get = |node: &Node, path: &[&str]| -> Option<u16> {
+        let mut node = node;
+        for key in path {
+            node = node.get(key).ok().flatten()?;
+        }
+        node.text().ok().flatten()?.parse().ok().filter(|port| *port != 0)
+    };
+    if let Some(port) = get(root, &["lifecycle", "startup", "port"]) {
+        return Some(port);
+    }
+    let mut named: BTreeSet<u16> = get(root, &["health", "http", "port"]).into_iter().collect();
+    for group in ["actions", "commands", "forwards", "forward"] {
+        let members = root.get(group).ok().flatten().and_then(Node::entries).unwrap_or_default().members;
+        named.extend(members.into_iter().filter_map(|(_, _, member)| get(member, &["http", "port"])));
+    }
+    let only = named.pop_first();
+    only.filter(|_| named.is_empty())
+}

@@ -1,0 +1,102 @@
+//! Actions and their arguments.
+
+use super::{
+    argument::{arguments, is_word, settle},
+    context::FileContext,
+    cursor::{Cursor, Fields, Report},
+    interface::{self, media_type},
+    paths::DeclaredPath,
+    schema,
+};
+use crate::{
+    action::{Action, Interface, Output},
+    schema::Schema,
+    service::Generation,
+};
+
+pub(super) fn all<'a>(
+    cursor: &Cursor<'a>,
+    context: &FileContext,
+    paths: &mut Vec<DeclaredPath<'a>>,
+    report: &mut Report,
+) -> Vec<Action> {
+    let Some(fields) = Fields::of(cursor, report) else { return Vec::new() };
+    let members = fields.members();
+    if members.is_empty() {
+        report.error(cursor, "no action is in it; expected what the service can do");
+    }
+    let read = |(name, cursor): (&str, Cursor<'a>)| {
+        report.record_line(&cursor);
+        let starts_well = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
+        if !starts_well || !is_word(name) {
+            let advice = "expected an action's name of letters, digits and underscores (of ASCII), without a digit at its beginning";
+            report.error(&cursor.without_value(), advice);
+        }
+        action(name, &cursor, context, paths, report)
+    };
+    members.into_iter().filter_map(read).collect()
+}
+
+fn action<'a>(
+    name: &str,
+    cursor: &Cursor<'a>,
+    context: &FileContext,
+    paths: &mut Vec<DeclaredPath<'a>>,
+    report: &mut Report,
+) -> Option<Action> {
+    let mut fields = Fields::of(cursor, report)?;
+    let help = fields.text(report, "help");
+    let deprecated = fields.boolean(report, "deprecated");
+    let mut variadic = fields.boolean(report, "variadic");
+    let mut declared = match fields.take(report, &["arguments"]) {
+        Some(cursor) => arguments(&cursor, &mut variadic, report),
+        None => Vec::new(),
+    };
+    let mut found = interface::read(name, &mut fields, context, &mut declared, report);
+    let method = found.as_ref().and_then(|(interface, _)| match interface {
+        Interface::Http(call) => Some(call.method.clone()),
+        Interface::Command(_) | Interface::Rpc | Interface::Events => None,
+    });
+    settle(&mut declared, method.as_ref(), report);
+    if let Some((Interface::Http(call), path)) = &mut found
+        && let Some(path) = path.take()
+    {
+        interface::check_places(&call.endpoint, &path, &declared, report);
+        interface::check_body(call.content_type, &declared, report);
+        interface::check_files(&call.endpoint, &declared, report);
+        paths.extend(DeclaredPath::of_action(name, call, path));
+    }
+    let output = if let Some(cursor) = fields.take(report, &["output"]) {
+        output(&cursor, report)
+    } else {
+        if method.is_some() {
+            let cursor = cursor.below("output");
+            match context.generation {
+                // The interface page of 2018 has none.
+                Generation::Omg => {
+                    report.warn(
+                        &cursor,
+                        "missing, so that anything will do; better is the type of what the action gives",
+                    );
+                }
+                Generation::Oms => {
+                    report.error(&cursor, "missing; expected the type of what the action gives, or type: none");
+                }
+            }
+        }
+        Output { schema: Some(Schema::default()), ..Output::default() }
+    };
+    fields.end(report);
+    let (interface, _) = found?;
+    let arguments = declared.into_iter().map(|declared| declared.argument).collect();
+    Some(Action { name: name.to_owned(), help, deprecated, interface, arguments, variadic, output })
+}
+
+fn output(cursor: &Cursor<'_>, report: &mut Report) -> Output {
+    let Some(mut fields) = Fields::of(cursor, report) else { return Output::default() };
+    let help = fields.text(report, "help");
+    let content_type = fields.take(report, &["contentType"]).and_then(|cursor| media_type(&cursor, report));
+    let schema = schema::output(&mut fields, report);
+    fields.end(report);
+    Output { schema, content_type, help }
+}

@@ -1,0 +1,360 @@
+//! The way through the tree: where one is, what stands there, and what is wrong with it.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use bandog_codec::yaml::Node;
+
+/// Mistakes that are told. More are counted: nobody puts a thousand right at once, and few bytes of aliases can stand
+/// for any number of them.
+const MAX_DIAGNOSTICS: usize = 1000;
+
+/// Characters of a key that a path shows.
+const SHOWN_KEY: usize = 60;
+
+/// Characters of a value that a diagnostic keeps.
+const SHOWN_VALUE: usize = 200;
+
+/// What is said of a place in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The line, from 1.
+    pub line: u64,
+    /// The keys on the way there: `actions.count.arguments.word.type`.
+    pub path: String,
+    /// What stands there, if it is a scalar that may be shown.
+    pub value: Option<String>,
+    /// What would have been right.
+    pub advice: String,
+}
+
+impl std::fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        if let Some(value) = &self.value {
+            write!(f, "{value:?}: ")?;
+        }
+        f.write_str(&self.advice)
+    }
+}
+
+/// A place in the file, and the way there.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor<'a> {
+    node: Option<&'a Node>,
+    line: u64,
+    path: Rc<str>,
+    /// What stands here is not for everybody's eyes.
+    is_secret: bool,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn root(node: &'a Node) -> Self {
+        Self { node: Some(node), line: node.position().line, path: "".into(), is_secret: false }
+    }
+
+    /// What stands here; nothing in the place of a key that is not there.
+    pub(super) fn node(&self) -> Option<&'a Node> {
+        self.node
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.node.is_none_or(Node::is_null)
+    }
+
+    /// The text of a scalar, of a number too.
+    pub(super) fn scalar(&self) -> Option<&'a str> {
+        self.node?.text().ok().flatten()
+    }
+
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The place of a key that is not there.
+    pub(super) fn below(&self, key: &str) -> Self {
+        Self { node: None, line: self.line, path: self.path_of(key), is_secret: self.is_secret }
+    }
+
+    /// From here on no diagnostic shows a value.
+    pub(super) fn redacted(&self) -> Self {
+        Self { is_secret: true, ..self.clone() }
+    }
+
+    /// The same place, of which no diagnostic shows a value: where it is about the key.
+    pub(super) fn without_value(&self) -> Self {
+        Self { node: None, ..self.clone() }
+    }
+
+    fn at(&self, name: &str, key: &Node, value: &'a Node) -> Self {
+        Self { node: Some(value), line: key.position().line, path: self.path_of(name), is_secret: self.is_secret }
+    }
+
+    fn path_of(&self, key: &str) -> Rc<str> {
+        let mut letters = key.chars();
+        let shown: String = letters.by_ref().take(SHOWN_KEY).flat_map(char::escape_debug).collect();
+        let shown = shown + if letters.next().is_some() { "…" } else { "" };
+        if self.path.is_empty() { shown.into() } else { format!("{}.{shown}", self.path).into() }
+    }
+
+    /// The elements of a list, or a mistake.
+    pub(super) fn items(&self, report: &mut Report) -> Vec<Self> {
+        let Some(items) = self.node.and_then(Node::items) else {
+            report.error(self, "expected a list");
+            return Vec::new();
+        };
+        let place = |(number, node): (usize, &'a Node)| Self {
+            node: Some(node),
+            line: node.position().line,
+            path: format!("{}[{number}]", self.path).into(),
+            is_secret: self.is_secret,
+        };
+        items.enumerate().map(place).collect()
+    }
+
+    /// A text, of a number too, or a mistake.
+    pub(super) fn text(&self, report: &mut Report) -> Option<&'a str> {
+        let text = self.scalar();
+        if text.is_none() {
+            report.error(self, "expected a text");
+        }
+        text
+    }
+
+    pub(super) fn boolean(&self, report: &mut Report) -> bool {
+        self.node.map_or(Ok(false), Node::boolean).unwrap_or_else(|_| {
+            report.error(self, "expected true or false");
+            false
+        })
+    }
+
+    pub(super) fn port(&self, report: &mut Report) -> Option<u16> {
+        let text = self.scalar().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let port = text.and_then(|text| text.parse().ok()).filter(|port| *port != 0);
+        if port.is_none() {
+            report.error(self, "expected a port number from 1 to 65535");
+        }
+        port
+    }
+
+    /// The words of a command: a list of texts, or one text that is split at blanks. Never none.
+    pub(super) fn words(&self, report: &mut Report) -> Option<Vec<String>> {
+        let (words, cursors): (Vec<Option<&str>>, _) = if let Some(text) = self.scalar() {
+            (text.split_ascii_whitespace().map(Some).collect(), Vec::new())
+        } else if self.node.and_then(Node::items).is_some() {
+            let items = self.items(report);
+            (items.iter().map(|item| item.text(report)).collect(), items)
+        } else {
+            report.error(self, "expected a command: a list of texts, or a text that is split at blanks");
+            return None;
+        };
+        if words.is_empty() || words[0] == Some("") {
+            report.error(self, "the command is empty; expected a program, then its arguments");
+            return None;
+        }
+        for (number, word) in words.iter().enumerate() {
+            if word.is_some_and(|word| word.contains('\0')) {
+                report.error(cursors.get(number).unwrap_or(self), "a word of a command cannot have a NUL in it");
+                return None;
+            }
+        }
+        words.into_iter().map(|word| word.map(str::to_owned)).collect()
+    }
+
+    /// One of these words, by its name in the file, or a mistake.
+    pub(super) fn choice<T>(
+        &self,
+        choices: impl IntoIterator<Item = (&'static str, T)>,
+        report: &mut Report,
+    ) -> Option<T> {
+        let text = self.scalar();
+        let mut names = Vec::new();
+        for (name, choice) in choices {
+            if text.is_some_and(|text| text == name) {
+                return Some(choice);
+            }
+            names.push(name);
+        }
+        let near = text.and_then(|text| nearest(text, names.iter().copied()));
+        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        report.error(self, format!("expected one of {}{near}", names.join(", ")));
+        None
+    }
+}
+
+/// What has been found out so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    mistakes: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+    omitted: usize,
+    lines: BTreeMap<String, u64>,
+}
+
+impl Report {
+    pub(super) fn error(&mut self, cursor: &Cursor<'_>, advice: impl Into<String>) {
+        if self.mistakes.len() >= MAX_DIAGNOSTICS {
+            self.omitted += 1;
+            return;
+        }
+        self.mistakes.push(diagnostic(cursor, advice.into()));
+    }
+
+    pub(super) fn error_at(&mut self, line: u64, path: &str, advice: impl Into<String>) {
+        self.mistakes.push(Diagnostic { line, path: path.to_owned(), value: None, advice: advice.into() });
+    }
+
+    pub(super) fn warn(&mut self, cursor: &Cursor<'_>, advice: impl Into<String>) {
+        if self.warnings.len() < MAX_DIAGNOSTICS {
+            self.warnings.push(diagnostic(cursor, advice.into()));
+        }
+    }
+
+    /// Keeps the line of what is looked at again later.
+    pub(super) fn record_line(&mut self, cursor: &Cursor<'_>) {
+        self.lines.insert(cursor.path.to_string(), cursor.line);
+    }
+
+    pub(super) fn finish(mut self) -> (Vec<Diagnostic>, Vec<Diagnostic>, BTreeMap<String, u64>) {
+        self.mistakes.sort_by_key(|diagnostic| diagnostic.line);
+        self.warnings.sort_by_key(|diagnostic| diagnostic.line);
+        if let Some(last) = self.mistakes.last().filter(|_| self.omitted > 0) {
+            let (line, advice) = (last.line, format!("there are {} mistakes more", self.omitted));
+            self.error_at(line, "", advice);
+        }
+        (self.mistakes, self.warnings, self.lines)
+    }
+}
+
+fn diagnostic(cursor: &Cursor<'_>, advice: String) -> Diagnostic {
+    let value = cursor.scalar().filter(|_| !cursor.is_secret);
+    let value = value.map(|text| text.chars().take(SHOWN_VALUE).collect());
+    Diagnostic { line: cursor.line, path: cursor.path.to_string(), value, advice }
+}
+
+/// The keys of a mapping, which are taken one by one; what is left at the end is unknown.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    at: Cursor<'a>,
+    entries: Vec<(&'a str, Cursor<'a>)>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Null has no keys; anything else that is not a mapping is a mistake.
+    pub(super) fn of(cursor: &Cursor<'a>, report: &mut Report) -> Option<Self> {
+        let Some(found) = cursor.node.and_then(Node::entries) else {
+            if cursor.is_null() {
+                return Some(Self { at: cursor.clone(), entries: Vec::new(), known: Vec::new() });
+            }
+            report.error(cursor, "expected keys with values");
+            return None;
+        };
+        for key in found.repeated {
+            let name = key.text().ok().flatten().unwrap_or_default();
+            report.error(&Cursor { node: None, ..cursor.at(name, key, key) }, "given twice; keep one of them");
+        }
+        for key in found.nameless {
+            report.error(
+                &Cursor { node: None, line: key.position().line, ..cursor.clone() },
+                "expected keys that are texts",
+            );
+        }
+        for merged in found.unmerged {
+            let advice = "expected what has keys and values, or a list of such, to be merged";
+            report.error(&Cursor { node: Some(merged), line: merged.position().line, ..cursor.below("<<") }, advice);
+        }
+        let entries = found.members.into_iter().map(|(name, key, value)| (name, cursor.at(name, key, value))).collect();
+        Some(Self { at: cursor.clone(), entries, known: Vec::new() })
+    }
+
+    pub(super) fn at(&self) -> &Cursor<'a> {
+        &self.at
+    }
+
+    /// The keys that are there and were not taken.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.entries.iter().map(|(name, _)| *name)
+    }
+
+    /// Takes what the key has, also if that is null.
+    pub(super) fn known(&mut self, name: &'static str) -> Option<Cursor<'a>> {
+        self.known.push(name);
+        let at = self.entries.iter().position(|(found, _)| *found == name)?;
+        Some(self.entries.remove(at).1)
+    }
+
+    /// Takes what a key has that goes by any of these names, the newest first. Null is nothing.
+    pub(super) fn take(&mut self, report: &mut Report, names: &[&'static str]) -> Option<Cursor<'a>> {
+        let mut taken: Option<(&str, Cursor<'a>)> = None;
+        for name in names {
+            let Some(cursor) = self.known(name).filter(|cursor| !cursor.is_null()) else { continue };
+            if let Some((first, _)) = &taken {
+                report.error(&cursor.without_value(), format!("means the same as {first}; keep one of them"));
+            } else {
+                taken = Some((name, cursor));
+            }
+        }
+        taken.map(|(_, cursor)| cursor)
+    }
+
+    pub(super) fn text(&mut self, report: &mut Report, name: &'static str) -> Option<String> {
+        self.take(report, &[name])?.text(report).map(str::to_owned)
+    }
+
+    pub(super) fn boolean(&mut self, report: &mut Report, name: &'static str) -> bool {
+        self.take(report, &[name]).is_some_and(|cursor| cursor.boolean(report))
+    }
+
+    /// All keys, where they are names that the file gives.
+    pub(super) fn members(self) -> Vec<(&'a str, Cursor<'a>)> {
+        self.entries
+    }
+
+    /// Whatever has not been taken is a mistake.
+    pub(super) fn end(mut self, report: &mut Report) {
+        for (_, cursor, advice) in self.unknown() {
+            report.error(&cursor, advice);
+        }
+    }
+
+    /// Whatever has not been taken is odd.
+    pub(super) fn end_lenient(mut self, report: &mut Report) {
+        for (_, cursor, advice) in self.unknown() {
+            report.warn(&cursor, advice);
+        }
+    }
+
+    /// Whatever has not been taken is somebody else's, unless it looks like a slip.
+    pub(super) fn end_at_root(mut self, report: &mut Report) {
+        let known = self.known.clone();
+        for (name, cursor, advice) in self.unknown() {
+            if nearest(name, known.iter().copied()).is_some() {
+                report.warn(&cursor, advice);
+            }
+        }
+    }
+
+    fn unknown(&mut self) -> Vec<(&'a str, Cursor<'a>, String)> {
+        let entries = std::mem::take(&mut self.entries);
+        let advise = |(name, cursor): (&'a str, Cursor<'a>)| {
+            let advice = match nearest(name, self.known.iter().copied()) {
+                Some(near) => format!("unknown key; did you mean {near}?"),
+                None => format!("unknown key; known here are {}", self.known.join(", ")),
+            };
+            (name, Cursor { node: None, ..cursor }, advice)
+        };
+        entries.into_iter().map(advise).collect()
+    }
+}
+
+/// What was probably meant: one letter in four may be wrong, and one of a shorter word.
+pub(super) fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    // Comparing takes the product of both lengths.
+    let limit = word.len().min(64) / 4 + 1;
+    let near = known.filter(|known| known.len().abs_diff(word.len()) <= limit);
+    let lower = |text: &str| text.to_ascii_lowercase();
+    let measured = near.map(|known| (strsim::osa_distance(&lower(known), &lower(word)), known));
+    measured.filter(|(steps, _)| *steps <= limit).min_by_key(|(steps, _)| *steps).map(|(_, known)| known)
+}

@@ -1,0 +1,228 @@
+//! What a value has to be: `type`, and what narrows it.
+
+use bandog_codec::yaml::Node;
+use serde_json::{Number, Value};
+
+use super::cursor::{Cursor, Fields, Report};
+use crate::schema::{Pattern, Property, Range, Schema, Type};
+
+/// Every type by its name; `number` is another one for `float`.
+fn types() -> impl Iterator<Item = (&'static str, Option<Type>)> {
+    Type::ALL.into_iter().map(|kind| (kind.as_str(), Some(kind))).chain([("number", Some(Type::Float))])
+}
+
+/// A schema whose type has to be there.
+pub(super) fn required(fields: &mut Fields<'_>, report: &mut Report) -> Option<Schema> {
+    let Some(cursor) = fields.take(report, &["type"]) else {
+        let names: Vec<_> = types().map(|(name, _)| name).collect();
+        let advice = format!("missing; expected one of {}", names.join(", "));
+        report.error(&fields.at().below("type"), advice);
+        rest(fields, None, None, report);
+        return None;
+    };
+    let kind = cursor.choice(types(), report).flatten();
+    rest(fields, kind, Some(&cursor), report)
+}
+
+/// The schema of an output: anything if it has no type, nothing if that is `none`.
+pub(super) fn output(fields: &mut Fields<'_>, report: &mut Report) -> Option<Schema> {
+    let Some(cursor) = fields.take(report, &["type"]) else { return rest(fields, Some(Type::Any), None, report) };
+    match cursor.choice(types().chain([("none", None)]), report) {
+        Some(None) => {
+            for key in ["pattern", "enum", "range", "list", "elements", "map", "keys", "values", "properties", "object"]
+            {
+                if let Some(cursor) = fields.known(key) {
+                    report
+                        .error(&cursor.without_value(), "nothing has no such rule; leave it out, or give another type");
+                }
+            }
+            None
+        }
+        Some(kind) => rest(fields, kind, Some(&cursor), report),
+        None => rest(fields, None, Some(&cursor), report),
+    }
+}
+
+/// What narrows a type; whether it does is not asked if the type is not known.
+fn rest(
+    fields: &mut Fields<'_>,
+    kind: Option<Type>,
+    cursor: Option<&Cursor<'_>>,
+    report: &mut Report,
+) -> Option<Schema> {
+    let pattern = fields.take(report, &["pattern"]);
+    only_of(kind, &[Type::String], pattern.as_ref(), report);
+    let range = fields.take(report, &["range"]);
+    only_of(kind, &[Type::Int, Type::Float], range.as_ref(), report);
+    let list = group(fields, "list", &["elements"], kind, Type::List, report);
+    let map = group(fields, "map", &["keys", "values"], kind, Type::Map, report);
+    let object = group(fields, "object", &["properties"], kind, Type::Object, report);
+    let below = |found: &[Option<Cursor<'_>>], at: usize, report: &mut Report| {
+        found[at].as_ref().and_then(|cursor| nested(cursor, report)).map(Box::new)
+    };
+    let mut schema = Schema {
+        kind: kind.unwrap_or_default(),
+        pattern: pattern.and_then(|cursor| self::pattern(&cursor, report)),
+        range: range.and_then(|cursor| self::range(&cursor, report)),
+        elements: below(&list, 0, report),
+        keys: below(&map, 0, report),
+        values: below(&map, 1, report),
+        properties: object[0].as_ref().map(|cursor| properties(cursor, report)).unwrap_or_default(),
+        choices: None,
+    };
+    let choices = fields.take(report, &["enum"]);
+    if let (Some(Type::Path), Some(cursor)) = (kind, &choices) {
+        report
+            .error(&cursor.without_value(), "a file is its content, of which there is nothing to choose; leave it out");
+    }
+    if let (Some(Type::Enum), None, Some(cursor)) = (kind, &choices, cursor) {
+        report.error(cursor, "no values to choose from; expected them in a list under enum");
+    }
+    schema.choices = choices.and_then(|cursor| self::choices(&cursor, kind.is_some().then_some(&schema), report));
+    kind.map(|_| schema)
+}
+
+/// What a type has below a key of its own name, or, in some files, beside it.
+fn group<'a>(
+    fields: &mut Fields<'a>,
+    name: &'static str,
+    keys: &[&'static str],
+    kind: Option<Type>,
+    wanted: Type,
+    report: &mut Report,
+) -> Vec<Option<Cursor<'a>>> {
+    let beside: Vec<_> = keys.iter().map(|key| fields.take(report, &[key])).collect();
+    let whole = fields.take(report, &[name]);
+    for cursor in beside.iter().flatten().chain(&whole) {
+        only_of(kind, &[wanted], Some(cursor), report);
+    }
+    let Some(mut inner) = whole.as_ref().and_then(|cursor| Fields::of(cursor, report)) else { return beside };
+    let below: Vec<_> = keys.iter().map(|key| inner.take(report, &[key])).collect();
+    inner.end(report);
+    let one = |(below, beside): (Option<Cursor<'a>>, Option<Cursor<'a>>)| {
+        if let (Some(_), Some(beside)) = (&below, &beside) {
+            report.error(&beside.without_value(), format!("stands below {name} too; keep one of them"));
+        }
+        below.or(beside)
+    };
+    below.into_iter().zip(beside).map(one).collect()
+}
+
+fn only_of(kind: Option<Type>, wanted: &[Type], cursor: Option<&Cursor<'_>>, report: &mut Report) {
+    let (Some(kind), Some(cursor)) = (kind, cursor) else { return };
+    if !wanted.contains(&kind) {
+        let wanted: Vec<_> = wanted.iter().map(|kind| kind.as_str()).collect();
+        let advice = format!("is of type {} only, and this is of type {}", wanted.join(" and "), kind.as_str());
+        report.error(&cursor.without_value(), advice);
+    }
+}
+
+fn nested(cursor: &Cursor<'_>, report: &mut Report) -> Option<Schema> {
+    let mut fields = Fields::of(cursor, report)?;
+    let schema = required(&mut fields, report);
+    fields.text(report, "help");
+    fields.end(report);
+    schema
+}
+
+fn properties(cursor: &Cursor<'_>, report: &mut Report) -> Vec<Property> {
+    let Some(fields) = Fields::of(cursor, report) else { return Vec::new() };
+    let mut properties = Vec::new();
+    for (name, cursor) in fields.members() {
+        let Some(mut fields) = Fields::of(&cursor, report) else { continue };
+        let schema = required(&mut fields, report);
+        let (is_required, help) = (fields.boolean(report, "required"), fields.text(report, "help"));
+        fields.boolean(report, "deprecated");
+        fields.end(report);
+        let schema = schema.unwrap_or_default();
+        properties.push(Property { name: name.to_owned(), schema, required: is_required, help });
+    }
+    properties
+}
+
+fn pattern(cursor: &Cursor<'_>, report: &mut Report) -> Option<Pattern> {
+    let text = cursor.text(report)?;
+    Pattern::new(text).map_err(|error| report.error(cursor, format!("expected a regular expression: {error}"))).ok()
+}
+
+fn range(cursor: &Cursor<'_>, report: &mut Report) -> Option<Range> {
+    let mut fields = Fields::of(cursor, report)?;
+    let (min, max) = (fields.take(report, &["min"]), fields.take(report, &["max"]));
+    fields.end(report);
+    if min.is_none() && max.is_none() {
+        report.error(cursor, "expected min, max, or both");
+        return None;
+    }
+    let mut number = |cursor: Option<&Cursor<'_>>| -> Option<Number> {
+        let cursor = cursor?;
+        if let Ok(Value::Number(number)) = cursor.node()?.value() {
+            Some(number)
+        } else {
+            report.error(cursor, "expected a number");
+            None
+        }
+    };
+    let range = Range { min: number(min.as_ref()), max: number(max.as_ref()) };
+    if let (Some(least), Some(most), Some(cursor)) = (&range.min, &range.max, &min) {
+        // Whether the most is within a range that begins with the least is asked of who compares values too.
+        let from_least = Range { min: Some(least.clone()), max: None };
+        let schema = Schema { kind: Type::Float, range: Some(from_least), ..Schema::default() };
+        if schema.check(Value::Number(most.clone())).is_err() {
+            report.error(cursor, format!("is more than max, which is {most}; no value can be right"));
+        }
+    }
+    Some(range)
+}
+
+/// The values to choose from, each of which has to be right by itself.
+fn choices(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Vec<Value>> {
+    let items = cursor.items(report);
+    if items.is_empty() && cursor.node().and_then(Node::items).is_some() {
+        report.error(cursor, "expected at least one value to choose");
+    }
+    let choices: Vec<_> = items.iter().filter_map(|item| value(item, schema, report)).collect();
+    (!choices.is_empty()).then_some(choices)
+}
+
+/// The value of what has none.
+pub(super) fn default(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Value> {
+    let schema = schema?;
+    if matches!(schema.kind, Type::Map | Type::Object) {
+        let advice = format!("an argument of type {} has no default; leave it out", schema.kind.as_str());
+        report.error(&cursor.without_value(), advice);
+        return None;
+    }
+    let is_empty = cursor.node().and_then(Node::items).is_some_and(|mut items| items.next().is_none());
+    if takes_files(schema) && !is_empty {
+        report.error(cursor, "a value of type path is a file that is sent, which has no default; leave it out");
+        return None;
+    }
+    value(cursor, Some(schema), report)
+}
+
+/// Whether a file may be in a value, or be all of it.
+pub(super) fn takes_files(schema: &Schema) -> bool {
+    let Schema { kind, elements, values, properties, .. } = schema;
+    let below = [elements, values].into_iter().flatten().map(|schema| &**schema);
+    let mut below = below.chain(properties.iter().map(|property| &property.schema));
+    *kind == Type::Path || below.any(takes_files)
+}
+
+/// What stands somewhere as JSON, if that is right.
+fn value(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Value> {
+    let Ok(value) = cursor.node()?.value() else {
+        report.error(cursor, "expected a value that JSON can have");
+        return None;
+    };
+    let Some(schema) = schema else { return Some(value) };
+    match schema.check(value) {
+        Ok(value) => Some(value),
+        Err(errors) => {
+            for error in errors.listed() {
+                let within = if error.argument.is_empty() { String::new() } else { format!("{}: ", error.argument) };
+                report.error(cursor, format!("does not fit the type: {within}expected {}", error.expected));
+            }
+            None
+        }
+    }
+}
