@@ -1,36 +1,36 @@
-//! One action: its name, what it takes, what it gives, and how it is done.
+//! An action: its name, arguments, output and interface.
 
 use http::{Method, Uri};
 use serde_json::Value;
 
 use crate::{location::Location, schema::Schema, template::Template};
 
-/// One action.
+/// An action.
 #[derive(Debug, Clone)]
 pub struct Action {
     /// `^[a-zA-Z_][a-zA-Z_0-9]*$`.
     pub name: String,
-    /// What it does.
+    /// A description for people.
     pub help: Option<String>,
-    /// Nobody should call it any more.
+    /// Callers should no longer use it.
     pub deprecated: bool,
-    /// How it is done.
+    /// How it is run.
     pub interface: Interface,
-    /// In the order of the file; no two of one name.
+    /// In the order of the file; names are unique.
     pub arguments: Vec<Argument>,
-    /// Arguments that are not among them are let through.
+    /// Whether undeclared arguments are accepted.
     pub variadic: bool,
-    /// What it gives.
+    /// The result.
     pub output: Output,
 }
 
-/// How an action is done.
+/// How an action is run.
 #[derive(Debug, Clone)]
 pub enum Interface {
-    /// `format.command`: a process for each call. The words of the command, the program first; without a placeholder in
-    /// any of them, all arguments follow as one JSON object.
+    /// `format.command`: a process for each call. Holds the words of the command, the program first. If no word has a
+    /// placeholder, all arguments follow as one JSON object.
     Command(Vec<Template>),
-    /// `http`: a request to a server that runs already.
+    /// `http`: a request to a running server.
     Http(HttpCall),
     /// `rpc`: described only.
     Rpc,
@@ -39,7 +39,7 @@ pub enum Interface {
 }
 
 impl Interface {
-    /// The word for it.
+    /// The key of the interface in the file.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -51,28 +51,28 @@ impl Interface {
     }
 }
 
-/// The request that an action is done by.
+/// The HTTP request that runs an action.
 #[derive(Debug, Clone)]
 pub struct HttpCall {
     /// GET, POST, PUT, PATCH or DELETE.
     pub method: Method,
-    /// Where it goes.
+    /// The server and path.
     pub endpoint: Endpoint,
-    /// How the arguments of the body are sent.
+    /// The encoding of the arguments in the body.
     pub content_type: MediaType,
 }
 
-/// Where the request of an action goes.
+/// The server and path of an action's request.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// To the service's own process.
+    /// The service's own process.
     Service {
-        /// Its port.
+        /// The port it listens on.
         port: u16,
-        /// Begins with a slash. Also where bandog takes calls of this action.
+        /// Begins with a slash. bandog accepts calls of this action on the same path.
         path: Template,
     },
-    /// To somebody else, who has nothing to do with the service's process.
+    /// A server that is not part of the service.
     External {
         /// Scheme (`http` or `https`) and authority.
         origin: Uri,
@@ -81,7 +81,7 @@ pub enum Endpoint {
     },
 }
 
-/// A form of a body that the specification knows.
+/// An encoding of a body that the specification knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
     /// `application/json`.
@@ -95,10 +95,10 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// All of them.
+    /// All media types.
     pub const ALL: [Self; 4] = [Self::Json, Self::Form, Self::Multipart, Self::Bytes];
 
-    /// As in `Content-Type`.
+    /// The value of `Content-Type`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -110,33 +110,33 @@ impl MediaType {
     }
 }
 
-/// One argument.
+/// An argument.
 #[derive(Debug, Clone)]
 pub struct Argument {
     /// `^\w+$`.
     pub name: String,
-    /// Where it is in the action's own request.
+    /// Its location in the action's own request.
     pub location: Location,
-    /// What it has to be.
+    /// The values it may have.
     pub schema: Schema,
-    /// Without it nothing is started.
+    /// Whether a call without it is refused.
     pub required: bool,
-    /// What it is if it is not given; fits the schema.
+    /// The value if none is given; it satisfies the schema.
     pub default: Option<Value>,
-    /// Nobody should give it any more.
+    /// Callers should no longer give it.
     pub deprecated: bool,
-    /// What it is for.
+    /// A description for people.
     pub help: Option<String>,
 }
 
-/// What an action gives.
+/// The result of an action.
 #[derive(Debug, Clone, Default)]
 pub struct Output {
-    /// What it has to be; `None` for `type: none`: nothing.
+    /// The values it may have; `None` for `type: none`, no result.
     pub schema: Option<Schema>,
-    /// As what it is sent, if the file says so.
+    /// The encoding of the response, if the file declares one.
     pub content_type: Option<MediaType>,
-    /// What it means.
+    /// A description for people.
     pub help: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with what was given, all of it at once.
+//! The errors of a call's arguments or result. All errors are collected before the call is refused.
 
 use std::fmt;
 
@@ -6,42 +6,43 @@ use serde_json::{Map, Value};
 
 use crate::location::Location;
 
-/// ArgumentErrors that are listed. Of further ones there is only the number: a list of a million wrong numbers is one mistake.
+/// The number of errors that are listed; further ones are only counted. A list of a million wrong numbers is one
+/// mistake.
 pub const MAX_LISTED_ERRORS: usize = 100;
 
-/// Characters of a value, or of a name, that a error quotes.
+/// Characters of a value or a name that an error quotes.
 const QUOTED: usize = 80;
 
-/// One thing that is wrong.
+/// An error in an argument.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArgumentError {
-    /// The whole way to it: `size.width`, `tags[3]`; empty for what is given as a whole.
+    /// The path to the value: `size.width`, `tags[3]`. Empty if the error concerns the input as a whole.
     pub argument: String,
-    /// Where it is in the request, if it is in one.
+    /// The location in the request, if the value came with a request.
     pub location: Option<Location>,
-    /// In which way it is wrong.
+    /// The kind of error.
     pub kind: ArgumentErrorKind,
-    /// What was given, if anything was; text that is cut where it is long.
+    /// The value given, if any; a long one is truncated.
     pub value: Option<Value>,
-    /// What was expected: the end of a sentence that begins with it.
+    /// The expected value: the end of a sentence that begins with "expected".
     pub expected: String,
 }
 
-/// In which way something is wrong.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ArgumentErrorKind {
-    /// It has to be there.
+    /// A required value is absent.
     Missing,
-    /// It is not what it has to be.
+    /// The value does not satisfy the schema.
     Invalid,
-    /// There is nothing of that name.
+    /// No argument has this name, or it is in the wrong location.
     Unexpected,
-    /// It is given more than once.
+    /// The value is given more than once.
     Repeated,
 }
 
 impl ArgumentErrorKind {
-    /// The word for it.
+    /// The word for it in a problem document.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,7 +55,7 @@ impl ArgumentErrorKind {
 }
 
 impl ArgumentError {
-    /// Something of this name or placement, which is not in a request yet.
+    /// An error without a location in the request.
     #[must_use]
     pub fn new(argument: &str, kind: ArgumentErrorKind, value: Option<&Value>, expected: impl Into<String>) -> Self {
         Self {
@@ -66,7 +67,7 @@ impl ArgumentError {
         }
     }
 
-    /// As a problem document lists it.
+    /// The error as an object of a problem document.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();
@@ -102,7 +103,7 @@ impl fmt::Display for ArgumentError {
     }
 }
 
-/// All that is wrong, in the order found.
+/// All errors, in the order of detection.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ArgumentErrors {
     listed: Vec<ArgumentError>,
@@ -116,7 +117,7 @@ impl ArgumentErrors {
         Self { listed: vec![error], more: 0 }
     }
 
-    /// Adds one; beyond [`MAX_LISTED_ERRORS`] it is only counted.
+    /// Adds an error; beyond [`MAX_LISTED_ERRORS`] it is only counted.
     pub fn push(&mut self, error: impl FnOnce() -> ArgumentError) {
         if self.listed.len() < MAX_LISTED_ERRORS {
             self.listed.push(error());
@@ -125,7 +126,7 @@ impl ArgumentErrors {
         }
     }
 
-    /// Adds all of `others`.
+    /// Adds all errors of `others`.
     pub fn append(&mut self, others: Self) {
         for error in others.listed {
             self.push(|| error);
@@ -133,32 +134,32 @@ impl ArgumentErrors {
         self.more += others.more;
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there is no error.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.listed.is_empty()
     }
 
-    /// How many there are, with those that are not listed.
+    /// The number of errors, including those that are not listed.
     #[must_use]
     pub fn count(&self) -> usize {
         self.listed.len() + self.more
     }
 
-    /// The first [`MAX_LISTED_ERRORS`].
+    /// The first [`MAX_LISTED_ERRORS`] errors.
     #[must_use]
     pub fn listed(&self) -> &[ArgumentError] {
         &self.listed
     }
 
-    /// Those that are listed, to say where they are.
+    /// Sets the location of the listed errors.
     pub(super) fn set_location(&mut self, location: Option<Location>) {
         for error in &mut self.listed {
             error.location = location;
         }
     }
 
-    /// As a problem document lists them.
+    /// The errors as a list of a problem document.
     #[must_use]
     pub fn to_json(&self) -> Value {
         self.listed.iter().map(ArgumentError::to_json).collect()
@@ -177,7 +178,7 @@ impl fmt::Display for ArgumentErrors {
 
 impl std::error::Error for ArgumentErrors {}
 
-/// A value as a error quotes it: itself if it is short, else the beginning of its text.
+/// A value as errors quote it: whole if it is short, else the beginning of its JSON text.
 fn quoted_value(value: &Value) -> Value {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
@@ -189,13 +190,13 @@ fn quoted_value(value: &Value) -> Value {
     }
 }
 
-/// Writes a value as JSON as far as it is quoted; an error is the beginning of what is longer.
+/// Serializes a value up to the length that is quoted; the error is the beginning of a longer text.
 fn beginning(value: &Value) -> Result<(), String> {
     struct Limited(Vec<u8>);
     impl std::io::Write for Limited {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.extend_from_slice(bytes);
-            // A character has up to four bytes.
+            // A character has at most four bytes.
             if self.0.len() > QUOTED * 4 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(bytes.len()) }
         }
         fn flush(&mut self) -> std::io::Result<()> {
@@ -208,7 +209,7 @@ fn beginning(value: &Value) -> Result<(), String> {
     if whole && text.chars().count() <= QUOTED { Ok(()) } else { Err(text.into_owned()) }
 }
 
-/// The beginning of a text that is long.
+/// The beginning of a text, if it is long.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(QUOTED) {
         None => text.to_owned(),

@@ -1,7 +1,7 @@
-//! From what a caller has sent to arguments that fit.
+//! Binds what a caller sent to the arguments of an action.
 //!
-//! Each argument is picked from where it belongs, read if it came as text, held against its schema, or filled in; all
-//! that is wrong is found before anything is stored. Content that came as base64 for a `path` argument is stored last.
+//! Each argument is taken from its location, parsed if it came as text, checked against its schema, or replaced by its
+//! default. All errors are found before anything is stored. The base64 content of `path` arguments is stored last.
 
 use std::{borrow::Cow, io, path::PathBuf};
 
@@ -29,14 +29,15 @@ pub use error::BindError;
 pub use input::{Body, FieldContent, FormField, Placement, TextArgument, TextSource};
 
 impl Action {
-    /// Makes arguments of what was sent. `store` takes the name of an argument and the content of a file, and says
-    /// where it is from then on.
+    /// Binds the texts and the body of a call. `store` receives an argument's name and the content of a file, and
+    /// returns the path of the stored file.
     ///
-    /// A list may be given as JSON, or one value each: `?tag=["a","b"]`, `?tag=a&tag=b`. A single text that does not
-    /// begin with `[` is the one element of a list, so that `?tag=a` means the same wherever the values come from.
+    /// A list may be given as JSON or one element at a time: `?tag=["a","b"]`, `?tag=a&tag=b`. A single text that does
+    /// not begin with `[` is the only element of a list, so that `?tag=a` means the same wherever it comes from.
     ///
     /// # Errors
-    /// All that is wrong with what was sent; or a file cannot be stored.
+    ///
+    /// All errors in what was sent, or a file that cannot be stored.
     pub fn bind(
         &self,
         placement: Placement,
@@ -96,7 +97,7 @@ impl Action {
         Ok(arguments)
     }
 
-    /// The argument that a whole body can be: the only file, if the placement allows it to be there.
+    /// The argument that a raw body fills: the only argument of type `path`, if it may be in the body.
     #[must_use]
     pub fn file_argument(&self, placement: Placement) -> Option<&Argument> {
         let mut files = self.arguments.iter().filter(|argument| {
@@ -105,7 +106,7 @@ impl Action {
         files.next().filter(|_| files.next().is_none())
     }
 
-    /// What the body gives.
+    /// The values in the body.
     fn in_body<'a>(&self, body: Body, placement: Placement, errors: &mut ArgumentErrors) -> Vec<Occurrence<'a>> {
         let give = |name: String, raw| Occurrence { name: name.into(), raw, location: Some(Location::Body) };
         match body {
@@ -143,7 +144,7 @@ impl Action {
         }
     }
 
-    /// Puts what was given where it belongs.
+    /// Assigns a value to its argument.
     fn pick<'a>(
         &self,
         one: Occurrence<'a>,

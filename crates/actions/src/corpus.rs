@@ -1,4 +1,4 @@
-//! The seeds of the fuzz targets `actions` and `arguments`, and variations of them, in every test run.
+//! Replays the seeds of the fuzz targets `actions` and `arguments`, and mutations of them, in every test run.
 
 use bandog_codec::corpus::replay;
 

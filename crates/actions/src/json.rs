@@ -1,8 +1,7 @@
-//! JSON as callers send it, read strictly and within bounds.
+//! Reads JSON that callers send, strictly and within bounds.
 //!
-//! A key twice in one object is an error, since readers do not agree which of the two counts. How deep values may be
-//! nested is bounded by serde_json (128), how many there are by a [`Budget`]: a few bytes of text each can take fifty
-//! times as much memory as values.
+//! A key that occurs twice in an object is an error, since parsers disagree which value counts. serde_json bounds the
+//! depth (128), a [`Budget`] the number of values: a value can take fifty times the memory of its text.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,15 +10,16 @@ use serde_json::{Map, Value};
 
 use crate::argument_error::shortened;
 
-/// Values that the arguments of one call may have, all together: numbers, texts, lists, … Beyond it they are refused.
+/// Values that the arguments of one call may have in total: numbers, strings, lists and so on. A call with more is
+/// refused.
 pub const MAX_VALUES: usize = 100_000;
 
-/// What a call may still cost to check.
+/// The work that checking one call may still take.
 #[derive(Debug)]
 pub struct Budget {
-    /// How many values may still be read.
+    /// The number of values that may still be read.
     values: usize,
-    /// How long patterns may still be looked for, in the units of [`Pattern`](super::Pattern).
+    /// The matching of patterns that remains, in the units of a pattern's cost.
     steps: u64,
 }
 
@@ -30,33 +30,33 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// What all patterns of a call may cost together: about two seconds.
+    /// The cost of all patterns of a call: about two seconds.
     pub(super) const STEPS: u64 = 1 << 32;
 
-    /// Another number of values.
+    /// A budget with another number of values.
     pub(super) fn with_values(values: usize) -> Self {
         Self { values, steps: Self::STEPS }
     }
 
-    /// Takes one value away.
+    /// Takes one value from the budget.
     pub(super) fn spend(&mut self) -> Result<(), BudgetExceeded> {
         self.values = self.values.checked_sub(1).ok_or(BudgetExceeded)?;
         Ok(())
     }
 
-    /// Takes away what a pattern costs.
+    /// Takes the cost of a match from the budget.
     pub(super) fn spend_steps(&mut self, steps: u64) -> Result<(), BudgetExceeded> {
         self.steps = self.steps.checked_sub(steps).ok_or(BudgetExceeded)?;
         Ok(())
     }
 }
 
-/// There are more than the budget has.
+/// The budget is used up.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("there are too many values")]
 pub(super) struct BudgetExceeded;
 
-/// Reads one JSON value, and nothing after it. The error says what is wrong, and where.
+/// Reads a single JSON value. The error has the reason and the position.
 pub fn read_json(text: &[u8], budget: &mut Budget) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = Counted(budget).deserialize(&mut deserializer)?;
@@ -64,7 +64,7 @@ pub fn read_json(text: &[u8], budget: &mut Budget) -> Result<Value, serde_json::
     Ok(value)
 }
 
-/// Reads a value that counts, with all that are in it.
+/// Deserializes a value, and counts it and all values in it.
 struct Counted<'a>(&'a mut Budget);
 
 impl<'de> DeserializeSeed<'de> for Counted<'_> {

@@ -1,10 +1,11 @@
-//! What a service in a container says it can do, and with what arguments: the Open Microservice specification
-//! (`oms.yml`, before that `microservice.yml`).
+//! The actions of a service, as the Open Microservice specification declares them in a file (`oms.yml`, formerly
+//! `microservice.yml`): the file, the arguments of a call, its result, and the OpenAPI document.
 //!
-//! Here an action is described, and what is sent to it is made into arguments that fit the description. Nothing here
-//! knows HTTP's connections or starts a process: actions are a front door onto the same invocation as every request.
+//! This crate parses the file into a [`Service`], finds the action that a request means, binds what the caller sent to
+//! the action's arguments, and checks its result. It knows no connections and starts no processes: a call of an action
+//! runs like any other request.
 //!
-//! A file of either generation of the specification becomes the same [`Service`].
+//! Both generations of the specification, 2018 and 2019, become the same [`Service`].
 
 mod action;
 mod argument_error;

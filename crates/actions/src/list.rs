@@ -1,4 +1,4 @@
-//! The actions of a service as a list: for programs and for people.
+//! The actions of a service as a list, for programs and for people.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::{
     service::Service,
 };
 
-/// The list as a document: what `GET /_/actions` answers, and `bandog actions --format json` prints.
+/// The list as a document: the response of `GET /_/actions`, and the output of `bandog actions --format json`.
 #[must_use]
 pub fn document(service: &Service) -> Value {
     let info = &service.info;
@@ -68,7 +68,7 @@ fn output_document(output: &Output) -> Value {
     whole.into()
 }
 
-/// A schema in the words of the specification, as newest.
+/// A schema in the newest keys of the specification.
 fn schema_document(schema: &Schema) -> Value {
     let Schema { kind, pattern, choices, range, elements, keys, values, properties } = schema;
     let below = |schema: &Option<Box<Schema>>| schema.as_ref().map(|schema| schema_document(schema));
@@ -94,18 +94,18 @@ fn schema_document(schema: &Schema) -> Value {
     ])
 }
 
-/// An object of the members that there are.
+/// An object of the members that have a value.
 fn members<const N: usize>(all: [(&str, Option<Value>); N]) -> Value {
     let there = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(there.collect())
 }
 
-/// Where every action is called.
+/// The path that every action is called at.
 fn run(action: &Action) -> String {
     format!("/run/{}", action.name)
 }
 
-/// The method and the path of an action's own.
+/// The method and path of an action's own request.
 fn own(action: &Action) -> Option<(String, String)> {
     match &action.interface {
         Interface::Http(call) => match &call.endpoint {
@@ -116,10 +116,10 @@ fn own(action: &Action) -> Option<(String, String)> {
     }
 }
 
-/// Characters of a column.
+/// The greatest width of a column, in characters.
 const WIDEST: usize = 24;
 
-/// The list as text: a paragraph for each action.
+/// The list as text, a paragraph for each action.
 #[must_use]
 pub fn text(service: &Service) -> String {
     let names = service.actions.iter().map(|action| action.name.len()).max().unwrap_or_default();
@@ -137,7 +137,7 @@ pub fn text(service: &Service) -> String {
         if action.variadic {
             rows.push(["…".into(), "any".into(), "and others".into(), String::new()]);
         }
-        // What is long does not push the rest out of sight.
+        // A long cell does not widen its column.
         let widths = |column: usize| rows.iter().map(move |row| row[column].chars().count());
         let width = |column: usize| widths(column).filter(|width| *width <= WIDEST).max().unwrap_or_default();
         let (first, second, third) = (width(0), width(1), width(2));
@@ -167,7 +167,7 @@ fn row(argument: &Argument) -> [String; 4] {
     [argument.name.clone(), shown(&argument.schema), plain(&need), help]
 }
 
-/// A type, with what is below it.
+/// A type, with the types of its elements.
 fn shown(schema: &Schema) -> String {
     let kind = schema.kind.as_str();
     let below = |schema: &Option<Box<Schema>>| schema.as_ref().map_or("any".to_owned(), |schema| shown(schema));
@@ -183,7 +183,7 @@ fn shown(schema: &Schema) -> String {
     }
 }
 
-/// A text on one line, whatever is in it.
+/// A text without line breaks and other control characters.
 fn plain(text: &str) -> String {
     text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -1,20 +1,20 @@
-//! L
+//! The locations of arguments in a request.
 
-/// Where an argument is in a request.
+/// The location of an argument in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location {
-    /// In the query.
+    /// The query.
     Query,
-    /// In the body (`requestBody`).
+    /// The body (`requestBody`).
     Body,
-    /// In the path.
+    /// The path.
     Path,
-    /// A header field of the argument's name.
+    /// The header field of the argument's name.
     Header,
 }
 
 impl Location {
-    /// As OpenAPI and the specification call it.
+    /// The name in OpenAPI and in the specification.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Location {
         }
     }
 
-    /// In a sentence.
+    /// The location as part of a sentence.
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {

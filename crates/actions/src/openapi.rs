@@ -1,8 +1,8 @@
-//! A [`Service`] as an OpenAPI 3.1 document: every action with all that can be sent to it and come back from it.
+//! A [`Service`] as an OpenAPI 3.1 document: every action, its requests and its responses.
 //!
-//! It says what is taken, and not all the ways of taking it: that a query counts on `/run/ACTION` too, or that JSON may
-//! come as base64, no client needs that was made from this. Nothing is read from the running program, so that the
-//! document of a file is the same wherever it is asked for, but for who may call.
+//! The document states one way to send each argument, not all: clients generated from it need not know that
+//! `/run/ACTION` also reads the query, or that JSON may be sent as base64. It depends on the file and the
+//! authentication only, not on the state of the running program.
 
 mod operation;
 mod request;
@@ -18,10 +18,10 @@ use crate::{
 };
 pub use security::Authentication;
 
-/// The version of the OpenAPI Specification that the documents are of.
+/// The version of the OpenAPI Specification that the document follows.
 const VERSION: &str = "3.1.1";
 
-/// The document of a service for those who may call it.
+/// The document of a service whose callers authenticate in this way.
 #[must_use]
 pub fn document(service: &Service, authentication: Authentication) -> Value {
     let mut document = Map::new();
@@ -40,7 +40,7 @@ fn info(service: &Service) -> Value {
     let info = &service.info;
     let file = service.file.file_name().unwrap_or_default().to_string_lossy();
     let mut object = Map::new();
-    // Both are required (OpenAPI 3.1.1 §4.8.2), and in the file neither is.
+    // OpenAPI requires both (3.1.1 §4.8.2), the file neither.
     object.insert("title".to_owned(), info.title.clone().unwrap_or_else(|| format!("The actions of {file}")).into());
     object.insert("version".to_owned(), info.version.clone().unwrap_or_else(|| "unknown".to_owned()).into());
     let texts = info.description.clone().into_iter().chain(straight_through(service));
@@ -53,7 +53,7 @@ fn info(service: &Service) -> Value {
         object.insert("contact".to_owned(), contact.into());
     }
     let [name, url] = &info.license;
-    // A licence has to have a name (OpenAPI 3.1.1 §4.8.4).
+    // OpenAPI requires the name of a licence (3.1.1 §4.8.4).
     let license = named(["name", "url"], &[name.clone().or_else(|| url.clone()), url.clone()]);
     if !license.is_empty() {
         object.insert("license".to_owned(), license.into());
@@ -61,13 +61,13 @@ fn info(service: &Service) -> Value {
     Value::Object(object)
 }
 
-/// Those members that have a value.
+/// The members that have a value.
 fn named<const N: usize>(names: [&str; N], values: &[Option<String>; N]) -> Map<String, Value> {
     let pairs = names.into_iter().zip(values);
     pairs.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into()))).collect()
 }
 
-/// What is said of the paths whose traffic nobody here knows.
+/// A paragraph about the forwarded paths, which the document cannot describe.
 fn straight_through(service: &Service) -> Option<String> {
     let lines = service.forwards.iter().map(|forward| {
         let help = forward.help.as_deref().map(|help| format!(": {help}")).unwrap_or_default();
@@ -77,7 +77,7 @@ fn straight_through(service: &Service) -> Option<String> {
     (!lines.is_empty()).then(|| format!("Not described here, since it goes straight to the service:\n{lines}"))
 }
 
-/// Every action under `/run/`, and those of the service's own process on their own path as well.
+/// All actions under `/run/`, and the own paths of those that have one.
 fn paths(service: &Service, authentication: Authentication) -> Value {
     let mut paths = Map::new();
     for action in &service.actions {
@@ -88,7 +88,7 @@ fn paths(service: &Service, authentication: Authentication) -> Value {
     for action in &service.actions {
         let Interface::Http(call) = &action.interface else { continue };
         let Endpoint::Service { path, .. } = &call.endpoint else { continue };
-        // Two paths that differ in the names of their parameters only are one (OpenAPI 3.1.1 §4.8.8.1): the first
+        // Paths that differ only in the names of their parameters are the same path (OpenAPI 3.1.1 §4.8.8.1); the first
         // one names them.
         let first = own.iter().find(|(other, _)| has_shape_of(path, other)).map(|(other, key)| (*other, key.clone()));
         let (names, key) = first.unwrap_or_else(|| {
@@ -102,7 +102,7 @@ fn paths(service: &Service, authentication: Authentication) -> Value {
     Value::Object(paths)
 }
 
-/// Whether two paths have the same texts, and places between the same ones.
+/// Whether two paths have the same texts, with placeholders in the same positions.
 fn has_shape_of(path: &Template, other: &Template) -> bool {
     path.pieces.len() == other.pieces.len()
         && path.pieces.iter().zip(&other.pieces).all(|pair| match pair {

@@ -1,7 +1,7 @@
-//! The text of a file → a [`Service`], or everything that is wrong with it at once.
+//! Parses a file of actions into a [`Service`], or reports all its mistakes at once.
 //!
-//! Both generations of the specification are read, and what they call differently. Nothing here knows whether a
-//! program is there or a variable is set: that is found out where the configuration is made.
+//! Both generations of the specification and their different names are accepted. The parser does not look for programs
+//! or environment variables: the configuration does.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,27 +29,27 @@ mod tests;
 
 pub use cursor::Diagnostic;
 
-/// Bytes of a file. One that is larger is some other file, and is refused.
+/// The maximum size of a file in bytes. A larger one is refused: it is some other file.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The keys at the root that are the platform's business. All others that are not read are let through there too.
+/// Keys at the root that concern the platform. Other unknown keys are accepted there too.
 const PLATFORM: [&str; 7] = ["auth", "fromOpenAPIVersion", "hostedExternally", "scale", "source", "system", "volumes"];
 
-/// What comes of reading a file.
+/// The outcome of parsing a file.
 #[derive(Debug, Default)]
 pub struct ParsedFile {
     /// The service; `None` if there is a mistake.
     pub service: Option<Service>,
-    /// Everything that is wrong, in the order of the lines.
+    /// All mistakes, in the order of the lines.
     pub mistakes: Vec<Diagnostic>,
-    /// What is odd but stops nothing.
+    /// Warnings, which do not prevent a start.
     pub warnings: Vec<Diagnostic>,
-    /// The lines of actions, commands and variables, by their paths, for what is found out about them later.
+    /// The lines of actions, commands and variables by their paths, for mistakes found later.
     pub lines: BTreeMap<String, u64>,
 }
 
 impl Service {
-    /// Reads the bytes of `file`.
+    /// Parses the bytes of `file`.
     #[must_use]
     pub fn read(file: &Path, bytes: &[u8]) -> ParsedFile {
         let mut report = Report::default();
@@ -134,10 +134,10 @@ fn root(file: &Path, text: &str, report: &mut Report) -> Option<Service> {
     })
 }
 
-/// What is wrong with a text that is no YAML from `place` on, and in which line.
+/// The line of a YAML error at `place`, and advice.
 fn unreadable(text: &str, place: LineColumn) -> (u64, String) {
     let lines = || (1..).zip(text.lines()).skip_while(|(number, _)| *number < place.line);
-    // What a tab does not continue is what ends too early for the parser.
+    // The parser reports the line before a tab, whose value it finds incomplete.
     let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     if let Some((number, _)) = lines().take(2).find(|(_, line)| is_tabbed(line)) {
         return (number, "the line begins with a tab; YAML is indented with blanks".to_owned());
@@ -158,7 +158,7 @@ fn unreadable(text: &str, place: LineColumn) -> (u64, String) {
     (place.line, advice)
 }
 
-/// Of which generation the file is; that it says so is required.
+/// The generation of the file, which must declare it.
 fn generation(fields: &mut Fields<'_>, report: &mut Report) -> Generation {
     let (oms, omg) = (fields.take(report, &["oms"]), fields.take(report, &["omg"]));
     for cursor in [&oms, &omg].into_iter().flatten() {
@@ -172,7 +172,7 @@ fn generation(fields: &mut Fields<'_>, report: &mut Report) -> Generation {
     if oms.is_none() && omg.is_some() { Generation::Omg } else { Generation::Oms }
 }
 
-/// Where the service's own process listens: `lifecycle.startup.port`, else the one port that the file names.
+/// The port of the service's own process: `lifecycle.startup.port`, else the only port that the file names.
 fn port(root: &Node) -> Option<u16> {
     let get = |node: &Node, path: &[&str]| -> Option<u16> {
         let mut node = node;

@@ -1,12 +1,12 @@
-//! Names and values as a query or an urlencoded form writes them (`application/x-www-form-urlencoded`).
+//! Decodes the pairs of a query or an urlencoded form (`application/x-www-form-urlencoded`).
 //!
-//! Unlike browsers' own reading, which puts U+FFFD in the place of what is no UTF-8, this one says so: an action is
-//! never given another text than was sent.
+//! Browsers replace invalid UTF-8 by U+FFFD. This decoder reports it: an action never gets a text that differs from the
+//! one sent.
 
 use percent_encoding::percent_decode;
 
-/// The pairs of a text, decoded. A value is `None` if it, or its name, is no UTF-8; such a name is only good to be
-/// shown.
+/// The decoded pairs of `text`. A value is `None` if it, or its name, is not UTF-8; such a name is fit for messages
+/// only.
 pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (String, Option<String>)> {
     text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let end = pair.iter().position(|byte| *byte == b'=');
@@ -18,7 +18,7 @@ pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (String, Option<String>
     })
 }
 
-/// What stands behind `+` and `%`.
+/// Decodes `+` and `%XX`.
 fn decoded(text: &[u8]) -> Result<String, std::string::FromUtf8Error> {
     let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     String::from_utf8(percent_decode(&spaced).collect())

@@ -1,7 +1,7 @@
-//! What an action gave, held against what its description says.
+//! Checks the result of an action against its declared output.
 //!
-//! What fits goes on as it was written: the check makes no other document of it. Only a result that is not written as
-//! its content type has it, such as a text that is to be JSON, is put into that form.
+//! A valid result is passed on as it was written. It is rewritten only if its encoding differs from the declared
+//! content type, such as plain text that is declared as JSON.
 
 use std::fmt;
 
@@ -19,39 +19,39 @@ use form_fields::FormFields;
 
 mod form_fields;
 
-/// Bytes of a result that is held whole to be checked. A longer one is a mistake; large files are for
+/// Bytes of a result that is checked, and therefore held in memory. A longer result is an error; large files need
 /// `application/octet-stream`, which is not checked.
 pub const MAX_RESULT: usize = 8 * 1024 * 1024;
 
-/// Values that a result may have: as many numbers as fit into half of [`MAX_RESULT`], and some hundred megabytes of
-/// memory at worst.
+/// Values that a result may have: as many numbers as fit into half of [`MAX_RESULT`]. At worst they take some hundred
+/// megabytes of memory.
 const MAX_VALUES: usize = 1_000_000;
 
-/// What an action gave, as it is sent.
+/// A valid result, in the form in which it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedResult {
-    /// Its `Content-Type`; `None` for nothing.
+    /// Its `Content-Type`; `None` for no result.
     pub media_type: Option<String>,
-    /// All of it.
+    /// The whole body.
     pub body: Bytes,
 }
 
-/// Why a result is not what the action's description says.
+/// A result that does not match the declared output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InvalidResult {
-    /// What is wrong with it.
+    /// The defect.
     pub why: ResultError,
-    /// How it begins.
+    /// The beginning of the result.
     pub beginning: String,
 }
 
-/// What is wrong with a result.
+/// The defect of a result.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ResultError {
     /// It is longer than [`MAX_RESULT`].
     #[error("it is longer than {MAX_RESULT} bytes, which only application/octet-stream may be")]
     TooLong,
-    /// It is text, and not in UTF-8.
+    /// It should be text, but is not UTF-8.
     #[error("it is not UTF-8; if it is no text, declare contentType: application/octet-stream")]
     NotUtf8,
     /// It should be JSON.
@@ -60,7 +60,7 @@ pub enum ResultError {
     /// It should be a form.
     #[error("it is not multipart/form-data: {0}")]
     NotMultipart(String),
-    /// It is not what the schema says.
+    /// It does not satisfy the schema.
     #[error("{0}")]
     Schema(#[from] ArgumentErrors),
 }
@@ -74,19 +74,19 @@ impl fmt::Display for InvalidResult {
 
 impl std::error::Error for InvalidResult {}
 
-/// How a result is written.
+/// The encoding in which a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ResultEncoding<'a> {
     Json,
     Fields,
     Multipart(Option<&'a [u8]>),
-    /// As a program prints it, or with any other type.
+    /// The output of a program, or any other type.
     Text,
 }
 
 impl Output {
-    /// Whether a result has to be there whole before the first byte of it is sent, since something may be wrong with
-    /// it. Otherwise an answer of a server can be passed on as it comes.
+    /// Whether the result must be complete before its first byte is sent, because it may be invalid. Otherwise the
+    /// response of a server can be streamed.
     #[must_use]
     pub fn is_checked_whole(&self) -> bool {
         self.content_type != Some(MediaType::Bytes)
@@ -96,14 +96,14 @@ impl Output {
             })
     }
 
-    /// Whether blanks around what a command has printed belong to the result: only in `application/octet-stream`, which
-    /// is also the only one that may be longer than [`MAX_RESULT`].
+    /// Whether blanks around a command's output belong to the result. This holds for `application/octet-stream` only,
+    /// which is also the only type that may exceed [`MAX_RESULT`].
     #[must_use]
     pub fn is_verbatim(&self) -> bool {
         self.content_type == Some(MediaType::Bytes)
     }
 
-    /// Holds what a command has printed against this.
+    /// Checks the output of a command.
     pub fn check(&self, printed: &Bytes) -> Result<CheckedResult, InvalidResult> {
         if self.is_verbatim() && self.schema.is_some() {
             return Ok(CheckedResult { media_type: Some(MediaType::Bytes.as_str().to_owned()), body: printed.clone() });
@@ -137,7 +137,7 @@ impl Output {
         Ok(CheckedResult { media_type: Some(media_type), body })
     }
 
-    /// Holds the answer of a server against this. It goes on as it is, with the type that the server gave it.
+    /// Checks the response of a server. Its body and type are passed on unchanged.
     pub fn check_response(&self, content_type: Option<&str>, body: &Bytes) -> Result<CheckedResult, InvalidResult> {
         let Some(schema) = &self.schema else { return Ok(CheckedResult { media_type: None, body: Bytes::new() }) };
         let Some(content_type) = content_type else { return self.check(body) };
@@ -155,7 +155,7 @@ impl Output {
                 _ => ResultEncoding::Text,
             };
             let checked = match schema.check_written(body, written) {
-                // A server's JSON has to be JSON: nothing is put right in what only passes through.
+                // A server's JSON must be valid as it is: its response is not rewritten.
                 Ok(ResultForm::Text | ResultForm::Json(Some(_))) if written == ResultEncoding::Json => {
                     Err(ResultError::NotJson("it is plain text, which the server calls application/json".to_owned()))
                 }
@@ -167,10 +167,10 @@ impl Output {
     }
 }
 
-/// What a result that fits is.
+/// The form of a valid result.
 #[derive(Debug, Clone, PartialEq)]
 enum ResultForm {
-    /// JSON, and what has to be in its place if it was not written so.
+    /// JSON, and the value to send instead if the result was not written as JSON.
     Json(Option<Value>),
     /// Text, or a form.
     Text,
@@ -188,7 +188,7 @@ impl Schema {
                 return Ok(ResultForm::Text);
             }
             ResultEncoding::Fields => {
-                // Without a value is what has a file.
+                // A field without a text value is a file.
                 let fields = decode_pairs(body).map(|(name, value)| value.map(|value| (name, Some(value))));
                 self.check_fields(fields.collect::<Option<_>>().ok_or(ResultError::NotUtf8)?)?;
                 return Ok(ResultForm::Text);
@@ -203,7 +203,7 @@ impl Schema {
                 Ok(ResultForm::Json(None))
             }
             Type::Int | Type::Float | Type::Boolean => {
-                // 5.0 is a whole number in JSON, and +5 one as text.
+                // 5.0 is a whole number in JSON, and +5 is one in text.
                 let value = parsed(text).or_else(|_| self.read_text(text))?;
                 let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
                 let value = self.check_result(value)?;
@@ -229,14 +229,14 @@ impl Schema {
                     return Ok(ResultForm::Json(None));
                 }
                 let value = self.read_text(text)?;
-                // A choice that is no text is itself in JSON.
+                // A choice that is not a string is sent as its own JSON value.
                 let is_json = written == ResultEncoding::Json && !value.is_string();
                 Ok(if is_json { ResultForm::Json(Some(value)) } else { ResultForm::Text })
             }
         }
     }
 
-    /// Holds the fields of a form against this; what is no text is a file.
+    /// Checks the fields of a form; a field without text is a file.
     fn check_fields(&self, fields: Vec<(String, Option<String>)>) -> Result<(), ResultError> {
         if fields.len() > MAX_VALUES {
             let expected = format!("at most {MAX_VALUES} fields");
@@ -276,7 +276,7 @@ impl Schema {
     }
 }
 
-/// A result as JSON.
+/// Parses a result as JSON.
 fn parsed(text: &str) -> Result<Value, serde_json::Error> {
     json::read_json(text.as_bytes(), &mut Budget::with_values(MAX_VALUES))
 }
@@ -287,17 +287,17 @@ fn quoted(text: &[u8]) -> Result<Bytes, ResultError> {
     Ok(Value::from(text).to_string().into())
 }
 
-/// How a result begins.
+/// The beginning of a result.
 fn beginning(body: &[u8]) -> String {
     // A character has at most four bytes.
     shortened(&String::from_utf8_lossy(&body[..body.len().min(400)]))
 }
 
-/// The boundary that a form begins with.
+/// The boundary in the first line of a form.
 fn first_boundary(body: &[u8]) -> Option<&[u8]> {
     let line = body.split(|byte| *byte == b'\n').next()?;
     let boundary = line.strip_prefix(b"--")?.trim_ascii_end();
-    // What is allowed in quotes, so that it can be named.
+    // The characters that a quoted parameter can hold.
     let is_allowed = (1..=70).contains(&boundary.len())
         && boundary.iter().all(|byte| (*byte == b' ' || byte.is_ascii_graphic()) && !b"\"\\".contains(byte));
     is_allowed.then_some(boundary)

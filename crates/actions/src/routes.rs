@@ -1,4 +1,5 @@
-//! Which action a method and a path mean. Made once from a [`Service`]; it knows neither query nor body.
+//! Finds the action that a method and a path mean. It is built once from a [`Service`], and looks at neither query nor
+//! body.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,45 +12,45 @@ use crate::{
     template::{Piece, Template},
 };
 
-/// What every action can be called at, followed by its name.
+/// The prefix of the path that every action can be called at; its name follows.
 pub const RUN: &str = "/run/";
 
-/// Where everything of a service is.
+/// All paths of a service.
 #[derive(Debug)]
 pub struct Routes {
     service: Arc<Service>,
     own: Vec<OwnPath>,
 }
 
-/// The path of an action's own.
+/// The own path of an action.
 #[derive(Debug)]
 struct OwnPath {
     method: Method,
-    /// What is between the slashes, behind the first of them.
+    /// The segments between the slashes; the first slash precedes them.
     segments: Vec<Template>,
     action: Arc<Action>,
 }
 
-/// What is at a path.
+/// The target of a path.
 #[derive(Debug)]
 pub enum RouteMatch<'a> {
-    /// An action, by its name.
+    /// An action, called by its name.
     Run(&'a Arc<Action>),
-    /// An action at a path of its own, with what that has in its places.
+    /// An action, called at its own path, with the values of the path's placeholders.
     Own(&'a Arc<Action>, Vec<(String, String)>),
-    /// A path whose traffic goes straight through.
+    /// A path whose traffic is forwarded to the service's process.
     Forward(&'a Forward),
 }
 
-/// The path is known and takes other methods.
+/// The path exists, but not with this method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodNotAllowed {
-    /// As in `Allow`.
+    /// The value of `Allow`.
     pub allowed: String,
 }
 
 impl Routes {
-    /// Of all that `service` has.
+    /// All paths of `service`.
     #[must_use]
     pub fn new(service: &Arc<Service>) -> Self {
         let own = service.actions.iter().filter_map(|action| match &action.interface {
@@ -64,10 +65,11 @@ impl Routes {
         Self { own: own.collect(), service: Arc::clone(service) }
     }
 
-    /// What is at `path`; `None` if that is none of the service's.
+    /// Finds the target of `path`; `None` if the service has no such path.
     ///
     /// # Errors
-    /// An action is there, under another method.
+    ///
+    /// The path is an action's, with other methods.
     pub fn find(&self, method: &Method, path: &str) -> Result<Option<RouteMatch<'_>>, MethodNotAllowed> {
         if let Some(action) = path.strip_prefix(RUN).and_then(|name| self.service.action(&decoded(name)?)) {
             let is_post = *method == Method::POST;
@@ -78,7 +80,7 @@ impl Routes {
             };
         }
         let own = self.own(method, path)?;
-        // A tunnel to anywhere is no service's task.
+        // CONNECT asks for a tunnel, which no path of a service offers.
         if own.is_none() && (*method == Method::CONNECT || climbs(path)) {
             return Ok(None);
         }
@@ -90,7 +92,7 @@ impl Routes {
 
     fn own(&self, method: &Method, path: &str) -> Result<Option<RouteMatch<'_>>, MethodNotAllowed> {
         let Some(asked) = path.strip_prefix('/') else { return Ok(None) };
-        // What is no text is in no place.
+        // A path that is not UTF-8 matches no placeholder.
         let Some(asked) = asked.split('/').map(decoded).collect::<Option<Vec<_>>>() else { return Ok(None) };
         let matching = self.own.iter().filter_map(|own| Some((own, own.places(&asked)?)));
         let matching: Vec<(&OwnPath, Vec<(String, String)>)> = matching.collect();
@@ -107,7 +109,7 @@ impl Routes {
 }
 
 impl OwnPath {
-    /// What is in the places, if these segments fit.
+    /// The values of the placeholders, if the segments match.
     fn places(&self, asked: &[String]) -> Option<Vec<(String, String)>> {
         let mut places = Vec::new();
         (self.segments.len() == asked.len()
@@ -115,8 +117,8 @@ impl OwnPath {
         .then_some(places)
     }
 
-    /// Of two that fit the smaller one says more: plain text before text with places before a place alone, and what is
-    /// further in front first.
+    /// Orders matching paths: the smallest is the most specific. In each segment, from the first on, plain text is more
+    /// specific than text with placeholders, and that more than a lone placeholder.
     fn looseness(&self) -> Vec<u8> {
         let of = |segment: &Template| match segment.pieces.as_slice() {
             [Piece::Placeholder(_)] => 2,
@@ -127,7 +129,7 @@ impl OwnPath {
     }
 }
 
-/// The segments of a path.
+/// Splits a path into its segments.
 fn segments(path: &Template) -> Vec<Template> {
     let mut segments = vec![Template { pieces: Vec::new() }];
     for piece in &path.pieces {
@@ -138,7 +140,7 @@ fn segments(path: &Template) -> Vec<Template> {
                     if number > 0 {
                         segments.push(Template { pieces: Vec::new() });
                     }
-                    // As somebody who asks for it may spell it.
+                    // Compare decoded text, since clients may escape it differently.
                     let part = decoded(part).unwrap_or_else(|| part.to_owned());
                     if !part.is_empty() {
                         segments.last_mut().into_iter().for_each(|last| last.pieces.push(Piece::Text(part.clone())));
@@ -147,13 +149,14 @@ fn segments(path: &Template) -> Vec<Template> {
             }
         }
     }
-    // Before the first slash there is nothing.
+    // The path begins with a slash, so the first segment is empty.
     segments.remove(0);
     segments
 }
 
-/// Whether `text` is made of these pieces, with something in each place; what that is, is added to `places`. A place
-/// ends where the text behind it first comes, so that nothing is tried twice, however long a path somebody sends.
+/// Whether `text` matches these pieces, with a value for each placeholder, which is added to `places`. A placeholder
+/// ends at the first occurrence of the text that follows it. The match never backtracks, so its time is bounded for any
+/// path.
 fn fit(pieces: &[Piece], text: &str, places: &mut Vec<(String, String)>) -> bool {
     let mut fill = |name: &String, value: &str| places.push((name.clone(), value.to_owned()));
     match pieces {
@@ -181,20 +184,20 @@ fn fit(pieces: &[Piece], text: &str, places: &mut Vec<(String, String)>) -> bool
     }
 }
 
-/// A segment without its percent signs; `None` if it is no text then.
+/// Decodes a segment; `None` if the result is not UTF-8.
 fn decoded(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-/// Whether some server may take this for a path further up (RFC 3986 §5.2.4), and so out of what a forward lets
-/// through. Clients that mean well have resolved such segments.
+/// Whether a server might resolve this path to one outside the forwarded path (RFC 3986 §5.2.4). Well-behaved clients
+/// resolve such segments themselves.
 fn climbs(path: &str) -> bool {
     let path: Vec<u8> = percent_decode_str(path).collect();
     let mut segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
     segments.any(|segment| segment.split(|byte| *byte == b';').next() == Some(b"..".as_slice()))
 }
 
-/// Whether `path` is that of `forward`, or below it.
+/// Whether `path` is the path of `forward` or below it.
 fn is_below(path: &str, forward: &Forward) -> bool {
     let above = forward.path.trim_end_matches('/');
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

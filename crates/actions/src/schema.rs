@@ -1,4 +1,5 @@
-//! What a value has to be.
+//! The schema of a value: its type, and the rules that narrow it. The submodules check values, read them from text, and
+//! describe the schema as JSON Schema.
 
 use serde_json::{Number, Value};
 
@@ -10,24 +11,24 @@ mod text;
 
 pub use pattern::Pattern;
 
-/// What a value has to be.
+/// The schema of a value.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
-    /// Its type.
+    /// The type.
     pub kind: Type,
-    /// Of a text: what has to be found somewhere in it. `\d`, `\w` and `\s` are of ASCII, as in ECMA-262.
+    /// For a string: a pattern that must match somewhere. `\d`, `\w` and `\s` are ASCII classes, as in ECMA-262.
     pub pattern: Option<Pattern>,
-    /// The values that are allowed, whatever their type; `None` for all.
+    /// The permitted values, whatever the type; `None` permits all.
     pub choices: Option<Vec<Value>>,
-    /// Of a number.
+    /// The range of a number.
     pub range: Option<Range>,
-    /// Of a list: what each element has to be.
+    /// The schema of a list's elements.
     pub elements: Option<Box<Schema>>,
-    /// Of a map: what each key has to be, read as text.
+    /// The schema of a map's keys, which are read as text.
     pub keys: Option<Box<Schema>>,
-    /// Of a map: what each value has to be.
+    /// The schema of a map's values.
     pub values: Option<Box<Schema>>,
-    /// Of an object: what has to be in it. Without any, whatever is in it is let through.
+    /// The members of an object. If there are none, the object may have any members.
     pub properties: Vec<Property>,
 }
 
@@ -36,20 +37,20 @@ pub struct Schema {
 pub struct Property {
     /// Its name.
     pub name: String,
-    /// What it has to be.
+    /// The schema of its value.
     pub schema: Schema,
-    /// It must be there.
+    /// Whether it must be present.
     pub required: bool,
-    /// What it is for.
+    /// A description for people.
     pub help: Option<String>,
 }
 
-/// Bounds that belong to what is allowed.
+/// Inclusive bounds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Range {
-    /// The least.
+    /// The lower bound.
     pub min: Option<Number>,
-    /// The most.
+    /// The upper bound.
     pub max: Option<Number>,
 }
 
@@ -60,29 +61,29 @@ pub enum Type {
     Int,
     /// A number (`float`, `number`).
     Float,
-    /// A text.
+    /// A string.
     String,
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// A sequence of values.
+    /// A list of values of one schema.
     List,
-    /// Names with values of one kind.
+    /// An object with any keys, whose values have one schema.
     Map,
-    /// Names with values of their own kinds.
+    /// An object with declared members.
     Object,
     /// One of the choices.
     Enum,
-    /// Anything.
+    /// Any value.
     #[default]
     Any,
-    /// A UUID as text (RFC 9562 §4).
+    /// A UUID as a string (RFC 9562 §4).
     Uuid,
-    /// A file: its content as it is sent, its path for who does the action.
+    /// A file: callers send its content, actions get its path.
     Path,
 }
 
 impl Type {
-    /// All of them.
+    /// All types.
     pub const ALL: [Self; 11] = [
         Self::Int,
         Self::Float,
@@ -97,7 +98,7 @@ impl Type {
         Self::Path,
     ];
 
-    /// As in the file.
+    /// The name of the type in the file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

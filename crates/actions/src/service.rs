@@ -1,29 +1,29 @@
-//! The whole of a file: the service, with its actions and its life.
+//! The content of a file of actions: the service, its actions, and the process behind them.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{action::Action, schema::Schema};
 
-/// A service, as its file describes it. A file with a mistake in it makes none.
+/// A service as its file describes it. A file with a mistake yields none.
 #[derive(Debug, Clone, Default)]
 pub struct Service {
-    /// The file.
+    /// The path of the file.
     pub file: PathBuf,
-    /// Which of the two the file is of.
+    /// The generation of the specification that the file follows.
     pub generation: Generation,
-    /// Who it is.
+    /// The title and other information for people.
     pub info: Info,
-    /// In the order of the file; no two of one name.
+    /// In the order of the file; names are unique.
     pub actions: Vec<Arc<Action>>,
-    /// How the process behind its HTTP actions is started and stopped.
+    /// How the process behind HTTP actions is started and stopped.
     pub lifecycle: Lifecycle,
-    /// How that process says that it is ready.
+    /// The readiness check of that process.
     pub health: Option<Health>,
-    /// The variables that it needs.
+    /// The environment variables that the service needs.
     pub environment: Vec<Variable>,
-    /// Paths whose traffic goes straight through to that process.
+    /// Paths whose traffic is forwarded to that process.
     pub forwards: Vec<Forward>,
-    /// Where that process has metrics of its own.
+    /// The metrics of that process.
     pub metrics: Option<ScrapeTarget>,
 }
 
@@ -38,7 +38,7 @@ pub enum Generation {
 }
 
 impl Generation {
-    /// Whether a connection to a server serves one request of an action only.
+    /// Whether each request of an action uses a connection of its own.
     #[must_use]
     pub fn closes_connections(self) -> bool {
         match self {
@@ -48,93 +48,94 @@ impl Generation {
     }
 }
 
-/// Who a service is; all of it for people.
+/// Information about a service, for people only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Info {
     /// Its name.
     pub title: Option<String>,
     /// Its version.
     pub version: Option<String>,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<String>,
-    /// Whom to ask: name, URL and address, each if there is one.
+    /// The contact: name, URL and e-mail address, each optional.
     pub contact: [Option<String>; 3],
-    /// The terms: name and URL, each if there is one.
+    /// The licence: name and URL, each optional.
     pub license: [Option<String>; 2],
 }
 
 /// How the process behind HTTP actions is started and stopped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lifecycle {
-    /// `startup.command` in words, the program first; empty if somebody else starts it.
+    /// The words of `startup.command`, the program first; empty if the process is started elsewhere.
     pub startup: Vec<String>,
-    /// `startup.port` of 2018: where it listens, for actions that name no port.
+    /// `startup.port` of 2018: the port it listens on, for actions that name none.
     pub port: Option<u16>,
-    /// What is run to stop it; then, or without it, it is sent SIGTERM, and SIGKILL after the grace period.
+    /// The command that stops it. After it, or without one, the process gets SIGTERM, and SIGKILL after the grace
+    /// period.
     pub shutdown: Option<Shutdown>,
 }
 
-/// What is run to stop the service's process.
+/// The command that stops the service's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shutdown {
-    /// In words, the program first; not empty.
+    /// Its words, the program first; not empty.
     pub command: Vec<String>,
-    /// How long that may take; `--kill-grace` if nothing is said.
+    /// The time it may take; `None` for `--kill-grace`.
     pub timeout: Option<Duration>,
 }
 
-/// What the service's process answers with 2xx or 3xx when it is ready.
+/// The readiness check: the service's process is ready if it responds with 2xx or 3xx.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Its port.
+    /// The port.
     pub port: u16,
-    /// The path to ask for.
+    /// The path to request.
     pub path: String,
 }
 
-/// A variable of the environment that the service needs.
+/// An environment variable that the service needs.
 #[derive(Debug, Clone)]
 pub struct Variable {
     /// Its name, in upper case.
     pub name: String,
-    /// What its text has to be.
+    /// The schema of its text.
     pub schema: Schema,
-    /// Without it, and without a default, there is no start.
+    /// Whether bandog refuses to start without it, unless there is a default.
     pub required: bool,
-    /// What the service finds if nobody has set it.
+    /// The value if it is not set.
     pub default: Option<String>,
-    /// Its value is never shown.
+    /// Whether its value is never shown.
     pub sensitive: bool,
-    /// Nobody should set it any more.
+    /// Operators should no longer set it.
     pub deprecated: bool,
-    /// What it is for.
+    /// A description for people.
     pub help: Option<String>,
 }
 
-/// A path whose traffic goes straight through.
+/// A path whose traffic is forwarded to the service's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// A description for people.
     pub help: Option<String>,
     /// The port of the service's process.
     pub port: u16,
-    /// The path, and with it all below.
+    /// The path; all paths below it are forwarded too.
     pub path: String,
 }
 
-/// Where the service's process has metrics of its own, in the Prometheus text format.
+/// The metrics of the service's process, in the Prometheus text format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScrapeTarget {
-    /// Its port.
+    /// The port.
     pub port: u16,
-    /// The path to ask for.
+    /// The path to request.
     pub path: String,
 }
 
 impl Service {
-    /// What it is in one line, for the operator.
+    /// A summary in one line, for the operator.
     #[must_use]
     pub fn summary(&self) -> String {
         let (count, file) = (self.actions.len(), self.file.display());

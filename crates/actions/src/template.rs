@@ -1,24 +1,25 @@
-//! Text with places for arguments in it: `{name}`, `{{name}}` and `:name`.
+//! Text with placeholders for arguments: `{name}`, `{{name}}` and `:name`. It does not fill them: each use escapes
+//! values in its own way.
 
-/// Text with places in it.
+/// Text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    /// Text and places as they follow each other; no two texts side by side.
+    /// Texts and placeholders in order; two texts are never adjacent.
     pub pieces: Vec<Piece>,
 }
 
 /// A part of a [`Template`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Stays as it is.
+    /// Literal text.
     Text(String),
-    /// Where the argument of this name goes.
+    /// The argument of this name.
     Placeholder(String),
 }
 
 impl Template {
-    /// Finds the places in `text`. What looks like one and is none by `is_name`, such as the `:8080` of an address,
-    /// is text.
+    /// Finds the placeholders in `text`. A candidate whose name fails `is_name`, such as the `:8080` of an address, is
+    /// literal text.
     #[must_use]
     pub fn parse(text: &str, is_name: impl Fn(&str) -> bool) -> Self {
         let mut pieces = Vec::new();
@@ -44,7 +45,7 @@ impl Template {
         Self { pieces }
     }
 
-    /// The names in it, in their order.
+    /// The names of the placeholders, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Placeholder(name) => Some(name.as_str()),
@@ -52,7 +53,7 @@ impl Template {
         })
     }
 
-    /// Whether there is no place in it.
+    /// Whether it has no placeholder.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.names().next().is_none()
@@ -60,7 +61,7 @@ impl Template {
 }
 
 impl std::fmt::Display for Template {
-    /// As OpenAPI writes it: `{name}`.
+    /// The template as OpenAPI writes it: `{name}`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.pieces.iter().try_for_each(|piece| match piece {
             Piece::Text(text) => f.write_str(text),
@@ -69,7 +70,7 @@ impl std::fmt::Display for Template {
     }
 }
 
-/// The name that `text` begins with in one of the three ways, and what follows it.
+/// The name of a placeholder at the beginning of `text`, in any of the three forms, and the text after it.
 fn placeholder(text: &str) -> Option<(&str, &str)> {
     for (open, close) in [("{{", "}}"), ("{", "}"), (":", "")] {
         let Some(inner) = text.strip_prefix(open) else { continue };

@@ -1,4 +1,4 @@
-//! Whatever a caller may send, bound to an action that takes everything: for fuzzing, and to show that nothing panics.
+//! Checks that accept any bytes and panic if a contract is broken, for tests and fuzz targets.
 
 use std::{
     io,
@@ -19,10 +19,11 @@ use crate::{
     service::Service,
 };
 
-/// Binds bytes as a request: a line of a query, then a body, which is a JSON object if it can be, else a form.
+/// Binds bytes as a request: a line of a query, then a body, which is a JSON object if it parses as one, else a form.
 ///
 /// # Panics
-/// If a promise is broken: what was taken is taken again from the JSON that the action gets, and stays as it is.
+///
+/// If binding the JSON of the bound arguments again gives another result, or an error has no description.
 pub fn check_arguments(bytes: &[u8]) {
     let (query, body) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
     let body = body.strip_prefix(b"\n").unwrap_or(body);
@@ -36,7 +37,7 @@ pub fn check_arguments(bytes: &[u8]) {
     };
     let everything = everything();
     for placement in [Placement::Any, Placement::Declared] {
-        // Files come out as paths, which are no content.
+        // A stored file is a path from then on, which would not bind again as content.
         let mut stored = 0;
         if let Some(arguments) = bound(&everything, placement, &texts, body.clone(), &mut stored)
             && stored == 0
@@ -114,7 +115,9 @@ fn everything() -> Action {
 /// Parses any bytes as a file of actions.
 ///
 /// # Panics
-/// If there is neither a service nor a mistake or both, a name is there twice, or a default does not fit its schema.
+///
+/// If there are both a service and mistakes, or neither; if a name occurs twice; if a default does not satisfy its
+/// schema.
 pub fn check_file(bytes: &[u8]) {
     let ParsedFile { service, mistakes, .. } = Service::read(Path::new("oms.yml"), bytes);
     assert_eq!(service.is_none(), !mistakes.is_empty());

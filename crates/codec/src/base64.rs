@@ -1,40 +1,40 @@
-//! base64, decoded piece by piece.
+//! An incremental base64 decoder. It does not decide whether a body is base64 at all; the caller does.
 //!
 //! Lenient where senders differ without ambiguity: the standard and the URL-safe alphabet (RFC 4648 §4 and §5, even
-//! mixed), padding or none, blanks and line breaks anywhere (§3.3 lets a decoder ignore them). Strict about everything
-//! else: a byte that is not base64 is named, never skipped.
+//! mixed), with or without padding, blanks and line breaks anywhere (§3.3 lets a decoder ignore them). Strict about
+//! everything else: an invalid byte is reported, never skipped.
 //!
-//! The last character may have bits that belong to no byte. §3.5 leaves it to the decoder whether they must be zero:
-//! here anything goes if padding says that this is base64, but without padding they must be zero, as every encoder
-//! leaves them. That is what tells `Hello World` from base64.
+//! The last character may contain bits that belong to no byte. §3.5 leaves it to the decoder whether they must be zero.
+//! Here they are ignored if there is padding, since padding proves that the text is base64; without padding they must
+//! be zero, as every encoder writes them. This rule tells `Hello World` from base64.
 //!
-//! Two paths. The scalar one is the definition. The fast one takes runs without surprises, and leaves the block
-//! untouched to the scalar one as soon as it meets one.
+//! There are two paths. The scalar path defines the format. The fast path decodes runs of plain characters; if a block
+//! contains anything else, it leaves the whole block to the scalar path.
 
 use memchr::memchr2_iter;
 
 use crate::position::Position;
 
-/// Bytes looked at in one go: large enough for SIMD, small enough to stay in the first-level cache with its output.
+/// Bytes per block: large enough for SIMD, small enough to stay in the L1 cache together with the output.
 const BLOCK: usize = 8 * 1024;
 
-/// Below this the set-up of the fast path costs more than it saves.
+/// Below this length the set-up of the fast path costs more than it saves.
 const FAST_MIN: usize = 64;
 
-/// How many bytes at the end of a block are tried one by one before the fast path: two `=` and two line breaks.
+/// Bytes at the end of a block that are checked one by one before the fast path, such as two `=` and two CRLFs.
 const TRAILER: usize = 8;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Space and what C calls white space: `curl`, `fold`, `base64` and mail programs break lines with them.
+/// Space and the white space of C. `curl`, `fold`, `base64` and mail programs break lines with these bytes.
 const BLANKS: &[u8; 6] = b" \t\n\x0b\x0c\r";
 
-/// Classes of bytes that are not one of the 64 characters.
+/// Classes of the bytes that are not one of the 64 characters.
 const BLANK: u8 = 0x40;
 const PAD: u8 = 0x41;
 const OTHER: u8 = 0x42;
 
-/// The value of every byte that is a character of base64, the class of every other.
+/// For each byte: its value if it is a base64 character, its class otherwise.
 const CLASS: [u8; 256] = {
     let mut table = [OTHER; 256];
     let mut value = 0u8;
@@ -53,36 +53,36 @@ const CLASS: [u8; 256] = {
     table
 };
 
-/// Whether `byte` is ignored between characters of base64.
+/// Whether `byte` is ignored between base64 characters.
 #[must_use]
 pub fn is_blank(byte: u8) -> bool {
     CLASS[usize::from(byte)] == BLANK
 }
 
-/// Why a body is not base64.
+/// The reason why a body is not base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Base64Error {
     /// A byte of neither alphabet.
     #[error("{0}, expected a character of base64")]
     Byte(Position),
-    /// `=` where no group can end.
+    /// `=` at a point where no group can end.
     #[error("{0}, expected padding only after two or three characters of a group of four")]
     EarlyPadding(Position),
-    /// One `=` where it takes two.
+    /// One `=` where two are needed.
     #[error("{0}, expected the second '=' of the padding")]
     HalfPadding(Position),
-    /// Something other than blanks after the padding.
+    /// A byte other than a blank after the padding.
     #[error("{0}, expected nothing after the padding")]
     AfterPadding(Position),
-    /// One character alone in the last group: six bits are no byte.
+    /// A single character in the last group: six bits do not make a byte.
     #[error("{0}, expected more: the last group has a single character")]
     Leftover(Position),
-    /// The last character of an unpadded body has bits that belong to no byte.
+    /// The last character of an unpadded body has non-zero bits that belong to no byte.
     #[error("{0}, expected padding or more: the last character has bits to spare")]
     SpareBits(Position),
 }
 
-/// How far the padding has come.
+/// The part of the padding that has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Padding {
     None,
@@ -91,26 +91,26 @@ enum Padding {
     Whole,
 }
 
-/// A push decoder: state between pieces is one group of four characters.
+/// A push decoder. Between two pieces it keeps one unfinished group of four characters.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Where the next byte stands in the body, for errors.
+    /// Offset of the next byte in the body, for errors.
     offset: u64,
-    /// The values of the characters of an unfinished group, six bits each.
+    /// The values of the characters of the unfinished group, six bits each.
     group: u32,
-    /// How many they are, 0 to 3.
+    /// The number of characters in `group`, 0 to 3.
     count: u8,
     padding: Padding,
-    /// Which alphabet the last block was in, so that the right one is tried first.
+    /// Whether the last block used the URL-safe alphabet, which is then tried first.
     url_safe: bool,
-    /// Whether the last block had line breaks, so that they are looked for in the next one before anything else.
+    /// Whether the last block had line breaks; if so, the next block is searched for them first.
     has_lines: bool,
-    /// A block without its line breaks; kept for its capacity.
+    /// The last block without its line breaks; kept to reuse the allocation.
     squeezed: Vec<u8>,
 }
 
 impl Decoder {
-    /// A decoder whose first byte stands at `offset` in the body.
+    /// A decoder whose first byte is at `offset` in the body.
     #[must_use]
     pub fn new(offset: u64) -> Self {
         Self {
@@ -124,12 +124,12 @@ impl Decoder {
         }
     }
 
-    /// Decodes one piece onto the end of `out`. After an error the content of `out` means nothing.
+    /// Decodes one piece and appends the result to `out`. After an error the content of `out` is meaningless.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Base64Error> {
         out.reserve(piece.len() / 4 * 3 + 3);
         let mut rest = piece;
         while !rest.is_empty() {
-            // To the border of a group first, so that what follows needs no copy.
+            // Complete the unfinished group first, so that the rest needs no copy.
             while let (1.., Some((first, after))) = (self.count, rest.split_at_checked(1)) {
                 self.scalar(first, out)?;
                 rest = after;
@@ -142,7 +142,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Ends the body: writes the bytes of an unpadded last group onto the end of `out`.
+    /// Ends the body: appends the bytes of an unpadded last group to `out`.
     pub fn finish(self, out: &mut Vec<u8>) -> Result<(), Base64Error> {
         let end = Position::end(self.offset);
         match (self.padding, self.count) {
@@ -158,18 +158,18 @@ impl Decoder {
         }
     }
 
-    /// The unfinished group as if filled up with zero bits.
+    /// The unfinished group, filled up with zero bits.
     fn unpadded(&self) -> u32 {
         self.group << (6 * (4 - u32::from(self.count)))
     }
 
-    /// Decodes as much of the beginning of `block` as is free of surprises; returns how many bytes that was.
+    /// Decodes `block` if it holds nothing but characters and line breaks; returns the number of bytes it consumed.
     fn fast(&mut self, block: &[u8], out: &mut Vec<u8>) -> usize {
         if block.len() < FAST_MIN {
             return 0;
         }
         debug_assert!(self.count == 0, "a block begins with a group, and after padding there is none");
-        // The padding at the end must not send the whole last block the slow way.
+        // Exclude the padding, or the whole last block would take the slow path.
         let trailer = block.iter().rev().take(TRAILER).take_while(|byte| CLASS[usize::from(**byte)] > 63).count();
         let clean = &block[..block.len() - trailer];
         let groups = &clean[..clean.len() / 4 * 4];
@@ -190,7 +190,7 @@ impl Decoder {
         } else {
             squeezed.extend_from_slice(&clean[from..]);
             let (groups, tail) = squeezed.split_at(squeezed.len() / 4 * 4);
-            // The last characters are an unfinished group; if one of them is not base64, the slow way finds out which.
+            // The last characters form an unfinished group. If one of them is invalid, the scalar path reports which.
             let ends_well = tail.iter().all(|byte| CLASS[usize::from(*byte)] < 64);
             if ends_well && self.simd(groups, out) {
                 for &byte in tail {
@@ -207,7 +207,7 @@ impl Decoder {
         done
     }
 
-    /// Decodes whole groups of one alphabet, or leaves `out` as it was.
+    /// Decodes whole groups of a single alphabet, or leaves `out` unchanged.
     fn simd(&mut self, groups: &[u8], out: &mut Vec<u8>) -> bool {
         for url_safe in [self.url_safe, !self.url_safe] {
             let codec = if url_safe { base64_simd::URL_SAFE_NO_PAD } else { base64_simd::STANDARD_NO_PAD };
@@ -221,7 +221,7 @@ impl Decoder {
         false
     }
 
-    /// Byte by byte: what base64 is.
+    /// Decodes byte by byte. This function defines the format.
     fn scalar(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Base64Error> {
         for (index, &byte) in bytes.iter().enumerate() {
             let position = || Position::byte(self.offset + index as u64, byte);

@@ -1,6 +1,6 @@
-//! The same body in different pieces must come out the same, and as a plain reference says.
+//! Checks that a decoder gives the same result for every way to split a body, and the result of a plain reference.
 //!
-//! For tests and fuzz targets alike: each of these takes any bytes at all and panics if a promise is broken.
+//! For tests and fuzz targets: each check accepts any bytes and panics if the decoder breaks its contract.
 
 #![expect(clippy::missing_panics_doc, reason = "panicking is how each of these reports; see above")]
 
@@ -9,17 +9,17 @@ use crate::{
     multipart::{self, ParseError, Part, PartSink},
 };
 
-/// Up to this length a body is cut at each place there is.
+/// Bodies up to this length are cut at every position.
 const EVERY_CUT: usize = 400;
 
-/// Ways to cut a body of `length` bytes, each as the places of the cuts, in order.
+/// Ways to cut a body of `length` bytes. Each is a sorted list of positions.
 #[must_use]
 pub fn cuts(length: usize) -> Vec<Vec<usize>> {
     let mut ways = vec![(1..length).collect(), (1..length).step_by(3).collect()];
     if length <= EVERY_CUT {
         ways.extend((1..length).map(|cut| vec![cut]));
     }
-    // Long pieces with borders in odd places, the same ones each time.
+    // Long pieces with irregular borders, from a fixed seed.
     let mut state = length as u64 | 1;
     for longest in [100, 10_000] {
         let mut places = Vec::new();
@@ -34,7 +34,7 @@ pub fn cuts(length: usize) -> Vec<Vec<usize>> {
     ways
 }
 
-/// The pieces of `body` between `cuts`; empty ones are left out.
+/// The pieces of `body` between `cuts`, without the empty ones.
 pub fn pieces<'a>(body: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
     let starts = std::iter::once(0).chain(cuts.iter().copied());
     let ends = cuts.iter().copied().chain(std::iter::once(body.len()));
@@ -51,8 +51,8 @@ fn decode_base64(body: &[u8], cuts: &[usize]) -> Result<Vec<u8>, base64::Base64E
     Ok(out)
 }
 
-/// base64 as the `base64` crate has it, on what is left without blanks and with one alphabet. Spare bits pass with
-/// padding only.
+/// Decodes with the `base64` crate, after removing blanks and mapping both alphabets to one. Non-zero spare bits are
+/// accepted with padding only.
 fn reference_base64(body: &[u8]) -> Option<Vec<u8>> {
     use ::base64::{
         Engine as _, alphabet,
@@ -75,7 +75,7 @@ fn reference_base64(body: &[u8]) -> Option<Vec<u8>> {
     GeneralPurpose::new(&alphabet::STANDARD, config).decode(plain).ok()
 }
 
-/// base64: every cut gives what the reference gives, and the same error at the same offset.
+/// base64: every split gives the result of the reference, and the same error at the same offset.
 pub fn check_base64(body: &[u8]) {
     let whole = decode_base64(body, &[]);
     assert_eq!(whole.clone().ok(), reference_base64(body), "reference, whole: {whole:?}");
@@ -92,14 +92,14 @@ fn check_json_in(body: &[u8], cuts: &[usize]) -> Result<(), json::JsonError> {
     checker.finish()
 }
 
-/// JSON as serde_json has it, which does not look at UTF-8 in what it ignores and has no limit of depth there.
+/// Validates with serde_json, which neither checks the UTF-8 of values that it ignores nor limits their depth.
 fn is_json(body: &[u8]) -> bool {
     std::str::from_utf8(body).is_ok()
         && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
         && deepest(body) <= json::DEPTH_LIMIT
 }
 
-/// The most containers open at once in what is JSON.
+/// The greatest number of containers that are open at once in valid JSON.
 fn deepest(body: &[u8]) -> u32 {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_u32, 0, false, false);
     for byte in body {
@@ -116,7 +116,7 @@ fn deepest(body: &[u8]) -> u32 {
     deepest
 }
 
-/// JSON: every cut gives what the reference gives, and the same error at the same offset.
+/// JSON: every split gives the verdict of the reference, and the same error at the same offset.
 pub fn check_json(body: &[u8]) {
     let whole = check_json_in(body, &[]);
     assert_eq!(whole.is_ok(), is_json(body), "reference, whole: {whole:?}");
@@ -128,7 +128,7 @@ pub fn check_json(body: &[u8]) {
 /// The boundary of the forms in [`check_multipart`].
 pub const BOUNDARY: &[u8] = b"b";
 
-/// Gathers parts in memory.
+/// Collects the parts in memory.
 #[derive(Default)]
 struct CollectedParts {
     parts: Vec<(Part, Vec<u8>)>,
@@ -167,12 +167,12 @@ fn parse_multipart(body: &[u8], cuts: &[usize]) -> Result<Vec<(Part, Vec<u8>)>, 
     Ok(gathered.parts)
 }
 
-/// What follows a boundary.
+/// The bytes that follow a boundary.
 enum AfterBoundary {
-    /// A part, which begins here.
+    /// A part, which begins at this offset.
     Part(usize),
     Close,
-    /// It was none.
+    /// Content: it was not a boundary.
     Content,
     Wrong,
 }
@@ -190,7 +190,7 @@ fn after_boundary(body: &[u8], at: usize) -> AfterBoundary {
     }
 }
 
-/// The contents of the parts of a form that is all there, found by looking everywhere.
+/// The contents of the parts of a complete form, found by trying every position.
 fn reference_multipart(body: &[u8]) -> Option<Vec<&[u8]>> {
     let dashes = [b"--", BOUNDARY].concat();
     let starts = |at: usize| body[at..].starts_with(&dashes) && (at == 0 || body[at - 1] == b'\n');
@@ -241,10 +241,10 @@ fn reference_multipart(body: &[u8]) -> Option<Vec<&[u8]>> {
     }
 }
 
-/// Forms with the boundary [`BOUNDARY`]: every cut gives the parts that the reference finds.
+/// Forms with the boundary [`BOUNDARY`]: every split gives the parts that the reference finds.
 pub fn check_multipart(body: &[u8]) {
     let whole = parse_multipart(body, &[]);
-    // An encoding that is not supported is nothing that the reference looks for.
+    // The reference does not look at transfer encodings.
     if !matches!(&whole, Err(error) if error.starts_with("Content-Transfer-Encoding")) {
         let contents = whole.as_ref().ok().map(|parts| parts.iter().map(|part| &part.1[..]).collect::<Vec<_>>());
         assert_eq!(contents, reference_multipart(body), "reference, whole: {whole:?}");

@@ -1,15 +1,15 @@
-//! The header fields that describe a body or a part of a form: type, boundary, encodings.
+//! The header fields that describe a body or a part of a form: type, boundary, encodings. It interprets values only; it
+//! does not find the fields in a request.
 
 use crate::parameters;
 
-/// A header field that no body can make good: a type that is none, an encoding that is not supported, a form without a
-/// boundary.
+/// A header field that makes every body invalid: a malformed type, an unsupported encoding, a form without a boundary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// `Content-Type` is no media type.
+    /// `Content-Type` is not a media type.
     #[error("Content-Type `{value}` is not a media type, expected `type/subtype`")]
     ContentType {
-        /// The value sent, escaped and cut to a line.
+        /// The value sent, escaped and truncated.
         value: String,
     },
     /// A form without a boundary.
@@ -18,29 +18,29 @@ pub enum HeaderError {
     /// A boundary that RFC 2046 does not allow.
     #[error("the boundary `{value}` is not one, expected 1 to 70 visible characters")]
     Boundary {
-        /// The value sent, escaped and cut to a line.
+        /// The value sent, escaped and truncated.
         value: String,
     },
-    /// An encoding that bandog can't undo.
+    /// An encoding that bandog cannot decode.
     #[error("{field} `{value}` is not supported; send gzip or base64, or the bytes as they are")]
     UnsupportedEncoding {
-        /// The header field.
+        /// The name of the header field.
         field: &'static str,
-        /// The value sent, escaped and cut to a line.
+        /// The value sent, escaped and truncated.
         value: String,
     },
 }
 
-/// How the bytes of a body or part were made fit for mail.
+/// The transfer encoding of a body or part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferEncoding {
-    /// Not at all.
+    /// The bytes as they are.
     Identity,
     /// RFC 2045 §6.8.
     Base64,
 }
 
-/// `type/subtype` in lower case, without parameters; empty if there is none.
+/// `type/subtype` in lower case, without parameters; empty if the field is empty.
 pub fn media_type(content_type: &[u8]) -> Result<String, HeaderError> {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     if content_type.trim_ascii().is_empty() {
@@ -55,7 +55,7 @@ pub fn media_type(content_type: &[u8]) -> Result<String, HeaderError> {
     }
 }
 
-/// The boundary of a form: 1 to 70 visible characters, or blanks that are not the last (RFC 2046 §5.1.1).
+/// The boundary of a form: 1 to 70 visible characters or spaces, the last not a space (RFC 2046 §5.1.1).
 pub fn boundary(content_type: &[u8]) -> Result<Vec<u8>, HeaderError> {
     match parameters::find(content_type, "boundary") {
         None => Err(HeaderError::NoBoundary),
@@ -70,7 +70,7 @@ pub fn boundary(content_type: &[u8]) -> Result<Vec<u8>, HeaderError> {
     }
 }
 
-/// Whether a body is compressed with gzip; every other encoding, and more than one, is an error.
+/// Whether a body is compressed with gzip. Any other encoding, or more than one, is an error.
 pub fn content_encoding(value: Option<&[u8]>) -> Result<bool, HeaderError> {
     let Some(value) = value else { return Ok(false) };
     let mut gzip = false;
@@ -98,7 +98,7 @@ pub fn transfer_encoding(value: Option<&[u8]>) -> Result<TransferEncoding, Heade
     }
 }
 
-/// A header value as an error quotes it: escaped, and not longer than a line.
+/// A header value as errors quote it: escaped and at most a line long.
 fn quoted(value: &[u8]) -> String {
     value[..value.len().min(80)].escape_ascii().to_string()
 }

@@ -1,10 +1,10 @@
-//! The seeds of the fuzz targets, and a few thousand bodies made from them, in every test run.
+//! Replays the seeds of the fuzz targets, and a few thousand mutations of them, in every test run.
 //!
-//! A fuzzer finds more in an hour; this finds what somebody has just broken, with the compiler that everybody has.
+//! It does not replace a fuzzer, which finds more in an hour. It finds regressions with a stable compiler.
 
 use std::{fs, path::Path};
 
-/// Marsaglia's xorshift: enough to choose where to break things.
+/// Marsaglia's xorshift: random enough to choose where to mutate.
 struct Dice(u64);
 
 impl Dice {
@@ -26,7 +26,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).expect("a seed")).collect()
 }
 
-/// A seed with a few bytes changed, and perhaps a part of another in it.
+/// A seed with a few bytes changed, possibly with a part of another seed inserted.
 fn mutant(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     let mut body = seeds[dice.below(seeds.len())].clone();
     for _ in 0..=dice.below(3) {
@@ -50,10 +50,11 @@ fn mutant(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     body
 }
 
-/// Checks the seeds, and `mutants` bodies made from them, which are the same ones each time.
+/// Runs `check` on the seeds of `target` and on `mutants` mutations of them, which are the same in every run.
 ///
 /// # Panics
-/// `check` panics on one of them, or the corpus of `target` cannot be read.
+///
+/// If `check` panics, or the corpus of `target` cannot be read.
 pub fn replay(target: &str, mutants: usize, check: fn(&[u8])) {
     let seeds = seeds(target);
     assert!(seeds.len() >= 10, "{target} has seeds");

@@ -1,13 +1,16 @@
-//! `Content-Encoding: gzip`, undone piece by piece (RFC 1952).
+//! An incremental decompressor for `Content-Encoding: gzip` (RFC 1952).
 //!
-//! Several members in a row are one body (§2.2). Nothing but a member may follow a member, and every check the format
-//! offers is made: a body that was cut or damaged on its way must not reach the function as if it were whole.
+//! Consecutive members form one body (§2.2). Nothing but a member may follow a member, and every check of the format is
+//! made: a body that was truncated or damaged in transit must not reach the function as if it were complete.
+//!
+//! `flate2::write::MultiGzDecoder` is as fast but not as exact, so it is not used: its errors carry no offset, a
+//! truncated body is reported as a wrong checksum, an empty body is refused, and a header field over 64 KiB too.
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use crate::position::Position;
 
-/// Bytes inflated in one go.
+/// Bytes of output per call of the decompressor.
 const CHUNK: usize = 32 * 1024;
 
 /// Flags of the member header (RFC 1952 §2.3.1).
@@ -17,23 +20,23 @@ const NAME: u8 = 1 << 3;
 const COMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// Why a body is not gzip. Offsets count the bytes as sent.
+/// The reason why a body is not gzip. Offsets count the compressed bytes, as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GunzipError {
-    /// A byte of a header that no gzip file has there.
+    /// A byte that no gzip header has at this position.
     #[error("not gzip: {position}, expected {expected}")]
     Header {
         /// Where.
         position: Position,
-        /// What would have been right there.
+        /// The expected byte, in words.
         expected: &'static str,
     },
-    /// The compressed data means nothing.
+    /// The compressed data is invalid.
     #[error("not gzip: the member that begins at offset {start} is damaged: {reason}")]
     Damaged {
-        /// Where the member begins.
+        /// Offset at which the member begins.
         start: u64,
-        /// What is wrong with it.
+        /// The defect.
         reason: &'static str,
     },
     /// The body ends within a member.
@@ -43,20 +46,20 @@ pub enum GunzipError {
 
 #[derive(Debug, Clone, Copy)]
 enum GunzipState {
-    /// The ten bytes every header has; how many are read.
+    /// The ten bytes of every header; the number of bytes read.
     Fixed(u8),
-    /// Low byte of the length of the extra field.
+    /// The low byte of the length of the extra field.
     ExtraLow,
-    /// High byte of it, after the low one.
+    /// The high byte of that length; holds the low byte.
     ExtraHigh(u8),
-    /// How many bytes of the extra field are left.
+    /// The number of bytes left in the extra field.
     Extra(u16),
     Name,
     Comment,
     HeaderCrcLow,
     HeaderCrcHigh,
     Data,
-    /// The eight bytes after the data; how many are read.
+    /// The eight bytes after the data; the number of bytes read.
     Trailer(u8),
 }
 
@@ -64,11 +67,11 @@ enum GunzipState {
 #[derive(Debug)]
 pub struct Gunzip {
     offset: u64,
-    /// Where the current member begins.
+    /// Offset at which the current member begins.
     start: u64,
     state: GunzipState,
     flags: u8,
-    /// Of the header while in it, then of the data.
+    /// The checksum of the header while reading it, then of the data.
     crc: Crc,
     inflate: Decompress,
     chunk: Vec<u8>,
@@ -95,7 +98,7 @@ impl Gunzip {
         }
     }
 
-    /// Hands what one piece holds, plain, to `sink`: in parts of at most 32 KiB.
+    /// Decompresses one piece and passes the result to `sink`, at most 32 KiB at a time.
     pub fn push<E: From<GunzipError>>(
         &mut self,
         piece: &[u8],
@@ -116,7 +119,7 @@ impl Gunzip {
         Ok(())
     }
 
-    /// Ends the body. One without a byte is empty, not damaged.
+    /// Ends the body. A body without a byte is empty, not damaged.
     pub fn finish(self) -> Result<(), GunzipError> {
         match self.state {
             GunzipState::Fixed(0) => Ok(()),
@@ -124,7 +127,7 @@ impl Gunzip {
         }
     }
 
-    /// Inflates `input` until it is used up or the data ends; returns how many bytes were read.
+    /// Inflates `input` until it is used up or the data ends; returns the number of bytes consumed.
     fn inflate<E: From<GunzipError>>(
         &mut self,
         input: &[u8],
@@ -147,7 +150,7 @@ impl Gunzip {
                     self.state = GunzipState::Trailer(0);
                     return Ok(read);
                 }
-                // A chunk not filled means that there is no more to get out of this input.
+                // If the output buffer is not full, this input gives no more output.
                 Status::Ok | Status::BufError if read == input.len() && produced < self.chunk.len() => return Ok(read),
                 Status::Ok | Status::BufError if consumed == 0 && produced == 0 => {
                     return Err(self.damaged("the compressed data does not go on").into());
@@ -161,7 +164,7 @@ impl Gunzip {
         GunzipError::Damaged { start: self.start, reason }
     }
 
-    /// One byte of a header or trailer.
+    /// Consumes one byte of a header or trailer.
     fn step(&mut self, byte: u8) -> Result<GunzipState, GunzipError> {
         let wrong = |expected| GunzipError::Header { position: Position::byte(self.offset, byte), expected };
         if !matches!(self.state, GunzipState::HeaderCrcLow | GunzipState::HeaderCrcHigh | GunzipState::Trailer(_)) {
@@ -204,7 +207,7 @@ impl Gunzip {
             GunzipState::HeaderCrcHigh => self.data(),
             GunzipState::Data => GunzipState::Data,
             GunzipState::Trailer(at) => {
-                // The checksum, then the length modulo 2³², which is how `amount` counts.
+                // The checksum, then the length modulo 2³²; `amount` counts the same way.
                 let trailer = u64::from(self.crc.amount()) << 32 | u64::from(self.crc.sum());
                 let wanted = trailer.to_le_bytes()[usize::from(at)];
                 match at {
@@ -240,7 +243,7 @@ impl Gunzip {
     }
 }
 
-/// What a total has grown by in one call, which is never more than the length of a slice.
+/// The growth of a total in one call, which never exceeds the length of a slice.
 fn difference(after: u64, before: u64) -> usize {
     usize::try_from(after - before).unwrap_or(usize::MAX)
 }

@@ -1,26 +1,27 @@
-//! JSON, checked piece by piece and never changed: the function gets the bytes that were sent.
+//! An incremental JSON checker. It builds no values and changes nothing: the function receives the bytes that were
+//! sent.
 //!
-//! The grammar of RFC 8259, any value at the top, nothing after it but blanks. Bytes that are not UTF-8 are refused
-//! wherever they stand. A lone surrogate as an escape (`"\ud800"`) is grammatical, so it passes. JsonState between pieces
-//! is a few words; the open containers are one bit each.
+//! It accepts the grammar of RFC 8259 with any value at the top, followed by nothing but blanks. Invalid UTF-8 is an
+//! error anywhere. An escaped lone surrogate (`"\ud800"`) matches the grammar, so it is valid. The state between two
+//! pieces is a few words; each open container takes one bit.
 
 use crate::position::Position;
 
-/// How many containers may be open at once. It bounds what a parser behind us, which may be recursive, has to bear;
-/// beyond it the body is refused. It is also the number of bits that remember them.
+/// The greatest number of containers that may be open at once; a body with more is refused. It protects recursive
+/// parsers in the functions, and equals the number of bits that hold the open containers.
 pub const DEPTH_LIMIT: u32 = 128;
 
-/// Why a body is not JSON.
+/// The reason why a body is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{position}, expected {expected}")]
 pub struct JsonError {
     /// Where.
     pub position: Position,
-    /// What would have been right there.
+    /// The expected input, in words.
     pub expected: &'static str,
 }
 
-/// What the next byte belongs to.
+/// The grammar position of the next byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum JsonState {
     Value,
@@ -38,9 +39,9 @@ enum JsonState {
     String,
     /// After a backslash.
     Escape,
-    /// After `\u`: how many digits are missing.
+    /// After `\u`; the number of digits still missing.
     Hex(u8),
-    /// The rest of `true`, `false` or `null`.
+    /// Inside `true`, `false` or `null`; the rest of the word.
     Word(&'static [u8]),
     Minus,
     /// After a leading zero.
@@ -56,7 +57,7 @@ enum JsonState {
 /// A push checker.
 #[derive(Debug)]
 pub struct Checker {
-    /// Where the next byte stands in the body, for errors.
+    /// Offset of the next byte in the body, for errors.
     offset: u64,
     state: JsonState,
     /// Whether the string being read is the name of a member.
@@ -64,19 +65,19 @@ pub struct Checker {
     /// One bit for each open container, the innermost lowest: 1 for an object.
     containers: u128,
     depth: u32,
-    /// The beginning of a character of which the rest is in the next piece.
+    /// The first bytes of a character that continues in the next piece.
     cut: [u8; 4],
     cut_len: usize,
 }
 
 impl Checker {
-    /// A checker whose first byte stands at `offset` in the body.
+    /// A checker whose first byte is at `offset` in the body.
     #[must_use]
     pub fn new(offset: u64) -> Self {
         Self { offset, state: JsonState::Value, in_key: false, containers: 0, depth: 0, cut: [0; 4], cut_len: 0 }
     }
 
-    /// Checks one piece. After an error the checker must not be used again.
+    /// Checks one piece. The checker must not be used after an error.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), JsonError> {
         let mut rest = piece;
         while let (1.., Some((&first, after))) = (self.cut_len, rest.split_first()) {
@@ -101,7 +102,7 @@ impl Checker {
                 if error.error_len().is_some() {
                     return Err(self.not_utf8(bad[0]));
                 }
-                // At most three bytes: a fourth would have decided it.
+                // At most three bytes: with a fourth the character would be complete or invalid.
                 self.cut[..bad.len()].copy_from_slice(bad);
                 self.cut_len = bad.len();
                 Ok(())
@@ -131,7 +132,7 @@ impl Checker {
 
     /// Checks bytes that are whole characters.
     fn characters(&mut self, bytes: &[u8]) -> Result<(), JsonError> {
-        // Kept out of memory in the loop.
+        // A local copy, so that the loop keeps the state in a register.
         let mut state = self.state;
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -151,7 +152,7 @@ impl Checker {
                     at += 1;
                 }
                 JsonState::Zero | JsonState::Integer | JsonState::Fraction | JsonState::ExponentDigits => {
-                    // The byte after a number ends it, unless it goes on with a point or an exponent.
+                    // Any other byte ends the number and is examined again as the byte after a value.
                     state = match (state, byte) {
                         (JsonState::Zero | JsonState::Integer, b'.') => JsonState::Point,
                         (JsonState::Zero | JsonState::Integer | JsonState::Fraction, b'e' | b'E') => {
@@ -193,7 +194,7 @@ impl Checker {
         JsonError { position: Position::byte(self.offset + at as u64, byte), expected }
     }
 
-    /// One byte of structure; an error is what was expected instead.
+    /// Consumes one structural byte; the error is the expected input.
     #[expect(clippy::match_same_arms, reason = "one line for each production of the grammar")]
     fn step(&mut self, state: JsonState, byte: u8) -> Result<JsonState, &'static str> {
         Ok(match (state, byte) {
@@ -259,7 +260,7 @@ impl Checker {
     }
 }
 
-/// What would be right in a state, in the words of the error.
+/// The expected input in a state, as errors name it.
 fn expected(state: JsonState) -> &'static str {
     match state {
         JsonState::Value => "a JSON value",
@@ -281,12 +282,12 @@ fn expected(state: JsonState) -> &'static str {
     }
 }
 
-/// How many bytes at the beginning of `bytes` are plain inside a string: neither quote, backslash nor control.
+/// Returns the number of leading bytes that are plain string content: not a quote, a backslash or a control character.
 fn plain_run(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Bytes below 128 for which `byte - n` borrows, in eight lanes at once. A lane above a hit may report a false one,
-    // so only the lowest counts.
+    // Marks the bytes below 128 for which `byte - n` borrows, in eight lanes at once. A lane above a hit may be marked
+    // falsely, so only the lowest mark counts.
     let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGH;
     let (words, rest) = bytes.as_chunks();
     let mut run = 0;

@@ -1,8 +1,8 @@
-//! Encodings of bytes: base64, gzip, JSON, `multipart/form-data`, header parameters, YAML; and quantities
-//! as people write them.
+//! Decoders and checkers for the encodings of a request body: base64, gzip, JSON, `multipart/form-data`, the parameters
+//! of header fields, and YAML; and quantities as people write them.
 //!
-//! Every decoder takes its input in pieces of any size and holds back only a bounded amount of it. Nothing here opens a
-//! file, knows a socket or starts a process; each decoder has a fuzz target.
+//! Each decoder accepts its input in pieces of any size and buffers a bounded amount of it. This crate works on bytes
+//! only: it opens no file, knows no socket and starts no process. Each decoder has a fuzz target.
 
 pub mod base64;
 #[cfg(any(test, feature = "testing"))]

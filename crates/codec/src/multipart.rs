@@ -1,8 +1,9 @@
-//! `multipart/form-data`, taken apart piece by piece (RFC 7578, RFC 2046 §5.1).
+//! An incremental parser for `multipart/form-data` (RFC 7578, RFC 2046 §5.1). It stores nothing: parts go to a
+//! [`PartSink`].
 //!
-//! The parser holds back no more than a boundary and, between parts, a block of headers. Preamble and epilogue are
-//! ignored. Lines end with CRLF; if the first boundary line ends with a bare LF, the sender is taken at its word and
-//! all boundaries are looked for after bare LFs. A body without its closing boundary was cut, whatever came before.
+//! The parser buffers at most a boundary and, between parts, a block of headers. It ignores the preamble and the
+//! epilogue. Lines end with CRLF; if the first boundary line ends with a bare LF, all boundaries are expected after
+//! bare LFs. A body without a closing boundary is incomplete.
 
 use memchr::{memchr, memmem, memrchr};
 
@@ -12,90 +13,91 @@ use crate::{
     position::Position,
 };
 
-/// Bytes of headers that a part may have; real ones have some two hundred. Beyond it the body is refused.
+/// Bytes of headers that a part may have; typical ones have about 200. A body with more is refused.
 pub const MAX_HEADERS: usize = 16 * 1024;
 
-/// PartSink that a form may have, for each is a file with an inode. Beyond it the body is refused.
+/// Parts that a form may have, since each becomes a file with an inode. A body with more is refused.
 pub const MAX_PARTS: u32 = 10_000;
 
-/// Why a body is not a form.
+/// The reason why a body is not a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    /// The boundary of the `Content-Type` is nowhere in the body.
+    /// The boundary named by `Content-Type` is not in the body.
     #[error("{0}, expected a line with the boundary that Content-Type names")]
     NoBoundaryLine(Position),
     /// The body ends within a part.
     #[error("{0}, expected the closing boundary")]
     Cut(Position),
-    /// Something on the line of a boundary.
+    /// Unexpected bytes on the line of a boundary.
     #[error("{0}, expected a line break after the boundary")]
     AfterBoundary(Position),
     /// A header line without a colon.
     #[error("the headers of the part at offset {start} have a line without a colon")]
     Header {
-        /// Where the part begins.
+        /// Offset at which the part begins.
         start: u64,
     },
     /// More than [`MAX_HEADERS`].
     #[error("the headers of the part at offset {start} are longer than {MAX_HEADERS} bytes")]
     LongHeaders {
-        /// Where the part begins.
+        /// Offset at which the part begins.
         start: u64,
     },
     /// More than [`MAX_PARTS`].
     #[error("the form has more than {MAX_PARTS} parts")]
     ManyParts,
-    /// There is nothing in it.
+    /// The form has no part.
     #[error("the form has no file and no field")]
     Empty,
 }
 
-/// The beginning of a part.
+/// The headers of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// The name of the field.
     pub name: Option<String>,
-    /// The name of the file, as sent; `Some` makes it a file part, even if it is empty.
+    /// The name of the file, as sent. `Some` makes it a file part, even if the name is empty.
     pub file_name: Option<String>,
-    /// Whether its content is in base64.
+    /// Whether its content is base64.
     pub base64: bool,
-    /// Where its content begins in the body.
+    /// Offset in the body at which its content begins.
     pub offset: u64,
 }
 
-/// Where parts go, each in turn: one [`PartSink::begin`], any number of [`PartSink::data`], one [`PartSink::end`].
+/// The receiver of the parts. For each part it gets one [`PartSink::begin`], any number of [`PartSink::data`] and one
+/// [`PartSink::end`].
 pub trait PartSink {
-    /// Why a form was not taken: because of the form, of a part's header, or of the place that its parts go to.
+    /// The error of parsing: an invalid form, an invalid header of a part, or a failure of the sink itself.
     type Error: From<FormError> + From<HeaderError>;
 
     /// A part begins.
     fn begin(&mut self, part: Part) -> Result<(), Self::Error>;
-    /// The next bytes of its content, never none.
+    /// The next bytes of its content, never empty.
     fn data(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
-    /// It is whole.
+    /// The part is complete.
     fn end(&mut self) -> Result<(), Self::Error>;
 }
 
-/// Why a form could not be parsed, for [`PartSink`] that cannot fail themselves.
+/// The error of parsing with a [`PartSink`] that cannot fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// The body is not a form.
     #[error("the body is not multipart/form-data: {0}")]
     Form(#[from] FormError),
-    /// A header of a part names an encoding that is not supported.
+    /// A header of a part names an unsupported encoding.
     #[error(transparent)]
     Header(#[from] HeaderError),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FormState {
-    /// In the preamble or in the content of a part; how many bytes of the delimiter were seen just now.
+    /// In the preamble or in the content of a part; the number of bytes of the delimiter matched so far.
     Content(usize),
-    /// After a whole delimiter, which is one only if the right thing follows.
+    /// After a whole delimiter. The next bytes decide whether it is one.
     Delimiter,
     /// After a delimiter and one `-`.
     Dash,
-    /// In the blanks that a gateway may have put after a boundary.
+    /// In blanks after a boundary, which gateways may add.
     Padding,
     /// After the CR of a boundary line.
     CarriageReturn,
@@ -108,27 +110,27 @@ enum FormState {
 pub struct Parser {
     offset: u64,
     state: FormState,
-    /// Line break, two hyphens, boundary. The line break can't occur again in it, so that a failed match never hides
-    /// the beginning of another.
+    /// Line break, two hyphens, boundary. No later byte equals its first one, so a failed match never hides the
+    /// beginning of another.
     delimiter: Vec<u8>,
-    /// How many bytes at the beginning of the delimiter were not in this content, but end what is before it: a
-    /// boundary at the very beginning follows no line break of its own.
+    /// The number of leading bytes of the delimiter that are not content here. A boundary at the very beginning has no
+    /// line break of its own before it.
     borrowed: usize,
     finder: memmem::Finder<'static>,
-    /// Headers of the part so far.
+    /// The headers of the current part, as far as read.
     headers: Vec<u8>,
     /// Where the current line begins in `headers`.
     line: usize,
-    /// Where the current part begins.
+    /// Offset at which the current part begins.
     start: u64,
     parts: u32,
 }
 
 impl Parser {
-    /// A parser for parts between `boundary`, before the first byte.
+    /// A parser for parts separated by `boundary`, before the first byte.
     #[must_use]
     pub fn new(boundary: &[u8]) -> Self {
-        // In the preamble either line break will do, and both end in LF.
+        // Either line break may end the preamble, and both end in LF.
         let delimiter = [b"\n--", boundary].concat();
         Self {
             offset: 0,
@@ -143,7 +145,7 @@ impl Parser {
         }
     }
 
-    /// Takes one piece apart.
+    /// Parses one piece.
     pub fn push<P: PartSink>(&mut self, piece: &[u8], parts: &mut P) -> Result<(), P::Error> {
         let mut at = 0;
         while let Some(&byte) = piece.get(at) {
@@ -175,7 +177,7 @@ impl Parser {
                 (FormState::Padding | FormState::CarriageReturn, _) => {
                     return Err(FormError::AfterBoundary(position).into());
                 }
-                // A longer word than the boundary: the boundary of a form within a part, say.
+                // A longer word than the boundary, such as the boundary of a nested form.
                 (FormState::Delimiter, _) => self.was_content(self.delimiter.len(), b"", parts)?,
                 (FormState::Dash, b'-') => {
                     at += 1;
@@ -204,7 +206,7 @@ impl Parser {
         }
     }
 
-    /// Passes content on up to the next delimiter; returns how many bytes were used.
+    /// Forwards content up to the next delimiter; returns the number of bytes consumed.
     fn content<P: PartSink>(&mut self, bytes: &[u8], parts: &mut P) -> Result<usize, P::Error> {
         if let Some(found) = self.finder.find(bytes) {
             self.emit(&bytes[..found], parts)?;
@@ -218,7 +220,7 @@ impl Parser {
         Ok(bytes.len())
     }
 
-    /// What looked like a delimiter was content: `matched` bytes of one, and what was seen after it.
+    /// Forwards `matched` bytes of an apparent delimiter, and the bytes `after` it, as content.
     fn was_content<P: PartSink>(&mut self, matched: usize, after: &[u8], parts: &mut P) -> Result<(), P::Error> {
         let delimiter = std::mem::take(&mut self.delimiter);
         let emitted = self.emit(&delimiter[self.borrowed..matched], parts);
@@ -231,7 +233,7 @@ impl Parser {
     }
 
     fn emit<P: PartSink>(&self, bytes: &[u8], parts: &mut P) -> Result<(), P::Error> {
-        // Before the first boundary it is the preamble.
+        // Before the first boundary the bytes are the preamble.
         if self.parts == 0 || bytes.is_empty() { Ok(()) } else { parts.data(bytes) }
     }
 
@@ -239,7 +241,7 @@ impl Parser {
         if self.parts == 0 { Ok(()) } else { parts.end() }
     }
 
-    /// After the line of a boundary, at `start`.
+    /// Begins a part at `start`, after the line of a boundary.
     fn next_part<P: PartSink>(&mut self, start: u64, parts: &mut P) -> Result<(), P::Error> {
         self.end_part(parts)?;
         if self.parts == 0 && self.state == FormState::CarriageReturn {
@@ -257,7 +259,7 @@ impl Parser {
         Ok(())
     }
 
-    /// Gathers headers up to the empty line, then begins the part; returns how many bytes were used.
+    /// Collects headers up to the empty line, then begins the part; returns the number of bytes consumed.
     fn headers<P: PartSink>(&mut self, bytes: &[u8], at: u64, parts: &mut P) -> Result<usize, P::Error> {
         let end = memchr(b'\n', bytes).map_or(bytes.len(), |found| found + 1);
         if self.headers.len() + end > MAX_HEADERS {
@@ -267,7 +269,7 @@ impl Parser {
         if self.headers.last() == Some(&b'\n') {
             if matches!(&self.headers[self.line..], b"\n" | b"\r\n") {
                 parts.begin(self.part::<P>(self.offset + at + end as u64)?)?;
-                // The empty line is also the line break before a boundary, if there is no content.
+                // If there is no content, the line break of the empty line also begins the delimiter.
                 self.borrowed = if self.delimiter[0] == b'\r' { 2 } else { 1 };
                 self.state = FormState::Content(self.borrowed);
             }
@@ -276,14 +278,14 @@ impl Parser {
         Ok(end)
     }
 
-    /// What the gathered headers say of a part with content at `offset`.
+    /// Interprets the collected headers of a part whose content begins at `offset`.
     fn part<P: PartSink>(&self, offset: u64) -> Result<Part, P::Error> {
         let (mut disposition, mut transfer) = (None, None);
         let mut fields: Vec<Vec<u8>> = Vec::new();
         for line in self.headers[..self.line].split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end) {
             match (line.first(), fields.last_mut()) {
                 (None, _) => {}
-                // A long line goes on after a line break and a blank (RFC 5322 §2.2.3).
+                // A long line continues after a line break and a blank (RFC 5322 §2.2.3).
                 (Some(b' ' | b'\t'), Some(field)) => field.extend_from_slice(line),
                 (Some(_), _) => fields.push(line.to_vec()),
             }

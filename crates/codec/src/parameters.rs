@@ -1,12 +1,13 @@
-//! The `; name=value` that follow the first word of a header field.
+//! The `; name=value` parameters that follow the first word of a header field.
 //!
-//! Lenient as browsers and curl make it necessary: RFC 9110 §5.6.6 and RFC 6266, but a backslash in quotes escapes
-//! only a quote or a backslash (`"C:\scan.png"` is a path), and a value without quotes may have blanks. Bytes that are
-//! not UTF-8 are read as ISO 8859-1, in which each means something.
+//! As lenient as browsers and curl require: RFC 9110 §5.6.6 and RFC 6266, except that a backslash in quotes escapes
+//! only a quote or a backslash (`"C:\scan.png"` is a path), and an unquoted value may contain blanks. Bytes that are
+//! not UTF-8 are read as ISO 8859-1, in which every byte is a character.
 
 use percent_encoding::percent_decode;
 
-/// The file name in a `Content-Disposition`, as sent; `filename*` (RFC 8187) before `filename`. An empty one is one.
+/// The file name in a `Content-Disposition`, as sent; `filename*` (RFC 8187) takes precedence over `filename`. It may
+/// be empty.
 #[must_use]
 pub fn file_name(field: &[u8]) -> Option<String> {
     find(field, "filename*")
@@ -34,7 +35,7 @@ pub fn find(field: &[u8], name: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// The value at the beginning of `bytes`, and what follows its semicolon.
+/// Splits `bytes` into the value at its beginning and the rest after the semicolon.
 fn value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     let trimmed = bytes.trim_ascii_start();
     let Some(mut rest) = trimmed.strip_prefix(b"\"") else {
@@ -57,7 +58,7 @@ fn value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     }
 }
 
-/// A value as RFC 8187 §3.2 writes it: `UTF-8'en'na%C3%AFve.txt`. `None` if its character set is another.
+/// Decodes a value in the form of RFC 8187 §3.2, `UTF-8'en'na%C3%AFve.txt`. `None` for an unsupported character set.
 fn extended(value: &[u8]) -> Option<String> {
     let mut parts = value.splitn(3, |byte| *byte == b'\'');
     let (charset, _language, encoded) = (parts.next()?, parts.next()?, parts.next()?);
@@ -81,7 +82,7 @@ fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
-/// Whether these bytes are a token (RFC 9110 §5.6.2).
+/// Whether `bytes` are a token (RFC 9110 §5.6.2).
 #[must_use]
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))

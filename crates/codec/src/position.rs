@@ -1,11 +1,12 @@
-//! Where a body is wrong.
+//! The position at which a body is invalid. Positions in a YAML text have lines and columns: see
+//! [`crate::yaml::LineColumn`].
 
 use std::fmt;
 
-/// A place in a body, and what stands there.
+/// A position in a body, and the byte there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// Bytes before it, after the content encoding is undone.
+    /// The number of bytes before it, after the content encoding is undone.
     pub offset: u64,
     /// The byte there; `None` at the end of the body.
     pub byte: Option<u8>,

@@ -1,4 +1,4 @@
-//! Arguments that fit.
+//! The arguments of a call, bound and checked.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,21 @@ use serde_json::Value;
 
 use crate::location::Location;
 
-/// The arguments of one call, in the order declared, those that nobody has declared after them. What was not given and
-/// has no default is not among them.
+/// The arguments of a call: the declared ones in the order of the file, then the undeclared ones. An argument that was
+/// not given and has no default is absent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Arguments {
     bound: Vec<BoundArgument>,
 }
 
-/// One argument that fits.
+/// An argument whose value satisfies its schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundArgument {
-    /// Its name; no two are the same.
+    /// Its name, which is unique.
     pub name: String,
     /// Its value, never null; a file is its path.
     pub value: Value,
-    /// Where it belongs in the action's own request; for one that nobody has declared, where it was.
+    /// Its location in the action's own request; for an undeclared argument, the location it came from.
     pub location: Location,
 }
 
@@ -29,30 +29,30 @@ impl Arguments {
         self.bound.push(bound);
     }
 
-    /// All of them.
+    /// All arguments.
     pub fn iter(&self) -> std::slice::Iter<'_, BoundArgument> {
         self.bound.iter()
     }
 
-    /// Whether there is none.
+    /// Whether there is no argument.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bound.is_empty()
     }
 
-    /// The value of this name.
+    /// The value of the argument of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.bound.iter().find(|bound| bound.name == name).map(|bound| &bound.value)
     }
 
-    /// The value of this name as text: a text as it is, all else as JSON.
+    /// The value of this name as text: a string as it is, any other value as JSON.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.get(name).map(text)
     }
 
-    /// All of them as one JSON object, without blanks.
+    /// All arguments as one JSON object, without blanks.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = String::from("{");
@@ -88,7 +88,7 @@ impl<'a> IntoIterator for &'a Arguments {
 }
 
 impl BoundArgument {
-    /// The value as text: a text as it is, all else as JSON.
+    /// The value as text: a string as it is, any other value as JSON.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         text(&self.value)

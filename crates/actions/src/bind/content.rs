@@ -1,4 +1,4 @@
-//! Files as arguments: as content in base64, or on the command line by name; for the action always by path.
+//! Files as arguments. They are given as base64, or by name on the command line; the action gets their paths.
 
 use std::{
     fs::{self, File},
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// Bytes of files that can be among the other arguments of a body, as base64: as many as of all that callers give there.
+/// Bytes of files that fit among the other arguments of a body, as base64: the same limit as for the files of a caller.
 const MAX_CONTENTS: u64 = 8 * 1024 * 1024;
 
-/// Whether all files in a value are what they have to be.
+/// Checks all files in a value.
 pub(super) fn check(
     value: &Value,
     schema: &Schema,
@@ -38,7 +38,7 @@ pub(super) fn check(
     errors.count() == before
 }
 
-/// Tells of every file in a value that is not what it has to be.
+/// Reports each invalid file in a value.
 fn look_through(value: &Value, schema: &Schema, is_local: bool, at: &mut String, errors: &mut ArgumentErrors) {
     match (schema.kind, value) {
         (Type::Path, Value::String(text)) => {
@@ -73,7 +73,7 @@ fn look_through(value: &Value, schema: &Schema, is_local: bool, at: &mut String,
     }
 }
 
-/// The value with the paths of its files, which have passed [`check`].
+/// Replaces the files in a value, which have passed [`check`], by their paths.
 pub(super) fn stored(
     value: Value,
     schema: &Schema,
@@ -89,7 +89,7 @@ pub(super) fn stored(
     })
 }
 
-/// The value with something else in the place of each of its files.
+/// Replaces each file in a value by the result of `file`.
 fn with_files(value: Value, schema: &Schema, file: &mut dyn FnMut(&str) -> io::Result<Value>) -> io::Result<Value> {
     Ok(match (schema.kind, value) {
         (Type::Path, Value::String(text)) => file(&text)?,
@@ -120,11 +120,12 @@ fn with_files(value: Value, schema: &Schema, file: &mut dyn FnMut(&str) -> io::R
 }
 
 impl Action {
-    /// The arguments for somebody who has not the same disk: with what is in their files, as base64, in the place of the
-    /// paths. What a body of this kind has as a file stays one.
+    /// The arguments for a server that does not share the file system: paths are replaced by the base64 of the files. A
+    /// file that a body of this kind carries as a file remains a path.
     ///
     /// # Errors
-    /// There is more in the files than 8 MiB, or they cannot be read.
+    ///
+    /// The files hold more than 8 MiB, or cannot be read.
     pub fn with_contents(&self, arguments: Arguments, kind: MediaType) -> Result<Arguments, BindError> {
         let mut left = MAX_CONTENTS;
         let mut read = |path: &str| {
@@ -153,7 +154,7 @@ impl Action {
     }
 }
 
-/// Whether an argument is a part of a body by itself, or all of it.
+/// Whether the argument is sent as a file: a part of its own in a form, or the whole body.
 fn is_sent_as_file(kind: MediaType, schema: &Schema) -> bool {
     let is_list = schema.elements.as_ref().is_some_and(|schema| schema.kind == Type::Path);
     match kind {
@@ -163,7 +164,7 @@ fn is_sent_as_file(kind: MediaType, schema: &Schema) -> bool {
     }
 }
 
-/// The path of a file as a value.
+/// The path of a file as a JSON string.
 pub(super) fn path_value(path: PathBuf) -> io::Result<Value> {
     match path.into_os_string().into_string() {
         Ok(path) => Ok(path.into()),
@@ -174,7 +175,7 @@ pub(super) fn path_value(path: PathBuf) -> io::Result<Value> {
     }
 }
 
-/// A file of this machine, by its absolute path.
+/// The absolute path of a file of this machine.
 fn local(name: &str) -> io::Result<PathBuf> {
     let metadata = fs::metadata(name)?;
     if metadata.is_dir() {
@@ -183,7 +184,7 @@ fn local(name: &str) -> io::Result<PathBuf> {
     path::absolute(Path::new(name))
 }
 
-/// What base64 holds, as everywhere in bandog.
+/// Decodes base64, as leniently as everywhere in bandog.
 fn decoded(text: &str) -> Result<Vec<u8>, base64::Base64Error> {
     let (mut decoder, mut bytes) = (base64::Decoder::new(0), Vec::new());
     decoder.push(text.as_bytes(), &mut bytes)?;

@@ -1,13 +1,13 @@
-//! E
+//! The error of binding arguments.
 
 use std::io;
 
 use crate::argument_error::ArgumentErrors;
 
-/// Why there are no arguments.
+/// The reason why arguments could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// What was given is wrong.
+    /// The input is invalid.
     #[error(transparent)]
     Invalid(#[from] ArgumentErrors),
     /// The content of a `path` argument could not be stored.

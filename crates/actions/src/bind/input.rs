@@ -1,4 +1,4 @@
-//! I
+//! The input of a call, before it is bound. The crate's users fill these types from a request or a command line.
 
 use std::path::PathBuf;
 
@@ -6,30 +6,30 @@ use serde_json::{Map, Value};
 
 use crate::location::Location;
 
-/// By which way an action is called.
+/// Where the arguments of a call may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
-    /// `/run/ACTION` and `bandog run`: any argument may be in the body or the query, whatever its place.
+    /// A call of `/run/ACTION` or `bandog run`: any argument may be in the body or the query.
     Any,
-    /// The action's own path: each argument is in its own place.
+    /// A call of the action's own path: each argument must be in its declared location.
     Declared,
 }
 
-/// Where a text came from.
+/// The origin of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextSource {
     /// The query.
     Query,
     /// The path.
     Path,
-    /// A header field. Those that are no argument's are nobody's business.
+    /// A header field. Fields that are not arguments are ignored.
     Header,
     /// `-a name=value`.
     CommandLine,
 }
 
 impl TextSource {
-    /// The place that is meant, if it is one in a request.
+    /// The location in the request; `None` for the command line.
     pub(super) fn location(self) -> Option<Location> {
         match self {
             Self::Query => Some(Location::Query),
@@ -45,28 +45,28 @@ impl TextSource {
 pub struct TextArgument {
     /// Its name.
     pub name: String,
-    /// Its value; none if that is no UTF-8.
+    /// Its value; `None` if it is not UTF-8.
     pub value: Option<String>,
-    /// Where it was.
+    /// Its origin.
     pub source: TextSource,
 }
 
-/// What the body holds.
+/// The body of a call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Body {
-    /// Nothing.
+    /// No body.
     #[default]
     None,
-    /// An object: its members are arguments.
+    /// A JSON object whose members are arguments.
     Object(Map<String, Value>),
-    /// A form: its fields are arguments.
+    /// A form whose fields are arguments.
     Fields(Vec<FormField>),
-    /// A file, which is the one argument of type `path`.
+    /// A file, the value of the only argument of type `path`.
     File(PathBuf),
 }
 
 impl Body {
-    /// Whether there are files in it, which have to be there as long as the arguments are used.
+    /// Whether it holds files, which must exist as long as the arguments are used.
     #[must_use]
     pub fn has_files(&self) -> bool {
         match self {
@@ -82,15 +82,15 @@ impl Body {
 pub struct FormField {
     /// Its name.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub content: FieldContent,
 }
 
-/// What is in a field of a form.
+/// The content of a form field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldContent {
-    /// Text; none if it is no UTF-8.
+    /// Text; `None` if it is not UTF-8.
     Text(Option<String>),
-    /// A file, stored here.
+    /// The path of a stored file.
     File(PathBuf),
 }

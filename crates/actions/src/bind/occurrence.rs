@@ -1,4 +1,4 @@
-//! O
+//! One value that a caller gave for an argument, not yet checked.
 
 use std::{borrow::Cow, path::PathBuf};
 
@@ -9,16 +9,16 @@ use crate::{
     location::Location,
 };
 
-/// A value as it came.
+/// A value as it was sent.
 #[derive(Debug)]
 pub(super) enum RawValue<'a> {
-    /// To be read.
+    /// Text, to be parsed.
     Text(Cow<'a, str>),
-    /// What should be text, and is no UTF-8.
+    /// Text that is not UTF-8.
     NoText,
-    /// As JSON has it.
+    /// A JSON value.
     Value(Value),
-    /// A file that is there.
+    /// The path of a stored file.
     File(PathBuf),
 }
 
@@ -28,22 +28,22 @@ impl<'a> RawValue<'a> {
     }
 }
 
-/// One giving of an argument.
+/// One value and the name it was sent under.
 #[derive(Debug)]
 pub(super) struct Occurrence<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) raw: RawValue<'a>,
-    /// Where it was, if in a request.
+    /// The location in the request; `None` for the command line.
     pub(super) location: Option<Location>,
 }
 
 impl Occurrence<'_> {
-    /// Whether it is from the command line, where files are named.
+    /// Whether it comes from the command line, where files are given by name.
     pub(super) fn is_local(&self) -> bool {
         self.location.is_none()
     }
 
-    /// What is wrong with it as a whole.
+    /// An error about the value as a whole.
     pub(super) fn error(&self, kind: ArgumentErrorKind, expected: String) -> ArgumentError {
         let value = match &self.raw {
             RawValue::Text(text) => Some(Value::from(text.as_ref())),

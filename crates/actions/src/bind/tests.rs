@@ -1,4 +1,4 @@
-//! What is sent, by either placement, and the arguments that come of it.
+//! Tests of binding, with both placements.
 
 use std::fs;
 
@@ -50,7 +50,7 @@ fn file(name: &str, path: &str) -> FormField {
     FormField { name: name.to_owned(), content: FieldContent::File(path.into()) }
 }
 
-/// The JSON of the arguments, or `path in place: problem` of each error. What is stored is under its own content.
+/// The JSON of the arguments, or `path in location: problem` for each error. A file is stored under its own content.
 fn bound(action: &Action, placement: Placement, texts: &[TextArgument], body: Body) -> Result<String, Vec<String>> {
     let mut store = |_: &str, content: &[u8]| Ok(PathBuf::from(format!("/stored/{}", content.escape_ascii())));
     match action.bind(placement, texts, body, &mut store) {
@@ -106,7 +106,7 @@ fn by_its_name_an_action_takes_every_argument_from_body_or_query() {
     let mut texts = query("units=5&currency=eur");
     texts.push(text(TextSource::Header, "TRACE", "false"));
     assert_eq!(bound(&converter(), Placement::Any, &texts, Body::None).as_deref(), Ok(all));
-    // The header counts only if nothing else does.
+    // The header field counts only if there is no other value.
     texts[2].value = Some("nonsense".to_owned());
     assert_eq!(bound(&converter(), Placement::Any, &texts, object(&json!({"trace": false}))).as_deref(), Ok(all));
 }

@@ -1,4 +1,4 @@
-//! What was given for one argument, made a value that fits.
+//! Checks the values given for one argument, and combines them into one.
 
 use std::{borrow::Cow, io, path::PathBuf};
 
@@ -20,22 +20,22 @@ use crate::{
     },
 };
 
-/// What is expected of bytes that are to be a text.
+/// The expected value where the bytes are not UTF-8.
 const NO_TEXT: &str = "text in UTF-8";
 
-/// A value that fits.
+/// A value that satisfies its schema, with files not stored yet.
 #[derive(Debug)]
 pub(super) enum CheckedValue {
-    /// A value, in which a file is base64, or on the command line a name.
+    /// A value in which files are base64, or names if it comes from the command line.
     Content { value: Value, is_local: bool },
-    /// A file that is there.
+    /// The path of a stored file.
     File(PathBuf),
-    /// Values that were given one by one.
+    /// Elements that were given one at a time.
     List(Vec<CheckedValue>),
 }
 
 impl CheckedValue {
-    /// The value as the action gets it, with files by their paths.
+    /// The value as the action gets it, with files replaced by their paths.
     pub(super) fn stored(
         self,
         name: &str,
@@ -55,7 +55,7 @@ impl CheckedValue {
 }
 
 impl Argument {
-    /// Makes one value of all that was given; `None` if nothing was, or if something is wrong.
+    /// Combines all values given for the argument; `None` if there is none or one is invalid.
     pub(super) fn check(
         &self,
         mut given: Vec<Occurrence<'_>>,
@@ -99,7 +99,7 @@ impl Argument {
         fit
     }
 
-    /// What was given once; `None` without a error for null.
+    /// Checks a single value; `None` without an error for null.
     fn one(&self, one: Occurrence<'_>, budget: &mut Budget, errors: &mut ArgumentErrors) -> Option<CheckedValue> {
         let is_local = one.is_local();
         let at = &mut self.name.clone();
@@ -120,7 +120,7 @@ impl Argument {
         is_given.then_some(CheckedValue::Content { value, is_local })
     }
 
-    /// The elements of a list that were given one by one.
+    /// Checks the elements of a list that were given one at a time.
     fn list(
         &self,
         given: Vec<Occurrence<'_>>,
@@ -156,7 +156,7 @@ impl Argument {
             }
         }
         let elements = elements?;
-        // What the list as a whole has to be is about its value, which files have no part in.
+        // The choices of a list apply to its value as a whole, in which files have no part.
         if let Some(choices) = &self.schema.choices {
             let values = elements.iter().map(|fit| match fit {
                 CheckedValue::Content { value, .. } => value.clone(),
@@ -173,13 +173,13 @@ impl Argument {
     }
 }
 
-/// What should be text, and is no UTF-8.
+/// Reports text that is not UTF-8.
 fn no_text(at: &str, errors: &mut ArgumentErrors) -> Option<CheckedValue> {
     errors.push(|| ArgumentError::new(at, ArgumentErrorKind::Invalid, None, NO_TEXT));
     None
 }
 
-/// A file where one is wanted, or anything.
+/// Accepts a file if the schema permits one.
 fn file(path: PathBuf, schema: &Schema, at: &str, errors: &mut ArgumentErrors) -> Option<CheckedValue> {
     if matches!(schema.kind, Type::Path | Type::Any) {
         return Some(CheckedValue::File(path));
@@ -190,7 +190,7 @@ fn file(path: PathBuf, schema: &Schema, at: &str, errors: &mut ArgumentErrors) -
     None
 }
 
-/// Arguments that nobody has declared, as they came: text stays text.
+/// Undeclared arguments, unchecked: text remains a string.
 pub(super) fn further(
     extras: Vec<Occurrence<'_>>,
     errors: &mut ArgumentErrors,

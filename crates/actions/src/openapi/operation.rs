@@ -1,4 +1,4 @@
-//! One way to call an action.
+//! The operations of the document: the ways to call an action.
 
 use serde_json::{Map, Value};
 
@@ -18,10 +18,9 @@ pub(super) fn of_run(action: &Action, authentication: Authentication) -> Value {
     Value::Object(operation)
 }
 
-/// The method and path of its own that an action of the service's process has; `names` is what the parameters of the
-/// path are called, in its order.
+/// The own method and path of an action. `names` has the names of the path's parameters, in order.
 pub(super) fn of_own_path(action: &Action, call: &HttpCall, names: &Template, authentication: Authentication) -> Value {
-    // No action has this name, so that it is nobody else's.
+    // An action's name cannot contain a hyphen, so the id is unique.
     let mut operation = about(action, &format!("{}-http", action.name));
     let renamed: Vec<(&str, &str)> = path_of(call).into_iter().flat_map(Template::names).zip(names.names()).collect();
     let parameters: Vec<Value> = action
@@ -48,7 +47,7 @@ fn path_of(call: &HttpCall) -> Option<&Template> {
     }
 }
 
-/// What is the same however it is called.
+/// The members that all operations of an action share.
 fn about(action: &Action, id: &str) -> Map<String, Value> {
     let mut operation = Map::new();
     operation.insert("operationId".to_owned(), id.into());

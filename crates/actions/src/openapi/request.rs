@@ -1,4 +1,4 @@
-//! What is sent to an action: parameters and bodies.
+//! The parameters and bodies of the document.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::{
     schema::{Schema, Type},
 };
 
-/// An argument in the query, the path or a header field; `None` if it is in the body. A path may have another name for
+/// An argument in the query, the path or a header field; `None` if it is in the body. The path may use another name for
 /// it.
 pub(super) fn parameter(argument: &Argument, renamed: Option<&str>) -> Option<Value> {
     let place = match argument.location {
@@ -43,7 +43,7 @@ pub(super) fn parameter(argument: &Argument, renamed: Option<&str>) -> Option<Va
     Some(Value::Object(parameter))
 }
 
-/// The body in all its forms; `None` if nothing is taken in it.
+/// The body in all its encodings; `None` if no argument is in it.
 pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
     if arguments.is_empty() && !action.variadic {
         return None;
@@ -53,14 +53,15 @@ pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
         content.insert(media.as_str().to_owned(), json!({"schema": schema}));
     };
     add(MediaType::Json, object(action, arguments, MediaType::Json));
-    // What may be called anything may come twice in a form, and that no schema can forbid. A list or an object in the
-    // first of them is JSON to us, which OpenAPI has no word for.
+    // A schema cannot forbid that an undeclared field occurs twice in a form. An urlencoded form carries lists and
+    // objects as JSON, which OpenAPI cannot express.
     let is_closed = !action.variadic;
     let all = |fit: &dyn Fn(&Schema) -> bool| arguments.iter().all(|argument| fit(&argument.schema));
     if is_closed && all(&|schema| shape(schema) == Shape::Text) {
         add(MediaType::Form, object(action, arguments, MediaType::Form));
     }
-    // A list in this one is a part for each element to OpenAPI, where any text is an element; files it can be.
+    // In OpenAPI a list in a multipart form is one part for each element, so any text would be an element; only lists
+    // of files fit.
     if is_closed && all(&|schema| schema.kind != Type::List || is_list_of_files(schema)) {
         add(MediaType::Multipart, object(action, arguments, MediaType::Multipart));
     }
@@ -73,7 +74,7 @@ pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
     Some(json!({"required": required, "content": content}))
 }
 
-/// All arguments of the body as one object, as `media` carries it.
+/// All arguments of the body as one object, in the encoding `media`.
 fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     let mut properties = Map::new();
     for argument in arguments {
@@ -82,7 +83,7 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
             (MediaType::Multipart, Type::List) if is_list_of_files(&argument.schema) => {
                 json!({"type": "array", "items": part(), "minItems": 1})
             }
-            // Null is as good as nothing, where a value can be null.
+            // Null means no value, where the encoding has null.
             (MediaType::Json, _) if !is_needed(argument) => argument.schema.to_nullable_json_schema(),
             _ => argument.schema.to_json_schema(),
         };
@@ -95,16 +96,16 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     let required: Vec<&str> =
         arguments.iter().filter(|argument| is_needed(argument)).map(|it| it.name.as_str()).collect();
     let mut object = json!({"type": "object", "properties": properties, "additionalProperties": action.variadic});
-    // A form without a part is none.
+    // A form needs at least one part.
     annotate(&mut object, "minProperties", (media == MediaType::Multipart).then_some(1));
     annotate(&mut object, "required", (!required.is_empty()).then_some(required));
     object
 }
 
-/// What some servers take for another path than the one that was meant.
+/// Segments that some servers resolve to another path.
 const CLIMBING: &str = r"^\.$|(^|[/\\])\.\.([/\\]|$)";
 
-/// What is sent on in a path is a segment of it, wherever it has come from: not empty, and no step up or on the spot.
+/// A value that is inserted into a path must be one segment: not empty, and neither `.` nor `..`.
 fn as_segment(schema: &mut Value, argument: &Argument) {
     if argument.location == Location::Path && argument.schema.kind == Type::String {
         annotate(schema, "minLength", Some(1));
@@ -121,22 +122,22 @@ fn is_list_of_files(schema: &Schema) -> bool {
     schema.kind == Type::List && schema.elements.as_ref().is_some_and(|elements| elements.kind == Type::Path)
 }
 
-/// Whether there has to be one: what has a default is never missing.
+/// Whether the argument must be given: one with a default need not be.
 fn is_needed(argument: &Argument) -> bool {
     argument.required && argument.default.is_none()
 }
 
-/// Adds a member to a schema, if there is anything to add.
+/// Adds a member to a schema, if there is a value.
 fn annotate(schema: &mut Value, name: &str, value: Option<impl Into<Value>>) {
     if let (Some(value), Some(schema)) = (value, schema.as_object_mut()) {
         schema.insert(name.to_owned(), value.into());
     }
 }
 
-/// How a value is written where there is only text.
+/// How a value is written in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// As itself.
+    /// As its own text.
     Text,
     /// As JSON.
     Json,

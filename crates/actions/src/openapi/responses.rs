@@ -1,4 +1,4 @@
-//! What comes back from an action: its result, and every way to fail.
+//! The responses of the document: an action's result and all failures.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::{
     schema::{Schema, Type},
 };
 
-/// The failures that any call can end with: status, name of the component, and what it means.
+/// The failures that a call can end with: status, name of the component, description.
 const FAILURES: [(u16, &str, &str); 18] = [
     (
         400,
@@ -49,7 +49,7 @@ pub(super) fn of(action: &Action, authentication: Authentication) -> Value {
     Value::Object(responses)
 }
 
-/// Whether a call of this action can be answered with this status.
+/// Whether a call of this action can end with this status.
 fn can_be(status: u16, action: &Action, authentication: Authentication) -> bool {
     let (is_done, by_http) = match action.interface {
         Interface::Command(_) => (true, false),
@@ -82,7 +82,7 @@ fn success(action: &Action) -> Value {
     response
 }
 
-/// The types of a result; `None` if there is none.
+/// The media types of a result; `None` if there is none.
 fn content(output: &Output) -> Option<Value> {
     let schema = output.schema.as_ref()?;
     Some(match output.content_type {
@@ -90,7 +90,7 @@ fn content(output: &Output) -> Option<Value> {
         Some(media @ (MediaType::Form | MediaType::Multipart | MediaType::Bytes)) => json!({media.as_str(): {}}),
         None => match schema.kind {
             Type::String | Type::Enum | Type::Uuid | Type::Path => json!({"text/plain": {"schema": text(schema)}}),
-            // JSON if it is JSON, else text.
+            // JSON if the output parses as JSON, else text.
             Type::Any => json!({"application/json": {"schema": {}}, "text/plain": {"schema": {"type": "string"}}}),
             Type::Int | Type::Float | Type::Boolean | Type::List | Type::Map | Type::Object => {
                 json!({"application/json": {"schema": schema.to_result_json_schema()}})
@@ -99,7 +99,7 @@ fn content(output: &Output) -> Option<Value> {
     })
 }
 
-/// A result that is printed as it is.
+/// The schema of a result that is sent as plain text.
 fn text(schema: &Schema) -> Value {
     match (schema.kind, &schema.choices) {
         (Type::Enum, Some(choices)) => {
@@ -110,7 +110,7 @@ fn text(schema: &Schema) -> Value {
     }
 }
 
-/// Every failure, to be referred to.
+/// All failures, as components.
 pub(super) fn failures() -> Value {
     let responses = FAILURES.into_iter().map(|(status, name, description)| {
         let mut headers = json!({
@@ -133,7 +133,7 @@ pub(super) fn failures() -> Value {
     Value::Object(responses.collect())
 }
 
-/// Every header field, to be referred to.
+/// All header fields, as components.
 pub(super) fn headers() -> Value {
     json!({
         "CallId": {"description": "The id of the call, as in every log line about it.", "schema": {"type": "string"}},
@@ -153,7 +153,7 @@ pub(super) fn headers() -> Value {
     })
 }
 
-/// What every failure is (RFC 9457), with the members that are ours.
+/// The problem document of every failure (RFC 9457), with bandog's own members.
 pub(super) fn problem() -> Value {
     json!({
         "type": "object",

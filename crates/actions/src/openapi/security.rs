@@ -1,20 +1,20 @@
-//! Who may call, as the document says it.
+//! The authentication of callers, as the document states it. The check of tokens is in the HTTP front door.
 
 use serde_json::{Value, json};
 
-/// Who may call.
+/// How callers authenticate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authentication {
-    /// Whoever reaches the port.
+    /// Not at all.
     None,
-    /// Who shows the token.
+    /// With the shared token.
     Token,
-    /// Who shows a JSON Web Token of the provider.
+    /// With a JSON Web Token of the provider.
     Jwt,
 }
 
 impl Authentication {
-    /// Whether some are turned away.
+    /// Whether callers must authenticate.
     pub(super) fn is_required(self) -> bool {
         match self {
             Self::None => false,
@@ -22,7 +22,7 @@ impl Authentication {
         }
     }
 
-    /// What every operation asks for; one of the alternatives is enough.
+    /// The security requirement of every operation; one of the alternatives is enough.
     pub(super) fn requirement(self) -> Option<Value> {
         match self {
             Self::None => None,
@@ -31,7 +31,7 @@ impl Authentication {
         }
     }
 
-    /// How that is shown.
+    /// The security schemes.
     pub(super) fn schemes(self) -> Option<Value> {
         match self {
             Self::None => None,

@@ -1,3 +1,5 @@
+//! Tests of the OpenAPI document.
+
 use std::{path::PathBuf, sync::Arc};
 
 use http::Method;

@@ -1,4 +1,4 @@
-//! Actions and their arguments.
+//! Parses actions and their outputs.
 
 use super::{
     argument::{arguments, is_word, settle},
@@ -72,7 +72,7 @@ fn action<'a>(
         if method.is_some() {
             let cursor = cursor.below("output");
             match context.generation {
-                // The interface page of 2018 has none.
+                // The interface page of 2018 has no output.
                 Generation::Omg => {
                     report.warn(
                         &cursor,

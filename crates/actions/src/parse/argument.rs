@@ -1,4 +1,4 @@
-//! A
+//! Parses the arguments of an action, and decides their locations in the request.
 
 use http::Method;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{action::Argument, location::Location};
 
-/// What an argument's `in` can be; `body` is of 2018.
+/// The values of an argument's `in`; `body` is from 2018.
 const LOCATIONS: [(&str, Location); 5] = [
     ("query", Location::Query),
     ("requestBody", Location::Body),
@@ -17,19 +17,19 @@ const LOCATIONS: [(&str, Location); 5] = [
     ("body", Location::Body),
 ];
 
-/// Fields of a request that say how it is sent, which is not the caller's business.
+/// Header fields that belong to the connection or to authentication, which callers must not set.
 const NOT_THEIRS: [&str; 8] = ["accept", "connection", "expect", "host", "te", "trailer", "upgrade", "authorization"];
 
-/// An argument, with what has yet to be found out of its place in the request.
+/// An argument whose location is decided later.
 pub(super) struct DeclaredArgument<'a> {
     pub(super) argument: Argument,
-    /// What the file says.
-    pub(super) given: Option<Location>,
-    /// Where it says so, or the argument.
+    /// The location that the file declares.
+    pub(super) stated: Option<Location>,
+    /// The position of that declaration, or of the argument.
     pub(super) cursor: Cursor<'a>,
 }
 
-/// Arguments; `variadic` stands among them, or beside them.
+/// Parses all arguments. `variadic` may be among them or beside them.
 pub(super) fn arguments<'a>(
     cursor: &Cursor<'a>,
     variadic: &mut bool,
@@ -57,13 +57,13 @@ fn argument<'a>(name: &str, cursor: &Cursor<'a>, report: &mut Report) -> Option<
     let mut fields = Fields::of(cursor, report)?;
     let schema = schema::required(&mut fields, report);
     let place = fields.take(report, &["in", "location"]);
-    let given = place.as_ref().and_then(|cursor| cursor.choice(LOCATIONS, report));
-    if given == Some(Location::Header) && NOT_THEIRS.iter().any(|field| field.eq_ignore_ascii_case(name)) {
+    let stated = place.as_ref().and_then(|cursor| cursor.choice(LOCATIONS, report));
+    if stated == Some(Location::Header) && NOT_THEIRS.iter().any(|field| field.eq_ignore_ascii_case(name)) {
         report.error(cursor, "this header is not the caller's to set; give the argument another name or place");
     }
     let argument = Argument {
         name: name.to_owned(),
-        location: given.unwrap_or(Location::Body),
+        location: stated.unwrap_or(Location::Body),
         required: fields.boolean(report, "required"),
         default: fields.take(report, &["default"]).and_then(|cursor| schema::default(&cursor, schema.as_ref(), report)),
         deprecated: fields.boolean(report, "deprecated"),
@@ -71,18 +71,18 @@ fn argument<'a>(name: &str, cursor: &Cursor<'a>, report: &mut Report) -> Option<
         schema: schema.unwrap_or_default(),
     };
     fields.end(report);
-    Some(DeclaredArgument { argument, given, cursor: place.unwrap_or_else(|| cursor.clone()) })
+    Some(DeclaredArgument { argument, stated, cursor: place.unwrap_or_else(|| cursor.clone()) })
 }
 
-/// Finds out where the arguments are of which the file does not say it, once the method is known.
+/// Decides the locations that the file leaves open, once the method is known.
 pub(super) fn settle(declared: &mut [DeclaredArgument<'_>], method: Option<&Method>, report: &mut Report) {
     let in_query = method.is_some_and(|method| matches!(*method, Method::GET | Method::DELETE));
-    for DeclaredArgument { argument, given, cursor } in declared {
-        argument.location = given.unwrap_or(if in_query { Location::Query } else { Location::Body });
+    for DeclaredArgument { argument, stated, cursor } in declared {
+        argument.location = stated.unwrap_or(if in_query { Location::Query } else { Location::Body });
         if argument.location == Location::Body && method == Some(&Method::GET) {
             report.error(cursor, "a GET request has no body; expected query, path or header");
         }
-        // Without it there is no such path.
+        // The path does not exist without its arguments.
         argument.required |= argument.location == Location::Path && argument.default.is_none();
     }
 }

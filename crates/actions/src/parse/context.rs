@@ -1,13 +1,13 @@
-//! C
+//! The facts about the whole file that its parts depend on.
 
 use crate::service::Generation;
 
-/// What is known of the whole file before its actions are read.
+/// The facts about the whole file that are known before its actions are parsed.
 pub(super) struct FileContext {
     /// In 2018 an action without an interface is run by its name.
     pub(super) generation: Generation,
-    /// There is an `rpc` at the root, which is the interface of actions without one.
+    /// Whether `rpc` at the root is the interface of actions without one.
     pub(super) rpc: bool,
-    /// Where the service's own process listens, if a place names no port.
+    /// The port of the service's own process, for paths without a port.
     pub(super) port: Option<u16>,
 }

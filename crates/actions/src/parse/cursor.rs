@@ -1,29 +1,29 @@
-//! The way through the tree: where one is, what stands there, and what is wrong with it.
+//! Cursors into the YAML tree, and the report of mistakes and warnings. Nothing here knows the specification.
 
 use std::{collections::BTreeMap, rc::Rc};
 
 use bandog_codec::yaml::Node;
 
-/// Mistakes that are told. More are counted: nobody puts a thousand right at once, and few bytes of aliases can stand
-/// for any number of them.
+/// The number of mistakes that are listed; further ones are counted. A few bytes of aliases can stand for any number of
+/// mistakes.
 const MAX_DIAGNOSTICS: usize = 1000;
 
 /// Characters of a key that a path shows.
 const SHOWN_KEY: usize = 60;
 
-/// Characters of a value that a diagnostic keeps.
+/// Characters of a value that a diagnostic shows.
 const SHOWN_VALUE: usize = 200;
 
-/// What is said of a place in the file.
+/// A mistake or a warning at a position in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The line, from 1.
     pub line: u64,
-    /// The keys on the way there: `actions.count.arguments.word.type`.
+    /// The keys that lead there: `actions.count.arguments.word.type`.
     pub path: String,
-    /// What stands there, if it is a scalar that may be shown.
+    /// The value there, if it is a scalar that may be shown.
     pub value: Option<String>,
-    /// What would have been right.
+    /// The expected value, or what to do.
     pub advice: String,
 }
 
@@ -39,13 +39,13 @@ impl std::fmt::Display for Diagnostic {
     }
 }
 
-/// A place in the file, and the way there.
+/// A position in the tree, and the path that leads there.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'a> {
     node: Option<&'a Node>,
     line: u64,
     path: Rc<str>,
-    /// What stands here is not for everybody's eyes.
+    /// Whether the value must not be shown.
     is_secret: bool,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         Self { node: Some(node), line: node.position().line, path: "".into(), is_secret: false }
     }
 
-    /// What stands here; nothing in the place of a key that is not there.
+    /// The node; `None` at a missing key.
     pub(super) fn node(&self) -> Option<&'a Node> {
         self.node
     }
@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
         self.node.is_none_or(Node::is_null)
     }
 
-    /// The text of a scalar, of a number too.
+    /// The text of a scalar, also of a number.
     pub(super) fn scalar(&self) -> Option<&'a str> {
         self.node?.text().ok().flatten()
     }
@@ -72,17 +72,17 @@ impl<'a> Cursor<'a> {
         self.line
     }
 
-    /// The place of a key that is not there.
+    /// The position of a missing key.
     pub(super) fn below(&self, key: &str) -> Self {
         Self { node: None, line: self.line, path: self.path_of(key), is_secret: self.is_secret }
     }
 
-    /// From here on no diagnostic shows a value.
+    /// The same position, with its value hidden, also below it.
     pub(super) fn redacted(&self) -> Self {
         Self { is_secret: true, ..self.clone() }
     }
 
-    /// The same place, of which no diagnostic shows a value: where it is about the key.
+    /// The same position without its value, for a diagnostic about the key.
     pub(super) fn without_value(&self) -> Self {
         Self { node: None, ..self.clone() }
     }
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
         if self.path.is_empty() { shown.into() } else { format!("{}.{shown}", self.path).into() }
     }
 
-    /// The elements of a list, or a mistake.
+    /// The elements of a list; any other value is a mistake.
     pub(super) fn items(&self, report: &mut Report) -> Vec<Self> {
         let Some(items) = self.node.and_then(Node::items) else {
             report.error(self, "expected a list");
@@ -113,7 +113,7 @@ impl<'a> Cursor<'a> {
         items.enumerate().map(place).collect()
     }
 
-    /// A text, of a number too, or a mistake.
+    /// The text of a string or a number; any other value is a mistake.
     pub(super) fn text(&self, report: &mut Report) -> Option<&'a str> {
         let text = self.scalar();
         if text.is_none() {
@@ -138,7 +138,7 @@ impl<'a> Cursor<'a> {
         port
     }
 
-    /// The words of a command: a list of texts, or one text that is split at blanks. Never none.
+    /// The words of a command, at least one: a list of strings, or a string that is split at blanks.
     pub(super) fn words(&self, report: &mut Report) -> Option<Vec<String>> {
         let (words, cursors): (Vec<Option<&str>>, _) = if let Some(text) = self.scalar() {
             (text.split_ascii_whitespace().map(Some).collect(), Vec::new())
@@ -162,7 +162,7 @@ impl<'a> Cursor<'a> {
         words.into_iter().map(|word| word.map(str::to_owned)).collect()
     }
 
-    /// One of these words, by its name in the file, or a mistake.
+    /// The choice whose name stands here; any other value is a mistake.
     pub(super) fn choice<T>(
         &self,
         choices: impl IntoIterator<Item = (&'static str, T)>,
@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// What has been found out so far.
+/// The mistakes and warnings so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     mistakes: Vec<Diagnostic>,
@@ -211,7 +211,7 @@ impl Report {
         }
     }
 
-    /// Keeps the line of what is looked at again later.
+    /// Remembers the line of a position, for later diagnostics.
     pub(super) fn record_line(&mut self, cursor: &Cursor<'_>) {
         self.lines.insert(cursor.path.to_string(), cursor.line);
     }
@@ -233,7 +233,7 @@ fn diagnostic(cursor: &Cursor<'_>, advice: String) -> Diagnostic {
     Diagnostic { line: cursor.line, path: cursor.path.to_string(), value, advice }
 }
 
-/// The keys of a mapping, which are taken one by one; what is left at the end is unknown.
+/// The keys of a mapping. Parsing takes them one by one; the rest is unknown.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     at: Cursor<'a>,
@@ -242,7 +242,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Null has no keys; anything else that is not a mapping is a mistake.
+    /// Null has no keys; any other value that is not a mapping is a mistake.
     pub(super) fn of(cursor: &Cursor<'a>, report: &mut Report) -> Option<Self> {
         let Some(found) = cursor.node.and_then(Node::entries) else {
             if cursor.is_null() {
@@ -273,19 +273,19 @@ impl<'a> Fields<'a> {
         &self.at
     }
 
-    /// The keys that are there and were not taken.
+    /// The keys that have not been taken.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
         self.entries.iter().map(|(name, _)| *name)
     }
 
-    /// Takes what the key has, also if that is null.
+    /// Takes the value of a key, even null.
     pub(super) fn known(&mut self, name: &'static str) -> Option<Cursor<'a>> {
         self.known.push(name);
         let at = self.entries.iter().position(|(found, _)| *found == name)?;
         Some(self.entries.remove(at).1)
     }
 
-    /// Takes what a key has that goes by any of these names, the newest first. Null is nothing.
+    /// Takes the value of a key that has several names, the newest first. Null counts as absent.
     pub(super) fn take(&mut self, report: &mut Report, names: &[&'static str]) -> Option<Cursor<'a>> {
         let mut taken: Option<(&str, Cursor<'a>)> = None;
         for name in names {
@@ -307,26 +307,26 @@ impl<'a> Fields<'a> {
         self.take(report, &[name]).is_some_and(|cursor| cursor.boolean(report))
     }
 
-    /// All keys, where they are names that the file gives.
+    /// All keys, where the file chooses the names.
     pub(super) fn members(self) -> Vec<(&'a str, Cursor<'a>)> {
         self.entries
     }
 
-    /// Whatever has not been taken is a mistake.
+    /// Reports the remaining keys as mistakes.
     pub(super) fn end(mut self, report: &mut Report) {
         for (_, cursor, advice) in self.unknown() {
             report.error(&cursor, advice);
         }
     }
 
-    /// Whatever has not been taken is odd.
+    /// Reports the remaining keys as warnings.
     pub(super) fn end_lenient(mut self, report: &mut Report) {
         for (_, cursor, advice) in self.unknown() {
             report.warn(&cursor, advice);
         }
     }
 
-    /// Whatever has not been taken is somebody else's, unless it looks like a slip.
+    /// Warns of remaining keys that look like typing errors; all others belong to other programs.
     pub(super) fn end_at_root(mut self, report: &mut Report) {
         let known = self.known.clone();
         for (name, cursor, advice) in self.unknown() {
@@ -349,9 +349,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What was probably meant: one letter in four may be wrong, and one of a shorter word.
+/// The known word closest to `word`. One letter in four may differ, and one in a shorter word.
 pub(super) fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    // Comparing takes the product of both lengths.
+    // The comparison takes time proportional to the product of both lengths.
     let limit = word.len().min(64) / 4 + 1;
     let near = known.filter(|known| known.len().abs_diff(word.len()) <= limit);
     let lower = |text: &str| text.to_ascii_lowercase();

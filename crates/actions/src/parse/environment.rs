@@ -1,4 +1,4 @@
-//! The variables that a service needs.
+//! Parses the environment variables that a service needs.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::service::Variable;
 
-/// What the names of bandog's own settings begin with. Functions do not inherit them, and some are secret.
+/// The prefix of bandog's own settings. Functions do not inherit them, and some are secret.
 const OWN: &str = "BANDOG_";
 
 pub(super) fn variables(cursor: &Cursor<'_>, report: &mut Report) -> Vec<Variable> {
@@ -51,7 +51,7 @@ fn variable(name: String, cursor: &Cursor<'_>, report: &mut Report) -> Option<Va
         default: default.and_then(|cursor| {
             let schema = schema.as_ref()?;
             let value = cursor.node()?.value().ok();
-            // A number keeps the form it is written in.
+            // A number keeps its notation.
             let text = match (cursor.scalar(), value) {
                 (Some(text), _) => text.to_owned(),
                 (None, Some(value @ (Value::Array(_) | Value::Object(_)))) => value.to_string(),

@@ -1,4 +1,4 @@
-//! How an action is done: `format`, `http`, `rpc`, `events`, and what 2018 had in their place.
+//! Parses the interface of an action: `format`, `http`, `rpc`, `events`, and their equivalents of 2018.
 
 use http::{Method, Uri, uri::Authority};
 
@@ -23,11 +23,11 @@ const METHODS: [(&str, Method); 5] = [
     ("patch", Method::PATCH),
 ];
 
-/// What takes a word for a script.
+/// Programs that interpret a word as a script.
 const SHELLS: [&str; 7] = ["sh", "ash", "bash", "busybox", "dash", "ksh", "zsh"];
 
-/// Reads it, with where the path of a request stands. The arguments that stand in the path without saying so are told
-/// that they do.
+/// Parses the interface, and returns the position of the request's path with it. Arguments that are in the path without
+/// declaring it get that location.
 pub(super) fn read<'a>(
     name: &str,
     fields: &mut Fields<'a>,
@@ -35,7 +35,7 @@ pub(super) fn read<'a>(
     declared: &mut [DeclaredArgument<'a>],
     report: &mut Report,
 ) -> Option<(Interface, Option<Cursor<'a>>)> {
-    // `startup` in an action is what 2018 had for events.
+    // `startup` in an action is the `events` of 2018.
     let keys = ["http", "rpc", "format", "events", "startup"];
     let mut given: Vec<_> = keys.into_iter().filter_map(|key| Some((key, fields.known(key)?))).collect();
     for (key, cursor) in given.iter().skip(1) {
@@ -90,7 +90,7 @@ fn command(cursor: &Cursor<'_>, declared: &[DeclaredArgument<'_>], report: &mut 
     Some(words)
 }
 
-/// The word that a shell takes for a script, if that is what is run: the one behind its flag `-c`.
+/// The word that a shell interprets as a script: the one after its flag `-c`.
 fn script(words: &[Template]) -> Option<&Template> {
     let program = words.first()?.to_string();
     let is_shell = SHELLS.contains(&program.rsplit('/').next().unwrap_or_default());
@@ -101,7 +101,7 @@ fn script(words: &[Template]) -> Option<&Template> {
     words.iter().skip_while(|word| !flag(word)).nth(1).filter(|_| is_shell)
 }
 
-/// Says what looks like an argument written wrong. It may be meant, as `awk` has braces of its own.
+/// Warns of words that look like a misspelt argument. They may be intended: `awk` uses braces itself.
 fn warn_of_names(cursor: &Cursor<'_>, words: &[Template], declared: &[DeclaredArgument<'_>], report: &mut Report) {
     for text in words.iter().flat_map(|word| &word.pieces) {
         let Piece::Text(text) = text else { continue };
@@ -156,14 +156,14 @@ fn http<'a>(
             return None;
         };
         let text = self::path(&path, report)?;
-        // Without a number there is a mistake by now, and the path is looked at all the same.
+        // A missing port is reported above; parse the path all the same.
         (Endpoint::Service { port: number.unwrap_or_default(), path: template(text, declared) }, path)
     };
     let call = HttpCall { method: method?, endpoint, content_type: content_type.unwrap_or(MediaType::Json) };
     Some((call, cursor))
 }
 
-/// The path that a key has, or a mistake.
+/// The path at a key; any other value is a mistake.
 pub(super) fn path<'a>(cursor: &Cursor<'a>, report: &mut Report) -> Option<&'a str> {
     let text = cursor.text(report)?;
     if !text.starts_with('/') {
@@ -173,7 +173,7 @@ pub(super) fn path<'a>(cursor: &Cursor<'a>, report: &mut Report) -> Option<&'a s
     is_plain(text, cursor, report).then_some(text)
 }
 
-/// Whether it can stand in the first line of a request.
+/// Whether the text can be in the first line of a request.
 fn is_plain(text: &str, cursor: &Cursor<'_>, report: &mut Report) -> bool {
     if text.contains(['?', '#']) {
         report.error(cursor, "expected a path alone; what stands in the query is an argument with in: query");
@@ -186,7 +186,7 @@ fn is_plain(text: &str, cursor: &Cursor<'_>, report: &mut Report) -> bool {
     is_plain
 }
 
-/// Scheme and host of a URL, and the path on it.
+/// The origin of a URL, and its path.
 fn elsewhere<'a>(cursor: &Cursor<'a>, report: &mut Report) -> Option<(Uri, &'a str)> {
     let text = cursor.text(report)?;
     let lower = text.to_ascii_lowercase();
@@ -215,18 +215,18 @@ fn elsewhere<'a>(cursor: &Cursor<'a>, report: &mut Report) -> Option<(Uri, &'a s
     Some((origin, if path.is_empty() { "/" } else { path }))
 }
 
-/// The path with its arguments; one that stands in it is there, unless the file says otherwise.
+/// The path as a template. Arguments in it get the location `path`, unless the file declares another.
 fn template(text: &str, declared: &mut [DeclaredArgument<'_>]) -> Template {
     let template = Template::parse(text, |name| declared.iter().any(|declared| declared.argument.name == name));
     for declared in declared {
-        if declared.given.is_none() && template.names().any(|name| name == declared.argument.name) {
-            declared.given = Some(Location::Path);
+        if declared.stated.is_none() && template.names().any(|name| name == declared.argument.name) {
+            declared.stated = Some(Location::Path);
         }
     }
     template
 }
 
-/// Compares what stands in a path with the arguments that say so.
+/// Compares the placeholders of a path with the arguments' locations.
 pub(super) fn check_places(
     endpoint: &Endpoint,
     cursor: &Cursor<'_>,
@@ -237,7 +237,7 @@ pub(super) fn check_places(
     let mut names: Vec<&str> = path.names().collect();
     for piece in &path.pieces {
         let Piece::Text(text) = piece else { continue };
-        // What nobody has declared has been left as text.
+        // Undeclared placeholders have been parsed as text.
         for name in places_in(text) {
             report.error(cursor, format!("{name} stands in the path, but is no argument of the action"));
         }
@@ -245,9 +245,9 @@ pub(super) fn check_places(
             report.error(cursor, "a brace stands alone; expected arguments in pairs of them, as in /items/{id}");
         }
     }
-    for DeclaredArgument { argument, given, cursor: at } in declared {
+    for DeclaredArgument { argument, stated, cursor: at } in declared {
         let count = names.iter().filter(|name| **name == argument.name).count();
-        match (count, given) {
+        match (count, stated) {
             (0, Some(Location::Path)) => {
                 report.error(at, format!("argument {} does not stand in the path {path}", argument.name));
             }
@@ -262,7 +262,7 @@ pub(super) fn check_places(
     }
 }
 
-/// Compares how a body is sent with the arguments that are in it.
+/// Checks that a body of one value has one argument.
 pub(super) fn check_body(content_type: MediaType, declared: &[DeclaredArgument<'_>], report: &mut Report) {
     if content_type != MediaType::Bytes {
         return;
@@ -275,7 +275,7 @@ pub(super) fn check_body(content_type: MediaType, declared: &[DeclaredArgument<'
     }
 }
 
-/// Compares where a request goes with the files among its arguments, of which somebody elsewhere gets the content.
+/// Checks that files are sent in the body if the server does not share the file system.
 pub(super) fn check_files(endpoint: &Endpoint, declared: &[DeclaredArgument<'_>], report: &mut Report) {
     match endpoint {
         Endpoint::Service { .. } => return,
@@ -294,7 +294,7 @@ pub(super) fn check_files(endpoint: &Endpoint, declared: &[DeclaredArgument<'_>]
     }
 }
 
-/// What looks like an argument in a piece of a path: `{name}` anywhere, `:name` behind a slash.
+/// The apparent placeholders in the literal text of a path: `{name}` anywhere, `:name` after a slash.
 fn places_in(text: &str) -> Vec<String> {
     let template = Template::parse(text, |_| true);
     let mut before = "";

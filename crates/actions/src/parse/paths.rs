@@ -1,4 +1,4 @@
-//! The paths that a service takes, compared with each other and with bandog's own.
+//! Compares the paths of a service with each other and with bandog's own.
 
 use std::collections::HashMap;
 
@@ -8,18 +8,18 @@ use crate::{
     template::Piece,
 };
 
-/// A path that requests come in on.
+/// A path at which requests arrive.
 pub(super) struct DeclaredPath<'a> {
-    /// Whose it is, in words.
+    /// The action or forward it belongs to, for messages.
     owner: String,
-    /// The method and the path without the names of its arguments; a path that is handed on has no method.
+    /// The method and the path without the names of its arguments. A forwarded path has no method.
     shape: String,
     path: String,
     cursor: Cursor<'a>,
 }
 
 impl<'a> DeclaredPath<'a> {
-    /// The path that an action has here; none if its request goes elsewhere.
+    /// The path at which an action is called; `None` if its server is external.
     pub(super) fn of_action(name: &str, call: &HttpCall, cursor: Cursor<'a>) -> Option<Self> {
         let Endpoint::Service { path, .. } = &call.endpoint else { return None };
         let nameless = path.pieces.iter().map(|piece| match piece {
@@ -30,9 +30,9 @@ impl<'a> DeclaredPath<'a> {
         Some(Self { owner: format!("action {name}"), shape, path: path.to_string(), cursor })
     }
 
-    /// A path whose traffic goes straight through.
+    /// A path whose traffic is forwarded.
     pub(super) fn of_forward(name: &str, path: &str, cursor: Cursor<'a>) -> Self {
-        // With a slash at its end or without, the same is below it.
+        // Paths with and without a trailing slash cover the same paths below.
         let path = path.trim_end_matches('/');
         Self { owner: format!("forward {name}"), shape: path.to_owned(), path: path.to_owned(), cursor }
     }
@@ -55,7 +55,7 @@ pub(super) fn check(paths: &[DeclaredPath<'_>], report: &mut Report) {
             taken.insert(&path.shape, path);
         }
     }
-    // An action's path is looked for first, so a forward of the same one would be half hidden.
+    // An action takes precedence over a forward of the same path, and would hide a part of it.
     for forward in paths.iter().filter(|path| !path.shape.contains(' ')) {
         let mut actions = paths.iter().filter(|path| path.shape.contains(' '));
         if let Some(action) = actions.find(|action| action.path == forward.path && !forward.path.is_empty()) {

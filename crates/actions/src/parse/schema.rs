@@ -1,4 +1,4 @@
-//! What a value has to be: `type`, and what narrows it.
+//! Parses schemas: `type`, and the rules that narrow it.
 
 use bandog_codec::yaml::Node;
 use serde_json::{Number, Value};
@@ -6,12 +6,12 @@ use serde_json::{Number, Value};
 use super::cursor::{Cursor, Fields, Report};
 use crate::schema::{Pattern, Property, Range, Schema, Type};
 
-/// Every type by its name; `number` is another one for `float`.
+/// All types by name; `number` is an alias of `float`.
 fn types() -> impl Iterator<Item = (&'static str, Option<Type>)> {
     Type::ALL.into_iter().map(|kind| (kind.as_str(), Some(kind))).chain([("number", Some(Type::Float))])
 }
 
-/// A schema whose type has to be there.
+/// A schema that must have a type.
 pub(super) fn required(fields: &mut Fields<'_>, report: &mut Report) -> Option<Schema> {
     let Some(cursor) = fields.take(report, &["type"]) else {
         let names: Vec<_> = types().map(|(name, _)| name).collect();
@@ -24,7 +24,7 @@ pub(super) fn required(fields: &mut Fields<'_>, report: &mut Report) -> Option<S
     rest(fields, kind, Some(&cursor), report)
 }
 
-/// The schema of an output: anything if it has no type, nothing if that is `none`.
+/// The schema of an output: any value if it has no type, `None` for the type `none`.
 pub(super) fn output(fields: &mut Fields<'_>, report: &mut Report) -> Option<Schema> {
     let Some(cursor) = fields.take(report, &["type"]) else { return rest(fields, Some(Type::Any), None, report) };
     match cursor.choice(types().chain([("none", None)]), report) {
@@ -43,7 +43,7 @@ pub(super) fn output(fields: &mut Fields<'_>, report: &mut Report) -> Option<Sch
     }
 }
 
-/// What narrows a type; whether it does is not asked if the type is not known.
+/// Parses the rules that narrow a type. If the type is unknown, whether they apply to it is not checked.
 fn rest(
     fields: &mut Fields<'_>,
     kind: Option<Type>,
@@ -82,7 +82,7 @@ fn rest(
     kind.map(|_| schema)
 }
 
-/// What a type has below a key of its own name, or, in some files, beside it.
+/// Takes the keys that a type has below a key of its own name or, in some files, beside it.
 fn group<'a>(
     fields: &mut Fields<'a>,
     name: &'static str,
@@ -164,7 +164,7 @@ fn range(cursor: &Cursor<'_>, report: &mut Report) -> Option<Range> {
     };
     let range = Range { min: number(min.as_ref()), max: number(max.as_ref()) };
     if let (Some(least), Some(most), Some(cursor)) = (&range.min, &range.max, &min) {
-        // Whether the most is within a range that begins with the least is asked of who compares values too.
+        // Compare the bounds by checking one against the range of the other, which compares exactly.
         let from_least = Range { min: Some(least.clone()), max: None };
         let schema = Schema { kind: Type::Float, range: Some(from_least), ..Schema::default() };
         if schema.check(Value::Number(most.clone())).is_err() {
@@ -174,7 +174,7 @@ fn range(cursor: &Cursor<'_>, report: &mut Report) -> Option<Range> {
     Some(range)
 }
 
-/// The values to choose from, each of which has to be right by itself.
+/// The permitted values, each of which must be valid.
 fn choices(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Vec<Value>> {
     let items = cursor.items(report);
     if items.is_empty() && cursor.node().and_then(Node::items).is_some() {
@@ -184,7 +184,7 @@ fn choices(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) ->
     (!choices.is_empty()).then_some(choices)
 }
 
-/// The value of what has none.
+/// The default of an argument.
 pub(super) fn default(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Value> {
     let schema = schema?;
     if matches!(schema.kind, Type::Map | Type::Object) {
@@ -200,7 +200,7 @@ pub(super) fn default(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut
     value(cursor, Some(schema), report)
 }
 
-/// Whether a file may be in a value, or be all of it.
+/// Whether a value may be a file or contain one.
 pub(super) fn takes_files(schema: &Schema) -> bool {
     let Schema { kind, elements, values, properties, .. } = schema;
     let below = [elements, values].into_iter().flatten().map(|schema| &**schema);
@@ -208,7 +208,7 @@ pub(super) fn takes_files(schema: &Schema) -> bool {
     *kind == Type::Path || below.any(takes_files)
 }
 
-/// What stands somewhere as JSON, if that is right.
+/// The value at a position as JSON, if it is valid.
 fn value(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Value> {
     let Ok(value) = cursor.node()?.value() else {
         report.error(cursor, "expected a value that JSON can have");

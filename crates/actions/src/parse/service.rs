@@ -1,4 +1,5 @@
-//! What a file says of the service as a whole: who it is, and how its process lives.
+//! Parses the parts of a file that concern the whole service: information, lifecycle, readiness check, forwards,
+//! metrics.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::service::{Forward, Health, Info, Lifecycle, ScrapeTarget, Shutdown};
 
-/// For people alone, so nothing in it stops a start.
+/// The information is for people only, so its defects are warnings.
 pub(super) fn info(cursor: &Cursor<'_>, report: &mut Report) -> Info {
     let Some(mut fields) = Fields::of(cursor, report) else { return Info::default() };
     let mut missing = Vec::new();
@@ -22,7 +23,7 @@ pub(super) fn info(cursor: &Cursor<'_>, report: &mut Report) -> Info {
         text
     };
     let (title, version, description) = (wanted("title"), wanted("version"), wanted("description"));
-    // One line, whatever is missing: it is told at each start.
+    // A single warning, since it appears at each start.
     if !missing.is_empty() {
         report.warn(cursor, format!("{} missing; it is what people are told about the service", missing.join(", ")));
     }
@@ -71,7 +72,7 @@ fn command(fields: &mut Fields<'_>, report: &mut Report) -> Option<Vec<String>> 
     cursor.words(report)
 }
 
-/// A time in seconds; `s` may stand behind it.
+/// A time in seconds; `s` may follow it.
 fn seconds(cursor: &Cursor<'_>, report: &mut Report) -> Option<Duration> {
     let text = cursor.scalar().map(|text| text.strip_suffix('s').unwrap_or(text).trim_end());
     let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
@@ -82,7 +83,7 @@ fn seconds(cursor: &Cursor<'_>, report: &mut Report) -> Option<Duration> {
     seconds
 }
 
-/// Port and path of an `http`, with the place of the path.
+/// The port and path of an `http`, and the position of the path.
 fn http<'a>(cursor: &Cursor<'a>, context: &FileContext, report: &mut Report) -> Option<(u16, String, Cursor<'a>)> {
     let mut fields = Fields::of(cursor, report)?;
     let port = match fields.take(report, &["port"]) {
@@ -137,7 +138,7 @@ pub(super) fn forwards<'a>(
     forwards
 }
 
-/// `metrics`, which holds them itself or under `prometheus`, or `prometheus` alone.
+/// `metrics` with the keys itself or below `prometheus`, or `prometheus` alone.
 pub(super) fn metrics(cursor: &Cursor<'_>, context: &FileContext, report: &mut Report) -> Option<ScrapeTarget> {
     let mut fields = Fields::of(cursor, report)?;
     if let Some(inner) = fields.take(report, &["prometheus"]) {

@@ -1,22 +1,22 @@
-//! The parts of a form that is in memory.
+//! The fields of a form that is in memory.
 
 use bandog_codec::multipart::{self, ParseError};
 
-/// The parts that were found: names, and texts of those that are no files.
+/// The fields: names, and the bytes of those that are not files.
 #[derive(Debug, Default)]
 pub(super) struct FormFields {
     fields: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl FormFields {
-    /// Takes a form apart; the error says why it is none.
+    /// Parses a form; the error is the reason why it is not one.
     pub(super) fn read(form: &[u8], boundary: Option<&[u8]>) -> Result<Vec<(String, Option<String>)>, String> {
         let boundary = boundary.ok_or("it has no boundary, expected a first line of two hyphens and the boundary")?;
         let mut parts = Self::default();
         let mut parser = multipart::Parser::new(boundary);
         parser.push(form, &mut parts).map_err(|error| error.to_string())?;
         parser.finish().map_err(|error| error.to_string())?;
-        // What is no text is as good as a file.
+        // Bytes that are not UTF-8 count as a file.
         let text = |text: Option<Vec<u8>>| text.map(String::from_utf8).transpose().unwrap_or_default();
         Ok(parts.fields.into_iter().map(|(name, content)| (name, text(content))).collect())
     }

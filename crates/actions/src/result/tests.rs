@@ -1,4 +1,4 @@
-//! What was printed, and what is sent of it.
+//! Tests of results: the output of an action, and the response sent.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! A value held against its schema.
+//! Checks a value against its schema.
 
 use serde_json::{Map, Value};
 
@@ -8,32 +8,32 @@ use crate::{
     json::{Budget, BudgetExceeded},
 };
 
-/// For whom a value is.
+/// The rules for undeclared members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
-    /// What a caller gives: a member that is not declared is a mistake.
+    /// An argument: an undeclared member is an error.
     Argument,
-    /// What an action gives: further members are let through.
+    /// A result: undeclared members are accepted.
     Result,
 }
 
 impl Schema {
-    /// Holds a value that came as JSON against this, and gives it back in one form: 5.0 as 5 where a whole number is
-    /// wanted, a choice as the file has it, members in the order declared and without those that are null.
+    /// Checks a JSON value and returns it in its canonical form: 5.0 becomes 5 where a whole number is declared, a
+    /// choice is written as in the file, members are in the declared order and without nulls.
     pub fn check(&self, value: Value) -> Result<Value, ArgumentErrors> {
         let mut errors = ArgumentErrors::default();
         let value = self.check_at(value, &mut String::new(), Strictness::Argument, &mut Budget::default(), &mut errors);
         value.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
-    /// Holds what an action gave against this: as [`Schema::check`] does, but further members are let through.
+    /// Checks a result: like [`Schema::check`], but undeclared members are accepted.
     pub fn check_result(&self, value: Value) -> Result<Value, ArgumentErrors> {
         let mut errors = ArgumentErrors::default();
         let value = self.check_at(value, &mut String::new(), Strictness::Result, &mut Budget::default(), &mut errors);
         value.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
-    /// Holds the value at `at` against this; `None` if something is wrong with it.
+    /// Checks the value at the path `at`; `None` if it is invalid.
     pub(crate) fn check_at(
         &self,
         value: Value,
@@ -87,7 +87,7 @@ impl Schema {
         }
     }
 
-    /// Whether a value is within the range and has the pattern, each where it is about such a value.
+    /// Whether a number is in the range, or a string matches the pattern.
     fn fits(&self, value: &Value, budget: &mut Budget) -> Result<bool, BudgetExceeded> {
         Ok(match value {
             Value::Number(number) => self.range.as_ref().is_none_or(|range| {
@@ -101,7 +101,7 @@ impl Schema {
         })
     }
 
-    /// What is wanted of texts that are too long to look for the pattern in.
+    /// The expected length of strings that are too long to match against the pattern.
     fn shorter(&self) -> String {
         let longest = self.pattern.as_ref().map_or(0, Pattern::longest);
         format!("at most {longest} characters in all texts with this pattern, so that they are checked in time")
@@ -165,7 +165,7 @@ impl Schema {
         }
         let mut checked = Some(Map::new());
         for property in &self.properties {
-            // To be removed in order costs nothing: what is declared are a few.
+            // Constant time, at the price of the order of the undeclared members.
             match members.swap_remove(&property.name).filter(|value| !value.is_null()) {
                 Some(value) => {
                     let value = member_at(at, &property.name, |at| {
@@ -208,7 +208,7 @@ impl Schema {
         None
     }
 
-    /// What this wants, in words.
+    /// A description of the schema, for error messages.
     #[must_use]
     pub fn expected(&self) -> String {
         let mut expected = match (self.kind, &self.choices) {
@@ -243,7 +243,7 @@ impl Schema {
     }
 }
 
-/// Runs `f` at the element of this number.
+/// Runs `f` with the path extended by the number of an element.
 pub(crate) fn element_at<T>(at: &mut String, number: usize, f: impl FnOnce(&mut String) -> T) -> T {
     let length = at.len();
     at.extend(["[", &number.to_string(), "]"]);
@@ -252,7 +252,7 @@ pub(crate) fn element_at<T>(at: &mut String, number: usize, f: impl FnOnce(&mut 
     result
 }
 
-/// Runs `f` at the member of this name.
+/// Runs `f` with the path extended by the name of a member.
 pub(crate) fn member_at<T>(at: &mut String, name: &str, f: impl FnOnce(&mut String) -> T) -> T {
     let length = at.len();
     if length > 0 {
@@ -264,7 +264,7 @@ pub(crate) fn member_at<T>(at: &mut String, name: &str, f: impl FnOnce(&mut Stri
     result
 }
 
-/// Adds what was right to what was right so far.
+/// Adds a valid element, or gives up the collection if the element is invalid.
 fn push<C: Extend<T>, T>(all: &mut Option<C>, one: Option<T>) {
     match (&mut *all, one) {
         (Some(right), Some(one)) => right.extend([one]),
@@ -273,7 +273,7 @@ fn push<C: Extend<T>, T>(all: &mut Option<C>, one: Option<T>) {
     }
 }
 
-/// The names that there are.
+/// The permitted names, for error messages.
 pub(crate) fn only<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
@@ -283,7 +283,7 @@ pub(crate) fn only<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// A list in words, of which the end is left out if it is long.
+/// A list as a phrase, truncated if it is long.
 fn shortened_list(items: &[String]) -> String {
     const LISTED: usize = 20;
     let listed = items[..items.len().min(LISTED)].join(", ");

@@ -1,11 +1,12 @@
-//! What a value has to be as JSON Schema 2020-12: what is taken here is what such a schema says, and nothing else.
+//! Describes a schema as JSON Schema 2020-12. A value is valid for the description exactly if [`Schema::check`] accepts
+//! it.
 
 use serde_json::{Map, Value, json};
 
 use super::{Schema, Type, check::Strictness, pattern::Pattern};
 
-/// Base64 as it is taken everywhere: both alphabets, blanks anywhere, padding or none. Without padding no bit may be
-/// left over.
+/// Base64 as bandog accepts it: both alphabets, blanks anywhere, padding or none. Without padding the spare bits must
+/// be zero.
 pub(super) const BASE64: &str = concat!(
     r"^[\t-\r ]*(?:(?:[A-Za-z0-9+/_-][\t-\r ]*){4})*",
     r"(?:[A-Za-z0-9+/_-][\t-\r ]*[AQgw][\t-\r ]*",
@@ -23,31 +24,31 @@ const INT: &str = "^[-+]?[0-9]+$";
 /// A number as text.
 const FLOAT: &str = r"^(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+)$";
 
-/// Whether null may stand in the place of a value.
+/// Whether null may replace a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Presence {
-    /// It may not: null is nothing given, and something has to be.
+    /// It may not: null means no value, and one is required.
     Required,
-    /// It may: null is nothing given.
+    /// It may: null means no value.
     Optional,
-    /// It may if it is a value among others, as in a list of anything.
+    /// It may if it is a value in itself, as in a list of anything.
     Within,
 }
 
 impl Schema {
-    /// For a value that has to be given.
+    /// For a required value.
     #[must_use]
     pub fn to_json_schema(&self) -> Value {
         self.described(Presence::Required, Strictness::Argument).into()
     }
 
-    /// For a value that need not be given, and may be null then.
+    /// For an optional value, which may be null.
     #[must_use]
     pub fn to_nullable_json_schema(&self) -> Value {
         self.described(Presence::Optional, Strictness::Argument).into()
     }
 
-    /// For what an action gives: further members are let through, and files are named.
+    /// For a result: undeclared members are accepted, and files are paths.
     #[must_use]
     pub fn to_result_json_schema(&self) -> Value {
         self.described(Presence::Within, Strictness::Result).into()
@@ -94,7 +95,7 @@ impl Schema {
             Type::Uuid => {
                 set("format", "uuid".into());
                 set("pattern", UUID.into());
-                // For readers of patterns to whom `$` is also before a last line break.
+                // In some regex dialects `$` also matches before a final line break.
                 set("minLength", 36.into());
                 set("maxLength", 36.into());
                 if let Some(pattern) = pattern {
@@ -129,7 +130,7 @@ impl Schema {
         schema
     }
 
-    /// The least and the most that a number can be.
+    /// The bounds of a number.
     fn bounds(&self) -> (Option<Value>, Option<Value>) {
         let (least, most) = match self.kind {
             Type::Int => (Some(i64::MIN.into()), Some(u64::MAX.into())),
@@ -169,8 +170,8 @@ impl Schema {
         }
     }
 
-    /// The names that a map may have. A range of numbers, or choices among them, cannot be said of texts: those are
-    /// looser here than in [`Schema::check`].
+    /// The schema of a map's keys. JSON Schema cannot express a range of numbers, or choices among them, for strings,
+    /// so this accepts more than [`Schema::check`].
     fn described_as_key(&self) -> Value {
         let mut schema = Map::new();
         match self.kind {

@@ -1,4 +1,4 @@
-//! Numbers as they are, whatever their representation: 5 and 5.0 are the same number, 2⁶³ and 2⁶³ + 1 are not.
+//! Compares numbers by value, not by representation: 5 equals 5.0, 2⁶³ differs from 2⁶³ + 1.
 
 use std::cmp::Ordering;
 
@@ -10,12 +10,12 @@ pub(super) fn compare(left: &Number, right: &Number) -> Ordering {
         (Some(left), Some(right)) => left.cmp(&right),
         (Some(left), None) => with_fraction(left, right.as_f64().unwrap_or_default()),
         (None, Some(right)) => with_fraction(right, left.as_f64().unwrap_or_default()).reverse(),
-        // There is no NaN in JSON.
+        // JSON has no NaN.
         (None, None) => left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal),
     }
 }
 
-/// The whole number that a number is, if it is within -2⁶³ … 2⁶⁴ - 1.
+/// The number as an integer, if it is whole and within -2⁶³ … 2⁶⁴ - 1.
 pub(super) fn whole(number: &Number) -> Option<Number> {
     if let Some(integer) = integer(number) {
         return Number::from_i128(integer);
@@ -26,7 +26,7 @@ pub(super) fn whole(number: &Number) -> Option<Number> {
     Number::from_i128(integer)
 }
 
-/// Whether two values are the same as JSON Schema has it: numbers by what they are, objects whatever their order.
+/// Equality as JSON Schema defines it: numbers by value, objects regardless of order.
 pub(super) fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => compare(left, right) == Ordering::Equal,
@@ -41,21 +41,21 @@ pub(super) fn same(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// A number that is represented as an integer.
+/// The integer of a number that is represented as one.
 fn integer(number: &Number) -> Option<i128> {
     number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 
-/// Whether an integer of 64 bits can be this.
+/// Whether a float is within the range of 64-bit integers.
 fn in_bounds(float: f64) -> bool {
-    // Both are powers of two, so they are exact. The least integer itself never comes as a float, but what is a little
-    // less does, rounded to it.
+    // Both are powers of two, so they are exact. The least integer itself never arrives as a float, but slightly
+    // smaller numbers do, rounded to it.
     const LEAST: f64 = -9_223_372_036_854_775_808.0;
     const BEYOND: f64 = 18_446_744_073_709_551_616.0;
     LEAST < float && float < BEYOND
 }
 
-/// Compares an integer of 64 bits with a float.
+/// Compares a 64-bit integer with a float.
 fn with_fraction(integer: i128, float: f64) -> Ordering {
     if !in_bounds(float) {
         return if float < 0.0 { Ordering::Greater } else { Ordering::Less };

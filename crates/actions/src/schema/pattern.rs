@@ -1,62 +1,65 @@
-//! What has to be found in a text, and what looking for it costs.
+//! Patterns: regular expressions with a bounded cost, and their translation for JSON Schema.
 
 use regex_lite::{Error, Regex, RegexBuilder};
 
 use crate::json::{Budget, BudgetExceeded};
 
-/// Bytes that a pattern may take up when it is compiled.
+/// The maximum size of a compiled pattern in bytes.
 const MAX_SIZE: usize = 1024 * 1024;
 
-/// Bytes that the smallest is taken to have.
+/// The size assumed for the smallest patterns, in bytes.
 const MIN_SIZE: usize = 256;
 
-/// What a character costs beside the pattern's size: some work is the same for every pattern.
+/// The cost of a character in addition to the pattern's size, for the work that is the same for every pattern.
 const PER_CHARACTER: u64 = 512;
 
-/// A regular expression. The time it takes is linear: at most the length of the text times its own size, which are
-/// taken off the [`Budget`] of the call before it begins, as nothing can end it then.
+/// A regular expression. A match takes at most the length of the text times the size of the pattern. That cost is taken
+/// from the [`Budget`] of the call beforehand, since a match cannot be interrupted.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     regex: Regex,
-    /// For each character of a text.
+    /// The cost of each character of a text.
     cost: u64,
 }
 
 impl Pattern {
-    /// Compiles it.
+    /// Compiles a pattern.
     ///
     /// # Errors
-    /// It is no regular expression, has what regex-lite does not (look-around, references back), or is too large.
+    ///
+    /// The text is not a regular expression, uses a feature that regex-lite lacks (look-around, back-references), or is
+    /// too large.
     pub fn new(text: &str) -> Result<Self, Error> {
         let within = |size| RegexBuilder::new(text).size_limit(size).build();
         let regex = within(MAX_SIZE)?;
-        // The crate does not tell the size, but what it is not above.
+        // regex-lite does not report the size, only whether it exceeds a limit.
         let sizes = std::iter::successors(Some(MIN_SIZE), |size| Some(size * 2));
         let size = sizes.take_while(|size| *size < MAX_SIZE).find(|size| within(*size).is_ok()).unwrap_or(MAX_SIZE);
         Ok(Self { regex, cost: size as u64 + PER_CHARACTER })
     }
 
-    /// As it was written.
+    /// The pattern as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.regex.as_str()
     }
 
-    /// Characters of the longest text that one call may have it looked for in.
+    /// The length in characters of the longest text that one call may match.
     #[must_use]
     pub fn longest(&self) -> u64 {
         Budget::STEPS / self.cost
     }
 
-    /// Whether it is found in `text`.
+    /// Whether it matches somewhere in `text`.
     pub(crate) fn is_in(&self, text: &str, budget: &mut Budget) -> Result<bool, BudgetExceeded> {
         budget.spend_steps(self.cost.saturating_mul(text.chars().count() as u64))?;
         Ok(self.regex.is_match(text))
     }
 
-    /// A pattern in the words of ECMA-262, in which JSON Schema has them; `None` if there are no such words.
+    /// The pattern in the syntax of ECMA-262, which JSON Schema uses; `None` if it cannot be expressed. The OpenAPI
+    /// document depends on it.
     ///
-    /// The classes are spelled out, since many a reader takes them for those of Unicode.
+    /// Classes are written out, since many implementations of JSON Schema give them their Unicode meaning.
     pub(super) fn to_ecma_262(&self) -> Option<String> {
         let mut spelled = String::new();
         let (mut in_class, mut in_count) = (false, false);
@@ -75,10 +78,11 @@ impl Pattern {
                     ('S', false) => spelled.push_str(r"[^\t\n\v\f\r ]"),
                     ('A', false) => spelled.push('^'),
                     ('z', false) => spelled.push('$'),
-                    // The ends of words are told apart by letters of ASCII in both; which end it is, ECMA-262 cannot say.
+                    // Both syntaxes define word boundaries by ASCII letters, but ECMA-262 cannot tell the start of a
+                    // word from its end.
                     ('b' | 'B', false) if letters.peek() == Some(&'{') => return None,
                     ('<' | '>', false) => return None,
-                    // For readers who take a pattern for Unicode's, what means nothing must not be escaped.
+                    // ECMA-262 with the flag `u` forbids escaping a character without a special meaning.
                     (other, _)
                         if other.is_ascii_punctuation() && !is_syntax(other) && (other, in_class) != ('-', true) =>
                     {
@@ -94,7 +98,7 @@ impl Pattern {
                 '[' => {
                     in_class = true;
                     spelled.push('[');
-                    // A bracket right at the beginning is one of the class.
+                    // A bracket at the beginning of a class belongs to it.
                     for first in ['^', ']'] {
                         if letters.next_if_eq(&first).is_some() {
                             spelled.push_str(if first == ']' { r"\]" } else { "^" });
@@ -113,14 +117,14 @@ impl Pattern {
                     in_count = false;
                     spelled.push('}');
                 }
-                // Alone they stand for themselves, which not every reader takes without being told.
+                // Unpaired they are literals, which some implementations accept only when escaped.
                 ']' | '}' if !in_class => spelled.extend(['\\', letter]),
                 '(' if !in_class && letters.next_if_eq(&'?').is_some() => {
-                    // Flags and names are written in other ways.
+                    // Flags and named groups have another syntax.
                     letters.next_if_eq(&':')?;
                     spelled.push_str("(?:");
                 }
-                // There it takes no part of a character, and no line break.
+                // `.` included: in both syntaxes it matches a whole character other than a line break.
                 other => spelled.push(other),
             }
         }
@@ -128,7 +132,7 @@ impl Pattern {
     }
 }
 
-/// What means something in a pattern (`SyntaxCharacter` of ECMA-262 §22.2.1), and the slash.
+/// Characters with a meaning in a pattern (`SyntaxCharacter` of ECMA-262 §22.2.1), and the slash.
 fn is_syntax(letter: char) -> bool {
     r"^$\.*+?()[]{}|/".contains(letter)
 }
@@ -159,7 +163,7 @@ mod tests {
         let started = Instant::now();
         let longest = "a".repeat(usize::try_from(pattern.longest()).expect("fits"));
         assert!(pattern.is_in(&longest, &mut Budget::default()).expect("within"));
-        // Some seconds where nothing is optimized.
+        // An unoptimized build takes some seconds.
         assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
         let mut budget = Budget::default();
         let texts = std::iter::repeat_with(|| pattern.is_in(&longest[..longest.len() / 3], &mut budget));

@@ -1,4 +1,4 @@
-//! What each type takes, as JSON and as text, and that a description as JSON Schema says the same.
+//! Tests of each type, as JSON and as text, and of the equivalence with its JSON Schema.
 
 use proptest::prelude::*;
 use regex_lite::Regex;
@@ -27,7 +27,7 @@ fn one_of(choices: &Value) -> Schema {
     Schema { choices: choices.as_array().cloned(), ..of(Type::Enum) }
 }
 
-/// All that is wrong, as `path: problem`.
+/// All errors, as `path: problem`.
 fn told(errors: &ArgumentErrors) -> Vec<String> {
     errors.listed().iter().map(|error| format!("{}: {}", error.argument, error.kind.as_str())).collect()
 }
@@ -139,7 +139,7 @@ fn a_choice_is_a_member_of_any_type_and_a_text_means_itself_first() {
 
 #[test]
 fn bounds_are_compared_without_loss() {
-    let beyond = 9_007_199_254_740_993_u64; // 2⁵³ + 1 is no float.
+    let beyond = 9_007_199_254_740_993_u64; // 2⁵³ + 1 has no exact float.
     let schema = ranged(Type::Int, &json!(beyond), &json!(null));
     assert!(schema.check(json!(beyond)).is_ok());
     assert!(schema.check(json!(beyond - 1)).is_err());
@@ -226,7 +226,7 @@ fn a_million_mistakes_are_a_hundred_and_a_number_and_none_is_quoted_whole() {
     }
 }
 
-/// JSON Schema 2020-12 as far as it is used, done anew and plainly.
+/// A plain second implementation of the parts of JSON Schema 2020-12 that are used.
 fn is_valid(schema: &Value, value: &Value) -> bool {
     let float = |number: &Value| number.as_f64().expect("a number");
     schema.as_object().expect("a schema").iter().all(|(keyword, what)| match (keyword.as_str(), value) {
@@ -370,7 +370,7 @@ proptest! {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let by_text = schema.read_text(&text);
         match schema.check(value.clone()) {
-            // As text only a whole number is one.
+            // In text only integers without a fraction are whole numbers.
             Ok(taken) if schema.kind != Type::Int || value.is_i64() => prop_assert_eq!(by_text, Ok(taken)),
             Ok(_) => {}
             Err(_) => prop_assert!(by_text.is_err() || value.is_null() || !is_text && by_text.is_ok_and(|it| it == value && schema.kind == Type::Any)),

@@ -1,4 +1,4 @@
-//! A value that came as text: from a query, a form, a path, a header field, a command line or the environment.
+//! Reads values from text: from a query, a form, a path, a header field, a command line or the environment.
 
 use serde_json::{Number, Value};
 
@@ -9,15 +9,15 @@ use crate::{
 };
 
 impl Schema {
-    /// Reads a text as what is wanted, and holds it against this. Null, which is what `null` means where a list, a map,
-    /// an object or anything is wanted, stands for nothing given.
+    /// Parses a text by the type and checks the value. For a list, a map, an object or any value, `null` means that no
+    /// value is given.
     pub fn read_text(&self, text: &str) -> Result<Value, ArgumentErrors> {
         let mut errors = ArgumentErrors::default();
         let value = self.read_text_at(text, &mut String::new(), &mut Budget::default(), &mut errors);
         value.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
-    /// Reads the text at `at`; `None` if something is wrong with it.
+    /// Parses the text at the path `at`; `None` if it is invalid.
     pub(crate) fn read_text_at(
         &self,
         text: &str,
@@ -25,7 +25,7 @@ impl Schema {
         budget: &mut Budget,
         errors: &mut ArgumentErrors,
     ) -> Option<Value> {
-        // Put into words only where it is listed, as there may be a hundred thousand of them.
+        // The description is a closure, since only the listed errors need it and there may be 100,000 errors.
         let refuse = |errors: &mut ArgumentErrors, at: &str, expected: &dyn Fn() -> String| {
             errors.push(|| ArgumentError::new(at, ArgumentErrorKind::Invalid, Some(&text.into()), expected()));
             None
@@ -68,7 +68,7 @@ impl Schema {
         self.check_at(value, at, Strictness::Argument, budget, errors)
     }
 
-    /// The choice that a text stands for: the text itself before what it means as JSON.
+    /// The choice that a text means: first by its text, then by its JSON value.
     fn choice(&self, text: &str) -> Option<&Value> {
         let choices = self.choices.as_ref()?;
         let exact = choices.iter().find(|choice| choice.as_str() == Some(text));
@@ -78,8 +78,7 @@ impl Schema {
         })
     }
 
-    /// Whether a map may have this key. Keys stay texts, so that where there are no bounds a number may be of any
-    /// length.
+    /// Whether a map may have this key. Keys remain strings, so a number without bounds may have any length.
     pub(super) fn takes_key(&self, key: &str, budget: &mut Budget) -> bool {
         match self.kind {
             Type::Int if self.range.is_none() && self.choices.is_none() => is_int(key),
@@ -99,9 +98,9 @@ fn is_int(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A whole number of 64 bits.
+/// A 64-bit whole number.
 fn int(text: &str) -> Option<Number> {
-    // What is longer than an i128 is no number of 64 bits, unless it begins with zeros.
+    // An i128 holds every 64-bit number, whatever its leading zeros.
     let number = if is_int(text) { text.parse::<i128>().ok()? } else { return None };
     if number < i128::from(i64::MIN) || number > i128::from(u64::MAX) {
         return None;
@@ -109,7 +108,7 @@ fn int(text: &str) -> Option<Number> {
     Number::from_i128(number)
 }
 
-/// A number as JSON has it, or a whole one as texts have it.
+/// A JSON number, or a whole number in text form.
 fn float(text: &str) -> Option<Number> {
     if text.starts_with(|first: char| first.is_ascii_whitespace())
         || text.ends_with(|last: char| last.is_ascii_whitespace())

@@ -1,3 +1,5 @@
+//! Tests of the base64 decoder, also against the `base64` crate.
+
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
@@ -93,7 +95,7 @@ fn lines_of_any_length_are_as_good_as_one() {
     }
 }
 
-/// Encoded bytes, with blanks, the other alphabet and missing padding strewn in.
+/// Encoded bytes with blanks inserted, in either alphabet, with or without padding.
 fn valid() -> impl Strategy<Value = Vec<u8>> {
     (vec(any::<u8>(), 0..300), vec((any::<prop::sample::Index>(), select(&BLANKS[..])), 0..20), 0..3_u8).prop_map(
         |(bytes, blanks, form)| {
@@ -141,7 +143,7 @@ fn long_bodies_decode_as_the_reference_does() {
     let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     let line = base64_simd::STANDARD.encode_to_string(&bytes).into_bytes();
     check_base64(&line);
-    // Blocks with line breaks and blocks without, in turns.
+    // Blocks with line breaks alternate with blocks without.
     check_base64(&line.chunks(3 * BLOCK / 2).collect::<Vec<_>>().join(&b'\n'));
     check_base64(&line.chunks(76).collect::<Vec<_>>().join(&b'\n'));
     check_base64(&base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes).into_bytes());

@@ -1,3 +1,5 @@
+//! Tests of the JSON checker, also against serde_json.
+
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;

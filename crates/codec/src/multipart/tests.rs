@@ -1,9 +1,11 @@
+//! Tests of the form parser, also against a parser of whole bodies.
+
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 use crate::chunkings::check_multipart;
 
-/// Name, file name and content of each part.
+/// The name, file name and content of each part.
 type Seen = Vec<(Option<String>, Option<String>, Vec<u8>)>;
 
 #[derive(Default)]
@@ -147,7 +149,7 @@ fn headers_and_parts_are_limited() {
     assert!(error.contains("more than 10000 parts"), "{error}");
 }
 
-/// Whether each part is in base64.
+/// For each part, whether it is base64.
 struct Encoded(Vec<bool>);
 impl PartSink for Encoded {
     type Error = ParseError;

@@ -1,4 +1,4 @@
-//! B
+//! Builds the tree from the parser's events.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 impl Node {
-    /// Reads the only document of a text, or says where it cannot be read. An empty text is null.
+    /// Parses a text of a single document, or returns the position at which it fails. An empty text is null.
     pub fn parse(text: &str) -> Result<Rc<Self>, YamlError> {
         let mut builder = Builder::default();
         let mut parser = Parser::<StrInput>::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
@@ -22,23 +22,23 @@ impl Node {
     }
 }
 
-/// What has been put together so far.
+/// The part of the tree that is complete, and the open collections.
 #[derive(Debug, Default)]
 struct Builder {
     root: Option<Rc<Node>>,
     /// Outermost first.
     open: Vec<OpenCollection>,
-    /// By the number that the parser gives them.
+    /// By the numbers that the parser assigns.
     anchors: HashMap<usize, Rc<Node>>,
 }
 
-/// A sequence or mapping whose end has not come yet.
+/// A sequence or mapping whose end has not been read.
 #[derive(Debug)]
 struct OpenCollection {
     position: LineColumn,
     anchor: usize,
     mapping: bool,
-    /// Of a mapping, keys and values in turn.
+    /// For a mapping, keys and values alternate.
     nodes: Vec<Rc<Node>>,
 }
 
@@ -62,12 +62,12 @@ impl Builder {
                 } else {
                     Content::Text(text.into_owned())
                 };
-                self.position(Rc::new(Node::leaf(position, content)), anchor)
+                self.attach(Rc::new(Node::leaf(position, content)), anchor)
             }
-            // One that is still open would hold itself.
+            // An anchor whose node is still open is not known here: the node would contain itself.
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned().ok_or(YamlError::NotYaml(position))?;
-                self.position(node, 0)
+                self.attach(node, 0)
             }
             _ => Ok(()),
         }
@@ -90,11 +90,11 @@ impl Builder {
         } else {
             Content::Sequence(nodes)
         };
-        self.position(Rc::new(Node::branch(position, content)?), anchor)
+        self.attach(Rc::new(Node::branch(position, content)?), anchor)
     }
 
-    /// Puts a whole node where it belongs.
-    fn position(&mut self, node: Rc<Node>, anchor: usize) -> Result<(), YamlError> {
+    /// Adds a complete node to the innermost open collection, or makes it the root.
+    fn attach(&mut self, node: Rc<Node>, anchor: usize) -> Result<(), YamlError> {
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }

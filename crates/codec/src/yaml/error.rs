@@ -1,6 +1,6 @@
-//! E
+//! Errors of reading YAML, and positions in its text.
 
-/// Where something is in the text, both from 1.
+/// A position in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineColumn {
     /// The line, from 1.
@@ -9,19 +9,19 @@ pub struct LineColumn {
     pub column: u64,
 }
 
-/// Why a text is not read.
+/// The reason why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum YamlError {
-    /// It is no YAML from here on.
+    /// The text is not YAML from this position on.
     NotYaml(LineColumn),
-    /// What begins here has more nodes than any document may have.
+    /// The node that begins here has more than the permitted number of nodes.
     TooLarge(LineColumn),
-    /// What begins here is nested deeper than any document may be.
+    /// The node that begins here is nested more deeply than permitted.
     TooDeep(LineColumn),
 }
 
 impl YamlError {
-    /// Where.
+    /// The position that it names.
     #[must_use]
     pub fn position(self) -> LineColumn {
         match self {

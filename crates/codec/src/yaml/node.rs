@@ -1,4 +1,4 @@
-//! N
+//! A node of the tree, and how its keys and scalars are read.
 
 use std::{collections::HashSet, rc::Rc};
 
@@ -9,11 +9,12 @@ use super::{
     scalar::plain_value,
 };
 
-/// Levels of nesting, those below an alias included. Deeper documents are refused, since walks through them recurse.
+/// The greatest depth, with the nodes behind aliases. A deeper document is refused, since walks through the tree
+/// recurse.
 pub const MAX_DEPTH: usize = 64;
 
-/// Nodes, those below an alias counted again. Documents with more are refused: few bytes of aliases to aliases would
-/// stand for any number.
+/// The greatest number of nodes, counting those behind aliases each time. A document with more is refused: a few bytes
+/// of nested aliases could stand for any number.
 pub const MAX_NODES: usize = 250_000;
 
 /// A value and its position.
@@ -21,21 +22,21 @@ pub const MAX_NODES: usize = 250_000;
 pub struct Node {
     position: LineColumn,
     content: Content,
-    /// Itself and all below.
+    /// The number of nodes, this one included.
     nodes: usize,
-    /// The longest way down, itself included.
+    /// The depth of the tree below, this node included.
     depth: usize,
 }
 
 #[derive(Debug)]
 pub(super) enum Content {
     Null,
-    /// Without quotes: what it is depends on what it looks like.
+    /// An unquoted scalar, whose type depends on its text.
     Plain(String),
-    /// In quotes, or as a block: a text whatever it looks like.
+    /// A quoted or block scalar, which is always a string.
     Text(String),
     Sequence(Vec<Rc<Node>>),
-    /// Keys and values in the order written.
+    /// Keys and values in the order of the text.
     Mapping(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
@@ -44,7 +45,7 @@ impl Node {
         Self { position, content, nodes: 1, depth: 1 }
     }
 
-    /// A node of others, if that does not get too much.
+    /// A collection, unless it is too large or too deep.
     pub(super) fn branch(position: LineColumn, content: Content) -> Result<Self, YamlError> {
         let measure = |(nodes, depth): (usize, usize), below: &Node| (nodes + below.nodes, depth.max(below.depth));
         let (nodes, depth) = match &content {
@@ -63,8 +64,8 @@ impl Node {
         Ok(Self { position, content, nodes: nodes + 1, depth: depth + 1 })
     }
 
-    /// The value of a key, in the mapping itself or in one that it merges. Null has no keys; anything else that is
-    /// not a mapping, and a mapping that has the key twice, is a mistake at the position returned.
+    /// The value of a key, in the mapping itself or in one that it merges. Null has no keys. If the node is another
+    /// kind of value or has the key twice, the error is the position of the defect.
     pub fn get(&self, key: &str) -> Result<Option<&Self>, LineColumn> {
         let entries = match &self.content {
             Content::Null => return Ok(None),
@@ -76,7 +77,7 @@ impl Node {
             return own.next().map_or(Ok(Some(&**value)), |(again, _)| Err(again.position));
         }
         for (_, merged) in entries.iter().filter(|(name, _)| name.is("<<")) {
-            // The first that has the key wins (https://yaml.org/type/merge.html).
+            // The first source that has the key wins (https://yaml.org/type/merge.html).
             for source in sources(merged) {
                 if let Some(value) = source.get(key)? {
                     return Ok(Some(value));
@@ -86,7 +87,7 @@ impl Node {
         Ok(None)
     }
 
-    /// The text of a scalar as written (numbers too), nothing for null, or the position of what is neither.
+    /// The text of a scalar as written (also of a number), `None` for null; the error is the position of a collection.
     pub fn text(&self) -> Result<Option<&str>, LineColumn> {
         match &self.content {
             Content::Null => Ok(None),
@@ -95,7 +96,7 @@ impl Node {
         }
     }
 
-    /// A truth value of YAML's core schema, false for null, or the position of what is neither.
+    /// A boolean of YAML's core schema, false for null; the error is the position of any other value.
     pub fn boolean(&self) -> Result<bool, LineColumn> {
         match self.text()? {
             None | Some("false" | "False" | "FALSE") => Ok(false),
@@ -104,19 +105,19 @@ impl Node {
         }
     }
 
-    /// Whether it is a sequence with something in it.
+    /// Whether it is a sequence that is not empty.
     #[must_use]
     pub fn is_filled_list(&self) -> bool {
         matches!(&self.content, Content::Sequence(items) if !items.is_empty())
     }
 
-    /// Where it begins.
+    /// The position at which it begins.
     #[must_use]
     pub fn position(&self) -> LineColumn {
         self.position
     }
 
-    /// Whether there is nothing.
+    /// Whether it is null.
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
@@ -131,7 +132,7 @@ impl Node {
         }
     }
 
-    /// What a mapping has, with what it merges behind what it has itself; `None` for anything else.
+    /// The entries of a mapping, its own first, then those that it merges; `None` for any other value.
     #[must_use]
     pub fn entries(&self) -> Option<MappingEntries<'_>> {
         let Content::Mapping(own) = &self.content else { return None };
@@ -152,7 +153,7 @@ impl Node {
                     continue;
                 };
                 entries.members.extend(below.members.into_iter().filter(|(name, ..)| seen.insert(*name)));
-                // What it is an anchor of may be under a key that nobody else reads.
+                // The defects of a merged mapping may be under a key that no caller reads, so report them here as well.
                 entries.repeated.extend(below.repeated);
                 entries.nameless.extend(below.nameless);
                 entries.unmerged.extend(below.unmerged);
@@ -161,8 +162,8 @@ impl Node {
         Some(entries)
     }
 
-    /// All of it as JSON, plain scalars by the core schema of YAML 1.2; or the first key that JSON cannot have. `.inf`
-    /// and `.nan` are texts, since JSON has no such numbers.
+    /// The whole node as JSON, with plain scalars interpreted by the core schema of YAML 1.2; the error is the position
+    /// of the first key that JSON cannot represent. `.inf` and `.nan` become strings, since JSON has no such numbers.
     pub fn value(&self) -> Result<Value, LineColumn> {
         match &self.content {
             Content::Null => Ok(Value::Null),
@@ -185,7 +186,7 @@ impl Node {
     }
 }
 
-/// What a merge key names: one mapping, or several.
+/// The mappings that a merge key names: one, or several.
 fn sources(merged: &Rc<Node>) -> &[Rc<Node>] {
     match &merged.content {
         Content::Sequence(items) => items.as_slice(),
@@ -193,15 +194,15 @@ fn sources(merged: &Rc<Node>) -> &[Rc<Node>] {
     }
 }
 
-/// What is in a mapping.
+/// The entries of a mapping.
 #[derive(Debug, Default)]
 pub struct MappingEntries<'a> {
-    /// Names, keys and values; no name twice.
+    /// Names, keys and values; names are unique.
     pub members: Vec<(&'a str, &'a Node, &'a Node)>,
-    /// Keys that the mapping has already.
+    /// Keys that stand in the mapping before.
     pub repeated: Vec<&'a Node>,
-    /// Keys that are no scalars, or null.
+    /// Keys that are null or not scalars.
     pub nameless: Vec<&'a Node>,
-    /// What a merge key names and is no mapping.
+    /// Values of merge keys that are not mappings.
     pub unmerged: Vec<&'a Node>,
 }

@@ -1,8 +1,8 @@
-//! S
+//! Plain scalars as JSON values.
 
 use serde_json::{Number, Value};
 
-/// What a scalar without quotes is by the core schema (YAML 1.2.2 §10.3.2).
+/// The value of an unquoted scalar by the core schema (YAML 1.2.2 §10.3.2).
 pub(super) fn plain_value(text: &str) -> Value {
     match text {
         "true" | "True" | "TRUE" => return Value::Bool(true),
@@ -34,6 +34,6 @@ fn number(text: &str) -> Option<Number> {
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     let is_float = digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0;
     let is_float = is_float && !exponent.is_empty() && digits(exponent);
-    // One beyond the range of floats is none in JSON.
+    // JSON has no number beyond the range of floats.
     if is_float { Number::from_f64(text.parse().ok()?) } else { None }
 }

@@ -1,3 +1,5 @@
+//! Tests of the YAML tree.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,8 +1,8 @@
-//! What is refused, and how that is said.
+//! Tests of invalid files and their diagnostics.
 
 use super::*;
 
-/// The mistakes of a command action `a` with this below it.
+/// The mistakes of a command action `a` with this body.
 fn in_action(body: &str) -> Vec<String> {
     mistakes(&format!("oms: 1\nactions:\n  a:\n    format: {{command: x}}\n    {body}\n"))
 }
@@ -185,7 +185,7 @@ fn a_mistake_in_a_request_names_what_was_expected() {
             "{http}: {found:#?}"
         );
     }
-    // A colon in a path is one, unless it is an argument's.
+    // A colon in a path is literal, unless an argument follows.
     let text = "oms: 1\nactions: {a: {http: {path: '/v1/models:predict', method: post, port: 1}, output: {type: any}}}";
     let Endpoint::Service { path, .. } = &call(&service(text).actions[0].interface).endpoint.clone() else { panic!() };
     assert_eq!(path.to_string(), "/v1/models:predict");
@@ -258,7 +258,7 @@ fn a_file_that_is_too_large_or_no_text_or_a_bomb_is_refused() {
         let _ = writeln!(bomb, "a{number}: &a{number} [{before}]");
     }
     assert_eq!(of(bomb.as_bytes()).len(), 1);
-    // More mistakes than anybody reads, of few bytes.
+    // A few bytes that stand for very many mistakes.
     let keys: Vec<_> = (0..100).map(|number| format!("k{number}: 1")).collect();
     let wrong = format!("oms: 1\nx: &x {{{}}}\nactions:\n", keys.join(", "));
     let wrong = (0..100).fold(wrong, |text, number| text + &format!("  a{number}: *x\n"));
