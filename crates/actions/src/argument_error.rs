@@ -90,7 +90,7 @@ impl fmt::Display for ArgumentError {
             match self.location {
                 Some(Location::Body) => f.write_str("the body")?,
                 Some(Location::Query) => f.write_str("the query")?,
-                Some(Location::Path | Location::Header) | None => f.write_str("the whole")?,
+                Some(Location::Path | Location::Header) | None => f.write_str("the value")?,
             }
         } else {
             write!(f, "`{}`", self.argument)?;

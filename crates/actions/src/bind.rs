@@ -136,7 +136,7 @@ impl Action {
                         "",
                         ArgumentErrorKind::Unexpected,
                         None,
-                        "a JSON object or a form with the arguments in it, since no single one is a file",
+                        "a JSON object or a form that holds the arguments, since none of them alone can be the body",
                     )
                 });
                 Vec::new()

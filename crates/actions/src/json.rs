@@ -53,7 +53,7 @@ impl Budget {
 
 /// The budget is used up.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("there are too many values")]
+#[error("too many values")]
 pub(super) struct BudgetExceeded;
 
 /// Reads a single JSON value. The error has the reason and the position.
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Counted<'_> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<Cow<'de, str>>()? {
             if object.contains_key(name.as_ref()) {
-                return Err(A::Error::custom(format!("the key `{}` is there twice", shortened(&name))));
+                return Err(A::Error::custom(format!("the key `{}` occurs twice", shortened(&name))));
             }
             let value = members.next_value_seed(Counted(self.0))?;
             object.insert(name.into_owned(), value);

@@ -41,7 +41,7 @@ fn info(service: &Service) -> Value {
     let file = service.file.file_name().unwrap_or_default().to_string_lossy();
     let mut object = Map::new();
     // OpenAPI requires both (3.1.1 §4.8.2), the file neither.
-    object.insert("title".to_owned(), info.title.clone().unwrap_or_else(|| format!("The actions of {file}")).into());
+    object.insert("title".to_owned(), info.title.clone().unwrap_or_else(|| format!("Actions of {file}")).into());
     object.insert("version".to_owned(), info.version.clone().unwrap_or_else(|| "unknown".to_owned()).into());
     let texts = info.description.clone().into_iter().chain(straight_through(service));
     let description = texts.collect::<Vec<_>>().join("\n\n");
@@ -71,10 +71,11 @@ fn named<const N: usize>(names: [&str; N], values: &[Option<String>; N]) -> Map<
 fn straight_through(service: &Service) -> Option<String> {
     let lines = service.forwards.iter().map(|forward| {
         let help = forward.help.as_deref().map(|help| format!(": {help}")).unwrap_or_default();
-        format!("\n- `{}` and all below ({}){help}", forward.path, forward.name)
+        format!("\n- `{}` and all paths below ({}){help}", forward.path, forward.name)
     });
     let lines: String = lines.collect();
-    (!lines.is_empty()).then(|| format!("Not described here, since it goes straight to the service:\n{lines}"))
+    (!lines.is_empty())
+        .then(|| format!("The following paths are forwarded to the service and not described here:\n{lines}"))
 }
 
 /// All actions under `/run/`, and the own paths of those that have one.

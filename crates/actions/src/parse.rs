@@ -80,10 +80,10 @@ fn root(file: &Path, text: &str, report: &mut Report) -> Option<Service> {
                 YamlError::NotYaml(place) => unreadable(text, place),
                 YamlError::TooLarge(LineColumn { line, .. }) => (
                     line,
-                    format!("what begins here has too many values, expected fewer than {MAX_NODES} with aliases"),
+                    format!("the value that begins here is too large, expected fewer than {MAX_NODES} values, counting aliases in full"),
                 ),
                 YamlError::TooDeep(LineColumn { line, .. }) => {
-                    (line, format!("what begins here is nested too deep, expected at most {MAX_DEPTH} levels"))
+                    (line, format!("the value that begins here is nested too deeply, expected at most {MAX_DEPTH} levels"))
                 }
             };
             report.error_at(line, "", advice);
@@ -108,7 +108,7 @@ fn root(file: &Path, text: &str, report: &mut Report) -> Option<Service> {
         action::all(&actions, &context, &mut paths, report)
     } else {
         let near = cursor::nearest("actions", fields.names()).map(|near| format!("; did you mean {near}?"));
-        let advice = format!("missing; expected what the service can do{}", near.unwrap_or_default());
+        let advice = format!("missing; expected the actions of the service{}", near.unwrap_or_default());
         report.error(&root.below("actions"), advice);
         Vec::new()
     };
@@ -140,19 +140,19 @@ fn unreadable(text: &str, place: LineColumn) -> (u64, String) {
     // The parser reports the line before a tab, whose value it finds incomplete.
     let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     if let Some((number, _)) = lines().take(2).find(|(_, line)| is_tabbed(line)) {
-        return (number, "the line begins with a tab; YAML is indented with blanks".to_owned());
+        return (number, "the line begins with a tab; YAML is indented with spaces".to_owned());
     }
     if let Some((number, _)) = (1..).zip(text.lines()).find(|(_, line)| line.contains('\0')) {
-        return (number, "a NUL is in the line; expected YAML in UTF-8".to_owned());
+        return (number, "the line contains a NUL byte; expected YAML in UTF-8".to_owned());
     }
     let column = usize::try_from(place.column).unwrap_or(usize::MAX);
     let rest: String = lines().next().into_iter().flat_map(|(_, line)| line.chars().skip(column - 1)).collect();
     let advice = if let Some(name) = rest.strip_prefix('*').and_then(|name| name.split([' ', ',', ']', '}']).next()) {
-        format!("*{name} stands for what &{name} names, which is not above it")
+        format!("*{name} refers to &{name}, which is not defined above it")
     } else if rest.starts_with("---") {
-        "another document begins; a file of actions has one".to_owned()
+        "a second document begins; a file of actions has one".to_owned()
     } else {
-        let advice = "a text with a brace, a colon or # in it needs quotes";
+        let advice = "a string with a brace, a colon or # in it needs quotes";
         format!("cannot be read as YAML from column {} on; {advice}", place.column)
     };
     (place.line, advice)

@@ -49,10 +49,10 @@ pub struct InvalidResult {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ResultError {
     /// It is longer than [`MAX_RESULT`].
-    #[error("it is longer than {MAX_RESULT} bytes, which only application/octet-stream may be")]
+    #[error("it is longer than {MAX_RESULT} bytes; only application/octet-stream may be longer")]
     TooLong,
     /// It should be text, but is not UTF-8.
-    #[error("it is not UTF-8; if it is no text, declare contentType: application/octet-stream")]
+    #[error("it is not UTF-8; if it is not text, declare contentType: application/octet-stream")]
     NotUtf8,
     /// It should be JSON.
     #[error("it is not JSON: {0}")]
@@ -157,7 +157,7 @@ impl Output {
             let checked = match schema.check_written(body, written) {
                 // A server's JSON must be valid as it is: its response is not rewritten.
                 Ok(ResultForm::Text | ResultForm::Json(Some(_))) if written == ResultEncoding::Json => {
-                    Err(ResultError::NotJson("it is plain text, which the server calls application/json".to_owned()))
+                    Err(ResultError::NotJson("it is plain text, but the server declares application/json".to_owned()))
                 }
                 checked => checked,
             };

@@ -78,7 +78,7 @@ pub enum Base64Error {
     #[error("{0}, expected more: the last group has a single character")]
     Leftover(Position),
     /// The last character of an unpadded body has non-zero bits that belong to no byte.
-    #[error("{0}, expected padding or more: the last character has bits to spare")]
+    #[error("{0}, expected padding or more: the last character has spare bits")]
     SpareBits(Position),
 }
 

@@ -13,10 +13,10 @@ pub enum HeaderError {
         value: String,
     },
     /// A form without a boundary.
-    #[error("Content-Type multipart/form-data has no boundary; leave the header to the program that makes the form")]
+    #[error("Content-Type multipart/form-data has no boundary; let the client that builds the form set the header")]
     NoBoundary,
     /// A boundary that RFC 2046 does not allow.
-    #[error("the boundary `{value}` is not one, expected 1 to 70 visible characters")]
+    #[error("the boundary `{value}` is invalid, expected 1 to 70 visible characters")]
     Boundary {
         /// The value sent, escaped and truncated.
         value: String,

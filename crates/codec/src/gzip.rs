@@ -153,7 +153,7 @@ impl Gunzip {
                 // If the output buffer is not full, this input gives no more output.
                 Status::Ok | Status::BufError if read == input.len() && produced < self.chunk.len() => return Ok(read),
                 Status::Ok | Status::BufError if consumed == 0 && produced == 0 => {
-                    return Err(self.damaged("the compressed data does not go on").into());
+                    return Err(self.damaged("the compressed data makes no progress").into());
                 }
                 Status::Ok | Status::BufError => {}
             }

@@ -241,7 +241,7 @@ impl Checker {
 
     fn open(&mut self, object: bool) -> Result<JsonState, &'static str> {
         if self.depth == DEPTH_LIMIT {
-            return Err("no more than 128 containers in each other");
+            return Err("at most 128 nested arrays and objects");
         }
         self.depth += 1;
         self.containers = self.containers << 1 | u128::from(object);

@@ -101,11 +101,8 @@ fn mistakes_of_the_file_stand_among_all_others_and_name_file_and_line() {
     let file = world.path("oms.yml").display().to_string();
     let shown: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     assert_eq!(shown.len(), 3, "{shown:#?}");
-    assert_eq!(shown[0], format!("{file}:3: actions.a.format.x: unknown key; known here are command"));
-    assert_eq!(
-        warnings,
-        [format!("{file}:4: info: version, description missing; it is what people are told about the service")]
-    );
+    assert_eq!(shown[0], format!("{file}:3: actions.a.format.x: unknown key; expected one of command"));
+    assert_eq!(warnings, [format!("{file}:4: info: version, description missing; it describes the service to people")]);
 }
 
 #[test]
@@ -131,7 +128,7 @@ fn variables_of_the_file_are_checked_given_to_functions_and_masked() {
                 "{file}:9: environment.LEVEL: \"21\": the variable LEVEL does not fit; expected a whole number of at most 20"
             ),
             format!(
-                "{file}:10: environment.OLD: \"x\": the variable OLD does not fit; expected a text with the pattern ^o"
+                "{file}:10: environment.OLD: \"x\": the variable OLD does not fit; expected a string with the pattern ^o"
             ),
         ]
     );

@@ -57,7 +57,7 @@ fn about(action: &Action, id: &str) -> Map<String, Value> {
     let more = (help != summary).then_some(help);
     let yet = match action.interface {
         Interface::Command(_) | Interface::Http(_) => None,
-        Interface::Rpc | Interface::Events => Some("It is described only: every call is answered with 501 for now."),
+        Interface::Rpc | Interface::Events => Some("This kind of action is not supported yet: every call returns 501."),
     };
     let texts: Vec<&str> = more.into_iter().chain(yet).collect();
     if !texts.is_empty() {

@@ -13,26 +13,26 @@ const FAILURES: [(u16, &str, &str); 18] = [
     (
         400,
         "BadRequest",
-        "The arguments are missing, invalid or unexpected (`errors` has all that is wrong with them), \
-        or the request itself is. Nothing was started.",
+        "The arguments are missing, invalid or unexpected (`errors` lists all errors), \
+        or the request itself is invalid. Nothing was started.",
     ),
     (401, "Unauthorized", "No token, or a wrong one."),
     (403, "Forbidden", "The token does not permit it."),
     (404, "NotFound", "There is no such action."),
-    (405, "MethodNotAllowed", "Another method is needed."),
+    (405, "MethodNotAllowed", "The path does not accept this method."),
     (413, "BodyTooLarge", "The body is too large."),
-    (414, "TargetTooLong", "The target is too long."),
+    (414, "TargetTooLong", "The request target is too long."),
     (415, "UnsupportedEncoding", "The content encoding is not supported."),
-    (417, "ExpectationFailed", "What is expected can't be done."),
-    (422, "ActionFailed", "The action failed, and will with the same arguments again; `traceback` says why."),
-    (429, "TooManyRequests", "No place was free in time."),
+    (417, "ExpectationFailed", "The expectation cannot be met."),
+    (422, "ActionFailed", "The action failed, and will fail again with the same arguments; `traceback` says why."),
+    (429, "TooManyRequests", "Too many calls are running, and none ended in time."),
     (431, "HeadersTooLarge", "The header fields are too large."),
-    (500, "InternalError", "The action ended in a way that it should not, or its result is not what was promised."),
+    (500, "InternalError", "The action ended abnormally, or its result does not match its declaration."),
     (501, "NotImplemented", "This kind of action is not supported yet."),
-    (502, "BadGateway", "The service did not answer, or with a failure that is not the action's."),
-    (503, "Unavailable", "The action may work later, or in another instance."),
+    (502, "BadGateway", "The service did not respond, or failed for a reason other than the action."),
+    (503, "Unavailable", "The action is unavailable now; try again later or on another instance."),
     (504, "TimedOut", "The action took too long."),
-    (505, "VersionNotSupported", "This version of HTTP is not spoken."),
+    (505, "VersionNotSupported", "This version of HTTP is not supported."),
 ];
 
 /// The responses of an action.
@@ -136,18 +136,18 @@ pub(super) fn failures() -> Value {
 /// All header fields, as components.
 pub(super) fn headers() -> Value {
     json!({
-        "CallId": {"description": "The id of the call, as in every log line about it.", "schema": {"type": "string"}},
-        "Duration": {"description": "Seconds that the call took.", "schema": {"type": "number", "minimum": 0}},
+        "CallId": {"description": "The id of the call, which its log lines have too.", "schema": {"type": "string"}},
+        "Duration": {"description": "The duration of the call in seconds.", "schema": {"type": "number", "minimum": 0}},
         "ExitCode": {"description": "The exit code of the command.", "schema": {"type": "integer"}},
         "Error": {
-            "description": "What went wrong, in one word.",
+            "description": "The error code.",
             "required": true,
             "schema": {"type": "string", "pattern": "^[a-z-]+$"},
         },
-        "WWWAuthenticate": {"description": "How to show who calls.", "required": true, "schema": {"type": "string"}},
-        "Allow": {"description": "The methods that are allowed.", "required": true, "schema": {"type": "string"}},
+        "WWWAuthenticate": {"description": "How to authenticate.", "required": true, "schema": {"type": "string"}},
+        "Allow": {"description": "The methods that the path accepts.", "required": true, "schema": {"type": "string"}},
         "RetryAfter": {
-            "description": "Seconds after which to try again.",
+            "description": "The number of seconds to wait before trying again.",
             "schema": {"type": "integer", "minimum": 1},
         },
     })
@@ -157,37 +157,37 @@ pub(super) fn headers() -> Value {
 pub(super) fn problem() -> Value {
     json!({
         "type": "object",
-        "description": "What went wrong (RFC 9457).",
+        "description": "The problem (RFC 9457).",
         "required": ["type", "title", "status", "detail"],
         "properties": {
-            "type": {"type": "string", "pattern": "^urn:bandog:error:[a-z-]+$", "description": "What went wrong, as a name."},
-            "title": {"type": "string", "description": "The same for people, for every occurrence."},
-            "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
-            "detail": {"type": "string", "description": "What went wrong this time, and what to do about it."},
+            "type": {"type": "string", "pattern": "^urn:bandog:error:[a-z-]+$", "description": "The error code as a URN."},
+            "title": {"type": "string", "description": "The kind of error, for people."},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the response."},
+            "detail": {"type": "string", "description": "This error, and what to do about it."},
             "call_id": {"type": "string", "description": "The id of the call."},
             "errors": {
                 "type": "array",
-                "description": "All that is wrong with the arguments.",
+                "description": "All errors in the arguments.",
                 "items": {
                     "type": "object",
                     "required": ["argument", "problem", "detail"],
                     "properties": {
-                        "argument": {"type": "string", "description": "Its name, and behind dots what in it."},
-                        "in": {"type": "string", "description": "Where it was, or should be."},
+                        "argument": {"type": "string", "description": "The argument's name, followed by the path to the value in it."},
+                        "in": {"type": "string", "description": "Where the argument was, or should be."},
                         "problem": {"enum": ["missing", "invalid", "unexpected", "repeated"]},
-                        "value": {"description": "What was given; the beginning of what is long."},
-                        "detail": {"type": "string", "description": "What was expected."},
+                        "value": {"description": "The value given; a long one is truncated."},
+                        "detail": {"type": "string", "description": "The expected value."},
                     },
                 },
             },
-            "traceback": {"type": "string", "description": "What the action said about its failure; the end of it."},
-            "logs": {"type": "string", "description": "What was logged about the run; the end of it."},
-            "attempts": {"type": "integer", "minimum": 1, "description": "How often it was tried."},
-            "upstream_status": {"type": "integer", "description": "The status that the service answered with."},
+            "traceback": {"type": "string", "description": "The end of the action's error output."},
+            "logs": {"type": "string", "description": "The end of the run's log."},
+            "attempts": {"type": "integer", "minimum": 1, "description": "The number of attempts."},
+            "upstream_status": {"type": "integer", "description": "The status of the service's response."},
             "exit_code": {"type": "integer", "description": "The exit code of the command."},
             "signal": {"type": "integer", "description": "The signal that ended the command."},
-            "signal_name": {"type": "string", "description": "Its name."},
-            "duration_seconds": {"type": "number", "minimum": 0, "description": "Seconds that the call took."},
+            "signal_name": {"type": "string", "description": "The name of the signal."},
+            "duration_seconds": {"type": "number", "minimum": 0, "description": "The duration of the call in seconds."},
         },
     })
 }

@@ -55,7 +55,7 @@ fn media_types(document: &Value) -> Vec<&str> {
 #[test]
 fn a_service_without_a_name_gets_one_since_the_document_needs_it() {
     let document = described(vec![]);
-    assert_eq!(document["info"], json!({"title": "The actions of oms.yml", "version": "unknown"}));
+    assert_eq!(document["info"], json!({"title": "Actions of oms.yml", "version": "unknown"}));
     assert!(document.get("security").is_none());
     let info = Info {
         title: Some("Shop".to_owned()),
@@ -73,7 +73,7 @@ fn a_service_without_a_name_gets_one_since_the_document_needs_it() {
     assert_eq!(info["license"], json!({"name": "https://shop.example/terms", "url": "https://shop.example/terms"}));
     let description = info["description"].as_str().expect("text");
     assert!(description.starts_with("Sells.\n\n"), "{description}");
-    assert!(description.ends_with("- `/page` and all below (page): The page."), "{description}");
+    assert!(description.ends_with("- `/page` and all paths below (page): The page."), "{description}");
 }
 
 #[test]

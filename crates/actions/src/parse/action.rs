@@ -23,13 +23,13 @@ pub(super) fn all<'a>(
     let Some(fields) = Fields::of(cursor, report) else { return Vec::new() };
     let members = fields.members();
     if members.is_empty() {
-        report.error(cursor, "no action is in it; expected what the service can do");
+        report.error(cursor, "no actions; expected at least one");
     }
     let read = |(name, cursor): (&str, Cursor<'a>)| {
         report.record_line(&cursor);
         let starts_well = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
         if !starts_well || !is_word(name) {
-            let advice = "expected an action's name of letters, digits and underscores (of ASCII), without a digit at its beginning";
+            let advice = "expected an action's name of letters, digits and underscores (of ASCII), that does not begin with a digit";
             report.error(&cursor.without_value(), advice);
         }
         action(name, &cursor, context, paths, report)
@@ -74,13 +74,10 @@ fn action<'a>(
             match context.generation {
                 // The interface page of 2018 has no output.
                 Generation::Omg => {
-                    report.warn(
-                        &cursor,
-                        "missing, so that anything will do; better is the type of what the action gives",
-                    );
+                    report.warn(&cursor, "missing, so any result is accepted; declare the type of the result");
                 }
                 Generation::Oms => {
-                    report.error(&cursor, "missing; expected the type of what the action gives, or type: none");
+                    report.error(&cursor, "missing; expected the type of the result, or type: none");
                 }
             }
         }

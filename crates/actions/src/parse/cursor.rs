@@ -117,7 +117,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn text(&self, report: &mut Report) -> Option<&'a str> {
         let text = self.scalar();
         if text.is_none() {
-            report.error(self, "expected a text");
+            report.error(self, "expected a string");
         }
         text
     }
@@ -146,7 +146,7 @@ impl<'a> Cursor<'a> {
             let items = self.items(report);
             (items.iter().map(|item| item.text(report)).collect(), items)
         } else {
-            report.error(self, "expected a command: a list of texts, or a text that is split at blanks");
+            report.error(self, "expected a command: a list of strings, or a string that is split at blanks");
             return None;
         };
         if words.is_empty() || words[0] == Some("") {
@@ -155,7 +155,7 @@ impl<'a> Cursor<'a> {
         }
         for (number, word) in words.iter().enumerate() {
             if word.is_some_and(|word| word.contains('\0')) {
-                report.error(cursors.get(number).unwrap_or(self), "a word of a command cannot have a NUL in it");
+                report.error(cursors.get(number).unwrap_or(self), "a word of a command cannot contain a NUL byte");
                 return None;
             }
         }
@@ -220,7 +220,7 @@ impl Report {
         self.mistakes.sort_by_key(|diagnostic| diagnostic.line);
         self.warnings.sort_by_key(|diagnostic| diagnostic.line);
         if let Some(last) = self.mistakes.last().filter(|_| self.omitted > 0) {
-            let (line, advice) = (last.line, format!("there are {} mistakes more", self.omitted));
+            let (line, advice) = (last.line, format!("there are {} more mistakes", self.omitted));
             self.error_at(line, "", advice);
         }
         (self.mistakes, self.warnings, self.lines)
@@ -248,7 +248,7 @@ impl<'a> Fields<'a> {
             if cursor.is_null() {
                 return Some(Self { at: cursor.clone(), entries: Vec::new(), known: Vec::new() });
             }
-            report.error(cursor, "expected keys with values");
+            report.error(cursor, "expected a mapping of keys to values");
             return None;
         };
         for key in found.repeated {
@@ -256,13 +256,10 @@ impl<'a> Fields<'a> {
             report.error(&Cursor { node: None, ..cursor.at(name, key, key) }, "given twice; keep one of them");
         }
         for key in found.nameless {
-            report.error(
-                &Cursor { node: None, line: key.position().line, ..cursor.clone() },
-                "expected keys that are texts",
-            );
+            report.error(&Cursor { node: None, line: key.position().line, ..cursor.clone() }, "expected string keys");
         }
         for merged in found.unmerged {
-            let advice = "expected what has keys and values, or a list of such, to be merged";
+            let advice = "expected a mapping, or a list of mappings, to merge";
             report.error(&Cursor { node: Some(merged), line: merged.position().line, ..cursor.below("<<") }, advice);
         }
         let entries = found.members.into_iter().map(|(name, key, value)| (name, cursor.at(name, key, value))).collect();
@@ -341,7 +338,7 @@ impl<'a> Fields<'a> {
         let advise = |(name, cursor): (&'a str, Cursor<'a>)| {
             let advice = match nearest(name, self.known.iter().copied()) {
                 Some(near) => format!("unknown key; did you mean {near}?"),
-                None => format!("unknown key; known here are {}", self.known.join(", ")),
+                None => format!("unknown key; expected one of {}", self.known.join(", ")),
             };
             (name, Cursor { node: None, ..cursor }, advice)
         };

@@ -21,18 +21,18 @@ pub(super) fn variables(cursor: &Cursor<'_>, report: &mut Report) -> Vec<Variabl
     for (name, cursor) in fields.members() {
         let starts_well = !name.starts_with(|letter: char| letter.is_ascii_digit());
         if !starts_well || !is_word(name) {
-            let advice = "expected a variable's name of letters, digits and underscores (of ASCII), without a digit at its beginning";
+            let advice = "expected a variable's name of letters, digits and underscores (of ASCII), that does not begin with a digit";
             report.error(&cursor.without_value(), advice);
         }
         let name = name.to_ascii_uppercase();
         if name.starts_with(OWN) {
             report.error(
                 &cursor.without_value(),
-                "bandog's own settings are not the service's; set it where bandog is started",
+                "this is a setting of bandog, not a variable of the service; set it where bandog is started",
             );
         }
         if !names.insert(name.clone()) {
-            report.error(&cursor.without_value(), format!("means the variable {name}, which is there already"));
+            report.error(&cursor.without_value(), format!("another key already declares the variable {name}"));
         }
         report.record_line(&cursor);
         variables.extend(variable(name, &cursor, report));
@@ -56,7 +56,7 @@ fn variable(name: String, cursor: &Cursor<'_>, report: &mut Report) -> Option<Va
                 (Some(text), _) => text.to_owned(),
                 (None, Some(value @ (Value::Array(_) | Value::Object(_)))) => value.to_string(),
                 _ => {
-                    report.error(&cursor, "expected a value that a variable can have");
+                    report.error(&cursor, "expected a value other than null");
                     return None;
                 }
             };

@@ -53,7 +53,7 @@ pub(super) fn read<'a>(
             }
             Generation::Oms => {}
         }
-        report.error(fields.at(), "says not how it is done; expected exactly one of http, rpc, format and events");
+        report.error(fields.at(), "no interface; expected exactly one of http, rpc, format and events");
         return None;
     }
     let (key, cursor) = given.swap_remove(0);
@@ -81,7 +81,7 @@ fn command(cursor: &Cursor<'_>, declared: &[DeclaredArgument<'_>], report: &mut 
     }
     if let Some(name) = script(&words).and_then(|script| script.names().next()) {
         let advice = format!(
-            "what callers give as {name} becomes a part of the script; give it as a word behind that, where it is $1: \
+            "the callers' {name} becomes part of the script; pass it as a word after the script, which reads it as $1: \
              [sh, -c, 'wc -- \"$1\"', sh, '{{{name}}}']"
         );
         report.warn(&cursor, advice);
@@ -107,7 +107,7 @@ fn warn_of_names(cursor: &Cursor<'_>, words: &[Template], declared: &[DeclaredAr
         let Piece::Text(text) = text else { continue };
         for name in Template::parse(text, |_| true).names().filter(|name| text.contains(&format!("{{{name}}}"))) {
             if let Some(near) = nearest(name, declared.iter().map(|declared| declared.argument.name.as_str())) {
-                let advice = format!("{{{name}}} is no argument and stays as it is; did you mean {{{near}}}?");
+                let advice = format!("{{{name}}} is not an argument and is passed unchanged; did you mean {{{near}}}?");
                 report.warn(&cursor.without_value(), advice);
             }
         }
@@ -176,7 +176,7 @@ pub(super) fn path<'a>(cursor: &Cursor<'a>, report: &mut Report) -> Option<&'a s
 /// Whether the text can be in the first line of a request.
 fn is_plain(text: &str, cursor: &Cursor<'_>, report: &mut Report) -> bool {
     if text.contains(['?', '#']) {
-        report.error(cursor, "expected a path alone; what stands in the query is an argument with in: query");
+        report.error(cursor, "expected a path alone; declare parts of the query as arguments with in: query");
         return false;
     }
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -239,23 +239,23 @@ pub(super) fn check_places(
         let Piece::Text(text) = piece else { continue };
         // Undeclared placeholders have been parsed as text.
         for name in places_in(text) {
-            report.error(cursor, format!("{name} stands in the path, but is no argument of the action"));
+            report.error(cursor, format!("{name} is in the path, but is not an argument of the action"));
         }
         if text.replace("{{", "{").contains(['{', '}']) && places_in(text).is_empty() {
-            report.error(cursor, "a brace stands alone; expected arguments in pairs of them, as in /items/{id}");
+            report.error(cursor, "unpaired brace; expected arguments in pairs of braces, as in /items/{id}");
         }
     }
     for DeclaredArgument { argument, stated, cursor: at } in declared {
         let count = names.iter().filter(|name| **name == argument.name).count();
         match (count, stated) {
             (0, Some(Location::Path)) => {
-                report.error(at, format!("argument {} does not stand in the path {path}", argument.name));
+                report.error(at, format!("argument {} is not in the path {path}", argument.name));
             }
             (1.., Some(Location::Query | Location::Body | Location::Header)) => {
-                let advice = format!("argument {} stands in the path {path}; expected in: path", argument.name);
+                let advice = format!("argument {} is in the path {path}; expected in: path", argument.name);
                 report.error(at, advice);
             }
-            (2.., _) => report.error(cursor, format!("argument {} stands in the path twice", argument.name)),
+            (2.., _) => report.error(cursor, format!("argument {} is in the path twice", argument.name)),
             _ => {}
         }
         names.retain(|name| *name != argument.name);
@@ -269,7 +269,7 @@ pub(super) fn check_body(content_type: MediaType, declared: &[DeclaredArgument<'
     }
     let in_body = declared.iter().filter(|declared| declared.argument.location == Location::Body);
     for DeclaredArgument { cursor, .. } in in_body.skip(1) {
-        let advice = "a body of application/octet-stream is one argument alone; expected another place, or another \
+        let advice = "a body of application/octet-stream holds a single argument; expected another location, or another \
                       contentType";
         report.error(&cursor.without_value(), advice);
     }

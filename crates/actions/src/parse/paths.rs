@@ -49,7 +49,7 @@ pub(super) fn check(paths: &[DeclaredPath<'_>], report: &mut Report) {
         if let Some(first) = taken.get(path.shape.as_str()) {
             report.error(
                 &path.cursor,
-                format!("{} has the same on line {}; choose another", first.owner, first.cursor.line()),
+                format!("{} has the same path on line {}; choose another", first.owner, first.cursor.line()),
             );
         } else {
             taken.insert(&path.shape, path);

@@ -32,8 +32,10 @@ pub(super) fn output(fields: &mut Fields<'_>, report: &mut Report) -> Option<Sch
             for key in ["pattern", "enum", "range", "list", "elements", "map", "keys", "values", "properties", "object"]
             {
                 if let Some(cursor) = fields.known(key) {
-                    report
-                        .error(&cursor.without_value(), "nothing has no such rule; leave it out, or give another type");
+                    report.error(
+                        &cursor.without_value(),
+                        "type: none has no such rule; leave it out, or give another type",
+                    );
                 }
             }
             None
@@ -72,11 +74,10 @@ fn rest(
     };
     let choices = fields.take(report, &["enum"]);
     if let (Some(Type::Path), Some(cursor)) = (kind, &choices) {
-        report
-            .error(&cursor.without_value(), "a file is its content, of which there is nothing to choose; leave it out");
+        report.error(&cursor.without_value(), "the content of a file cannot be one of several choices; leave it out");
     }
     if let (Some(Type::Enum), None, Some(cursor)) = (kind, &choices, cursor) {
-        report.error(cursor, "no values to choose from; expected them in a list under enum");
+        report.error(cursor, "no choices; expected a list of values under enum");
     }
     schema.choices = choices.and_then(|cursor| self::choices(&cursor, kind.is_some().then_some(&schema), report));
     kind.map(|_| schema)
@@ -101,7 +102,7 @@ fn group<'a>(
     inner.end(report);
     let one = |(below, beside): (Option<Cursor<'a>>, Option<Cursor<'a>>)| {
         if let (Some(_), Some(beside)) = (&below, &beside) {
-            report.error(&beside.without_value(), format!("stands below {name} too; keep one of them"));
+            report.error(&beside.without_value(), format!("also given below {name}; keep one of them"));
         }
         below.or(beside)
     };
@@ -112,7 +113,7 @@ fn only_of(kind: Option<Type>, wanted: &[Type], cursor: Option<&Cursor<'_>>, rep
     let (Some(kind), Some(cursor)) = (kind, cursor) else { return };
     if !wanted.contains(&kind) {
         let wanted: Vec<_> = wanted.iter().map(|kind| kind.as_str()).collect();
-        let advice = format!("is of type {} only, and this is of type {}", wanted.join(" and "), kind.as_str());
+        let advice = format!("applies to type {} only, but this is of type {}", wanted.join(" and "), kind.as_str());
         report.error(&cursor.without_value(), advice);
     }
 }
@@ -168,7 +169,7 @@ fn range(cursor: &Cursor<'_>, report: &mut Report) -> Option<Range> {
         let from_least = Range { min: Some(least.clone()), max: None };
         let schema = Schema { kind: Type::Float, range: Some(from_least), ..Schema::default() };
         if schema.check(Value::Number(most.clone())).is_err() {
-            report.error(cursor, format!("is more than max, which is {most}; no value can be right"));
+            report.error(cursor, format!("is more than max, which is {most}; no value is valid"));
         }
     }
     Some(range)
@@ -178,7 +179,7 @@ fn range(cursor: &Cursor<'_>, report: &mut Report) -> Option<Range> {
 fn choices(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Vec<Value>> {
     let items = cursor.items(report);
     if items.is_empty() && cursor.node().and_then(Node::items).is_some() {
-        report.error(cursor, "expected at least one value to choose");
+        report.error(cursor, "expected at least one choice");
     }
     let choices: Vec<_> = items.iter().filter_map(|item| value(item, schema, report)).collect();
     (!choices.is_empty()).then_some(choices)
@@ -188,13 +189,16 @@ fn choices(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) ->
 pub(super) fn default(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Value> {
     let schema = schema?;
     if matches!(schema.kind, Type::Map | Type::Object) {
-        let advice = format!("an argument of type {} has no default; leave it out", schema.kind.as_str());
+        let advice = format!("an argument of type {} cannot have a default; leave it out", schema.kind.as_str());
         report.error(&cursor.without_value(), advice);
         return None;
     }
     let is_empty = cursor.node().and_then(Node::items).is_some_and(|mut items| items.next().is_none());
     if takes_files(schema) && !is_empty {
-        report.error(cursor, "a value of type path is a file that is sent, which has no default; leave it out");
+        report.error(
+            cursor,
+            "a value of type path is a file that the caller sends, so it cannot have a default; leave it out",
+        );
         return None;
     }
     value(cursor, Some(schema), report)
@@ -211,7 +215,7 @@ pub(super) fn takes_files(schema: &Schema) -> bool {
 /// The value at a position as JSON, if it is valid.
 fn value(cursor: &Cursor<'_>, schema: Option<&Schema>, report: &mut Report) -> Option<Value> {
     let Ok(value) = cursor.node()?.value() else {
-        report.error(cursor, "expected a value that JSON can have");
+        report.error(cursor, "expected a value that JSON can represent");
         return None;
     };
     let Some(schema) = schema else { return Some(value) };

@@ -25,7 +25,7 @@ pub(super) fn info(cursor: &Cursor<'_>, report: &mut Report) -> Info {
     let (title, version, description) = (wanted("title"), wanted("version"), wanted("description"));
     // A single warning, since it appears at each start.
     if !missing.is_empty() {
-        report.warn(cursor, format!("{} missing; it is what people are told about the service", missing.join(", ")));
+        report.warn(cursor, format!("{} missing; it describes the service to people", missing.join(", ")));
     }
     let mut texts = |name, keys: &[&'static str]| -> Vec<Option<String>> {
         let inner = fields.take(report, &[name]).and_then(|cursor| Fields::of(&cursor, report));
@@ -56,7 +56,7 @@ pub(super) fn lifecycle(cursor: &Cursor<'_>, report: &mut Report) -> Lifecycle {
         let command = command(&mut inner, report);
         let timeout = inner.take(report, &["timeout"]);
         if let (Some(timeout), None) = (&timeout, &command) {
-            report.warn(timeout, "without effect, since there is no command; --kill-grace is the time after SIGTERM");
+            report.warn(timeout, "no effect without a command; --kill-grace is the time after SIGTERM");
         }
         let timeout = timeout.and_then(|cursor| seconds(&cursor, report));
         inner.end(report);
@@ -106,7 +106,7 @@ pub(super) fn health(cursor: &Cursor<'_>, context: &FileContext, report: &mut Re
     let mut fields = Fields::of(cursor, report)?;
     let place = fields.take(report, &["http"]);
     if place.is_none() {
-        report.error(&cursor.below("http"), "missing; expected the path that says whether the service is ready");
+        report.error(&cursor.below("http"), "missing; expected the path of the readiness check");
     }
     let found = place.and_then(|cursor| http(&cursor, context, report));
     fields.end(report);
@@ -126,7 +126,7 @@ pub(super) fn forwards<'a>(
         let help = fields.text(report, "help");
         let place = fields.take(report, &["http"]);
         if place.is_none() {
-            report.error(&cursor.below("http"), "missing; expected the path that is handed on");
+            report.error(&cursor.below("http"), "missing; expected the path to forward");
         }
         let found = place.and_then(|cursor| http(&cursor, context, report));
         fields.end(report);
@@ -160,7 +160,7 @@ pub(super) fn metrics(cursor: &Cursor<'_>, context: &FileContext, report: &mut R
     };
     fields.end(report);
     if let Some(tls) = tls.filter(|_| is_tls) {
-        report.warn(&tls, "these metrics are left out, since they are asked for without TLS only");
+        report.warn(&tls, "metrics over TLS are not supported; these are left out");
         return None;
     }
     Some(ScrapeTarget { port: port?, path: path? })

@@ -193,7 +193,7 @@ fn what_only_people_miss_is_a_warning() {
     assert_eq!(
         shown(&reading.warnings),
         [
-            "3: info: title, description missing; it is what people are told about the service",
+            "3: info: title, description missing; it describes the service to people",
             "4: info.titel: unknown key; did you mean title?",
             "6: enviroment: unknown key; did you mean environment?",
         ]
@@ -219,15 +219,20 @@ fn a_value_within_a_shells_script_is_warned_of() {
         let warnings = shown(&reading.warnings);
         assert_eq!(warnings.len(), usize::from(is_odd), "{command}: {warnings:?}");
         let place = "5: actions.a.format.command: ";
-        assert!(warnings.iter().all(|it| it.starts_with(place) && it.contains("callers give as word")), "{warnings:?}");
+        assert!(
+            warnings
+                .iter()
+                .all(|it| it.starts_with(place) && it.contains("the callers' word becomes part of the script")),
+            "{warnings:?}"
+        );
     }
 }
 
 #[test]
 fn a_misspelt_argument_in_a_command_is_warned_of() {
     for (command, near) in [
-        ("[echo, 'x{wrod}']", Some("{wrod} is no argument and stays as it is; did you mean {word}?")),
-        ("[echo, '{{wor}}', '{word}']", Some("{wor} is no argument and stays as it is; did you mean {word}?")),
+        ("[echo, 'x{wrod}']", Some("{wrod} is not an argument and is passed unchanged; did you mean {word}?")),
+        ("[echo, '{{wor}}', '{word}']", Some("{wor} is not an argument and is passed unchanged; did you mean {word}?")),
         ("[awk, '{print}', '{word}']", None),
         ("[echo, 'host:8080', ':wrod']", None),
     ] {

@@ -104,7 +104,7 @@ impl Schema {
     /// The expected length of strings that are too long to match against the pattern.
     fn shorter(&self) -> String {
         let longest = self.pattern.as_ref().map_or(0, Pattern::longest);
-        format!("at most {longest} characters in all texts with this pattern, so that they are checked in time")
+        format!("at most {longest} characters in all strings with this pattern, to bound the time of the check")
     }
 
     fn check_elements(
@@ -218,7 +218,7 @@ impl Schema {
             }
             (Type::Int, None) => "a whole number".to_owned(),
             (Type::Float, None) => "a number".to_owned(),
-            (Type::String, None) => "a text".to_owned(),
+            (Type::String, None) => "a string".to_owned(),
             (Type::Boolean, None) => "true or false".to_owned(),
             (Type::List, None) => "a list".to_owned(),
             (Type::Map | Type::Object, None) => "an object".to_owned(),

@@ -147,7 +147,7 @@ fn the_examples_of_2019_are_read() {
     assert_eq!(
         mistakes(EITHER_2019),
         [
-            "3: actions.convert.output: missing; expected the type of what the action gives, or type: none",
+            "3: actions.convert.output: missing; expected the type of the result, or type: none",
             "5: actions.convert.http.port: given together with url; keep one of them",
             "7: actions.convert.http.path: given together with url; keep one of them",
         ]

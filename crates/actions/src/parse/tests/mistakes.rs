@@ -57,7 +57,7 @@ forwards: {f: {http: {path: /_/x, port: 80}}}
             "5: actions.count.format.command: missing; expected a program and its arguments",
             "7: actions.count.arguments.word.type: \"strng\": expected one of int, float, string, boolean, list, map, object, enum, any, uuid, path, number; did you mean string?",
             "7: actions.count.arguments.word.pattern: \"(?=x)\": expected a regular expression: look-around is not supported",
-            "8: actions.count.arguments.size.range.min: \"5\": is more than max, which is 1; no value can be right",
+            "8: actions.count.arguments.size.range.min: \"5\": is more than max, which is 1; no value is valid",
             "8: actions.count.arguments.size.default: \"big\": does not fit the type: expected a whole number from 5 to 1",
             "9: actions.count.arguments.size: given twice; keep one of them",
             "10: actions.count.arguments.tags.list.elements.type: \"what\": expected one of int, float, string, boolean, list, map, object, enum, any, uuid, path, number",
@@ -65,32 +65,32 @@ forwards: {f: {http: {path: /_/x, port: 80}}}
             "12: actions.count.arguments.where.in: \"cookie\": expected one of query, requestBody, path, header, body",
             "13: actions.count.arguments.sure.required: \"maybe\": expected true or false",
             "14: actions.count.arguments.none.type: missing; expected one of int, float, string, boolean, list, map, object, enum, any, uuid, path, number",
-            "15: actions.count.arguments.some.default: an argument of type map has no default; leave it out",
-            "16: actions.count.arguments.pick.type: \"enum\": no values to choose from; expected them in a list under enum",
-            "17: actions.count.arguments.ranged.range: is of type int and float only, and this is of type string",
+            "15: actions.count.arguments.some.default: an argument of type map cannot have a default; leave it out",
+            "16: actions.count.arguments.pick.type: \"enum\": no choices; expected a list of values under enum",
+            "17: actions.count.arguments.ranged.range: applies to type int and float only, but this is of type string",
             "18: actions.count.outptu: unknown key; did you mean output?",
-            "19: actions.9lives: expected an action's name of letters, digits and underscores (of ASCII), without a digit at its beginning",
+            "19: actions.9lives: expected an action's name of letters, digits and underscores (of ASCII), that does not begin with a digit",
             "19: actions.9lives.format: format beside http; an action has exactly one of http, rpc, format and events",
-            "20: actions.nothing.help: expected a text",
-            "20: actions.nothing: says not how it is done; expected exactly one of http, rpc, format and events",
+            "20: actions.nothing.help: expected a string",
+            "20: actions.nothing: no interface; expected exactly one of http, rpc, format and events",
             "22: actions.web.http.method: \"fetch\": expected one of get, post, put, delete, patch; did you mean patch?",
             "22: actions.web.http.contentType: \"text/plain\": expected one of application/json, application/x-www-form-urlencoded, multipart/form-data, application/octet-stream",
             "22: actions.web.http.port: \"70000\": expected a port number from 1 to 65535",
             "22: actions.web.http.path: \"relative\": expected a path that begins with a slash",
-            "25: actions.get.http.path: \"/{here}/{gone}\": gone stands in the path, but is no argument of the action",
-            "27: actions.get.arguments.here.in: \"query\": argument here stands in the path /{here}/{gone}; expected in: path",
-            "28: actions.get.arguments.lost.in: \"path\": argument lost does not stand in the path /{here}/{gone}",
+            "25: actions.get.http.path: \"/{here}/{gone}\": gone is in the path, but is not an argument of the action",
+            "27: actions.get.arguments.here.in: \"query\": argument here is in the path /{here}/{gone}; expected in: path",
+            "28: actions.get.arguments.lost.in: \"path\": argument lost is not in the path /{here}/{gone}",
             "29: actions.get.arguments.body.in: \"requestBody\": a GET request has no body; expected query, path or header",
             "31: actions.outside.http.url: \"ftp://x/y\": expected an absolute URL with http:// or https://",
             "32: actions.run.http.path: \"/run/x\": paths below /run/ are bandog's own; choose another",
-            "34: actions.like.http.path: \"/s/{b}\": action same has the same on line 33; choose another",
+            "34: actions.like.http.path: \"/s/{b}\": action same has the same path on line 33; choose another",
             "35: actions.placed.format.command: the program is {p}; no argument can name it",
             "36: lifecycle.startup.command: the command is empty; expected a program, then its arguments",
-            "36: lifecycle.stop: unknown key; known here are startup, shutdown",
+            "36: lifecycle.stop: unknown key; expected one of startup, shutdown",
             "37: health.http.port: \"no\": expected a port number from 1 to 65535",
-            "38: environment.1x: expected a variable's name of letters, digits and underscores (of ASCII), without a digit at its beginning",
+            "38: environment.1x: expected a variable's name of letters, digits and underscores (of ASCII), that does not begin with a digit",
             "38: environment.ok.default: \"x\": does not fit the type: expected a whole number",
-            "38: environment.OK: means the variable OK, which is there already",
+            "38: environment.OK: another key already declares the variable OK",
             "39: forwards.f.http.path: \"/_/x\": paths below /_/ are bandog's own; choose another",
         ]
     );
@@ -100,32 +100,35 @@ forwards: {f: {http: {path: /_/x, port: 80}}}
 fn a_mistake_within_an_action_names_what_was_expected() {
     for (body, wanted) in [
         ("arguments: {a: {type: string, pattern: '(a)\\1'}}", "backreferences are not supported"),
-        ("arguments: {a: {type: int, pattern: a}}", "a.pattern: is of type string only, and this is of type int"),
+        ("arguments: {a: {type: int, pattern: a}}", "a.pattern: applies to type string only, but this is of type int"),
         (
             "arguments: {a: {type: int, enum: [1, x]}}",
             "a.enum[1]: \"x\": does not fit the type: expected a whole number",
         ),
-        ("arguments: {a: {type: int, enum: []}}", "a.enum: expected at least one value to choose"),
+        ("arguments: {a: {type: int, enum: []}}", "a.enum: expected at least one choice"),
         (
             "arguments: {a: {type: int, enum: [1, 2], default: 3}}",
             "a.default: \"3\": does not fit the type: expected one of 1, 2",
         ),
-        ("arguments: {a: {type: string, default: 5}}", "a.default: \"5\": does not fit the type: expected a text"),
+        ("arguments: {a: {type: string, default: 5}}", "a.default: \"5\": does not fit the type: expected a string"),
         ("arguments: {a: {type: boolean, default: yes}}", "expected true or false"),
-        ("arguments: {a: {type: path, enum: [eA==]}}", "a.enum: a file is its content"),
-        ("arguments: {a: {type: path, default: /x}}", "a file that is sent, which has no default"),
+        (
+            "arguments: {a: {type: path, enum: [eA==]}}",
+            "a.enum: the content of a file cannot be one of several choices",
+        ),
+        ("arguments: {a: {type: path, default: /x}}", "a file that the caller sends, so it cannot have a default"),
         (
             "arguments: {a: {type: list, elements: {type: path}, default: [/x]}}",
-            "a.default: a value of type path is a file that is sent",
+            "a.default: a value of type path is a file that the caller sends",
         ),
         (
             "arguments: {a: {type: list, elements: {type: int}, default: [1, b]}}",
             "a.default: does not fit the type: [1]: expected",
         ),
-        ("arguments: {a: {type: list, elements: {type: int}, list: {elements: {type: int}}}}", "stands below list too"),
+        ("arguments: {a: {type: list, elements: {type: int}, list: {elements: {type: int}}}}", "also given below list"),
         (
             "arguments: {a: {type: object, list: {elements: {type: int}}}}",
-            "is of type list only, and this is of type object",
+            "applies to type list only, but this is of type object",
         ),
         (
             "arguments: {a: {type: object, properties: {b: {type: map, map: {value: {type: int}}}}}}",
@@ -134,12 +137,12 @@ fn a_mistake_within_an_action_names_what_was_expected() {
         ("arguments: {a: {type: int, range: {}}}", "a.range: expected min, max, or both"),
         ("arguments: {a: {type: int, range: {min: '1'}}}", "a.range.min: \"1\": expected a number"),
         ("arguments: {a: {type: int, in: query, location: query}}", "a.location: means the same as in"),
-        ("arguments: [a]", "actions.a.arguments: expected keys with values"),
+        ("arguments: [a]", "actions.a.arguments: expected a mapping of keys to values"),
         ("arguments: {host: {type: string, in: header}}", "this header is not the caller's to set"),
-        ("output: {type: none, enum: [1]}", "output.enum: nothing has no such rule"),
+        ("output: {type: none, enum: [1]}", "output.enum: type: none has no such rule"),
         ("output: {type: int, contentType: json}", "output.contentType: \"json\": expected one of application/json"),
-        ("<<: 5", "actions.a.<<: \"5\": expected what has keys and values"),
-        ("~: 5", "actions.a: expected keys that are texts"),
+        ("<<: 5", "actions.a.<<: \"5\": expected a mapping, or a list of mappings"),
+        ("~: 5", "actions.a: expected string keys"),
         ("deprecated: 1", "actions.a.deprecated: \"1\": expected true or false"),
     ] {
         let found = in_action(body);
@@ -152,7 +155,10 @@ fn a_setting_of_bandog_is_no_variable_of_a_service() {
     let found = mistakes(
         "oms: 1\nactions: {a: {format: {command: a}}}\nenvironment:\n  bandog_token: {type: string, default: secret}\n",
     );
-    assert!(found.len() == 1 && found[0].starts_with("4: environment.bandog_token: bandog's own"), "{found:#?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("4: environment.bandog_token: this is a setting of bandog"),
+        "{found:#?}"
+    );
 }
 
 #[test]
@@ -160,16 +166,16 @@ fn a_mistake_in_a_request_names_what_was_expected() {
     for (http, wanted) in [
         ("method: get", "http.path: missing; expected a path such as /convert, or a url"),
         ("path: /x, method: [get]", "http.method: expected one of get, post"),
-        ("path: '/x?y', method: get", "what stands in the query is an argument with in: query"),
+        ("path: '/x?y', method: get", "declare parts of the query as arguments with in: query"),
         ("path: '/é', method: get", "write other letters as %XX"),
-        ("path: '/x/{y', method: get", "a brace stands alone"),
-        ("path: '/x/:y', method: get", "y stands in the path, but is no argument"),
-        ("path: '/{p}/{p}', method: get", "argument p stands in the path twice"),
+        ("path: '/x/{y', method: get", "unpaired brace"),
+        ("path: '/x/:y', method: get", "y is in the path, but is not an argument"),
+        ("path: '/{p}/{p}', method: get", "argument p is in the path twice"),
         ("url: 'https://', method: get", "expected a URL with a host"),
         ("url: 'https://a@b/', method: get", "expected a URL with a host"),
         ("url: 'https://a:0/', method: get", "expected a URL with a host"),
         ("url: 'https://{p}/', method: get", "expected a URL with a host"),
-        ("url: 'https://a/?x', method: get", "what stands in the query"),
+        ("url: 'https://a/?x', method: get", "declare parts of the query"),
         ("url: '/x', method: get", "expected an absolute URL"),
         ("path: /run, method: get", "paths below /run/ are bandog's own"),
         ("path: /_/status, method: get", "paths below /_/ are bandog's own"),
@@ -204,8 +210,8 @@ fn a_body_that_is_one_value_takes_one_argument() {
         ))
     };
     assert_eq!(file("", ", in: query"), Vec::<String>::new());
-    let wanted = "7: actions.a.arguments.b: a body of application/octet-stream is one argument alone; expected another \
-                  place, or another contentType";
+    let wanted = "7: actions.a.arguments.b: a body of application/octet-stream holds a single argument; expected another \
+                  location, or another contentType";
     assert_eq!(file("", ""), [wanted]);
 }
 
@@ -221,13 +227,13 @@ fn a_secret_default_is_never_shown() {
 fn a_file_that_is_none_says_what_one_has() {
     for (text, wanted) in [
         ("", "1: the file is empty; expected oms: 1, info and actions"),
-        ("- a", "1: expected keys with values"),
+        ("- a", "1: expected a mapping of keys to values"),
         ("oms: [", "1: cannot be read as YAML from column"),
-        ("a: 1\n\tb: 2", "2: the line begins with a tab; YAML is indented with blanks"),
-        ("a: *b", "1: *b stands for what &b names, which is not above it"),
-        ("a: [&b 1, *c, 2]", "1: *c stands for what &c names, which is not above it"),
-        ("a: 1\n---\nb: 2", "2: another document begins; a file of actions has one"),
-        ("a: 1\n\0: 2", "2: a NUL is in the line; expected YAML in UTF-8"),
+        ("a: 1\n\tb: 2", "2: the line begins with a tab; YAML is indented with spaces"),
+        ("a: *b", "1: *b refers to &b, which is not defined above it"),
+        ("a: [&b 1, *c, 2]", "1: *c refers to &c, which is not defined above it"),
+        ("a: 1\n---\nb: 2", "2: a second document begins; a file of actions has one"),
+        ("a: 1\n\0: 2", "2: the line contains a NUL byte; expected YAML in UTF-8"),
     ] {
         let found = mistakes(text);
         assert!(
@@ -239,11 +245,11 @@ fn a_file_that_is_none_says_what_one_has() {
         mistakes("info: {title: x}\nactoins: {}"),
         [
             "1: oms: missing; expected oms: 1 (omg: 1 in files of 2018)",
-            "1: actions: missing; expected what the service can do; did you mean actoins?",
+            "1: actions: missing; expected the actions of the service; did you mean actoins?",
         ]
     );
-    assert_eq!(mistakes("oms: 1\nactions:"), ["1: actions: missing; expected what the service can do"]);
-    assert_eq!(mistakes("oms: 1\nactions: {}"), ["2: actions: no action is in it; expected what the service can do"]);
+    assert_eq!(mistakes("oms: 1\nactions:"), ["1: actions: missing; expected the actions of the service"]);
+    assert_eq!(mistakes("oms: 1\nactions: {}"), ["2: actions: no actions; expected at least one"]);
 }
 
 #[test]
@@ -264,7 +270,7 @@ fn a_file_that_is_too_large_or_no_text_or_a_bomb_is_refused() {
     let wrong = (0..100).fold(wrong, |text, number| text + &format!("  a{number}: *x\n"));
     let found = mistakes(&wrong);
     assert_eq!(found.len(), 1001);
-    assert!(found[1000].ends_with("there are 9100 mistakes more"), "{}", found[1000]);
+    assert!(found[1000].ends_with("there are 9100 more mistakes"), "{}", found[1000]);
 }
 
 #[test]
@@ -272,11 +278,11 @@ fn what_is_too_large_or_too_deep_is_told_as_that() {
     let deep = format!("oms: 1\nx: {}{}\n", "[".repeat(70), "]".repeat(70));
     let told = mistakes(&deep);
     assert!(
-        told.len() == 1 && told[0].starts_with("2: ") && told[0].contains("too deep, expected at most 64"),
+        told.len() == 1 && told[0].starts_with("2: ") && told[0].contains("too deeply, expected at most 64"),
         "{told:?}"
     );
     let lines = (1..10).map(|level| format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(9)));
     let many = format!("oms: 1\na0: &a0 [1]\n{}", lines.collect::<String>());
     let told = mistakes(&many);
-    assert!(told.len() == 1 && told[0].contains("too many values, expected fewer than 250000"), "{told:?}");
+    assert!(told.len() == 1 && told[0].contains("too large, expected fewer than 250000 values"), "{told:?}");
 }

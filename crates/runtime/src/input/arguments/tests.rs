@@ -133,7 +133,7 @@ fn a_key_twice_and_too_much_of_anything_is_refused() {
     let action = action(&[("word", Type::String)]);
     let (kind, told) = read(&action, "application/json", b"{\n \"a\": 1,\n \"a\": 2}").expect_err("twice");
     assert_eq!(kind, InputErrorKind::Arguments);
-    assert!(told.contains("the key `a` is there twice at line 3 column 4"), "{told}");
+    assert!(told.contains("the key `a` occurs twice at line 3 column 4"), "{told}");
     let many = format!("{{\"a\":[{}1]}}", "1,".repeat(MAX_VALUES));
     let (kind, told) = read(&action, "application/json", many.as_bytes()).expect_err("many");
     assert_eq!((kind, told.contains("too many values")), (InputErrorKind::Arguments, true), "{told}");
