@@ -22,7 +22,7 @@
 //! Dependencies point down only, and nothing from [`invocation`] down knows HTTP. Beside the way stand [`config`],
 //! which says once what has been set, [`actions`], what a service says it can do and what its arguments have to be, and
 //! [`telemetry`], the container's own log. `bandog run` and `bandog serve` share everything from [`reply`] down
-//! ([`reply::deliver()`] is the whole of a call), so that a script that works in one works in the other. A call of an
+//! ([`crate::call::run_and_answer()`] is the whole of a call), so that a script that works in one works in the other. A call of an
 //! action goes the same way: its arguments are bound between reading the input and starting the process.
 //!
 //! The network side is asynchronous and lives on one thread. An invocation is plain, blocking code on a thread of

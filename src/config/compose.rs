@@ -7,7 +7,7 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use super::{Config, LegacyBehaviour, Metrics, Mode, Token, function_settings::on_hang_up};
 use crate::{
     http::{self, AdminSettings, AuthSettings, JwtSettings, ShownLimits, TokenSource},
-    invocation::{Function, Ground},
+    invocation::{Function, FunctionContext},
     service::{
         Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, ProxySettings, Requests, Router, Service,
         Settings, StaticDir, Timeouts, Upstream,
@@ -115,7 +115,7 @@ fn limits(config: &Config) -> ShownLimits {
 /// The routes to all executors.
 fn router(config: &Config, workspaces: &Arc<WorkspaceRoot>) -> io::Result<Router> {
     let needs_ground = config.function.command.is_some() || config.actions.service.is_some();
-    let ground = needs_ground.then(|| Ground::new(&config.confinement, Arc::clone(workspaces))).transpose()?;
+    let ground = needs_ground.then(|| FunctionContext::new(&config.confinement, Arc::clone(workspaces))).transpose()?;
     let actions = config.actions.service.as_ref().zip(ground.as_ref());
     let actions = actions.map(|(service, ground)| Actions::new(service, commands(config, ground)?)).transpose()?;
     let function = config.function.command.as_ref().zip(ground.as_ref());
@@ -134,7 +134,7 @@ fn router(config: &Config, workspaces: &Arc<WorkspaceRoot>) -> io::Result<Router
 }
 
 /// The commands in the file of actions.
-fn commands(config: &Config, ground: &Ground) -> io::Result<Commands> {
+fn commands(config: &Config, ground: &FunctionContext) -> io::Result<Commands> {
     let (service, settings) = (config.actions.service.as_deref(), config.function_settings());
     let mut commands = Commands::default();
     for action in service.iter().flat_map(|service| &service.actions) {

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
+use bandog_runtime::call::{CompletedCall, ResponseWriter};
 use bandog_runtime::invocation::{Call, Function};
 
 use super::*;
@@ -15,7 +16,7 @@ use crate::{
     actions::openapi::Authentication,
     input::BodySource,
     process::Cancel,
-    reply::{Accept, Delivered, Port},
+    reply::Accept,
     service::{Phase, Stop, testing},
 };
 
@@ -27,11 +28,11 @@ fn sometimes_panics(
     cancel: &Cancel,
     accept: &Accept,
     service: Option<&str>,
-    port: &mut dyn Port,
-) -> Delivered {
+    port: &mut dyn ResponseWriter,
+) -> CompletedCall {
     let _workspace = function.workspaces().workspace().expect("a workspace");
     assert!(call.id != "panic", "on purpose");
-    reply::deliver(function, call, source, cancel, accept, service, port)
+    bandog_runtime::call::run_and_answer(function, call, source, cancel, accept, service, port)
 }
 
 /// The whole answer to a request that ends its connection.

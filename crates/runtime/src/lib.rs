@@ -1,19 +1,23 @@
 //! One invocation, as plain blocking code: body → input file → process → output → response.
 //!
 //! ```text
-//! reply        outcome → status, header fields, streamed body
-//!   │
-//! invocation   one request = one process = one outcome
-//!   │
-//!   ├─ input      body → input file (knows encodings, not sockets)
-//!   ├─ workspace   private directories, removed on drop
-//!   ├─ output      output directory → file | zip | nothing
-//!   └─ logs        captured lines, level filter, bounded
+//! call           an invocation and its response
+//!   ├─ reply         outcome → status, header fields, streamed body
+//!   └─ invocation    one request = one process = one outcome
+//!        ├─ input      body → input file (knows encodings, not sockets)
+//!        ├─ workspace   private directories, removed on drop
+//!        ├─ output      output directory → file | zip | nothing
+//!        └─ logs        captured lines, level filter, bounded
+//! daemon         processes that run beside the requests
+//! request        head of a request → call id, content headers, variables
 //! ```
 //!
-//! [`reply::deliver()`] is the whole of a call. Nothing here knows a network: bodies and responses are streams of bytes
-//! behind traits. Processes are started by `bandog-process`, arguments of actions are bound by `bandog-actions`.
+//! [`call::run_and_answer`] carries out one call. Nothing here knows a network: bodies and responses are streams of bytes
+//! behind traits. `bandog-process` starts the processes, `bandog-actions` binds the arguments of actions.
 
+pub mod call;
+pub mod daemon;
+pub mod headers;
 pub mod input;
 pub mod invocation;
 pub mod logs;

@@ -1,73 +1,12 @@
-//! A request's head → the call id, the labels of the body, and the variables of the function.
+//! The head of a request → the call id, the content headers, and the variables of the function.
 //!
-//! The listener passes real heads, `bandog run` one that it imitates; both get the same result.
+//! `serve` passes the heads of its requests, `bandog run` a head made from its arguments. Both get the same result.
 
+mod head;
 mod variables;
 
-use http::{
-    HeaderMap,
-    header::{
-        AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue,
-        PROXY_AUTHORIZATION,
-    },
-    request::Parts,
+pub use self::{
+    head::{call_id, content_headers, details},
+    variables::{Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty, is_hidden, of as variables},
 };
-
-use crate::{
-    ids,
-    input::ContentHeaders,
-    reply::{CONTENT_TRANSFER_ENCODING, X_CALL_ID},
-};
-pub use variables::{
-    Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty, is_hidden, of as variables,
-};
-
-/// Shows the token, for callers behind a proxy that takes `Authorization` for itself.
-pub const X_BANDOG_TOKEN: HeaderName = HeaderName::from_static("x-bandog-token");
-
-/// Another name for the id of a call, which proxies give.
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Bytes of a call id taken from a request. A longer one, or one that is not printable ASCII, is replaced: it goes into
-/// log lines, headers and the environment.
-const CALL_ID_LIMIT: usize = 128;
-
-/// The request's own id, or a new one.
-#[must_use]
-pub fn call_id(headers: &HeaderMap) -> String {
-    let given = headers.get(X_CALL_ID).or_else(|| headers.get(X_REQUEST_ID));
-    let usable = given
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=CALL_ID_LIMIT).contains(&id.len()))
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]\"\\".contains(&byte)));
-    usable.map_or_else(|| ids::random().to_string(), str::to_owned)
-}
-
-/// What the sender says about the body.
-#[must_use]
-pub fn labels(headers: &HeaderMap) -> ContentHeaders {
-    ContentHeaders {
-        content_type: joined(headers, &CONTENT_TYPE),
-        content_encoding: joined(headers, &CONTENT_ENCODING),
-        content_transfer_encoding: joined(headers, &CONTENT_TRANSFER_ENCODING),
-        content_disposition: joined(headers, &CONTENT_DISPOSITION),
-    }
-}
-
-/// The head, for the log at DEBUG.
-#[must_use]
-pub fn details(parts: &Parts) -> Vec<String> {
-    let secrets = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, X_BANDOG_TOKEN];
-    let mut lines = vec![format!("request: {} {} {:?}", parts.method, parts.uri, parts.version)];
-    lines.extend(parts.headers.iter().map(|(name, value)| {
-        let value = if secrets.contains(name) { "***".into() } else { String::from_utf8_lossy(value.as_bytes()) };
-        format!("header: {name}: {value}")
-    }));
-    lines
-}
-
-/// All values of a header as one.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let values: Vec<&[u8]> = headers.get_all(name).into_iter().map(HeaderValue::as_bytes).collect();
-    (!values.is_empty()).then(|| values.join(&b", "[..]))
-}
+pub use crate::headers::X_BANDOG_TOKEN;

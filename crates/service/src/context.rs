@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bandog_runtime::call::CompletedCall;
 use bytes::Bytes;
 
 use super::{
@@ -15,13 +16,20 @@ use crate::{
     input::BodySource,
     invocation::{Call as Invocation, Function},
     process::Cancel,
-    reply::{self, Accept, AnswerStyle, Delivered, Head, Problem},
+    reply::{Accept, AnswerStyle, Head, Problem},
     workspace::WorkspaceRoot,
 };
 
-/// Runs a function and answers; [`reply::deliver`] is one.
-pub type Run =
-    fn(&Function, &Invocation, &mut dyn BodySource, &Cancel, &Accept, Option<&str>, &mut dyn reply::Port) -> Delivered;
+/// Runs a function and answers; [`bandog_runtime::call::run_and_answer`] is one.
+pub type Run = fn(
+    &Function,
+    &Invocation,
+    &mut dyn BodySource,
+    &Cancel,
+    &Accept,
+    Option<&str>,
+    &mut dyn bandog_runtime::call::ResponseWriter,
+) -> CompletedCall;
 
 /// What all calls share.
 #[derive(Debug)]
@@ -62,7 +70,7 @@ impl Context {
             workers: Workers::default(),
             metrics: Metrics::new(settings.metric_labels).map_err(std::io::Error::other)?,
             lifecycle: Lifecycle::default(),
-            run: reply::deliver,
+            run: bandog_runtime::call::run_and_answer,
             settings,
         })
     }

@@ -12,7 +12,7 @@ use super::settings::MetricLabels;
 use crate::{
     invocation::Outcome,
     process::{Exit, signal_name},
-    reply::{ErrorCode, problem},
+    reply::ErrorCode,
 };
 
 /// Upper bounds of the duration buckets, in seconds: 5 ms to 10 min.
@@ -185,7 +185,7 @@ impl Metrics {
     /// Counts the end of a call.
     pub(super) fn count(&self, outcome: &Outcome) {
         self.totals.count(outcome);
-        let word = problem::slug(outcome).map_or("done", ErrorCode::as_str);
+        let word = ErrorCode::of_outcome(outcome).map_or("done", ErrorCode::as_str);
         self.outcomes.with_label_values(&[word]).inc();
         let exit = match outcome {
             Outcome::Done { report, .. } | Outcome::Failed { report, .. } | Outcome::TimedOut { report, .. } => {

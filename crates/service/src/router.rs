@@ -260,13 +260,15 @@ impl Route<'_> {
             return Err(Problem::bad_body(InputError::TooLarge { limit, form: BodyForm::Sent }));
         }
         match self.destination {
-            Destination::Forward => Ok(Envelope::as_sent(&request::labels(headers))),
-            Destination::Action { .. } => Envelope::for_action(&request::labels(headers)).map_err(Problem::bad_body),
+            Destination::Forward => Ok(Envelope::as_sent(&request::content_headers(headers))),
+            Destination::Action { .. } => {
+                Envelope::for_action(&request::content_headers(headers)).map_err(Problem::bad_body)
+            }
             Destination::Fallback => {
                 let (bodies, requests) = (&context.settings.bodies, &context.settings.requests);
                 // A document of our own says nothing of the body in it.
                 let is_untyped = bodies.ignore_type || requests.wrap;
-                let labels = if is_untyped { ContentHeaders::default() } else { request::labels(headers) };
+                let labels = if is_untyped { ContentHeaders::default() } else { request::content_headers(headers) };
                 if bodies.decode {
                     Envelope::parse(&labels).map_err(Problem::bad_body)
                 } else {

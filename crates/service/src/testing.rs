@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bandog_runtime::{
     invocation::{
-        Command, Confinement, Function, FunctionSettings, Ground, Logging, OwnLines, Stdin, Timeouts as RunTimeouts,
+        Command, Confinement, Function, FunctionContext, FunctionSettings, Logging, OwnLines, Stdin,
+        Timeouts as RunTimeouts,
     },
     logs::Level,
     request::HeaderVariables,
@@ -23,7 +24,7 @@ use crate::{
 #[must_use]
 pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service {
     let workspaces = Arc::new(WorkspaceRoot::open(workspaces).expect("a directory for workspaces"));
-    let ground = Ground::new(&Confinement::default(), Arc::clone(&workspaces)).expect("prepared bounds");
+    let ground = FunctionContext::new(&Confinement::default(), Arc::clone(&workspaces)).expect("prepared bounds");
     let grace = Duration::from_secs(1);
     let settings = FunctionSettings {
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],

@@ -2,16 +2,13 @@
 
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use bandog_runtime::call::ResponseWriter as _;
 use bytes::Bytes;
 use http_body::Body as _;
 use hyper::{HeaderMap, StatusCode};
 
 use super::body::{BrokenBody, Response, ResponseSender};
-use crate::{
-    output::BodySink as _,
-    process::Cancel,
-    reply::{Head, Port as _},
-};
+use crate::{output::BodySink as _, process::Cancel, reply::Head};
 
 #[tokio::test]
 async fn hyper_can_write_the_frames_of_a_response_before_it_is_broken_off() {

@@ -24,16 +24,17 @@ use crate::{
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
     config::{Config, LegacyBehaviour, Mode},
     input::{BodyError, BodySource, Envelope},
-    invocation::{self, Call, Function, Ground, Outcome, Unwatched},
+    invocation::{self, Call, Function, FunctionContext, NoObserver, Outcome},
     logs::Level,
     output::{BodySink, Disconnected},
     platform::oscar::{EventSource, JobEvent},
     process::{self, Cancel, Cause, WakeFd},
-    reply::{self, Accept, CallFacts, Delivered, Head, Port, TransferError, problem},
+    reply::{self, Accept, CallFacts, Head, TransferError, problem},
     request,
     service::{self, ActionCall, Stop},
     telemetry,
 };
+use bandog_runtime::call::{self, CompletedCall, ResponseWriter};
 
 /// Bytes read of the input at once.
 const PIECE: usize = 64 * 1024;
@@ -72,7 +73,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         return fail(BAD_CONFIGURATION, &error);
     }
     let headers = headers(io);
-    let labels = request::labels(&headers);
+    let labels = request::content_headers(&headers);
     let envelope = if io.action.is_some() {
         Envelope::for_action(&labels)
     } else if config.decodes() {
@@ -118,15 +119,15 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
                 Ok(stdout) => stdout,
                 Err(error) => return fail(INTERNAL, &error),
             };
-            let Delivered { finished, sent } =
-                reply::deliver(&function, &call, &mut source, cancel, &accept, service, &mut stdout);
+            let CompletedCall { finished, sent } =
+                call::run_and_answer(&function, &call, &mut source, cancel, &accept, service, &mut stdout);
             if let Some(error) = stdout.error {
                 return fail(INTERNAL, &format!("cannot write to the standard output: {error}"));
             }
             (finished, sent.map_err(result::Error::Transfer))
         }
         Some(path) => {
-            let finished = invocation::run(&function, &call, &mut source, cancel, &mut Unwatched);
+            let finished = invocation::run(&function, &call, &mut source, cancel, &mut NoObserver);
             let sent = result::write(&finished.outcome, &facts, path);
             (finished, sent)
         }
@@ -153,7 +154,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
 
 /// What is run.
 fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
-    let ground = Ground::new(&config.confinement, serve::make_root(config)?)?;
+    let ground = FunctionContext::new(&config.confinement, serve::make_root(config)?)?;
     let settings = config.function_settings();
     let Some(action) = &io.action else {
         let command = config.function.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
@@ -359,12 +360,12 @@ impl BodySink for Stdout {
     }
 }
 
-impl Port for Stdout {
+impl ResponseWriter for Stdout {
     fn begin(&mut self, _: Head, _: bool) {}
 
-    fn trail(&mut self, _: HeaderMap) {}
+    fn send_trailers(&mut self, _: HeaderMap) {}
 
-    fn outlet(&self) -> Option<BorrowedFd<'_>> {
+    fn writable_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.file.as_fd())
     }
 }

@@ -10,10 +10,7 @@ use crate::{
     config::{Config, compose},
     input::BodySource,
     output::BodySink,
-    reply::{
-        self, CallFacts,
-        problem::{self, Problem, Slug},
-    },
+    reply::{self, CallFacts, ErrorCode, Problem, problem},
     service::{Call, Stop, Unfinished, call_locally},
 };
 
@@ -47,11 +44,11 @@ pub(super) fn run(
     if let Err(unfinished) = called {
         return match unfinished {
             Unfinished::NotTaken(problem) => {
-                let may_help = matches!(problem.slug, Slug::NotReady | Slug::UpstreamFailed);
+                let may_help = matches!(problem.code, ErrorCode::NotReady | ErrorCode::UpstreamFailed);
                 let code = if may_help { AGAIN } else { INTERNAL };
                 let problem = problem.call_id(&id);
                 show(&problem, output, &mut stdout);
-                fail(if problem.slug == Slug::Draining { STOPPED } else { code }, &problem.detail)
+                fail(if problem.code == ErrorCode::Draining { STOPPED } else { code }, &problem.detail)
             }
             Unfinished::Ended(outcome) => {
                 show(&reply::refusal(&outcome, &facts), output, &mut stdout);

@@ -10,9 +10,7 @@ use crate::{
     output::{OutputKind, ResponseHeaders},
     platform::{Compat, LegacyBehaviour},
     process::Exit,
-    reply::{
-        AnswerStyle, CallFacts, FailureOutput, Head, Problem, Reply, Slug, X_BANDOG_ERROR, X_OUTPUT_KIND, problem,
-    },
+    reply::{AnswerStyle, CallFacts, ErrorCode, FailureOutput, Head, Problem, Reply, X_BANDOG_ERROR, X_OUTPUT_KIND},
 };
 
 /// Set by the watchdogs' middleware on its own responses.
@@ -83,22 +81,22 @@ impl AnswerStyle for Wording {
     fn page(&self, problem: Problem) -> (Head, Bytes) {
         // of-watchdog sends no text when the function of mode `http` does not respond.
         let is_of_upstream = self.source == ResponseSource::Upstream
-            && matches!(problem.slug, Slug::UpstreamFailed | Slug::NotReady | Slug::FunctionTimeout);
-        let text = match problem.slug {
-            Slug::MethodNotAllowed => String::new(),
+            && matches!(problem.code, ErrorCode::UpstreamFailed | ErrorCode::NotReady | ErrorCode::FunctionTimeout);
+        let text = match problem.code {
+            ErrorCode::MethodNotAllowed => String::new(),
             _ if is_of_upstream => String::new(),
-            Slug::NotFound => "404 page not found\n".to_owned(),
-            Slug::TooManyRequests => {
+            ErrorCode::NotFound => "404 page not found\n".to_owned(),
+            ErrorCode::TooManyRequests => {
                 format!("Concurrent request limit exceeded. Max concurrent requests: {}\n", self.max_inflight)
             }
-            Slug::HeadersTooLarge => "431 Request Header Fields Too Large".to_owned(),
-            Slug::BadRequest => format!("400 Bad Request: {}", problem.detail),
+            ErrorCode::HeadersTooLarge => "431 Request Header Fields Too Large".to_owned(),
+            ErrorCode::BadRequest => format!("400 Bad Request: {}", problem.detail),
             _ => format!("{}\n", problem.detail),
         };
-        let is_limit = problem.slug == Slug::TooManyRequests;
-        let is_denied = matches!(problem.slug, Slug::Unauthorized | Slug::Forbidden);
-        let was_500 =
-            matches!(problem.slug, Slug::UpstreamFailed | Slug::NotReady) && self.has(LegacyBehaviour::Status500);
+        let is_limit = problem.code == ErrorCode::TooManyRequests;
+        let is_denied = matches!(problem.code, ErrorCode::Unauthorized | ErrorCode::Forbidden);
+        let was_500 = matches!(problem.code, ErrorCode::UpstreamFailed | ErrorCode::NotReady)
+            && self.has(LegacyBehaviour::Status500);
         let (mut head, _) = problem.into_parts();
         head.headers.insert(header::CONTENT_TYPE, PAGE_TYPE);
         if was_500 {
@@ -138,7 +136,7 @@ impl AnswerStyle for Wording {
     }
 
     fn failure<'a>(&self, outcome: &'a Outcome, call: &CallFacts<'_>, request_type: Option<&HeaderValue>) -> Reply<'a> {
-        let problem = problem::of(outcome, call);
+        let problem = Problem::of_outcome(outcome, call);
         let detail = problem.detail.clone();
         match outcome {
             Outcome::Failed { report, failure } => {
@@ -148,8 +146,8 @@ impl AnswerStyle for Wording {
                     | Failure::Signal { .. }
                     | Failure::OutOfMemory { .. }
                     | Failure::CpuTime { .. }
-                    | Failure::Refused
-                    | Failure::Unavailable { .. }
+                    | Failure::ActionFailed
+                    | Failure::ActionUnavailable { .. }
                     | Failure::FileTooLarge { .. } => {
                         // Where standard output is buffered, the watchdogs reported failures by their status.
                         if self.has(LegacyBehaviour::Status200) && self.source != ResponseSource::Stdout {
@@ -159,12 +157,12 @@ impl AnswerStyle for Wording {
                     }
                     Failure::Spawn(_)
                     | Failure::OutputTooLarge { .. }
-                    | Failure::Result(_)
+                    | Failure::InvalidResult(_)
                     | Failure::Confine(_)
                     | Failure::Workspace(_)
                     | Failure::Output(_)
                     | Failure::Supervise(_)
-                    | Failure::Unanswered(_) => self.text(problem, &detail, output, request_type),
+                    | Failure::Upstream(_) => self.text(problem, &detail, output, request_type),
                 }
             }
             Outcome::TimedOut { .. } => {
@@ -181,7 +179,7 @@ impl AnswerStyle for Wording {
             Outcome::Refused(_)
                 if self.has(LegacyBehaviour::Status500)
                     && self.source == ResponseSource::OutputFiles
-                    && problem.slug.status().is_client_error() =>
+                    && problem.code.status().is_client_error() =>
             {
                 let mut reply = self.text(problem, &format!("exit status 1\n{detail}"), None, request_type);
                 reply.head_mut().status = StatusCode::INTERNAL_SERVER_ERROR;

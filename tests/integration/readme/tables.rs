@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _};
 
 use bandog::{
     config::{LegacyBehaviour, setting},
-    reply::problem::Slug,
+    reply::ErrorCode,
 };
 
 use super::{
@@ -92,7 +92,7 @@ fn every_flag_in_an_example_exists() {
 fn the_table_of_errors_has_every_one_with_its_status_and_a_section() {
     let page = Page::read("docs/errors.md");
     let anchors = page.anchors();
-    for slug in Slug::ALL {
+    for slug in ErrorCode::ALL {
         let (code, status) = (slug.as_str(), slug.status().as_u16());
         let row = format!("| [`{code}`](#{code}) | {status} | ");
         assert!(page.prose().any(|line| line.starts_with(&row)), "{} has no row {row:?}", page.path);
@@ -101,7 +101,7 @@ fn the_table_of_errors_has_every_one_with_its_status_and_a_section() {
         assert!(section.trim().starts_with(&format!("**{status}**: ")), "{}: {code}: {section}", page.path);
     }
     let rows = page.prose().filter(|line| line.starts_with("| [`")).count();
-    assert_eq!(rows, Slug::ALL.len(), "{} has codes that do not exist", page.path);
+    assert_eq!(rows, ErrorCode::ALL.len(), "{} has codes that do not exist", page.path);
 }
 
 #[test]

@@ -1,53 +1,50 @@
-//! An action as an invocation: what its process is started with, when it is tried once more, and what of its end is
-//! meant by it.
+//! The command of an action: its arguments, and the meaning of its exit codes.
 
-use std::{ffi::CString, sync::Arc, time::Instant};
+use std::{ffi::CString, sync::Arc};
 
 use crate::{
     actions::{
         Action, ArgumentError, ArgumentErrorKind, ArgumentErrors, Arguments, BoundArgument, Interface, Piece, Template,
     },
-    input::{self, Input},
-    logs::Level,
-    process::{End, Ended, Exit, Rules},
+    process::{End, Ended, Exit},
 };
 
-use super::{Failure, Run, Watch, backoff::Backoff, start::Start, stdout::Stdout, take_in};
+use super::outcome::Failure;
 
-/// Bytes that one word of a command can have: Linux' `MAX_ARG_STRLEN`, less the NUL at its end. What is longer makes
-/// execve(2) fail with E2BIG.
+/// Bytes of one word of a command: Linux' `MAX_ARG_STRLEN`, less the NUL at its end. A longer word makes execve(2) fail
+/// with E2BIG.
 const WORD_LIMIT: usize = 128 * 1024 - 1;
 
-/// Bytes that all words together may have in which there are arguments: half of what execve(2) takes where the stack
-/// may have 8 MiB, the default; the rest is for the environment.
+/// Bytes of all words together that contain arguments: half of what execve(2) accepts with the default stack limit of
+/// 8 MiB. The other half is for the environment.
 const WORDS_LIMIT: usize = 1024 * 1024;
 
-/// How an action says that it failed for good.
+/// The exit code of an action that failed permanently.
 const FAILED: i32 = 1;
 
-/// How an action says that another try may help.
+/// The exit code of an action that may succeed at another attempt.
 const UNAVAILABLE: i32 = 2;
 
-/// What a function does that is an action's command.
+/// An action that is carried out by a command.
 #[derive(Debug)]
-pub(super) struct Task {
-    /// What it takes and gives.
+pub(super) struct ActionCommand {
+    /// The description of its arguments and its result.
     pub(super) action: Arc<Action>,
-    /// How often it is tried once more if it says that this may help.
+    /// How often it is run again after it has exited with [`UNAVAILABLE`].
     pub(super) retries: usize,
 }
 
-/// What an action is told.
+/// The arguments of an action, in the form in which its process receives them.
 #[derive(Debug)]
-pub(super) struct Words {
-    /// What follows the program's own name.
-    pub(super) arguments: Vec<CString>,
-    /// The arguments as JSON, where that is too long for a word.
+pub(super) struct ActionArguments {
+    /// The words after the program's own name.
+    pub(super) words: Vec<CString>,
+    /// The arguments as JSON, if that is too long for a word.
     pub(super) json: Option<String>,
 }
 
-impl Task {
-    /// The words of the command behind the first one, which is the program.
+impl ActionCommand {
+    /// The words of the command after the first one, which is the program.
     fn templates(&self) -> &[Template] {
         match &self.action.interface {
             Interface::Command(words) => words.get(1..).unwrap_or_default(),
@@ -55,13 +52,14 @@ impl Task {
         }
     }
 
-    /// What the process is told of its arguments.
-    pub(super) fn words(&self, arguments: &Arguments) -> Result<Words, ArgumentErrors> {
+    /// Fills the arguments into the words of the command. A command that names none of its arguments gets all of them
+    /// as JSON.
+    pub(super) fn fill(&self, arguments: &Arguments) -> Result<ActionArguments, ArgumentErrors> {
         let templates = self.templates();
         let (mut words, mut flaws) = (Vec::with_capacity(templates.len() + 1), ArgumentErrors::default());
         let mut room = WORDS_LIMIT;
         for template in templates {
-            match filled(template, arguments, &mut room) {
+            match fill_word(template, arguments, &mut room) {
                 Ok(word) => words.push(word),
                 Err(flaw) => flaws.push(|| *flaw),
             }
@@ -71,34 +69,34 @@ impl Task {
         }
         let takes_any = !self.action.arguments.is_empty() || self.action.variadic;
         if !takes_any || templates.iter().any(|template| !template.is_plain()) {
-            return Ok(Words { arguments: words, json: None });
+            return Ok(ActionArguments { words, json: None });
         }
         let json = arguments.to_json();
         if json.len() > WORD_LIMIT {
-            return Ok(Words { arguments: words, json: Some(json) });
+            return Ok(ActionArguments { words, json: Some(json) });
         }
-        // JSON has no NUL in it: that is escaped.
+        // JSON contains no NUL: it is escaped.
         words.extend(CString::new(json));
-        Ok(Words { arguments: words, json: None })
+        Ok(ActionArguments { words, json: None })
     }
 
-    /// What an end by itself means that was no success; `None` if that is what it means for every function.
+    /// Returns the failure that an exit code reports by the convention of actions; `None` if it has no such meaning.
     pub(super) fn failure(exit: Exit, attempts: u32) -> Option<Failure> {
         match exit {
-            Exit::Code(FAILED) => Some(Failure::Refused),
-            Exit::Code(UNAVAILABLE) => Some(Failure::Unavailable { attempts }),
+            Exit::Code(FAILED) => Some(Failure::ActionFailed),
+            Exit::Code(UNAVAILABLE) => Some(Failure::ActionUnavailable { attempts }),
             Exit::Code(_) | Exit::Signal(_) => None,
         }
     }
 
-    /// Whether this was an end after which another try may help.
-    fn may_help(ended: &Ended) -> bool {
+    /// Whether another attempt may succeed.
+    pub(super) fn may_retry(ended: &Ended) -> bool {
         (ended.end, ended.exit) == (End::Itself, Exit::Code(UNAVAILABLE))
     }
 }
 
-/// A word with its arguments in their places. One that was not given is nothing.
-fn filled(template: &Template, arguments: &Arguments, room: &mut usize) -> Result<CString, Box<ArgumentError>> {
+/// Fills a word with the values of its placeholders. An argument that was not given is empty.
+fn fill_word(template: &Template, arguments: &Arguments, room: &mut usize) -> Result<CString, Box<ArgumentError>> {
     let mut word = String::new();
     for piece in &template.pieces {
         match piece {
@@ -131,7 +129,7 @@ fn filled(template: &Template, arguments: &Arguments, room: &mut usize) -> Resul
         );
         return Err(Box::new(flaw));
     }
-    // What the file has is without one too.
+    // The template contains no NUL either: the file was checked.
     Ok(CString::new(word).unwrap_or_default())
 }
 
@@ -139,49 +137,5 @@ fn flawed(bound: &BoundArgument, expected: String) -> ArgumentError {
     ArgumentError {
         location: Some(bound.location),
         ..ArgumentError::new(&bound.name, ArgumentErrorKind::Invalid, Some(&bound.value), expected)
-    }
-}
-
-impl Run<'_> {
-    /// What an action is told, once all that it was given fits; `None` of a function that is none.
-    pub(super) fn bind(&mut self, input: &Input) -> Result<Option<Words>, input::InputError> {
-        let Some(task) = &self.function.task else { return Ok(None) };
-        let call = self.call;
-        let action = (&*task.action, call.way, &*call.texts);
-        let (arguments, _) = take_in::bind(self.workspace, &call.envelope, input, action)?;
-        task.words(&arguments).map(Some).map_err(input::InputError::Arguments)
-    }
-
-    /// Starts the process and follows it to its end; again if it is an action that asks for that, as often as it may
-    /// and as long as there is time, unless it is called off.
-    pub(super) fn try_out(&mut self, start: &Start, watch: &mut dyn Watch) -> Result<Ended, Failure> {
-        let rules = self.function.rules;
-        let Some(task) = &self.function.task else { return self.supervise(start, rules, watch) };
-        let deadline = rules.timeout.and_then(|limit| Instant::now().checked_add(limit));
-        let mut backoff = Backoff::default();
-        let mut left = task.retries;
-        loop {
-            let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let ended = self.supervise(start, Rules { timeout, ..rules }, watch)?;
-            let pause = backoff.pause();
-            let is_in_time = deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
-            if left == 0 || !is_in_time || !Task::may_help(&ended) {
-                return Ok(ended);
-            }
-            left -= 1;
-            let note =
-                format!("the action says that another try may help ({}); the next one is in {pause:?}", ended.exit);
-            self.journal.note(Level::Warning, &note);
-            // What it has said so far is not the answer to the next one.
-            self.stdout = self.function.stdout.as_ref().map(Stdout::new);
-            self.workspace.remove_headers().map_err(Failure::Workspace)?;
-            if let Some(stdin) = &start.stdin {
-                let begun = rustix::fs::seek(stdin, rustix::fs::SeekFrom::Start(0));
-                begun.map_err(|error| Failure::Supervise(error.into()))?;
-            }
-            if let Some(cause) = self.cancel.wait(pause).map_err(Failure::Supervise)? {
-                return Ok(Ended { end: End::Cancelled(cause), ..ended });
-            }
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Pauses between attempts that failed: each is twice as long as the one before, up to a limit, and none quite as long
-//! as another, so that many who failed together do not come back in step.
+//! Exponential backoff with jitter: each pause is about twice as long as the one before, up to a limit. The jitter keeps
+//! clients that failed at the same time from retrying at the same time.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::ids;
 /// The first pause.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// The longest one.
+/// The longest pause.
 pub const LONGEST: Duration = Duration::from_secs(10);
 
-/// The pauses after one attempt and the next.
+/// The pauses between attempts.
 #[derive(Debug)]
 pub struct Backoff {
     next: Duration,
@@ -24,7 +24,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The next pause.
+    /// Returns the next pause.
     pub fn pause(&mut self) -> Duration {
         let pause = jittered(self.next);
         self.next = (self.next * 2).min(LONGEST);
@@ -32,7 +32,7 @@ impl Backoff {
     }
 }
 
-/// Between half of the pause and all of it.
+/// Returns a random duration between half of the pause and all of it.
 fn jittered(pause: Duration) -> Duration {
     pause / 2 + pause / 2 * u32::from(ids::random().as_bytes()[0]) / 255
 }

@@ -9,10 +9,10 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-/// The shell that runs scripts which the kernel cannot execute.
+/// The shell that runs the scripts that the kernel cannot execute.
 const SHELL: &str = "/bin/sh";
 
-/// Bytes read to tell a script without `#!` from a program, as shells do.
+/// Bytes read to distinguish a script without `#!` from a program, as shells do.
 const PROBE: usize = 256;
 
 /// The command of a function. The program has been found, and can be executed.
@@ -22,7 +22,7 @@ pub struct Command {
     pub program: PathBuf,
     /// All arguments, beginning with the name that the program sees as its own.
     pub arguments: Vec<OsString>,
-    /// Where the command was found, for logs and `check`: `--script`, `SCRIPT`, `/oscar/config/script.sh`, …
+    /// The source of the command, for logs and `check`: `--script`, `SCRIPT`, `/oscar/config/script.sh`, …
     pub origin: &'static str,
     /// The text of a script without a file. It is written to a file at start, which then takes the place of `program`
     /// and `arguments`.
@@ -109,7 +109,7 @@ fn is_bare_script(file: &Path) -> bool {
 
 fn check_file(file: &Path) -> Result<(), String> {
     check_exists(file)?;
-    // Root may read anything; for others a script without the permission is a file that cannot be opened later.
+    // Root may read anything. For other users, a script without read permission could not be opened later.
     if access(file, Access::READ_OK).is_err() && access(file, Access::EXEC_OK).is_err() {
         return Err("cannot be read; check its mode and owner".to_owned());
     }

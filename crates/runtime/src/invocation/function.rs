@@ -1,4 +1,6 @@
-//! What is run for each request, and under which rules.
+//! The function: the program that runs for each request, and its rules.
+
+mod limits;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,12 +10,12 @@ use std::{
     time::Duration,
 };
 
+use self::limits::FunctionLimits;
 use super::{
-    action::Task,
-    bounds::Bounds,
+    action::ActionCommand,
     command::{Command, Interpreter},
     settings::{Confinement, FunctionSettings, Logging, OwnLines, Stdin, Timeouts},
-    stdout,
+    stdout::StdoutRules,
 };
 use crate::{
     actions::Action,
@@ -23,57 +25,57 @@ use crate::{
     workspace::{Workspace, WorkspaceRoot},
 };
 
-/// What all functions of one bandog stand on. Clones share it.
+/// The resources that all functions of one bandog share. A clone refers to the same resources.
 #[derive(Debug, Clone)]
-pub struct Ground {
-    bounds: Arc<Bounds>,
+pub struct FunctionContext {
+    limits: Arc<FunctionLimits>,
     empty_input: Arc<OwnedFd>,
     workspaces: Arc<WorkspaceRoot>,
 }
 
-impl Ground {
-    /// Prepares the bounds, for functions in workspaces below `workspaces`. To be made once: a cgroup is
-    /// looked for, and bandog may move in it.
+impl FunctionContext {
+    /// Prepares the limits, for functions with workspaces below `workspaces`. To be called once: it looks for a cgroup,
+    /// and may move bandog within it.
     ///
     /// # Errors
-    /// The bounds cannot be prepared, or there is no descriptor left.
+    /// The limits cannot be prepared, or no descriptor is left.
     pub fn new(confinement: &Confinement, workspaces: Arc<WorkspaceRoot>) -> io::Result<Self> {
-        let bounds = Arc::new(Bounds::new(confinement)?);
-        Ok(Self { bounds, empty_input: Arc::new(process::empty_input()?), workspaces })
+        let limits = Arc::new(FunctionLimits::new(confinement)?);
+        Ok(Self { limits, empty_input: Arc::new(process::empty_input()?), workspaces })
     }
 }
 
-/// What to run, and under which rules: the same for every invocation.
+/// The program to run and its rules, the same for every invocation.
 #[derive(Debug)]
 pub struct Function {
-    pub(super) program: Program,
-    pub(super) rules: Rules,
-    pub(super) bounds: Arc<Bounds>,
+    pub(crate) program: Program,
+    pub(crate) rules: Rules,
+    pub(crate) limits: Arc<FunctionLimits>,
     pub(super) stdin: Stdin,
-    /// How its standard output becomes the answer, if it does.
-    pub(super) stdout: Option<stdout::Rules>,
-    /// What the function finds on its standard input under [`Stdin::Null`].
-    pub(super) empty_input: Arc<OwnedFd>,
+    /// How standard output becomes the response; `None` where it belongs to the logs.
+    pub(super) stdout: Option<StdoutRules>,
+    /// The standard input under [`Stdin::Null`].
+    pub(crate) empty_input: Arc<OwnedFd>,
     pub(super) max_body: u64,
     pub(super) logging: Logging,
-    /// Whether the response to a failed invocation contains what it wrote to standard output.
+    /// Whether the response to a failed invocation contains its standard output.
     pub(super) shows_failed_output: bool,
     pub(super) input_filter: Option<Arc<dyn InputFilter>>,
-    pub(super) workspaces: Arc<WorkspaceRoot>,
-    /// The action that it does, if it does one.
-    pub(super) task: Option<Task>,
-    /// Where the script is that was given in the environment; removed with the function.
+    pub(crate) workspaces: Arc<WorkspaceRoot>,
+    /// `None` for a function that is not an action.
+    pub(super) action: Option<ActionCommand>,
+    /// The directory of the script that was given in the environment; removed with the function.
     _script: Option<Workspace>,
 }
 
 impl Function {
-    /// Prepares the function that `command` is.
+    /// Prepares a function that runs `command`.
     ///
     /// # Errors
     /// An argument or a variable contains a NUL byte, or an inline script cannot be written.
-    pub fn new(settings: &FunctionSettings, ground: &Ground, command: &Command) -> io::Result<Self> {
-        let Some(inline) = &command.inline_script else { return Self::of_command(settings, ground, command) };
-        let script = ground.workspaces.workspace()?;
+    pub fn new(settings: &FunctionSettings, context: &FunctionContext, command: &Command) -> io::Result<Self> {
+        let Some(inline) = &command.inline_script else { return Self::of_command(settings, context, command) };
+        let script = context.workspaces.workspace()?;
         let path = script.add_script(&inline.text)?;
         let command = match inline.interpreter {
             Interpreter::ByFirstLine => Command::script(&path, command.origin),
@@ -83,103 +85,103 @@ impl Function {
         if let Some(user) = &settings.confinement.user {
             script.share_script(user.gid)?;
         }
-        Ok(Self { _script: Some(script), ..Self::of_command(settings, ground, &command)? })
+        Ok(Self { _script: Some(script), ..Self::of_command(settings, context, &command)? })
     }
 
-    /// Prepares a command to run as the function is.
-    fn of_command(settings: &FunctionSettings, ground: &Ground, command: &Command) -> io::Result<Self> {
-        let Ground { bounds, empty_input, workspaces } = ground.clone();
+    /// Prepares a command with the settings of the function.
+    fn of_command(settings: &FunctionSettings, context: &FunctionContext, command: &Command) -> io::Result<Self> {
+        let FunctionContext { limits, empty_input, workspaces } = context.clone();
         let Timeouts { exec, grace } = settings.timeouts;
         Ok(Self {
             program: Program::new(&command.program, &command.arguments, environment(settings))?,
             rules: Rules { timeout: exec, grace },
-            bounds,
+            limits,
             stdin: settings.stdin,
-            stdout: stdout::Rules::of(settings),
+            stdout: StdoutRules::of(settings),
             empty_input,
             max_body: settings.max_body,
             logging: settings.logging,
             shows_failed_output: settings.shows_failed_output,
             input_filter: settings.input_filter.clone(),
             workspaces,
-            task: None,
+            action: None,
             _script: None,
         })
     }
 
-    /// Prepares a command of the service's own: its process, or what stops that within `limit`.
+    /// Prepares a command of a service: its process, or the command that stops that process within `limit`.
     ///
     /// # Errors
-    /// An argument or a variable holds a NUL byte.
+    /// An argument or a variable contains a NUL byte.
     pub fn of_service(
         settings: &FunctionSettings,
-        ground: &Ground,
+        context: &FunctionContext,
         command: &Command,
         limit: Option<Duration>,
     ) -> io::Result<Self> {
-        // Where it listens is for the file to say.
+        // The microservice file says on which port it listens.
         let environment = environment(settings).into_iter().filter(|(name, _)| name != PORT);
         Ok(Self {
             program: Program::new(&command.program, &command.arguments, environment)?,
             rules: Rules { timeout: limit, grace: settings.timeouts.grace },
             stdin: Stdin::Null,
             input_filter: None,
-            ..Self::of_command(settings, ground, command)?
+            ..Self::of_command(settings, context, command)?
         })
     }
 
-    /// Prepares the command of an action; `program` is what its first word means.
+    /// Prepares the command of an action; `program` is the command that its first word names.
     ///
     /// # Errors
-    /// An argument or a variable holds a NUL byte.
+    /// An argument or a variable contains a NUL byte.
     pub fn of_action(
         settings: &FunctionSettings,
-        ground: &Ground,
+        context: &FunctionContext,
         action: &Arc<Action>,
         program: &Command,
     ) -> io::Result<Self> {
         Ok(Self {
             stdin: Stdin::Null,
-            stdout: Some(stdout::Rules::of_action(settings)),
+            stdout: Some(StdoutRules::of_action(settings)),
             logging: Logging { own_lines: OwnLines::Among, ..settings.logging },
             shows_failed_output: false,
             input_filter: None,
-            task: Some(Task { action: Arc::clone(action), retries: settings.retries }),
-            ..Self::of_command(settings, ground, program)?
+            action: Some(ActionCommand { action: Arc::clone(action), retries: settings.retries }),
+            ..Self::of_command(settings, context, program)?
         })
     }
 
-    /// Whether its answer can be taken while it writes it.
+    /// Whether its response can be sent while it is written.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.stdout.as_ref().is_some_and(|rules| rules.policy.is_live)
     }
 
-    /// Whether its answer is sent as it is, whatever its caller accepts.
+    /// Whether its response is sent as it is, whatever encoding the caller accepts.
     #[must_use]
     pub fn is_bare(&self) -> bool {
         self.stdout.as_ref().is_some_and(|rules| rules.policy.is_bare)
     }
 
-    /// The media type of its standard output, where that is the answer.
+    /// The media type of its standard output as a response.
     #[must_use]
     pub fn answer_type(&self) -> &str {
         self.stdout.as_ref().map_or("text/plain", |rules| &rules.policy.media_type)
     }
 
-    /// On whose behalf its output is read.
+    /// The user whose permissions apply when its output is read; `None` for bandog's own.
     pub(super) fn reader(&self) -> Option<FileAccess> {
-        self.bounds.limits.user.as_ref().map(|user| FileAccess { uid: user.uid })
+        self.limits.settings.user.as_ref().map(|user| FileAccess { uid: user.uid })
     }
 
-    /// Where its workspaces are.
+    /// The directory of its workspaces.
     #[must_use]
     pub fn workspaces(&self) -> &Arc<WorkspaceRoot> {
         &self.workspaces
     }
 }
 
-/// What functions inherit, with what belongs to their own user and sandbox in place of bandog's.
+/// The variables that functions inherit, with those of their own user and sandbox in place of bandog's.
 fn environment(settings: &FunctionSettings) -> Vec<(OsString, OsString)> {
     let mut variables = settings.environment.clone();
     if settings.confinement.sandbox {
@@ -197,8 +199,8 @@ fn environment(settings: &FunctionSettings) -> Vec<(OsString, OsString)> {
     variables
 }
 
-/// Where programs make their temporary files.
-pub(super) const TMPDIR: &str = "TMPDIR";
+/// The variable for the directory of temporary files.
+pub(crate) const TMPDIR: &str = "TMPDIR";
 
-/// Where a function that speaks HTTP is to listen.
+/// The variable for the port on which a function that speaks HTTP listens.
 pub const PORT: &str = "PORT";

@@ -1,28 +1,28 @@
-//! What a function writes, line by line on its way to the container's log.
+//! Forwards the output of a function to the container's log, line by line.
 
 use memchr::memchr;
 
 use crate::telemetry;
 
-/// Bytes of one forwarded line. A longer one is written in pieces, so that memory stays bounded.
+/// Bytes of one forwarded line. A longer line is forwarded in several pieces, so that memory stays bounded.
 const LIMIT: usize = 256 * 1024;
 
-/// Forwards lines. Dropped, it forwards the last one, which may have no end.
+/// Forwards lines. Dropping it forwards the last line, which may lack a line end.
 #[derive(Debug)]
-pub(super) struct Lines {
-    /// Empty if they are of no invocation.
+pub(crate) struct LineForwarder {
+    /// Empty if the lines do not belong to an invocation.
     call_id: String,
-    /// The last, unfinished one.
+    /// The beginning of the last line, whose end has not arrived.
     partial: Vec<u8>,
 }
 
-impl Lines {
-    pub(super) fn new(call_id: &str) -> Self {
+impl LineForwarder {
+    pub(crate) fn new(call_id: &str) -> Self {
         Self { call_id: call_id.to_owned(), partial: Vec::new() }
     }
 
-    /// Adds what the function wrote.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+    /// Adds output of the function.
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (line, ended) = match memchr(b'\n', bytes) {
                 Some(end) => (&bytes[..end], true),
@@ -49,7 +49,7 @@ impl Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for LineForwarder {
     fn drop(&mut self) {
         if !self.partial.is_empty() {
             self.forward();

@@ -1,4 +1,4 @@
-//! The one way in for all bodies: body → workspace → input file, and from there to the arguments of an action.
+//! The single path of all bodies: body → workspace → input file → arguments of an action.
 
 use crate::{
     actions::{Action, Arguments, Placement, TextArgument},
@@ -10,7 +10,7 @@ use crate::{
 /// unpacked content may be longer than `max_body` bytes (0 for no limit).
 ///
 /// # Errors
-/// The body is not what its labels say, too long, or did not arrive, or it cannot be stored.
+/// The body does not match its content headers, is too long, did not arrive, or cannot be stored.
 pub fn take_in(
     workspace: &Workspace,
     envelope: &Envelope,
@@ -25,7 +25,7 @@ pub fn take_in(
 /// among them, which are in `workspace`.
 ///
 /// # Errors
-/// The arguments are not those that the action takes.
+/// The arguments do not fit the action.
 pub fn bind(
     workspace: &Workspace,
     envelope: &Envelope,

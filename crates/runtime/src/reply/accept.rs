@@ -1,9 +1,8 @@
-//! `Accept` (RFC 9110 §12.5.1) → the form of the answer.
+//! `Accept` (RFC 9110 §12.5.1) → the form of the response.
 //!
-//! The default (base64, or the logs) stays unless another form is *named*, more specifically than `*/*` or `text/*`
-//! and with at least the weight given to those and to `text/plain`: most clients send `*/*` or a list ending in it,
-//! and must keep getting what they always got. What can't be understood is ignored, and nothing is ever refused with
-//! 406.
+//! The default (base64, or the logs) applies unless another form is *named*: more specifically than by `*/*` or `text/*`,
+//! and with at least the weight of those and of `text/plain`. Most clients send `*/*` or a list that ends with it, and
+//! must get the default. Invalid ranges are ignored, and no request is refused with 406.
 
 use std::sync::Arc;
 
@@ -16,15 +15,15 @@ use crate::output::Output;
 /// The forms of a response that a client accepts.
 #[derive(Debug, Clone, Default)]
 pub struct Accept {
-    ranges: Vec<Range>,
+    ranges: Vec<MediaRange>,
     /// The wording of the response; `None` for bandog's own.
     style: Option<RequestStyle>,
-    /// The trailers that the client reads.
+    /// The trailers that the client is sent.
     trailers: Trailers,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Range {
+struct MediaRange {
     /// In lower case; `*` for any.
     main: String,
     sub: String,
@@ -32,25 +31,25 @@ struct Range {
     weight: u16,
 }
 
-/// The form of an answer.
+/// The form of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
-    /// base64 of the file or zip, or the logs.
+pub enum ResponseForm {
+    /// The base64 of the file or zip, or the logs.
     Default,
     /// The file or zip as it is, under this type.
     Raw(String),
     /// The JSON document.
     Json,
-    /// The file as it is, and as nothing else, under this type.
+    /// The file as it is, whatever the client accepts, under this type.
     Bare(String),
 }
 
 impl Accept {
-    /// Reads the value of the header field; several fields are joined with a comma (RFC 9110 §5.3).
+    /// Reads the value of the header field. Several fields are joined with a comma (RFC 9110 §5.3).
     #[must_use]
     pub fn parse(value: Option<&[u8]>) -> Self {
         let value = value.unwrap_or_default();
-        let ranges = split(value, b',').into_iter().filter_map(Range::parse).collect();
+        let ranges = split(value, b',').into_iter().filter_map(MediaRange::parse).collect();
         Self { ranges, ..Self::default() }
     }
 
@@ -76,71 +75,71 @@ impl Accept {
         self.style.as_ref()
     }
 
-    /// The same from a client that is told this behind the body.
+    /// Adds the trailers that the client is sent.
     #[must_use]
     pub fn with_trailers(self, trailers: Trailers) -> Self {
         Self { trailers, ..self }
     }
 
-    /// What is told behind the body.
+    /// The trailers that the client is sent.
     #[must_use]
     pub fn trailers(&self) -> Trailers {
         self.trailers
     }
 
-    /// Whether `text/event-stream` was chosen, which must be known before the function runs: it is named with at
-    /// least the weight of everything else.
+    /// Whether the client chooses `text/event-stream`: it names it with at least the weight of everything else. This must
+    /// be known before the function runs.
     #[must_use]
     pub fn events(&self) -> bool {
         let Some(weight) = self.named("text", "event-stream") else { return false };
         self.ranges.iter().all(|range| range.weight <= weight)
     }
 
-    /// The form for this output, if it is not the event stream.
+    /// The form for this output, unless it is the event stream.
     #[must_use]
-    pub fn choose(&self, output: &Output) -> Choice {
+    pub fn choose(&self, output: &Output) -> ResponseForm {
         match output {
-            Output::None | Output::Streamed(_) if self.is_json() => Choice::Json,
-            Output::None | Output::Streamed(_) => Choice::Default,
-            Output::File(file) if file.is_bare() => Choice::Bare(file.media_type().to_owned()),
+            Output::None | Output::Streamed(_) if self.is_json() => ResponseForm::Json,
+            Output::None | Output::Streamed(_) => ResponseForm::Default,
+            Output::File(file) if file.is_bare() => ResponseForm::Bare(file.media_type().to_owned()),
             Output::File(file) => self.choose_for(file.media_type()),
             Output::Tree(_) => self.choose_for("application/zip"),
         }
     }
 
-    /// Whether the document is asked for.
+    /// Whether the client asks for the JSON document.
     fn is_json(&self) -> bool {
-        // Together with another type it is what every library sends for want of anything better.
-        let concrete = |range: &&Range| range.sub != "*" && range.weight > 0;
+        // Together with another type it does not count: many libraries send `application/json` by default.
+        let concrete = |range: &&MediaRange| range.sub != "*" && range.weight > 0;
         self.ranges.iter().filter(concrete).all(|range| range.is("application", "json"))
             && self.named("application", "json").is_some()
     }
 
     /// The form for bytes of this type.
     #[must_use]
-    pub fn choose_for(&self, own: &str) -> Choice {
+    pub fn choose_for(&self, own: &str) -> ResponseForm {
         if self.is_json() {
-            return Choice::Json;
+            return ResponseForm::Json;
         }
         let essence = own.split(';').next().unwrap_or(own).trim_end().to_ascii_lowercase();
-        let Some((main, sub)) = essence.split_once('/') else { return Choice::Default };
-        // The best weight wins; at the same weight the more specific, first the file's own type.
-        // `text/plain` asks for the default, and `application/json` for the document, whatever the file is called.
+        let Some((main, sub)) = essence.split_once('/') else { return ResponseForm::Default };
+        // The highest weight wins; at equal weights the more specific range, and the file's own type before all.
+        // `text/plain` asks for the default, and `application/json` for the document, whatever the file's type.
         let own_weight =
             if matches!(essence.as_str(), "text/plain" | "application/json") { None } else { self.named(main, sub) };
         let bytes_weight = self.named("application", "octet-stream");
         let any_weight = if main == "text" { None } else { self.named(main, "*") };
         let best = own_weight.max(bytes_weight).max(any_weight);
         if best.is_none() {
-            Choice::Default
+            ResponseForm::Default
         } else if best == own_weight || best != bytes_weight {
-            Choice::Raw(own.to_owned())
+            ResponseForm::Raw(own.to_owned())
         } else {
-            Choice::Raw("application/octet-stream".to_owned())
+            ResponseForm::Raw("application/octet-stream".to_owned())
         }
     }
 
-    /// The weight of a range if it is named and may take the place of the default.
+    /// The weight of a range, if it is named and has at least the weight of the default.
     fn named(&self, main: &str, sub: &str) -> Option<u16> {
         let of =
             |main, sub| self.ranges.iter().filter(move |range| range.is(main, sub)).map(|range| range.weight).max();
@@ -151,7 +150,7 @@ impl Accept {
     }
 }
 
-impl Range {
+impl MediaRange {
     fn parse(text: &[u8]) -> Option<Self> {
         let mut parts = split(text, b';').into_iter();
         let kind = std::str::from_utf8(parts.next()?).ok()?;

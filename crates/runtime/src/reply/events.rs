@@ -1,24 +1,30 @@
-//! A run as `text/event-stream` (WHATWG HTML §9.2), for those who want to see it while it lasts.
+//! A run as `text/event-stream` (WHATWG HTML §9.2), for a client that follows it while it lasts.
 //!
-//! - `event: log`, one for each line of the logs, as it is written. A line ends at LF, CR LF, or CR alone (progress
-//!   bars); one longer than 64 KiB is sent in several; what is not UTF-8 is replaced by U+FFFD.
-//! - `event: result`, once, at the end: its data is the JSON [`super::json::Document`], in one line.
-//!   If the run failed, the problem document with an empty list of `files`: it has a `status`, which the other has not.
+//! - `event: log`, one for each line of the logs, when it is written. A line ends at LF, CR LF, or CR alone (progress
+//!   bars). A line longer than 64 KiB is sent in several events. Invalid UTF-8 is replaced by U+FFFD.
+//! - `event: result`, once, at the end. Its data is the [`JsonDocument`], in one line. If the run failed, it is the
+//!   problem document with an empty list of `files`; only that has a `status`.
 //! - A comment after 15 seconds of silence, so that no proxy takes the connection for a dead one.
 //!
-//! A stream without `result` was broken off.
+//! A stream without `result` is incomplete.
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{StatusCode, header};
 
-use super::{CallFacts, Head, TransferError, X_CALL_ID, json::Document, problem, text::Decoder};
+use super::{
+    head::{CallFacts, Head},
+    json::JsonDocument,
+    problem::Problem,
+    text::TextDecoder,
+};
 use crate::{
-    invocation::{Outcome, Progress, Watch},
+    headers::X_CALL_ID,
+    invocation::{InvocationObserver, Outcome, Progress},
     logs::Logs,
     output::{
-        BodySink, Disconnected,
+        BodySink, Disconnected, TransferError,
         buffer::{ChunkBuf as _, ChunkWriter},
     },
 };
@@ -26,42 +32,43 @@ use crate::{
 /// Silence after which a comment is sent; proxies give up after 30 seconds or more.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Bytes of a line from which on it is split, so that a program that never writes a line end takes no memory.
+/// Bytes of the longest line that is sent whole. A longer one is split, so that a program that never writes a line end
+/// takes no memory.
 pub const LINE_LIMIT: usize = 64 * 1024;
 
-/// Bytes of logs looked at before they are sent as one piece.
+/// Bytes of logs that are read for one piece.
 const READ: usize = 16 * 1024;
 
-/// The head of the stream, sent before the function has ended and therefore without exit code or duration.
+/// The head of the stream. It is sent before the function ends, and therefore without exit code and duration.
 #[must_use]
 pub fn head(call: &CallFacts<'_>) -> Head {
     let mut head = Head::new(StatusCode::OK, None);
     head.set(header::CONTENT_TYPE, "text/event-stream");
     head.set(header::CACHE_CONTROL, "no-store");
     head.set(header::VARY, "Accept");
-    // nginx would hold events back until its buffer is full.
+    // nginx would otherwise delay events until its buffer is full.
     head.set(http::HeaderName::from_static("x-accel-buffering"), "no");
     head.set(X_CALL_ID, call.call_id);
     head
 }
 
 /// The stream of one run.
-pub struct Events<'s> {
+pub struct EventStream<'s> {
     sink: &'s mut dyn BodySink,
-    /// Bytes of the logs already looked at.
+    /// Bytes of the logs that have been read.
     cursor: u64,
-    /// The beginning of a line whose end has not been written yet.
+    /// The beginning of a line whose end has not been read.
     line: Vec<u8>,
-    /// Whether the last line ended at a CR, so that an LF right after it belongs to it.
+    /// Whether the last line ended at a CR, so that an LF directly after it belongs to the same line end.
     after_cr: bool,
-    /// When something was last sent.
+    /// The time of the last event or comment.
     sent_at: Instant,
     gone: bool,
     buffer: Vec<u8>,
 }
 
-impl<'s> Events<'s> {
-    /// A stream at its beginning; the head was sent.
+impl<'s> EventStream<'s> {
+    /// A new stream, whose head has been sent.
     #[must_use]
     pub fn new(sink: &'s mut dyn BodySink) -> Self {
         Self {
@@ -75,7 +82,7 @@ impl<'s> Events<'s> {
         }
     }
 
-    /// Sends the rest of the logs, then the result. Blocks while the reader is slow.
+    /// Sends the rest of the logs, then the result. Blocks while the client is slow.
     pub fn finish(mut self, outcome: &Outcome, call: &CallFacts<'_>) -> Result<(), TransferError> {
         if self.gone {
             return Err(Disconnected.into());
@@ -91,7 +98,7 @@ impl<'s> Events<'s> {
         }
         match outcome {
             Outcome::Done { report, output, .. } => {
-                let document = Document::new(report, output, call.call_id);
+                let document = JsonDocument::new(report, output, call.call_id);
                 let mut outlet = ChunkWriter::new(self.sink, document.expected_len());
                 outlet.write(&events)?;
                 outlet.write(b"event: result\ndata: ")?;
@@ -101,11 +108,13 @@ impl<'s> Events<'s> {
             }
             Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Cancelled { .. } | Outcome::Refused(_) => {
                 events.extend_from_slice(b"event: result\ndata: ");
-                events.extend_from_slice(&problem::of(outcome, call).member("files", Vec::<String>::new()).to_json());
+                events.extend_from_slice(
+                    &Problem::of_outcome(outcome, call).member("files", Vec::<String>::new()).to_json(),
+                );
                 events.extend_from_slice(b"\n\n");
                 self.send(events)?;
             }
-            // Its answer has gone its own way.
+            // The response of the upstream has been sent already.
             Outcome::Passed => self.send(events)?,
         }
         Ok(())
@@ -117,7 +126,7 @@ impl<'s> Events<'s> {
                 let all_seen = self.cursor >= logs.len();
                 return Ok(if all_seen { Progress::Until(now + KEEP_ALIVE) } else { Progress::Behind });
             }
-            // Logs that can't be read now are an error at the end, where it can be told.
+            // An error of reading is ignored here: `finish` meets it again, and reports it.
             match self.read(logs) {
                 Ok(Some(events)) if events.is_empty() => {}
                 Ok(Some(events)) => {
@@ -134,7 +143,7 @@ impl<'s> Events<'s> {
         Ok(Progress::Until(self.sent_at + KEEP_ALIVE))
     }
 
-    /// The events of the next bytes of the logs; `None` at their end.
+    /// Returns the events of the next bytes of the logs; `None` at their end.
     fn read(&mut self, logs: &Logs) -> std::io::Result<Option<Vec<u8>>> {
         if self.cursor >= logs.len() {
             return Ok(None);
@@ -150,6 +159,7 @@ impl<'s> Events<'s> {
         if read? == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(Some(events)) }
     }
 
+    /// Adds the events of these bytes.
     fn take(&mut self, mut bytes: &[u8], events: &mut Vec<u8>) {
         if self.after_cr && !bytes.is_empty() {
             self.after_cr = false;
@@ -166,12 +176,12 @@ impl<'s> Events<'s> {
         self.extend(bytes, events);
     }
 
-    /// Adds to the line that has no end yet.
+    /// Extends the line whose end has not been read.
     fn extend(&mut self, mut bytes: &[u8], events: &mut Vec<u8>) {
         while self.line.len() + bytes.len() > LINE_LIMIT {
             let (now, rest) = bytes.split_at(LINE_LIMIT - self.line.len());
             self.line.extend_from_slice(now);
-            // A character is not split with the line.
+            // Splits the line between two characters.
             let cut = self.line.utf8_chunks().last().map_or(0, |chunk| incomplete(chunk.invalid()));
             let end = self.line.len() - cut;
             log_event(&self.line[..end], events);
@@ -191,17 +201,17 @@ impl<'s> Events<'s> {
     }
 }
 
-impl Watch for Events<'_> {
+impl InvocationObserver for EventStream<'_> {
     fn progress(&mut self, logs: &Logs) -> Progress {
         if self.gone {
             return Progress::UpToDate;
         }
-        // Who is gone is noticed by the one who waits for the client, and told at the end.
+        // An error is ignored here: the connection cancels the call, and `finish` reports that the client is gone.
         self.progress_at(logs, Instant::now()).unwrap_or(Progress::UpToDate)
     }
 }
 
-/// How many bytes are the beginning of a character that the next bytes may complete.
+/// The number of bytes that begin a character that the next bytes may complete.
 fn incomplete(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => bytes.len(),
@@ -211,7 +221,7 @@ fn incomplete(bytes: &[u8]) -> usize {
 
 fn log_event(line: &[u8], events: &mut Vec<u8>) {
     events.extend_from_slice(b"event: log\ndata: ");
-    let mut decoder = Decoder::default();
+    let mut decoder = TextDecoder::default();
     let mut add = |part: &str| {
         events.extend_from_slice(part.as_bytes());
         Ok::<(), std::convert::Infallible>(())

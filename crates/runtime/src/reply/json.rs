@@ -1,20 +1,21 @@
-//! The answer as one JSON document, in one line, written while it is sent:
+//! The response as one JSON document, in one line, written while it is sent:
 //!
 //! ```json
 //! {"files":[{"name":"a.png","type":"image/png","size":3,"data":"YWJj"}],"logs":"","exit_code":0,"duration_seconds":0.012000,"call_id":"…"}
 //! ```
 //!
-//! `data` is base64, `size` counts the bytes before that; names and logs are text, with U+FFFD for what is not UTF-8.
-//! Its length is announced: to a client of HTTP/1.0 a document without one that breaks off would look whole.
+//! `data` is base64, and `size` counts the bytes before the encoding. Names and logs are text, with U+FFFD in place of
+//! invalid UTF-8. The length is announced, because an HTTP/1.0 client would take a truncated document without a length
+//! for a complete one.
 
 use std::{convert::Infallible, path::Path};
 
-use super::{Seconds, TransferError, text::Decoder};
+use super::{head::Seconds, text::TextDecoder};
 use crate::{
     invocation::Report,
     logs::Logs,
     output::{
-        Disconnected, Output,
+        Disconnected, Output, TransferError,
         base64::{Base64Encoder, encoded_len},
         buffer::{ChunkBuf, ChunkWriter},
     },
@@ -30,26 +31,26 @@ const LOG_PIECE: usize = 16 * 1024;
 
 /// The parts of the document.
 #[derive(Debug, Clone, Copy)]
-pub struct Document<'a> {
+pub struct JsonDocument<'a> {
     report: &'a Report,
     output: &'a Output,
     call_id: &'a str,
 }
 
-impl<'a> Document<'a> {
-    /// The document about a run that is done.
+impl<'a> JsonDocument<'a> {
+    /// The document about a successful run.
     #[must_use]
     pub fn new(report: &'a Report, output: &'a Output, call_id: &'a str) -> Self {
         Self { report, output, call_id }
     }
 
-    /// About how many bytes it will have.
+    /// An estimate of its length.
     pub(crate) fn expected_len(&self) -> u64 {
         let files = self.output.files() as u64 * 128;
         encoded_len(self.output.bytes()).saturating_add(self.report.logs.len()).saturating_add(files + 1024)
     }
 
-    /// How many bytes it will have; `None` if the logs, which are read for it, cannot be read.
+    /// Its length; `None` if the logs cannot be read, which it depends on.
     pub(crate) fn len(&self) -> Option<u64> {
         let file = |path: &Path, kind: &str, size: u64| {
             (begin_file(path, kind, size).len() + END_FILE.len()) as u64 + encoded_len(size)
@@ -71,7 +72,7 @@ impl<'a> Document<'a> {
         Some((BEGIN.len() + BEGIN_LOGS.len() + self.end().len()) as u64 + files + logs)
     }
 
-    /// Writes it.
+    /// Writes the document.
     pub(crate) fn write(&self, outlet: &mut ChunkWriter<'_>) -> Result<(), TransferError> {
         outlet.write(BEGIN)?;
         match self.output {
@@ -104,7 +105,7 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    /// What follows the logs.
+    /// The part after the logs.
     fn end(&self) -> Vec<u8> {
         let exit = match self.report.exit {
             Some(Exit::Code(code)) => code.to_string(),
@@ -118,7 +119,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// What stands before the data of a file.
+/// The part before the data of a file.
 fn begin_file(path: &Path, kind: &str, size: u64) -> Vec<u8> {
     let mut text = b"{\"name\":\"".to_vec();
     escape(&path.to_string_lossy(), &mut text);
@@ -133,9 +134,9 @@ fn kind_of(path: &Path) -> &'static str {
     mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream")
 }
 
-/// Gives the logs to `take`, piece by piece, as the inside of a JSON string.
+/// Passes the logs to `take`, piece by piece, as the inside of a JSON string.
 fn each_log_piece(logs: &Logs, take: &mut dyn FnMut(&[u8]) -> Result<(), Disconnected>) -> Result<(), TransferError> {
-    let mut decoder = Decoder::default();
+    let mut decoder = TextDecoder::default();
     let mut buffer = vec![0; LOG_PIECE.min(usize::try_from(logs.len()).unwrap_or(LOG_PIECE))];
     let mut escaped = Vec::new();
     let mut offset = 0;

@@ -1,4 +1,4 @@
-//! Failures as `application/problem+json` (RFC 9457): every answer that bandog made up itself, and not the function.
+//! Failures as `application/problem+json` (RFC 9457): the responses that bandog makes itself.
 
 use std::time::Duration;
 
@@ -6,24 +6,26 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
 
-use super::{Body, CallFacts, Head, Reply, Seconds, X_BANDOG_ERROR, X_CALL_ID};
+use super::{
+    error_code::ErrorCode,
+    head::{CallFacts, Head, Seconds},
+};
 use crate::{
-    input::{self, InputErrorKind},
-    invocation::{Cause, Failure, Outcome, Report},
+    headers::{X_BANDOG_ERROR, X_CALL_ID},
+    input,
+    invocation::{Cause, Outcome, Report},
     logs::TAIL_LIMIT,
     process::{Exit, signal_name},
 };
 
-pub use super::code::ErrorCode as Slug;
-
-/// A failure to answer with.
+/// An error response.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// What went wrong.
-    pub slug: Slug,
-    /// What went wrong this time, and what to do about it.
+    /// The reason in general.
+    pub code: ErrorCode,
+    /// The reason of this occurrence, and a way to correct it.
     pub detail: String,
-    /// Sent as `Retry-After`, in whole seconds, at least 1.
+    /// `Retry-After`, sent in whole seconds, at least 1.
     pub retry_after: Option<Duration>,
     /// Further header fields, such as `Allow`.
     pub headers: HeaderMap,
@@ -32,32 +34,33 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with nothing more to say than this.
+    /// A problem without further header fields and members, except for the `Retry-After` of its code.
     #[must_use]
-    pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
-        let (headers, members) = (HeaderMap::new(), Map::new());
-        Self { slug, detail: detail.into(), retry_after: slug.retry_after(), headers, members }
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        let retry_after = code.retry_after();
+        Self { code, detail: detail.into(), retry_after, headers: HeaderMap::new(), members: Map::new() }
     }
 
-    /// The instance is shutting down and takes no new calls.
+    /// The instance is shutting down and accepts no new calls.
     #[must_use]
     pub fn draining() -> Self {
-        Self::new(Slug::Draining, "this instance is shutting down; repeat the request and another one will take it")
-            .closing()
+        let detail = "this instance is shutting down; repeat the request and another one will take it";
+        Self::new(ErrorCode::Draining, detail).closing()
     }
 
     /// The method is none of `allowed`, a list with commas between its members.
     #[must_use]
     pub fn method_not_allowed(detail: impl Into<String>, allowed: &str) -> Self {
-        let problem = Self::new(Slug::MethodNotAllowed, detail);
+        let problem = Self::new(ErrorCode::MethodNotAllowed, detail);
         HeaderValue::from_str(allowed).into_iter().fold(problem, |problem, value| problem.header(header::ALLOW, value))
     }
 
-    /// A body that is refused before all of it has been read, so that the connection ends with the response.
+    /// The body is refused before all of it has been read, so that the connection ends with the response.
     #[must_use]
     pub fn bad_body(error: input::InputError) -> Self {
         let detail = error.to_string();
-        Self::new(slug(&Outcome::Refused(error)).unwrap_or(Slug::BadInput), detail).closing()
+        let code = ErrorCode::of_outcome(&Outcome::Refused(error)).unwrap_or(ErrorCode::BadInput);
+        Self::new(code, detail).closing()
     }
 
     /// Ends the connection with the response.
@@ -69,7 +72,7 @@ impl Problem {
         self.header(header::CONNECTION, HeaderValue::from_static("close"))
     }
 
-    /// Says when to try again.
+    /// Sets `Retry-After` to another duration than that of the code.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
@@ -99,13 +102,13 @@ impl Problem {
         self.member("call_id", id)
     }
 
-    /// The document, in one line.
+    /// Returns the document, in one line.
     #[must_use]
     pub fn to_json(&self) -> Bytes {
         let mut document = Map::new();
-        document.insert("type".to_owned(), format!("urn:bandog:error:{}", self.slug.as_str()).into());
-        document.insert("title".to_owned(), self.slug.title().into());
-        document.insert("status".to_owned(), self.slug.status().as_u16().into());
+        document.insert("type".to_owned(), format!("urn:bandog:error:{}", self.code.as_str()).into());
+        document.insert("title".to_owned(), self.code.title().into());
+        document.insert("status".to_owned(), self.code.status().as_u16().into());
         document.insert("detail".to_owned(), self.detail.as_str().into());
         for (name, value) in &self.members {
             document.insert(name.clone(), value.clone());
@@ -113,13 +116,13 @@ impl Problem {
         Value::Object(document).to_string().into()
     }
 
-    /// Head and body.
+    /// Returns the head and the body of the response.
     #[must_use]
     pub fn into_parts(self) -> (Head, Bytes) {
         let body = self.to_json();
-        let mut head = Head { status: self.slug.status(), headers: self.headers, length: Some(body.len() as u64) };
+        let mut head = Head { status: self.code.status(), headers: self.headers, length: Some(body.len() as u64) };
         head.set(header::CONTENT_TYPE, "application/problem+json");
-        head.set(X_BANDOG_ERROR, self.slug.as_str());
+        head.set(X_BANDOG_ERROR, self.code.as_str());
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             head.set(header::RETRY_AFTER, seconds.max(1).to_string());
@@ -127,56 +130,51 @@ impl Problem {
         (head, body)
     }
 
-    /// The problem as an answer.
+    /// Returns the problem for an outcome other than [`Outcome::Done`].
     #[must_use]
-    pub fn into_reply(self) -> Reply<'static> {
-        let (head, body) = self.into_parts();
-        Reply { head, body: Body::Bytes(body) }
+    pub fn of_outcome(outcome: &Outcome, call: &CallFacts<'_>) -> Self {
+        let code = ErrorCode::of_outcome(outcome).unwrap_or(ErrorCode::Internal);
+        let mut problem = Self::new(code, detail(outcome)).call_id(call.call_id);
+        if let Outcome::Refused(input::InputError::Arguments(flaws)) = outcome {
+            problem = problem.member("errors", flaws.to_json());
+        }
+        // bandog is shutting down, or does not read the rest of the body.
+        if matches!(code, ErrorCode::ShuttingDown | ErrorCode::BodyTimeout | ErrorCode::BodyTooLarge) {
+            problem = problem.closing();
+        }
+        match outcome.report() {
+            Some(report) => problem.with_report(report),
+            None => problem,
+        }
+    }
+
+    /// Adds the facts about a run.
+    fn with_report(mut self, report: &Report) -> Self {
+        self = match report.exit {
+            Some(Exit::Code(code)) => self.member("exit_code", code),
+            Some(Exit::Signal(signal)) => self.member("signal", signal).member("signal_name", signal_name(signal)),
+            None => self,
+        };
+        // A number with the decimals of `X-Duration-Seconds`.
+        let seconds = Seconds(report.duration).to_string().parse::<f64>().unwrap_or_default();
+        self = self.member("duration_seconds", seconds);
+        if let Some(attempts) = &report.attempts {
+            let traceback = String::from_utf8_lossy(&attempts.traceback).into_owned();
+            if let Some(status) = attempts.status {
+                self = self.member("upstream_status", status);
+            }
+            return self.member("attempts", attempts.count).member("traceback", traceback);
+        }
+        match report.logs.tail(TAIL_LIMIT) {
+            Ok(logs) => self.member("logs", logs),
+            Err(error) => self.member("logs", format!("[bandog: the captured logs cannot be read: {error}]")),
+        }
     }
 }
 
-/// What an outcome is called when it is not an answer; `None` if it is one.
-#[must_use]
-pub fn slug(outcome: &Outcome) -> Option<Slug> {
-    Some(match outcome {
-        Outcome::Done { .. } | Outcome::Passed => return None,
-        Outcome::Failed { failure, .. } => match failure {
-            Failure::Exit(_) => Slug::FunctionFailed,
-            Failure::Signal { .. } => Slug::FunctionKilled,
-            Failure::OutOfMemory { .. } => Slug::OutOfMemory,
-            Failure::CpuTime { .. } => Slug::CpuTimeExceeded,
-            Failure::FileTooLarge { .. } => Slug::FileTooLarge,
-            Failure::OutputTooLarge { .. } => Slug::OutputTooLarge,
-            Failure::Refused => Slug::ActionFailed,
-            Failure::Unavailable { .. } => Slug::ActionUnavailable,
-            Failure::Result(_) => Slug::ResultInvalid,
-            Failure::Spawn(_) | Failure::Confine(_) => Slug::FunctionNotStarted,
-            Failure::Workspace(_) => Slug::WorkspaceUnavailable,
-            Failure::Output(_) => Slug::OutputUnreadable,
-            Failure::Supervise(_) => Slug::Internal,
-            Failure::Unanswered(_) => Slug::UpstreamFailed,
-        },
-        Outcome::TimedOut { .. } => Slug::FunctionTimeout,
-        Outcome::Cancelled { cause: Cause::ClientGone, .. } => Slug::ClientGone,
-        Outcome::Cancelled { cause: Cause::Shutdown, .. } => Slug::ShuttingDown,
-        Outcome::Refused(error) => match error.kind() {
-            InputErrorKind::Incomplete => Slug::BodyIncomplete,
-            InputErrorKind::TimedOut => Slug::BodyTimeout,
-            InputErrorKind::ReadFailed => Slug::InputUnreadable,
-            InputErrorKind::Bad => Slug::BadInput,
-            InputErrorKind::Arguments => Slug::InvalidArguments,
-            InputErrorKind::TooLarge => Slug::BodyTooLarge,
-            InputErrorKind::UnsupportedEncoding => Slug::UnsupportedEncoding,
-            InputErrorKind::Storage => Slug::StorageNotSupported,
-            InputErrorKind::Store => Slug::InputNotStored,
-        },
-    })
-}
-
-/// The problem for an outcome other than [`Outcome::Done`].
-#[must_use]
-pub fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
-    let detail = match outcome {
+/// The reason of an outcome other than [`Outcome::Done`].
+fn detail(outcome: &Outcome) -> String {
+    match outcome {
         Outcome::Done { .. } | Outcome::Passed => "the function is done".to_owned(),
         Outcome::Failed { failure, .. } => failure.to_string(),
         Outcome::TimedOut { limit, .. } => {
@@ -187,23 +185,10 @@ pub fn of(outcome: &Outcome, call: &CallFacts<'_>) -> Problem {
             "bandog was told to stop and the function did not end in time; send the request again".to_owned()
         }
         Outcome::Refused(error) => error.to_string(),
-    };
-    let slug = slug(outcome).unwrap_or(Slug::Internal);
-    let mut problem = Problem::new(slug, detail).call_id(call.call_id);
-    if matches!(slug, Slug::ShuttingDown | Slug::BodyTimeout | Slug::BodyTooLarge) {
-        // The connection has no future, or the rest of the body is not read.
-        problem = problem.closing();
-    }
-    if let Outcome::Refused(input::InputError::Arguments(flaws)) = outcome {
-        problem = problem.member("errors", flaws.to_json());
-    }
-    match outcome.report() {
-        Some(report) => about_run(problem, report),
-        None => problem,
     }
 }
 
-/// The problem in words, for who sits at a terminal; with the end of the captured logs if they were not shown.
+/// Returns the problem as text for a terminal. `with_logs` adds the end of the captured logs, if they were not shown.
 #[must_use]
 pub fn explain(outcome: &Outcome, call: &CallFacts<'_>, with_logs: bool) -> String {
     if let Outcome::Refused(input::InputError::Arguments(flaws)) = outcome {
@@ -212,38 +197,16 @@ pub fn explain(outcome: &Outcome, call: &CallFacts<'_>, with_logs: bool) -> Stri
         let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
         return listed.fold("the arguments are wrong:".to_owned(), |text, flaw| text + &flaw) + &more;
     }
-    let problem = of(outcome, call);
+    let problem = Problem::of_outcome(outcome, call);
     let traceback =
-        if problem.members.contains_key("upstream_status") { "its server answered" } else { "it wrote to stderr" };
-    let told = [("logs", "its logs end with"), ("traceback", traceback)].into_iter().find_map(|(name, word)| {
+        if problem.members.contains_key("upstream_status") { "its server responded" } else { "it wrote to stderr" };
+    let quoted = [("logs", "its logs end with"), ("traceback", traceback)].into_iter().find_map(|(name, word)| {
         let text = problem.members.get(name).and_then(Value::as_str)?;
         Some((word, text.trim_end())).filter(|(_, text)| with_logs && !text.is_empty())
     });
-    match told {
+    match quoted {
         Some((word, text)) => format!("{}; {word}:\n{text}", problem.detail),
         None => problem.detail,
-    }
-}
-
-fn about_run(mut problem: Problem, report: &Report) -> Problem {
-    problem = match report.exit {
-        Some(Exit::Code(code)) => problem.member("exit_code", code),
-        Some(Exit::Signal(signal)) => problem.member("signal", signal).member("signal_name", signal_name(signal)),
-        None => problem,
-    };
-    // A number with the decimals of `X-Duration-Seconds`.
-    let seconds = Seconds(report.duration).to_string().parse::<f64>().unwrap_or_default();
-    problem = problem.member("duration_seconds", seconds);
-    if let Some(attempts) = &report.attempts {
-        let traceback = String::from_utf8_lossy(&attempts.traceback).into_owned();
-        if let Some(status) = attempts.status {
-            problem = problem.member("upstream_status", status);
-        }
-        return problem.member("attempts", attempts.count).member("traceback", traceback);
-    }
-    match report.logs.tail(TAIL_LIMIT) {
-        Ok(logs) => problem.member("logs", logs),
-        Err(error) => problem.member("logs", format!("[bandog: the captured logs can't be read: {error}]")),
     }
 }
 

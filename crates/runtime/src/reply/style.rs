@@ -8,8 +8,13 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
-use super::{Body, CONTENT_TRANSFER_ENCODING, CallFacts, Form, Head, Problem, Reply, problem};
+use super::{
+    body::{Body, BodyEncoding, Reply},
+    head::{CallFacts, Head},
+    problem::Problem,
+};
 use crate::{
+    headers::CONTENT_TRANSFER_ENCODING,
     invocation::{Outcome, Report},
     logs::Logs,
     output::{OutputFile, ResponseHeaders},
@@ -24,7 +29,7 @@ pub trait AnswerStyle: fmt::Debug + Send + Sync {
         true
     }
 
-    /// Words a failure in which no function had a part.
+    /// Words a failure that did not involve a function.
     fn page(&self, problem: Problem) -> (Head, Bytes) {
         problem.into_parts()
     }
@@ -47,7 +52,7 @@ pub trait AnswerStyle: fmt::Debug + Send + Sync {
         call: &CallFacts<'_>,
         _request_type: Option<&HeaderValue>,
     ) -> Reply<'a> {
-        problem::of(outcome, call).into_reply()
+        Problem::of_outcome(outcome, call).into_reply()
     }
 }
 
@@ -78,7 +83,7 @@ impl RequestStyle {
     }
 }
 
-/// The output of a failed function, as far as its caller gets to see it.
+/// The part of a failed function's output that the response contains.
 #[derive(Debug, Clone, Copy)]
 pub enum FailureOutput<'a> {
     /// The captured logs.
@@ -88,7 +93,7 @@ pub enum FailureOutput<'a> {
 }
 
 impl<'a> FailureOutput<'a> {
-    /// Bytes of it.
+    /// The number of its bytes.
     #[must_use]
     pub fn size(self) -> u64 {
         match self {
@@ -97,7 +102,7 @@ impl<'a> FailureOutput<'a> {
         }
     }
 
-    /// The first bytes of it, at most `limit`.
+    /// Its first bytes, at most `limit`.
     #[must_use]
     pub fn start(self, limit: usize) -> Vec<u8> {
         match self {
@@ -109,14 +114,14 @@ impl<'a> FailureOutput<'a> {
     fn into_body(self) -> Body<'a> {
         match self {
             Self::Logs(logs) => Body::Logs(logs),
-            Self::Stdout(file) => Body::File(file, Form::Raw),
+            Self::Stdout(file) => Body::File(file, BodyEncoding::Raw),
         }
     }
 }
 
 // The methods below are for the styles of platforms, which build and change responses.
 impl<'a> Reply<'a> {
-    /// A text, the output of the function, and an ending. Sets the length.
+    /// A response of a text, the output of the function, and an ending. Sets the length.
     #[must_use]
     pub fn of_text(mut head: Head, text: Bytes, output: Option<FailureOutput<'a>>, ending: Bytes) -> Self {
         let output_size = output.map_or(0, FailureOutput::size);
@@ -137,16 +142,16 @@ impl<'a> Reply<'a> {
         matches!(self.body, Body::Logs(_))
     }
 
-    /// The first bytes of the body, at most `limit`, to guess its media type from; empty for base64, which is text.
-    /// `None` where the caller or the function has chosen the form.
+    /// The first bytes of the body, at most `limit`, to guess its media type from. They are empty for base64, which is
+    /// text. `None` if the caller or the function has chosen the form.
     #[must_use]
     pub fn sample(&self, limit: usize) -> Option<Vec<u8>> {
         match &self.body {
             Body::Logs(logs) => Some(start_of(logs, limit)),
-            Body::File(_, Form::Base64) | Body::Zip(_, Form::Base64) => Some(Vec::new()),
-            Body::File(file, Form::Raw) if file.is_bare() => Some(file.beginning(limit)),
-            Body::File(_, Form::Raw)
-            | Body::Zip(_, Form::Raw)
+            Body::File(_, BodyEncoding::Base64) | Body::Zip(_, BodyEncoding::Base64) => Some(Vec::new()),
+            Body::File(file, BodyEncoding::Raw) if file.is_bare() => Some(file.beginning(limit)),
+            Body::File(_, BodyEncoding::Raw)
+            | Body::Zip(_, BodyEncoding::Raw)
             | Body::Empty
             | Body::Bytes(_)
             | Body::Json(_)
@@ -155,7 +160,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Puts bytes before and after the body.
+    /// Adds bytes before and after the body.
     pub fn surround(&mut self, before: Bytes, after: Bytes) {
         if before.is_empty() && after.is_empty() {
             return;
@@ -170,7 +175,7 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// The first bytes of logs; none if they cannot be read, which sending them will report.
+/// The first bytes of logs; none if they cannot be read: sending them will report the error.
 fn start_of(logs: &Logs, limit: usize) -> Vec<u8> {
     let mut bytes = vec![0; limit];
     let read = logs.read_at(0, &mut bytes).unwrap_or(0);

@@ -6,8 +6,13 @@ use serde_json::Value;
 use super::*;
 use crate::{
     actions::{ArgumentError, ArgumentErrorKind, ArgumentErrors},
-    logs::Level,
-    output::testing::{MemorySink, OnFirstChunk, noise, output_of, write},
+    input,
+    invocation::{Cause, Failure, Outcome, Report},
+    logs::{Level, Logs},
+    output::{
+        Disconnected, Output, ResponseHeaders,
+        testing::{MemorySink, OnFirstChunk, noise, output_of, write},
+    },
     process::{Exit, SpawnError},
 };
 
@@ -51,7 +56,7 @@ fn accept(value: &str) -> Accept {
     Accept::parse(Some(value.as_bytes()))
 }
 
-/// The answer: status, header fields, body. What was announced must be what was sent.
+/// The response: status, header fields, body. Checks that the announced length was sent.
 fn answered(outcome: &Outcome, accept: &Accept) -> (Head, Vec<u8>) {
     let reply = answer(outcome, &CALL, accept);
     let head = reply.head().clone();
@@ -71,7 +76,7 @@ fn field(head: &Head, name: &str) -> String {
 }
 
 #[test]
-fn one_file_is_answered_in_base64_with_everything_that_is_known() {
+fn one_file_is_sent_in_base64_with_all_header_fields() {
     let (_dir, output) = files(&[("sub/a b.png", b"a\0b")]);
     let (head, body) = answered(&done_with(output, "logs"), &accept("*/*"));
     assert_eq!((head.status.as_u16(), body.as_slice()), (200, &b"YQBi"[..]));
@@ -92,7 +97,7 @@ fn one_file_is_answered_in_base64_with_everything_that_is_known() {
 }
 
 #[test]
-fn no_file_is_answered_with_the_logs_untouched() {
+fn without_a_file_the_logs_are_sent_unchanged() {
     let (head, body) = answered(&done_with(Output::None, b"a\xFFb\n\r\n"), &accept("application/octet-stream"));
     assert_eq!((head.status.as_u16(), body.as_slice()), (200, &b"a\xFFb\n\r\n"[..]));
     assert_eq!(field(&head, "content-type"), "text/plain; charset=utf-8");
@@ -103,7 +108,7 @@ fn no_file_is_answered_with_the_logs_untouched() {
 }
 
 #[test]
-fn several_files_are_answered_with_a_zip() {
+fn several_files_are_sent_as_a_zip() {
     let (_dir, output) = files(&[("a", b"1"), ("b", b"2")]);
     let outcome = done_with(output, "");
     let (head, encoded) = answered(&outcome, &Accept::default());
@@ -155,7 +160,7 @@ fn every_form_announces_the_length_it_sends() {
 }
 
 #[test]
-fn a_small_answer_is_one_piece() {
+fn a_small_response_is_one_piece() {
     let (_dir, output) = files(&[("f", &noise(50_000))]);
     let outcome = done_with(output, "some logs");
     for accepted in ["*/*", "application/octet-stream", "application/json"] {
@@ -166,7 +171,7 @@ fn a_small_answer_is_one_piece() {
 }
 
 #[test]
-fn a_file_that_shrinks_or_grows_while_it_is_sent_breaks_the_answer() {
+fn a_file_that_shrinks_or_grows_while_it_is_sent_breaks_the_response() {
     for accepted in ["*/*", "application/octet-stream", "application/json"] {
         for new_len in [0, 999_999, 1_000_001] {
             let (dir, output) = files(&[("f", &noise(1_000_000))]);
@@ -182,7 +187,7 @@ fn a_file_that_shrinks_or_grows_while_it_is_sent_breaks_the_answer() {
 }
 
 #[test]
-fn the_functions_own_type_makes_its_answer_raw_whoever_asks() {
+fn with_the_functions_own_type_the_response_is_raw_for_every_client() {
     for accepted in ["*/*", "application/json", "text/plain", "application/octet-stream"] {
         let (_dir, output) = files(&[("f.png", b"{}")]);
         let outcome = directed(output, "Content-Type: application/json\nStatus: 201\nContent-Encoding: identity");
@@ -221,7 +226,7 @@ fn a_status_without_content_has_none() {
     }
 }
 
-/// Every way to fail, with the status, the slug and the exit code it must have.
+/// Every failure, with the status, the error code and the exit code that it must have.
 fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
     let failed = |exit, failure| Outcome::Failed { report: run(exit, "the logs"), failure };
     let code = |code| Some(Exit::Code(code));
@@ -282,20 +287,20 @@ fn arguments_that_are_wrong_are_listed_each_with_what_was_expected() {
 }
 
 #[test]
-fn every_failure_is_a_problem_with_its_status_slug_and_exit_code() {
-    for (outcome, status, slug, code) in failures() {
+fn every_failure_is_a_problem_with_its_status_error_code_and_exit_code() {
+    for (outcome, status, error, code) in failures() {
         for accepted in ["*/*", "application/json", "application/octet-stream"] {
             let (head, body) = answered(&outcome, &accept(accepted));
-            assert_eq!((head.status.as_u16(), exit_code(&outcome)), (status, code), "{slug}");
-            assert_eq!(field(&head, "x-bandog-error"), slug);
+            assert_eq!((head.status.as_u16(), exit_code(&outcome)), (status, code), "{error}");
+            assert_eq!(field(&head, "x-bandog-error"), error);
             assert_eq!(field(&head, "content-type"), "application/problem+json");
             assert_eq!((field(&head, "x-call-id").as_str(), field(&head, "vary").as_str()), ("call-1", ""));
             let document: Value = serde_json::from_slice(&body).expect("JSON");
-            assert_eq!(document["type"], format!("urn:bandog:error:{slug}"));
+            assert_eq!(document["type"], format!("urn:bandog:error:{error}"));
             assert_eq!(document["status"], status);
             assert_eq!(document["call_id"], "call-1");
             for member in ["title", "detail"] {
-                assert!(document[member].as_str().is_some_and(|text| !text.is_empty()), "{member} of {slug}");
+                assert!(document[member].as_str().is_some_and(|text| !text.is_empty()), "{member} of {error}");
             }
         }
     }

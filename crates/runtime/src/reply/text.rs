@@ -1,18 +1,18 @@
-//! Bytes → text, while they pass: what is not UTF-8 is replaced, and a character cut in two by a piece is put
-//! together again.
+//! Bytes → text, piece by piece: invalid UTF-8 is replaced, and a character that is split between two pieces is
+//! reassembled.
 
-/// Turns pieces of bytes into text as [`String::from_utf8_lossy`] would turn the whole.
+/// Turns pieces of bytes into the text into which [`String::from_utf8_lossy`] would turn the whole.
 #[derive(Debug, Default)]
-pub(crate) struct Decoder {
+pub(crate) struct TextDecoder {
     /// The beginning of a character whose end has not arrived: at most three bytes.
     cut: Vec<u8>,
 }
 
-impl Decoder {
-    /// Passes on the text of the next piece, in parts.
+impl TextDecoder {
+    /// Passes the text of the next piece to `text`, in parts.
     pub(crate) fn push<E>(&mut self, piece: &[u8], text: &mut dyn FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         let mut piece = piece;
-        // The cut character grows a byte at a time until it is whole, or can't be.
+        // Extends the split character a byte at a time until it is complete or invalid.
         while let (false, [first, rest @ ..]) = (self.cut.is_empty(), piece) {
             self.cut.push(*first);
             match std::str::from_utf8(&self.cut) {
@@ -22,7 +22,7 @@ impl Decoder {
                     piece = rest;
                 }
                 Err(error) if error.error_len().is_none() => piece = rest,
-                // The byte does not belong to it, and is looked at anew.
+                // The byte does not belong to the character, and is read again.
                 Err(_) => {
                     text(REPLACEMENT)?;
                     self.cut.clear();
@@ -47,7 +47,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Ends the text: what is cut stays cut.
+    /// Ends the text. A character that is not complete is replaced.
     pub(crate) fn finish<E>(&mut self, text: &mut dyn FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         if self.cut.is_empty() {
             return Ok(());

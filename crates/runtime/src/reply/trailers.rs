@@ -1,31 +1,30 @@
-//! Which trailers a client is sent behind an answer that leaves while the function runs (RFC 9110 §6.5).
+//! The trailers (RFC 9110 §6.5) of a response that is sent while the function runs.
 //!
-//! Trailers end a body properly, and most programs look at none: browsers ask for them by themselves, and proxies pass
-//! that on. So a failure is told by them only to who says that it looks.
+//! Trailers end a body properly, and most programs do not read them, although browsers ask for them and proxies pass
+//! the request for them on. So a failure is reported in trailers only to a client that says that it reads them.
 
 use http::{
     HeaderMap, HeaderName, Version,
     header::{CONNECTION, TE},
 };
 
-/// A client's word that it looks at the trailers: `1`.
-pub const X_BANDOG_TRAILERS: HeaderName = HeaderName::from_static("x-bandog-trailers");
+use crate::headers::X_BANDOG_TRAILERS;
 
-/// What a client is told by trailers.
+/// The trailers that a client is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Trailers {
-    /// Nothing.
+    /// None.
     #[default]
     None,
-    /// What is known of a run that went well. A failure breaks the answer off.
+    /// The facts about a successful run. A failure breaks the response off.
     Success,
-    /// A failure as well. The body has a proper end then.
+    /// Also the error code of a failed run, whose body then ends properly.
     Failure,
 }
 
 impl Trailers {
-    /// What a request asks for. `TE` is for the next hop alone, which its sender has to say in `Connection`; HTTP/2 has
-    /// no such field, and HTTP/1.0 no trailers (RFC 9110 §10.1.4, RFC 9113 §8.2.2).
+    /// The trailers that a request asks for. `TE` applies to the next hop alone, and its sender must list it in
+    /// `Connection`. HTTP/2 has no `Connection`, and HTTP/1.0 no trailers (RFC 9110 §10.1.4, RFC 9113 §8.2.2).
     #[must_use]
     pub fn asked(version: Version, headers: &HeaderMap) -> Self {
         let is_asked = lists(headers, &TE, "trailers")
@@ -42,7 +41,8 @@ impl Trailers {
     }
 }
 
-/// Whether a list has this member. A field that is not all ASCII has none: hyper reads it so, and sends no trailers.
+/// Whether a list has this member. A field that is not all ASCII has no members: hyper reads it so, and sends no
+/// trailers.
 fn lists(headers: &HeaderMap, name: &HeaderName, member: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|found| found.trim().eq_ignore_ascii_case(member))
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_only_to_who_has_asked_for_it_in_full() {
+    fn a_failure_is_reported_only_to_a_client_that_has_asked_for_it_in_full() {
         let own: (&str, &[u8]) = ("x-bandog-trailers", b"1");
         let te: (&str, &[u8]) = ("te", b"gzip;q=0.5, Trailers");
         let connection: (&str, &[u8]) = ("connection", b"keep-alive, TE");
@@ -83,7 +83,7 @@ mod tests {
             (Version::HTTP_11, &[connection, own]),
             (Version::HTTP_2, &[own]),
             (Version::HTTP_2, &[("te", b"trailers;q=1"), own]),
-            // hyper reads nothing of it: what it would not send must not be counted on.
+            // hyper does not read this field, and would send no trailers.
             (Version::HTTP_2, &[("te", b"\xe9, trailers"), own]),
         ] {
             assert_eq!(asked(version, fields), Trailers::None, "{version:?} {fields:?}");

@@ -24,7 +24,7 @@ use crate::{
     invocation::Outcome,
     output::{BodySink, Disconnected},
     process::{Cancel, Cause},
-    reply::{self, Head},
+    reply::Head,
 };
 
 /// Cancels the invocation when it is dropped: the client has hung up. Without effect on an invocation that is over.
@@ -151,17 +151,17 @@ impl ResponseSender {
     }
 }
 
-impl reply::Port for ResponseSender {
+impl bandog_runtime::call::ResponseWriter for ResponseSender {
     fn begin(&mut self, head: Head, live: bool) {
         self.head = Some(head);
         self.live = live;
     }
 
-    fn trail(&mut self, fields: HeaderMap) {
+    fn send_trailers(&mut self, fields: HeaderMap) {
         self.trailers = Some(fields);
     }
 
-    fn patience(&self) -> Option<Duration> {
+    fn stall_limit(&self) -> Option<Duration> {
         self.patience.as_ref().map(|(limit, _)| *limit)
     }
 }

@@ -41,7 +41,7 @@ use crate::{
         buffer::{ChunkBuf, ChunkWriter},
     },
     process::Cancel,
-    reply::{self, CONTENT_TRANSFER_ENCODING, ErrorCode, Head, Problem, X_CALL_ID, X_OUTPUT_KIND},
+    reply::{CONTENT_TRANSFER_ENCODING, ErrorCode, Head, Problem, X_CALL_ID, X_OUTPUT_KIND},
 };
 
 /// What stays as it is in a segment of a path (`unreserved` of RFC 3986 §2.3).
@@ -121,7 +121,7 @@ impl FileCall {
         }
         if self.conditions.is_unchanged(&version) {
             (head.status, head.length) = (StatusCode::NOT_MODIFIED, None);
-            reply::Port::begin(port, head, false);
+            bandog_runtime::call::ResponseWriter::begin(port, head, false);
             return Ok(());
         }
         let (mut from, mut length) = (0, file.size);
@@ -151,7 +151,7 @@ impl FileCall {
             put(&mut head, ACCEPT_RANGES, "bytes");
         }
         let expected = head.length.unwrap_or(length);
-        reply::Port::begin(port, head, false);
+        bandog_runtime::call::ResponseWriter::begin(port, head, false);
         if self.is_head {
             return Ok(());
         }
@@ -175,12 +175,12 @@ impl FileCall {
         let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
         let mut head = self.head(StatusCode::MOVED_PERMANENTLY, Some(0));
         put(&mut head, LOCATION, &format!("./{}/{query}", percent_encode(&name, SEGMENT)));
-        reply::Port::begin(port, head, false);
+        bandog_runtime::call::ResponseWriter::begin(port, head, false);
     }
 
     fn refuse(&self, problem: Problem, port: &mut ResponseSender) -> Result<(), TransferError> {
         let (head, body) = self.context.page(problem.call_id(&self.call_id));
-        reply::Port::begin(port, head, false);
+        bandog_runtime::call::ResponseWriter::begin(port, head, false);
         if !self.is_head {
             port.send(body)?;
         }

@@ -28,7 +28,7 @@ use crate::{
     body::{Response, ResponseBody},
     call::Admitted,
     context::Context,
-    invocation::{Attempts, Backoff, Cause, Failure, Outcome, Report, Unanswered},
+    invocation::{Attempts, Backoff, Cause, Failure, Outcome, Report, UpstreamError},
     lifecycle::Phase,
     reply::Head,
 };
@@ -132,8 +132,8 @@ async fn perform(
                 Err(failed) => failed,
             },
             Err(error) => ActionFailure {
-                may_help: matches!(error, Unanswered::Unreachable { .. }),
-                failure: Failure::Unanswered(error),
+                may_help: matches!(error, UpstreamError::Unreachable { .. }),
+                failure: Failure::Upstream(error),
                 status: None,
                 traceback: Vec::new(),
             },
@@ -150,7 +150,7 @@ async fn perform(
             continue;
         }
         let failure = match failure {
-            Failure::Unavailable { .. } => Failure::Unavailable { attempts: count },
+            Failure::ActionUnavailable { .. } => Failure::ActionUnavailable { attempts: count },
             other => other,
         };
         let mut report = Report::of_exchange(started.elapsed());

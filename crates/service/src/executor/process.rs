@@ -29,7 +29,7 @@ use crate::{
     logs::Level,
     output::{BodySink, Disconnected},
     process::Cancel,
-    reply::{self, Accept, ErrorCode, Head, Problem, Trailers, TransferError},
+    reply::{Accept, ErrorCode, Head, Problem, Trailers, TransferError},
     request,
     settings::{OnHangUp, Requests},
     telemetry,
@@ -154,7 +154,8 @@ impl ProcessCall {
         let settings = &context.settings;
         let mut sender = ResponseSender::new(response, &cancel, settings.timeouts.send.map(|limit| (limit, runtime)));
         let delivered = catch_unwind(AssertUnwindSafe(|| {
-            let port: &mut dyn reply::Port = if settings.requests.echo { &mut Echo(&mut sender) } else { &mut sender };
+            let port: &mut dyn bandog_runtime::call::ResponseWriter =
+                if settings.requests.echo { &mut Echo(&mut sender) } else { &mut sender };
             let mut source: &mut dyn BodySource = &mut body;
             let mut wrapped;
             if let Some(begin) = document {
@@ -203,20 +204,20 @@ impl BodySink for Echo<'_> {
     }
 }
 
-impl reply::Port for Echo<'_> {
+impl bandog_runtime::call::ResponseWriter for Echo<'_> {
     fn begin(&mut self, head: Head, live: bool) {
         self.0.begin(head, live);
     }
 
-    fn trail(&mut self, fields: HeaderMap) {
-        self.0.trail(fields);
+    fn send_trailers(&mut self, fields: HeaderMap) {
+        self.0.send_trailers(fields);
     }
 
-    fn outlet(&self) -> Option<BorrowedFd<'_>> {
-        self.0.outlet()
+    fn writable_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.writable_fd()
     }
 
-    fn patience(&self) -> Option<Duration> {
-        self.0.patience()
+    fn stall_limit(&self) -> Option<Duration> {
+        self.0.stall_limit()
     }
 }

@@ -22,6 +22,7 @@ mod upload;
 
 use std::{sync::Arc, time::Duration};
 
+use bandog_runtime::daemon::Daemon;
 use hyper::{
     HeaderMap, Response as HttpResponse,
     body::Incoming,
@@ -48,7 +49,7 @@ use crate::{
     call::{Admitted, Responder},
     context::Context,
     input::Envelope,
-    invocation::{Cause, Failure, Function, Outcome, Party, Report, Resident, Unanswered},
+    invocation::{Cause, Failure, Function, Outcome, Report, UpstreamError, UpstreamKind},
     lifecycle::Phase,
     reply::Problem,
 };
@@ -67,7 +68,7 @@ const READY: Duration = Duration::from_secs(2);
 pub struct Upstream {
     pub(crate) address: Address,
     /// The noun in messages.
-    pub(crate) who: Party,
+    pub(crate) who: UpstreamKind,
     /// The beginning of every target.
     prefix: String,
     /// Bodies are decoded and encoded as the settings say.
@@ -104,7 +105,7 @@ impl Upstream {
     /// The one server that calls are forwarded to. Nothing is started yet.
     #[must_use]
     pub fn new(settings: ProxySettings) -> Self {
-        let who = Party::Function;
+        let who = UpstreamKind::Function;
         let ProxySettings { address, ready_path, function } = settings;
         let (address, prefix, assigned) = if let Some((authority, prefix)) = address {
             let port = authority.port_u16().unwrap_or(HTTP_PORT);
@@ -119,13 +120,13 @@ impl Upstream {
             takes_redirections: false,
             limit: READY,
         };
-        let resident = function.map(|function| Resident::new(function, who));
+        let resident = function.map(|function| Daemon::new(function, who));
         let managed = Some(Arc::new(ManagedServer::new(who, resident, assigned, health)));
         Self { address, who, prefix, is_coded: true, managed, pool: Pool::default() }
     }
 
     /// An address that calls are forwarded to as they are.
-    fn plain(who: Party, address: Address, managed: Option<Arc<ManagedServer>>) -> Self {
+    fn plain(who: UpstreamKind, address: Address, managed: Option<Arc<ManagedServer>>) -> Self {
         Self { address, who, prefix: String::new(), is_coded: false, managed, pool: Pool::default() }
     }
 
@@ -149,13 +150,13 @@ impl Upstream {
         head: &Parts,
         mut body: RequestBody,
         upgrades: bool,
-    ) -> Result<UpstreamResponse, Unanswered> {
+    ) -> Result<UpstreamResponse, UpstreamError> {
         let limit = context.settings.timeouts.queue.and_then(|limit| Instant::now().checked_add(limit));
         let ours = self.managed.as_ref().filter(|managed| managed.is_ours());
         loop {
             match (self.send(head, body, upgrades).await, ours) {
                 (Ok(response), _) => return Ok(response),
-                (Err((Unanswered::Unreachable { .. }, Some(unsent))), Some(managed))
+                (Err((UpstreamError::Unreachable { .. }, Some(unsent))), Some(managed))
                     if limit.is_none_or(|limit| Instant::now() < limit) =>
                 {
                     body = unsent;
@@ -235,12 +236,12 @@ async fn exchange(
         consumes_authorization: settings.consumes_authorization,
         encodes: settings.bodies.encode && upstream.is_coded,
     };
-    let failed = |error: Unanswered| {
+    let failed = |error: UpstreamError| {
         if context.lifecycle.is(Phase::Closing) {
             return Outcome::Cancelled { report: None, cause: Cause::Shutdown };
         }
         tracing::warn!(call_id, "{error}");
-        Outcome::Failed { report: Report::of_exchange(started.elapsed()), failure: Failure::Unanswered(error) }
+        Outcome::Failed { report: Report::of_exchange(started.elapsed()), failure: Failure::Upstream(error) }
     };
     let head = request::forward(&parts, upgrades.as_ref(), &facts).map_err(failed)?;
     upstream.ask(context, &head, body, upgrades.is_some()).await.map_err(failed)

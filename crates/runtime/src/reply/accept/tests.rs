@@ -15,10 +15,10 @@ fn output(names: &[&str]) -> Output {
 
 fn choice(accept: &str, names: &[&str]) -> String {
     match Accept::parse(Some(accept.as_bytes())).choose(&output(names)) {
-        Choice::Default => "default".to_owned(),
-        Choice::Json => "json".to_owned(),
-        Choice::Raw(kind) => kind,
-        Choice::Bare(kind) => format!("bare {kind}"),
+        ResponseForm::Default => "default".to_owned(),
+        ResponseForm::Json => "json".to_owned(),
+        ResponseForm::Raw(kind) => kind,
+        ResponseForm::Bare(kind) => format!("bare {kind}"),
     }
 }
 

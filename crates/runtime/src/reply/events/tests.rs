@@ -15,7 +15,7 @@ use crate::{
 /// The stream of a run that wrote these parts one after the other.
 fn stream(parts: &[&[u8]]) -> String {
     let mut sink = MemorySink::default();
-    let mut events = Events::new(&mut sink);
+    let mut events = EventStream::new(&mut sink);
     let mut logs = Logs::new(Level::Critical, 0, None);
     for part in parts {
         logs.output(part);
@@ -82,7 +82,7 @@ fn a_line_ends_at_lf_or_cr_or_both_wherever_they_are_cut() {
 #[test]
 fn a_line_is_sent_as_soon_as_it_is_whole_and_not_before() {
     let mut sink = MemorySink::default();
-    let mut events = Events::new(&mut sink);
+    let mut events = EventStream::new(&mut sink);
     let mut logs = Logs::new(Level::Critical, 0, None);
     logs.output(b"not yet");
     events.progress(&logs);
@@ -108,7 +108,7 @@ fn a_line_without_end_is_split_between_characters() {
 fn a_slow_reader_never_holds_up_the_function_and_misses_nothing() {
     let mut sink = MemorySink { full: true, ..MemorySink::default() };
     let mut logs = Logs::new(Level::Critical, 0, None);
-    let mut events = Events::new(&mut sink);
+    let mut events = EventStream::new(&mut sink);
     assert!(matches!(events.progress(&logs), Progress::Until(_)), "there is nothing to be behind of");
     logs.output(b"line\n");
     assert_eq!(events.progress(&logs), Progress::Behind);
@@ -122,7 +122,7 @@ fn a_slow_reader_never_holds_up_the_function_and_misses_nothing() {
 fn silence_is_broken_by_a_comment() {
     let mut sink = MemorySink::default();
     let logs = Logs::new(Level::Critical, 0, None);
-    let mut events = Events::new(&mut sink);
+    let mut events = EventStream::new(&mut sink);
     let start = events.sent_at;
     for (after, wanted) in [(14, 0), (15, 1), (16, 1), (29, 1), (30, 2)] {
         events.progress_at(&logs, start + Duration::from_secs(after)).expect("sent");
@@ -136,7 +136,7 @@ fn silence_is_broken_by_a_comment() {
 fn a_reader_that_went_away_is_told_at_the_end_and_nothing_more_is_sent() {
     let mut sink = MemorySink { gone: true, ..MemorySink::default() };
     let mut logs = Logs::new(Level::Critical, 0, None);
-    let mut events = Events::new(&mut sink);
+    let mut events = EventStream::new(&mut sink);
     logs.output(b"a\n");
     events.progress(&logs);
     logs.output(b"b\n");
@@ -152,7 +152,7 @@ fn a_reader_that_went_away_is_told_at_the_end_and_nothing_more_is_sent() {
 fn a_failed_run_ends_with_a_result_that_is_a_problem() {
     let outcome = Outcome::Failed { report: run(Some(Exit::Code(3)), "why\n"), failure: Failure::Exit(3) };
     let mut sink = MemorySink::default();
-    Events::new(&mut sink).finish(&outcome, &CALL).expect("sent");
+    EventStream::new(&mut sink).finish(&outcome, &CALL).expect("sent");
     let events = events_of(&sink.text());
     assert_eq!((events[0].1.as_str(), events[1].0.as_str(), events.len()), ("why", "result", 2));
     let problem: serde_json::Value = serde_json::from_str(&events[1].1).expect("JSON");

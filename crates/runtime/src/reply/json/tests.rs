@@ -10,7 +10,7 @@ use crate::{
 
 fn document(report: &Report, output: &Output, call_id: &str) -> (Value, String) {
     let mut sink = MemorySink::default();
-    let document = Document::new(report, output, call_id);
+    let document = JsonDocument::new(report, output, call_id);
     let mut outlet = ChunkWriter::new(&mut sink, document.expected_len());
     document.write(&mut outlet).expect("written");
     outlet.finish().expect("sent");

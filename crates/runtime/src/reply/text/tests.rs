@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut decoder = Decoder::default();
+    let mut decoder = TextDecoder::default();
     let mut whole = String::new();
     let mut add = |part: &str| {
         whole.push_str(part);

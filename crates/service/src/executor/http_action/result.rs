@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::{
     actions::{self, Action, MAX_RESULT, Output, Type},
     executor::proxy::{Address, Sender, Upstream, UpstreamResponse, reason},
-    invocation::{Failure, Unanswered},
+    invocation::{Failure, UpstreamError},
     workers::Workers,
 };
 
@@ -94,7 +94,7 @@ pub(super) async fn take(
     // One byte more than may be, so that what is too long is seen to be.
     let limit = if output.schema.is_some() { MAX_RESULT + 1 } else { TRACEBACK };
     let (bytes, is_whole) = begin(body, limit).await.map_err(|error| {
-        failed(Failure::Unanswered(Unanswered::BrokeOff { who, reason: reason(&error) }), Vec::new())
+        failed(Failure::Upstream(UpstreamError::Interrupted { upstream: who, reason: reason(&error) }), Vec::new())
     })?;
     let answer = check(workers, action, kind, &bytes)
         .await
@@ -121,7 +121,7 @@ async fn check(
         workers.submit(job).map_err(Failure::Supervise)?;
         told.await.map_err(|_| Failure::Supervise(io::Error::other("the check of the result broke down")))?
     };
-    checked.map_err(|flaw| Failure::Result(flaw.to_string()))
+    checked.map_err(|flaw| Failure::InvalidResult(flaw.to_string()))
 }
 
 /// Of the server's own fields only those stay that say what the body is.
@@ -169,10 +169,10 @@ async fn refused(answered: UpstreamResponse, address: &Address) -> ActionFailure
     drop(sender);
     let refusal = Verdict::of(status);
     let failure = match refusal {
-        Verdict::Final => Failure::Refused,
-        Verdict::Passing => Failure::Unavailable { attempts: 1 },
+        Verdict::Final => Failure::ActionFailed,
+        Verdict::Passing => Failure::ActionUnavailable { attempts: 1 },
         Verdict::Stray => {
-            Failure::Unanswered(Unanswered::Status { place: address.to_string(), status: status.as_u16() })
+            Failure::Upstream(UpstreamError::Status { address: address.to_string(), status: status.as_u16() })
         }
     };
     ActionFailure { failure, status: Some(status.as_u16()), traceback, may_help: refusal == Verdict::Passing }

@@ -13,7 +13,7 @@ use crate::{
     body::{Response, ResponseBody},
     call::Held,
     context::Context,
-    invocation::{Cause, Outcome, Party},
+    invocation::{Cause, Outcome, UpstreamKind},
     lifecycle::Phase,
     process::Cancel,
     reply::{self, CallFacts},
@@ -69,7 +69,7 @@ impl InFlightProxy {
     }
 
     /// The noun of the server in messages.
-    pub(crate) fn who(&self) -> Party {
+    pub(crate) fn who(&self) -> UpstreamKind {
         self.upstream.who
     }
 

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bandog_runtime::daemon::{Daemon, DaemonEvent, StopCommand};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, watch},
@@ -22,7 +23,7 @@ use super::health::Health;
 use crate::{
     context::Context,
     ids,
-    invocation::{Errand, Failure, Life, Outcome, PORT, Party, Report, Resident, Unanswered},
+    invocation::{Failure, Outcome, PORT, Report, UpstreamError, UpstreamKind},
     lifecycle::Phase,
     process::variable,
     reply::{ErrorCode, Problem},
@@ -75,11 +76,11 @@ enum StopStage {
 #[derive(Debug)]
 pub(crate) struct ManagedServer {
     /// Whose standing it is.
-    who: Party,
+    who: UpstreamKind,
     /// Its process; `None` if somebody else has started it.
-    resident: Option<Arc<Resident>>,
+    resident: Option<Arc<Daemon>>,
     /// What stops it, before its process is told to end.
-    errand: Option<Arc<Errand>>,
+    errand: Option<Arc<StopCommand>>,
     stop_stage: watch::Sender<StopStage>,
     assigned: AssignedPort,
     health: Health,
@@ -92,7 +93,7 @@ pub(crate) struct ManagedServer {
 
 impl ManagedServer {
     /// Nothing is started yet.
-    pub(crate) fn new(who: Party, resident: Option<Resident>, assigned: AssignedPort, health: Health) -> Self {
+    pub(crate) fn new(who: UpstreamKind, resident: Option<Daemon>, assigned: AssignedPort, health: Health) -> Self {
         Self {
             who,
             resident: resident.map(Arc::new),
@@ -107,7 +108,7 @@ impl ManagedServer {
     }
 
     /// With what stops it.
-    pub(crate) fn stopped_by(self, errand: Option<Errand>) -> Self {
+    pub(crate) fn stopped_by(self, errand: Option<StopCommand>) -> Self {
         Self { errand: errand.map(Arc::new), ..self }
     }
 
@@ -146,7 +147,7 @@ impl ManagedServer {
     }
 
     /// Waits until it is ready, or it is known that it will not be soon; until `patience` ends.
-    pub(crate) async fn settled(&self, patience: Option<Instant>) -> Result<(), Unanswered> {
+    pub(crate) async fn settled(&self, patience: Option<Instant>) -> Result<(), UpstreamError> {
         let mut state = self.state.subscribe();
         let settled = state.wait_for(|state| *state != ServerState::Starting);
         let settled = match patience {
@@ -155,7 +156,7 @@ impl ManagedServer {
         };
         match settled.as_deref() {
             Some(ServerState::NotStarted(reason)) => {
-                Err(Unanswered::NotStarted { who: self.who, reason: reason.clone() })
+                Err(UpstreamError::NotStarted { upstream: self.who, reason: reason.clone() })
             }
             // Whoever goes on finds out.
             _ => Ok(()),
@@ -198,17 +199,17 @@ impl ManagedServer {
     }
 
     /// Takes note of a turn in the function's life.
-    fn lives(self: &Arc<Self>, life: Life, context: &Context, runtime: &Handle) {
+    fn lives(self: &Arc<Self>, life: DaemonEvent, context: &Context, runtime: &Handle) {
         match life {
-            Life::Started(_) => {
+            DaemonEvent::Started(_) => {
                 let turn = self.turn(ServerState::Starting);
                 runtime.spawn(Arc::clone(self).look(turn));
             }
-            Life::Ended(exit) => {
+            DaemonEvent::Ended(exit) => {
                 context.metrics.count_exit(exit);
                 self.turn(ServerState::Starting);
             }
-            Life::NotStarted(reason) => {
+            DaemonEvent::NotStarted(reason) => {
                 self.turn(ServerState::NotStarted(reason));
             }
         }
@@ -216,7 +217,7 @@ impl ManagedServer {
 
     pub(crate) fn let_end(&self) {
         if let Some(resident) = &self.resident {
-            resident.let_end();
+            resident.stop_restarting();
         }
     }
 
@@ -233,7 +234,7 @@ impl ManagedServer {
                 is_first
             });
             if let Some(errand) = &self.errand {
-                errand.end_now();
+                errand.kill();
             }
         } else if let Some(errand) = self.errand.clone().filter(|_| self.begins_stop()) {
             let this = Arc::clone(self);
@@ -250,7 +251,7 @@ impl ManagedServer {
             return;
         }
         if let Some(resident) = &self.resident {
-            resident.end(now);
+            resident.stop(now);
         }
     }
 
@@ -337,7 +338,7 @@ impl ManagedServer {
         if let Err(error) = settled {
             let problem = Problem::new(ErrorCode::UpstreamFailed, error.to_string());
             let report = Report::of_exchange(started.elapsed());
-            context.metrics.count(&Outcome::Failed { report, failure: Failure::Unanswered(error) });
+            context.metrics.count(&Outcome::Failed { report, failure: Failure::Upstream(error) });
             return Err(problem);
         }
         let state = self.state.borrow().clone();
@@ -373,7 +374,7 @@ struct StoppedOnDrop(Arc<ManagedServer>);
 impl Drop for StoppedOnDrop {
     fn drop(&mut self) {
         if let Some(resident) = &self.0.resident {
-            resident.end(false);
+            resident.stop(false);
         }
         self.0.stop_stage.send_replace(StopStage::Over);
     }

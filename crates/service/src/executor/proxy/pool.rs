@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{PAUSE, Upstream, UpstreamResponse};
-use crate::{body::RequestBody, invocation::Unanswered};
+use crate::{body::RequestBody, invocation::UpstreamError};
 
 /// The way to send a request on a connection.
 pub(crate) type Sender = http1::SendRequest<RequestBody>;
@@ -84,7 +84,7 @@ impl Upstream {
         head: &Parts,
         mut body: RequestBody,
         upgrades: bool,
-    ) -> Result<UpstreamResponse, (Unanswered, Option<RequestBody>)> {
+    ) -> Result<UpstreamResponse, (UpstreamError, Option<RequestBody>)> {
         let mut again = body.copy().filter(|_| is_repeatable(&head.method));
         let (turn, mut is_repeated) = (self.managed.as_ref().map(|managed| managed.now()), false);
         loop {
@@ -98,7 +98,11 @@ impl Upstream {
                         // What has been sent once is not kept for the next process.
                         let unsent = Some(body).filter(|_| !is_repeated);
                         return Err((
-                            Unanswered::Unreachable { who: self.who, place: self.address.to_string(), source },
+                            UpstreamError::Unreachable {
+                                upstream: self.who,
+                                address: self.address.to_string(),
+                                source,
+                            },
                             unsent,
                         ));
                     }
@@ -119,7 +123,11 @@ impl Upstream {
                         if self.managed.as_ref().map(|managed| managed.now()) != turn {
                             let reason = reason(failed.error());
                             return Err((
-                                Unanswered::NoAnswer { who: self.who, place: self.address.to_string(), reason },
+                                UpstreamError::NoResponse {
+                                    upstream: self.who,
+                                    address: self.address.to_string(),
+                                    reason,
+                                },
                                 None,
                             ));
                         }
@@ -128,7 +136,7 @@ impl Upstream {
                     _ => {
                         let reason = reason(failed.error());
                         return Err((
-                            Unanswered::NoAnswer { who: self.who, place: self.address.to_string(), reason },
+                            UpstreamError::NoResponse { upstream: self.who, address: self.address.to_string(), reason },
                             None,
                         ));
                     }

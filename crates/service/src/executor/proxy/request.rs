@@ -12,7 +12,7 @@ use hyper::{
 };
 
 use crate::{
-    invocation::{Party, Unanswered},
+    invocation::{UpstreamError, UpstreamKind},
     reply::X_CALL_ID,
     request::X_BANDOG_TOKEN,
 };
@@ -30,7 +30,7 @@ pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forw
 pub(crate) struct Facts<'a> {
     pub(crate) call_id: &'a str,
     /// Whom it is for.
-    pub(crate) who: Party,
+    pub(crate) who: UpstreamKind,
     /// What every target begins with.
     pub(crate) prefix: &'a str,
     /// The function's host, for a request without one.
@@ -52,7 +52,11 @@ pub(crate) fn protocol(parts: &Parts) -> Option<HeaderValue> {
 }
 
 /// The head to send: target and fields as they came, but for those that are of the connection only.
-pub(crate) fn forward(parts: &Parts, protocol: Option<&HeaderValue>, facts: &Facts<'_>) -> Result<Parts, Unanswered> {
+pub(crate) fn forward(
+    parts: &Parts,
+    protocol: Option<&HeaderValue>,
+    facts: &Facts<'_>,
+) -> Result<Parts, UpstreamError> {
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = parts.method.clone();
     head.uri = target(&parts.uri, facts)?;
@@ -101,16 +105,16 @@ pub(crate) fn forward(parts: &Parts, protocol: Option<&HeaderValue>, facts: &Fac
 }
 
 /// Path and query as they came, behind the prefix.
-fn target(uri: &Uri, facts: &Facts<'_>) -> Result<Uri, Unanswered> {
+fn target(uri: &Uri, facts: &Facts<'_>) -> Result<Uri, UpstreamError> {
     let own = match uri.path_and_query().map_or("/", |target| target.as_str()) {
         "*" if !facts.prefix.is_empty() => "",
         "" => "/",
         own => own,
     };
     let target = format!("{}{own}", facts.prefix);
-    target.parse().map_err(|_| Unanswered::NoAnswer {
-        who: facts.who,
-        place: facts.authority.to_owned(),
+    target.parse().map_err(|_| UpstreamError::NoResponse {
+        upstream: facts.who,
+        address: facts.authority.to_owned(),
         reason: format!("{} bytes are too many for a target", target.len()),
     })
 }
@@ -142,7 +146,7 @@ mod tests {
         let (parts, ()) = request.body(()).expect("a request").into_parts();
         let facts = Facts {
             call_id: "id",
-            who: Party::Function,
+            who: UpstreamKind::Function,
             prefix: "/base",
             authority: "function:1",
             peer: "192.0.2.7".parse().ok(),

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     body::{BrokenBody, Response, ResponseBody},
-    invocation::{Cause, Failure, Outcome, Report, Unanswered},
+    invocation::{Cause, Failure, Outcome, Report, UpstreamError},
     lifecycle::Phase,
     output::base64::{append, encoded_len},
     reply::{CONTENT_TRANSFER_ENCODING, Head, Seconds, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_OUTPUT_KIND},
@@ -213,10 +213,10 @@ impl ForwardedBody {
             return Outcome::Refused(error);
         }
         let call_id = self.in_flight.call_id.as_str();
-        let failure = Unanswered::BrokeOff { who: self.in_flight.who(), reason: reason(error) };
+        let failure = UpstreamError::Interrupted { upstream: self.in_flight.who(), reason: reason(error) };
         tracing::warn!(call_id, "{failure}");
         let report = Report::of_exchange(self.in_flight.started.elapsed());
-        Outcome::Failed { report, failure: Failure::Unanswered(failure) }
+        Outcome::Failed { report, failure: Failure::Upstream(failure) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::Duration};
 
+use bandog_runtime::daemon::{Daemon, StopCommand};
 use hyper::http::uri::Scheme;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     actions::{Endpoint, HttpCall, Interface, ScrapeTarget, Service},
-    invocation::{Errand, Function, Party, Resident},
+    invocation::{Function, UpstreamKind},
 };
 
 /// How long the service's process may take to say that it is ready: what the specification gives each try.
@@ -45,8 +46,8 @@ impl Targets {
     ) -> io::Result<Self> {
         let ports = ports(service);
         let first = ports.first().copied().or(service.lifecycle.port);
-        let resident = startup.map(|function| Resident::new(function, Party::Service));
-        let errand = shutdown.map(Errand::new);
+        let resident = startup.map(|function| Daemon::new(function, UpstreamKind::Service));
+        let errand = shutdown.map(StopCommand::new);
         let managed = (resident.is_some() || errand.is_some() || first.is_some()).then(|| {
             let health = match &service.health {
                 Some(health) => (Some(health.port), Some(health.path.clone())),
@@ -60,7 +61,7 @@ impl Targets {
             };
             Arc::new(
                 ManagedServer::new(
-                    Party::Service,
+                    UpstreamKind::Service,
                     resident,
                     first.map_or(AssignedPort::Nothing, AssignedPort::Fixed),
                     health,
@@ -69,7 +70,7 @@ impl Targets {
             )
         });
         let ports = ports.into_iter().map(|port| {
-            let upstream = Upstream::plain(Party::Service, Address::Local(port), managed.clone());
+            let upstream = Upstream::plain(UpstreamKind::Service, Address::Local(port), managed.clone());
             (port, Arc::new(upstream))
         });
         Ok(Self {
@@ -120,7 +121,8 @@ fn elsewhere(service: &Service, certificates: Option<&Path>) -> io::Result<BTree
         } else {
             None
         };
-        let server = || Arc::new(Upstream::plain(Party::Elsewhere, Address::Named { authority, port, tls }, None));
+        let server =
+            || Arc::new(Upstream::plain(UpstreamKind::External, Address::Named { authority, port, tls }, None));
         servers.entry(origin.to_string()).or_insert_with(server);
     }
     Ok(servers)

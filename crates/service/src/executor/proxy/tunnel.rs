@@ -18,7 +18,7 @@ use super::{in_flight::InFlightProxy, request::remove_own_of_connection, respons
 use crate::{
     body::Response,
     call::{Responder, Tunnel},
-    invocation::{Cause, Failure, Outcome, Report, Unanswered},
+    invocation::{Cause, Failure, Outcome, Report, UpstreamError},
     lifecycle::Phase,
 };
 
@@ -34,9 +34,9 @@ pub(super) fn switch_protocols(
 ) -> Response {
     let protocol = upstream.headers().get(UPGRADE).cloned();
     let (Some(client), Some(protocol)) = (client, protocol) else {
-        let failure = Failure::Unanswered(Unanswered::NoAnswer {
-            who: in_flight.who(),
-            place: in_flight.authority(),
+        let failure = Failure::Upstream(UpstreamError::NoResponse {
+            upstream: in_flight.who(),
+            address: in_flight.authority(),
             reason: "it changed over to another protocol without being asked".to_owned(),
         });
         let report = Report::of_exchange(in_flight.started.elapsed());

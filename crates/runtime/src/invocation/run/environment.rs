@@ -1,4 +1,4 @@
-//! What a process is started with: its variables, its words, its standard input.
+//! The variables, the arguments and the standard input that a process is started with.
 
 use std::{
     ffi::{CString, OsStr},
@@ -8,9 +8,10 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Failure, Run, action::Words, function::TMPDIR, settings::Stdin};
+use super::Invocation;
 use crate::{
     input::Input,
+    invocation::{action::ActionArguments, function::TMPDIR, outcome::Failure, settings::Stdin},
     logs::Level,
     process::{self, variable},
 };
@@ -18,58 +19,59 @@ use crate::{
 /// The variable that names the action.
 const ACTION: &str = "ACTION";
 
-/// The variable that names the file with the arguments of an action, where they are too long for a command line.
+/// The variable that names the file with the arguments of an action that are too long for a command line.
 const ARGUMENTS_PATH: &str = "ARGUMENTS_PATH";
 
-/// What each attempt is started with.
+/// The parts of a process start that depend on the request. Each attempt uses the same.
 #[derive(Debug, Default)]
-pub(super) struct Start {
-    /// On top of what is inherited.
+pub(super) struct LaunchSpec {
+    /// The variables in addition to the inherited ones.
     pub(super) variables: Vec<CString>,
-    /// In place of the program's own.
+    /// The arguments in place of the program's own.
     pub(super) arguments: Option<Vec<CString>>,
-    /// Where its standard input is not empty.
+    /// The standard input; `None` for an empty one.
     pub(super) stdin: Option<OwnedFd>,
 }
 
-impl Run<'_> {
-    /// Makes ready what the process is started with. What is in the workspace is its user's from here on.
-    pub(super) fn prepare(&mut self, input: &Input, words: Option<Words>) -> Result<Start, Failure> {
+impl Invocation<'_> {
+    /// Prepares the start of the process. From here on the workspace belongs to the function's user.
+    pub(super) fn prepare(&mut self, input: &Input, arguments: Option<ActionArguments>) -> Result<LaunchSpec, Failure> {
         let function = self.function;
         let output_dir = self.workspace.output_path();
-        let mut start = Start { variables: self.variables(input).map_err(Failure::Supervise)?, ..Start::default() };
+        let mut launch =
+            LaunchSpec { variables: self.variables(input).map_err(Failure::Supervise)?, ..LaunchSpec::default() };
         let mut set = |name: &str, value: &OsStr| -> Result<(), Failure> {
-            start.variables.push(variable(OsStr::new(name), value).map_err(Failure::Supervise)?);
+            launch.variables.push(variable(OsStr::new(name), value).map_err(Failure::Supervise)?);
             Ok(())
         };
         set(process::TAG_VARIABLE, output_dir.as_os_str())?;
-        if function.bounds.limits.sandbox {
+        if function.limits.settings.sandbox {
             let scratch = self.workspace.add_scratch().map_err(Failure::Workspace)?;
             set(TMPDIR, scratch.as_os_str())?;
         }
-        if let (Some(task), Some(words)) = (&function.task, words) {
-            set(ACTION, OsStr::new(&task.action.name))?;
-            if let Some(json) = &words.json {
+        if let (Some(command), Some(arguments)) = (&function.action, arguments) {
+            set(ACTION, OsStr::new(&command.action.name))?;
+            if let Some(json) = &arguments.json {
                 let (path, reader) = self.workspace.add_arguments(json.as_bytes()).map_err(Failure::Workspace)?;
                 set(ARGUMENTS_PATH, path.as_os_str())?;
-                start.stdin = Some(reader);
+                launch.stdin = Some(reader);
             }
-            start.arguments = Some([function.program.arguments(), &words.arguments].concat());
+            launch.arguments = Some([function.program.arguments(), &arguments.words].concat());
         }
-        if self.journal.keeps(Level::Debug) {
-            let own = start.variables.iter().map(|pair| name_of(pair));
+        if self.log.keeps(Level::Debug) {
+            let own = launch.variables.iter().map(|pair| name_of(pair));
             let names: Vec<_> = function.program.environment_names().chain(own).collect();
-            self.journal.note(Level::Debug, &format!("environment: {}", names.join(" ")));
+            self.log.note(Level::Debug, &format!("environment: {}", names.join(" ")));
         }
         if let (Stdin::Input, Some(path)) = (function.stdin, &input.path) {
             let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-            start.stdin = Some(opened.map_err(|error| Failure::Supervise(error.into()))?);
+            launch.stdin = Some(opened.map_err(|error| Failure::Supervise(error.into()))?);
         }
-        function.bounds.hand_over(self.workspace)?;
-        Ok(start)
+        function.limits.hand_over(self.workspace)?;
+        Ok(launch)
     }
 
-    /// The variables that every function finds ("Its environment" in the README), but for [`process::TAG_VARIABLE`].
+    /// The variables that every function gets ("Environment" in docs/functions.md), except for [`process::TAG_VARIABLE`].
     fn variables(&self, input: &Input) -> io::Result<Vec<CString>> {
         let mut variables = Vec::with_capacity(self.call.variables.len() + 8);
         let mut set = |name: &str, value: &OsStr| -> io::Result<()> {
@@ -95,6 +97,7 @@ impl Run<'_> {
     }
 }
 
+/// The name in `NAME=value`.
 fn name_of(pair: &CString) -> std::borrow::Cow<'_, str> {
     let bytes = pair.as_bytes();
     String::from_utf8_lossy(bytes.split(|byte| *byte == b'=').next().unwrap_or(bytes))

@@ -1,158 +1,162 @@
-//! Standard output as the answer while the function writes it: mode `streaming`.
+//! Sends standard output while the function writes it: mode `streaming`.
 //!
-//! The head goes with the first byte, so that its status is a success. If the function fails after that the answer is
-//! broken off; only who has said that it looks at the trailers is told by them ([`super::Trailers`]).
+//! The head is sent with the first byte, with a status of success. If the function fails after that, the response is
+//! broken off, unless the client has said that it reads trailers ([`Trailers`]).
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::{
-    Accept, CallFacts, Head, TransferError, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE, X_OUTPUT_KIND,
-    accept::Choice,
-    deliver::Port,
-    head::{CONTENT_TRANSFER_ENCODING, TEXT, disposition, own_fields, report_fields, status},
-    problem,
-    trailers::Trailers,
-};
+use super::response_writer::ResponseWriter;
 use crate::{
-    invocation::{Capacity, Function, Outcome, Progress, Taker, Watch},
+    headers::{CONTENT_TRANSFER_ENCODING, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE, X_OUTPUT_KIND},
+    invocation::{Capacity, Function, InvocationObserver, Outcome, OutputReceiver, Progress},
     logs::Logs,
-    output::{Disconnected, OutputKind, ResponseHeaders, STDOUT_NAME, base64},
+    output::{Disconnected, OutputKind, ResponseHeaders, STDOUT_NAME, TransferError, base64},
+    reply::{
+        Accept, CallFacts, ErrorCode, Head, Trailers,
+        accept::ResponseForm,
+        head::{TEXT, disposition, own_fields, report_fields, status},
+    },
 };
 
-/// Bytes of base64 for three of what it stands for (RFC 4648 §4).
+/// Bytes that four characters of base64 encode (RFC 4648 §4).
 const GROUP: usize = 3;
 
-/// An answer under way.
-pub struct Live<'p> {
-    port: &'p mut dyn Port,
+/// A response that is sent while the function writes it.
+pub(super) struct LiveReply<'p> {
+    writer: &'p mut dyn ResponseWriter,
     function: &'p Function,
     facts: CallFacts<'p>,
-    /// What it is sent as; `None` for base64.
+    /// The media type of raw bytes; `None` for base64.
     raw: Option<String>,
     trailers: Trailers,
-    state: State,
-    /// What does not make a group of base64 yet.
+    state: LiveState,
+    /// Bytes that are not a whole group of base64 yet.
     rest: Vec<u8>,
-    /// Bytes of the function's that were sent.
+    /// Bytes of the function's output that were sent.
     sent: u64,
-    /// Since when its reader has taken nothing.
+    /// The time since when the client has taken nothing; `None` while there is room.
     full_since: Option<Instant>,
 }
 
-/// How far it has come.
+/// The progress of a live response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nothing is known of it.
+enum LiveState {
+    /// The function has not written anything yet.
     Waiting,
     /// The head is ready.
     Open,
-    /// The head is ready, and nothing follows it, by its status.
+    /// The head is ready, and its status permits no body.
     Bodiless,
-    /// Something has been sent, and the head with it.
+    /// The head and a part of the body have been sent.
     Begun,
-    /// Nobody reads it.
+    /// The client is gone.
     Disconnected,
 }
 
-impl<'p> Live<'p> {
-    /// An answer that goes out by `port`, in the form that `accept` asks for if the function leaves it the choice.
-    pub fn new(port: &'p mut dyn Port, function: &'p Function, facts: CallFacts<'p>, accept: &Accept) -> Self {
+impl<'p> LiveReply<'p> {
+    /// A response to `writer`, in the form that `accept` asks for unless the function chooses it.
+    pub(super) fn new(
+        writer: &'p mut dyn ResponseWriter,
+        function: &'p Function,
+        facts: CallFacts<'p>,
+        accept: &Accept,
+    ) -> Self {
         let media_type = function.answer_type();
         let raw = match accept.choose_for(media_type) {
             _ if function.is_bare() => Some(media_type.to_owned()),
-            Choice::Raw(kind) | Choice::Bare(kind) => Some(kind),
-            // The document says sizes before contents.
-            Choice::Default | Choice::Json => None,
+            ResponseForm::Raw(kind) | ResponseForm::Bare(kind) => Some(kind),
+            // The JSON document states the size of a file before its contents.
+            ResponseForm::Default | ResponseForm::Json => None,
         };
         Self {
-            port,
+            writer,
             function,
             facts,
             raw,
             trailers: accept.trailers(),
-            state: State::Waiting,
+            state: LiveState::Waiting,
             rest: Vec::new(),
             sent: 0,
             full_since: None,
         }
     }
 
-    /// Whether [`Live::finish`] is to end it. If not, nothing has been sent, and the outcome can be told as a whole.
-    #[must_use]
-    pub fn has_begun(&self, outcome: &Outcome) -> bool {
+    /// Whether the response has begun, so that [`LiveReply::finish`] must end it. Otherwise nothing has been sent, and a
+    /// complete response can still be chosen.
+    pub(super) fn has_begun(&self, outcome: &Outcome) -> bool {
         match self.state {
-            State::Waiting => false,
-            State::Open | State::Bodiless => problem::slug(outcome).is_none(),
-            State::Begun | State::Disconnected => true,
+            LiveState::Waiting => false,
+            LiveState::Open | LiveState::Bodiless => ErrorCode::of_outcome(outcome).is_none(),
+            LiveState::Begun | LiveState::Disconnected => true,
         }
     }
 
-    /// The end of an answer that has begun, or what says that it is not whole.
-    pub fn finish(mut self, outcome: &Outcome) -> Result<(), TransferError> {
-        if self.state == State::Disconnected {
+    /// Ends a response that has begun. Returns an error if it is not complete.
+    pub(super) fn finish(mut self, outcome: &Outcome) -> Result<(), TransferError> {
+        if self.state == LiveState::Disconnected {
             return Err(Disconnected.into());
         }
         let mut trailers = Head { headers: HeaderMap::new(), ..head() };
         if let Some(report) = outcome.report() {
             report_fields(&mut trailers, report);
         }
-        let slug = problem::slug(outcome);
-        match slug {
+        let code = ErrorCode::of_outcome(outcome);
+        match code {
             None => {
                 let mut last = Vec::new();
                 base64::append(&std::mem::take(&mut self.rest), &mut last);
                 self.send(last)?;
             }
-            Some(slug) => trailers.set(X_BANDOG_ERROR, slug.as_str()),
+            Some(code) => trailers.set(X_BANDOG_ERROR, code.as_str()),
         }
-        let is_told = match self.trailers {
+        let sends_trailers = match self.trailers {
             Trailers::None => false,
-            Trailers::Success => slug.is_none(),
+            Trailers::Success => code.is_none(),
             Trailers::Failure => true,
         };
-        if is_told {
-            self.port.trail(trailers.headers);
+        if sends_trailers {
+            self.writer.send_trailers(trailers.headers);
         }
-        match slug {
+        match code {
             None => Ok(()),
             Some(_) => Err(TransferError::Failed { sent: self.sent }),
         }
     }
 
     fn send(&mut self, piece: Vec<u8>) -> Result<(), Disconnected> {
-        if piece.is_empty() || self.state == State::Bodiless {
+        if piece.is_empty() || self.state == LiveState::Bodiless {
             return Ok(());
         }
-        let sent = self.port.send(Bytes::from(piece));
-        self.state = if sent.is_ok() { State::Begun } else { State::Disconnected };
+        let sent = self.writer.send(Bytes::from(piece));
+        self.state = if sent.is_ok() { LiveState::Begun } else { LiveState::Disconnected };
         sent
     }
 }
 
-/// A head with nothing in it.
+/// A head without fields.
 fn head() -> Head {
     Head::new(http::StatusCode::OK, None)
 }
 
-impl Watch for Live<'_> {
+impl InvocationObserver for LiveReply<'_> {
     fn progress(&mut self, _: &Logs) -> Progress {
         Progress::UpToDate
     }
 
-    fn taker(&mut self) -> Option<&mut dyn Taker> {
+    fn receiver(&mut self) -> Option<&mut dyn OutputReceiver> {
         self.function.is_live().then_some(self)
     }
 }
 
-impl Taker for Live<'_> {
+impl OutputReceiver for LiveReply<'_> {
     fn capacity(&mut self) -> Capacity<'_> {
-        if self.state == State::Disconnected {
+        if self.state == LiveState::Disconnected {
             return Capacity::Closed;
         }
-        let room = self.port.room();
+        let room = self.writer.room();
         if room > 0 {
             self.full_since = None;
             let room = if self.raw.is_some() { room } else { (room / 4 * GROUP).saturating_sub(self.rest.len()) };
@@ -160,12 +164,12 @@ impl Taker for Live<'_> {
         }
         let now = Instant::now();
         let since = *self.full_since.get_or_insert(now);
-        let deadline = self.port.patience().and_then(|limit| since.checked_add(limit));
+        let deadline = self.writer.stall_limit().and_then(|limit| since.checked_add(limit));
         if deadline.is_some_and(|deadline| deadline <= now) {
-            self.state = State::Disconnected;
+            self.state = LiveState::Disconnected;
             return Capacity::Closed;
         }
-        Capacity::Full { outlet: self.port.outlet(), deadline }
+        Capacity::Full { outlet: self.writer.writable_fd(), deadline }
     }
 
     fn begin(&mut self, response_headers: &ResponseHeaders) {
@@ -183,13 +187,13 @@ impl Taker for Live<'_> {
         }
         if !self.function.is_bare() {
             head.set(header::VARY, "Accept");
-            // What the function says its answer is, it is.
+            // The function's own type describes its output exactly.
             if self.raw.is_some() && !has_own_type {
                 head.set(header::CONTENT_DISPOSITION, disposition(STDOUT_NAME.as_bytes()));
             }
         }
         head.set(X_CALL_ID, self.facts.call_id);
-        // nginx would hold the answer back until its buffer is full.
+        // nginx would otherwise delay the response until its buffer is full.
         head.set(http::HeaderName::from_static("x-accel-buffering"), "no");
         let names: &[_] = match self.trailers {
             Trailers::None => &[],
@@ -200,12 +204,12 @@ impl Taker for Live<'_> {
             let names: Vec<_> = names.iter().map(http::HeaderName::as_str).collect();
             head.set(header::TRAILER, names.join(", "));
         }
-        self.state = State::Open;
+        self.state = LiveState::Open;
         if own_fields(&mut head, response_headers) {
-            self.state = State::Bodiless;
+            self.state = LiveState::Bodiless;
             head.length = Some(0);
         }
-        self.port.begin(head, true);
+        self.writer.begin(head, true);
     }
 
     fn take(&mut self, written: &[u8]) -> Result<(), Disconnected> {

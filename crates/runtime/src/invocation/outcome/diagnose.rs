@@ -1,55 +1,55 @@
-//! Who ended a function that did not succeed: itself, a signal from somewhere, or one of its limits.
+//! Finds the cause of a function's failure: its own exit, a signal from elsewhere, or one of its limits.
 
 use std::time::Duration;
 
-use super::{Failure, settings::Confinement};
+use super::{super::settings::Confinement, failure::Failure};
 use crate::process::Exit;
 
-/// What a shell adds to the number of the signal that killed its last command, to make an exit code of it.
-const SHELLS_OWN: i32 = 128;
+/// The number that a shell adds to the signal that killed its last command, to form its own exit code.
+const SHELL_SIGNAL_BASE: i32 = 128;
 
-/// The part of a limit on CPU time that must have been used for the limit to be the cause of an end that can have
-/// others. The kernel enforces the limit by what it sees at each tick, and tells afterwards what was measured, which is
-/// less where the machine is busy.
-const NEARLY: f64 = 0.5;
+/// The part of the limit on CPU time that a function must have used for the limit to count as the cause of an end that
+/// can have other causes. The kernel enforces the limit by samples at each tick, and reports the measured time
+/// afterwards, which is less on a busy machine.
+const CPU_TIME_SHARE: f64 = 0.5;
 
-/// Whom the kernel has killed for want of memory while a function ran.
+/// The processes that the kernel killed for want of memory while a function ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Killed {
-    /// Nobody.
-    Nobody,
-    /// One of its own processes, in a cgroup with this limit.
-    Ours(Option<u64>),
-    /// Somebody of the container, as far as can be seen.
-    Somebody,
+pub(in crate::invocation) enum OomKill {
+    /// None.
+    None,
+    /// One of the function's own processes, in a cgroup with this limit.
+    Own(Option<u64>),
+    /// Any process of the container.
+    Other,
 }
 
-/// Names what ended a run with `exit`, which is not a success.
-pub(super) fn failure(
+/// Returns the cause of a run that ended with `exit` and without success.
+pub(in crate::invocation) fn failure(
     exit: Exit,
     cpu_time: Duration,
     limits: &Confinement,
-    killed: impl FnOnce() -> Killed,
+    killed: impl FnOnce() -> OomKill,
 ) -> Failure {
     let signal = match exit {
         Exit::Signal(signal) => signal,
-        Exit::Code(code) => code - SHELLS_OWN,
+        Exit::Code(code) => code - SHELL_SIGNAL_BASE,
     };
-    // Nobody else sends that signal.
-    let is_told = exit == Exit::Signal(libc::SIGXCPU);
+    // Only the kernel sends SIGXCPU.
+    let is_certain = exit == Exit::Signal(libc::SIGXCPU);
     let used_up = limits.max_cpu_time.filter(|limit| {
         let least = match signal {
-            // The kernel's own comes a second after SIGXCPU, which was ignored.
-            libc::SIGKILL => limit.as_secs_f64().ceil() + NEARLY,
-            _ => limit.as_secs_f64() * NEARLY,
+            // The kernel sends SIGKILL a second after a SIGXCPU that was ignored.
+            libc::SIGKILL => limit.as_secs_f64().ceil() + CPU_TIME_SHARE,
+            _ => limit.as_secs_f64() * CPU_TIME_SHARE,
         };
-        is_told || cpu_time.as_secs_f64() >= least
+        is_certain || cpu_time.as_secs_f64() >= least
     });
     if signal == libc::SIGKILL {
         match killed() {
-            Killed::Nobody => {}
-            Killed::Ours(limit) => return Failure::OutOfMemory { limit },
-            Killed::Somebody => return Failure::OutOfMemory { limit: None },
+            OomKill::None => {}
+            OomKill::Own(limit) => return Failure::OutOfMemory { limit },
+            OomKill::Other => return Failure::OutOfMemory { limit: None },
         }
     }
     match (signal, used_up, limits.max_output) {
@@ -62,18 +62,31 @@ pub(super) fn failure(
     }
 }
 
-/// The limits that a function meets as an error of its own calls, and nobody else gets to see; `None` if there is none.
-pub(super) fn silent(limits: &Confinement) -> Option<String> {
+/// Lists the limits that a function notices only as errors of its own system calls, so that bandog cannot see whether
+/// they were reached; `None` if none of them is set.
+pub(in crate::invocation) fn silent(limits: &Confinement) -> Option<String> {
+    // Without `..`, so that the compiler names this place for a new limit.
+    let Confinement {
+        max_memory,
+        max_cpu_time: _,
+        max_processes,
+        max_open_files,
+        max_output,
+        nice: _,
+        user: _,
+        sandbox,
+        allow_write: _,
+    } = limits;
     let mut words = Vec::new();
     for (flag, limit) in [
-        ("--max-memory", limits.max_memory),
-        ("--max-processes", limits.max_processes),
-        ("--max-open-files", limits.max_open_files),
-        ("--max-output", limits.max_output),
+        ("--max-memory", max_memory),
+        ("--max-processes", max_processes),
+        ("--max-open-files", max_open_files),
+        ("--max-output", max_output),
     ] {
         words.extend(limit.map(|limit| format!("{flag} {limit}")));
     }
-    if limits.sandbox {
+    if *sandbox {
         words.push("--sandbox".to_owned());
     }
     (!words.is_empty()).then(|| words.join(", "))
@@ -86,14 +99,11 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn name(exit: Exit, cpu_time: Duration, limits: &Confinement, out_of_memory: bool) -> String {
-        format!(
-            "{:?}",
-            failure(exit, cpu_time, limits, || if out_of_memory { Killed::Somebody } else { Killed::Nobody })
-        )
+        format!("{:?}", failure(exit, cpu_time, limits, || if out_of_memory { OomKill::Other } else { OomKill::None }))
     }
 
     #[test]
-    fn a_kill_is_put_down_to_memory_only_if_the_kernel_says_so() {
+    fn a_kill_is_attributed_to_memory_only_if_the_kernel_reports_it() {
         let none = Confinement::default();
         assert_eq!(name(Exit::Signal(9), SECOND, &none, true), "OutOfMemory { limit: None }");
         assert_eq!(name(Exit::Code(137), SECOND, &none, true), "OutOfMemory { limit: None }");

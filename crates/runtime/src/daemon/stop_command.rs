@@ -1,39 +1,42 @@
-//! A command that is run once, beside all calls: what stops a service.
+//! The command that stops a service.
 
 use std::{ffi::CString, io, time::Duration};
 
-use super::{Function, resident::live};
-use crate::process::{Cancel, Cause, End, Exit};
+use super::process;
+use crate::{
+    invocation::Function,
+    process::{Cancel, Cause, End, Exit},
+};
 
-/// The command, and who orders it to end.
+/// A command that runs once, and can be killed.
 #[derive(Debug)]
-pub struct Errand {
+pub struct StopCommand {
     function: Function,
-    order: Cancel,
+    cancel: Cancel,
 }
 
-impl Errand {
-    /// Nothing is started yet.
+impl StopCommand {
+    /// Prepares the command without starting it.
     #[must_use]
     pub fn new(function: Function) -> Self {
-        Self { function, order: Cancel::new() }
+        Self { function, cancel: Cancel::new() }
     }
 
-    /// The longest that it may take, if there is a limit.
+    /// The longest time that the command can take; `None` for no limit.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
         self.function.rules.timeout.and_then(|limit| limit.checked_add(self.function.rules.grace))
     }
 
-    /// Kills it, also before it has begun.
-    pub fn end_now(&self) {
-        self.order.cancel_now(Cause::Shutdown);
+    /// Kills the command. If it has not started yet, it is killed at its start.
+    pub fn kill(&self) {
+        self.cancel.cancel_now(Cause::Shutdown);
     }
 
-    /// Runs it to its end. Blocks. `variables` makes what it finds in its environment beside what it inherits.
+    /// Runs the command until it ends. Blocks. `variables` makes the variables in addition to the inherited ones.
     pub fn run(&self, variables: &dyn Fn() -> io::Result<Vec<CString>>) {
         let program = self.function.program.path().display();
-        match live(&self.function, variables, &self.order, &|pid| tracing::info!(pid, "started: {program}")) {
+        match process::run(&self.function, variables, &self.cancel, &|pid| tracing::info!(pid, "started: {program}")) {
             Ok(ended) => match (ended.end, ended.exit) {
                 (End::TimedOut, _) => tracing::warn!("{program} took too long and was terminated"),
                 (End::Cancelled(_) | End::Stopped, _) => tracing::warn!("{program} was killed"),

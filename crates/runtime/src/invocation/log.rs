@@ -1,12 +1,12 @@
-//! What is written down about one invocation: for the caller ([`Logs`]) and for the operator ([`telemetry`]).
+//! The log of one invocation, which goes to the caller ([`Logs`]) and to the operator ([`telemetry`]).
 
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
-    Call, Failure, Function, Outcome, Report,
-    lines::Lines,
+    lines::LineForwarder,
+    outcome::{Failure, Outcome, Report},
     settings::{Logging, OwnLines},
 };
 use crate::{
@@ -15,24 +15,25 @@ use crate::{
     telemetry,
 };
 
-/// The two logs of one invocation.
-pub(super) struct Journal<'a> {
+/// Writes the two logs of one invocation.
+pub(super) struct InvocationLog<'a> {
     call_id: &'a str,
     logs: Logs,
     /// `None` if the function's output is not forwarded.
-    lines: Option<Lines>,
+    lines: Option<LineForwarder>,
 }
 
-impl<'a> Journal<'a> {
-    pub(super) fn new(function: &Function, call: &'a Call, spill_place: Option<Arc<OwnedFd>>) -> Self {
-        let Logging { level, max_logs, forward, own_lines } = function.logging;
+impl<'a> InvocationLog<'a> {
+    /// Opens the logs. `spill_place` is the directory for the part that does not fit into memory.
+    pub(super) fn new(logging: Logging, call_id: &'a str, spill_place: Option<Arc<OwnedFd>>) -> Self {
+        let Logging { level, max_logs, forward, own_lines } = logging;
         let level = if own_lines == OwnLines::LeftOut { Level::Critical } else { level };
         let logs = Logs::new(level, max_logs, spill_place);
         let forwards = forward || telemetry::is_enabled(Level::Debug);
         Self {
-            call_id: &call.id,
+            call_id,
             logs: if own_lines == OwnLines::CopiedApart { logs.keeping_own_lines() } else { logs },
-            lines: forwards.then(|| Lines::new(&call.id)),
+            lines: forwards.then(|| LineForwarder::new(call_id)),
         }
     }
 
@@ -45,12 +46,12 @@ impl<'a> Journal<'a> {
         self.logs.take_loss()
     }
 
-    /// Whether a line of this level goes anywhere.
+    /// Whether either log keeps lines of this level.
     pub(super) fn keeps(&self, level: Level) -> bool {
         self.logs.keeps(level) || telemetry::is_enabled(level)
     }
 
-    /// Writes one of bandog's own lines to both.
+    /// Writes one of bandog's own lines to both logs.
     pub(super) fn note(&mut self, level: Level, message: &str) {
         let moment = Timestamp::now();
         let mut clean = String::with_capacity(message.len());
@@ -59,7 +60,7 @@ impl<'a> Journal<'a> {
         telemetry::note(self.call_id, level, moment, &clean);
     }
 
-    /// Writes what the function wrote.
+    /// Writes output of the function to both logs.
     pub(super) fn output(&mut self, bytes: &[u8]) {
         self.logs.output(bytes);
         if let Some(lines) = &mut self.lines {
@@ -69,7 +70,7 @@ impl<'a> Journal<'a> {
 
     /// Ends the logs.
     pub(super) fn report(mut self, exit: Option<Exit>, duration: Duration) -> Report {
-        // The last one, if it has no end.
+        // Forwards the last line, which may lack a line end.
         drop(self.lines.take());
         self.logs.seal();
         Report { exit, duration, logs: self.logs, failed_output: None, attempts: None }

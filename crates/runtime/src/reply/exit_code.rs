@@ -1,0 +1,23 @@
+//! The exit code of `bandog run`.
+
+use super::error_code::{ErrorCode, RunExit};
+use crate::{invocation::Outcome, process::Exit};
+
+/// The exit code of a process that never ran: `EX_SOFTWARE` of sysexits.h.
+const NOT_RUN: u8 = 70;
+
+/// Returns the exit code of `bandog run`: that of the process where the outcome is its own, else the one in the table
+/// of [`ErrorCode`].
+#[must_use]
+pub fn exit_code(outcome: &Outcome) -> u8 {
+    let Some(code) = ErrorCode::of_outcome(outcome) else { return 0 };
+    match code.run_exit() {
+        RunExit::Fixed(code) => code,
+        RunExit::Process => match outcome.report().and_then(|report| report.exit) {
+            // wait(2) reports eight bits.
+            Some(Exit::Code(code)) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
+            Some(Exit::Signal(signal)) => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
+            None => NOT_RUN,
+        },
+    }
+}
