@@ -7,8 +7,8 @@ use std::{ffi::OsString, fs::OpenOptions, io::Write as _, process::ExitCode};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    config::{Config, Environment, Face, Paths, Resolution, Sources, Typed},
-    platform::openfaas::command_line,
+    config::{Config, Environment, Paths, Resolution, Sources, Typed},
+    platform::{InvokedAs, openfaas::command_line},
 };
 
 pub mod actions;
@@ -110,8 +110,8 @@ enum Command {
 ///
 /// After this has read the environment, nothing does.
 pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
-    let face = Face::of(arguments.first().map(OsString::as_os_str));
-    if face == Face::Fwatchdog {
+    let invoked_as = InvokedAs::of(arguments.first().map(OsString::as_os_str));
+    if invoked_as == InvokedAs::Fwatchdog {
         if let Some(code) = command_line::run_flags(&arguments, environment) {
             return code;
         }
@@ -129,7 +129,7 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
             return BAD_CONFIGURATION.into();
         }
     };
-    let sources = |typed| Sources { typed, environment: environment.clone(), paths: Paths::default(), face };
+    let sources = |typed| Sources { typed, environment: environment.clone(), paths: Paths::default(), invoked_as };
     match cli.command {
         None => start(&sources(cli.serve.typed()), serve::serve),
         Some(Command::Serve(flags)) => start(&sources(flags.typed()), serve::serve),
@@ -163,9 +163,9 @@ fn command() -> clap::Command {
 }
 
 fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
-    // Started as OSCAR's supervisor: one event on the standard input, one run.
-    let face = Face::of(arguments.first().map(OsString::as_os_str));
-    if face == Face::Supervisor && arguments.len() == 1 {
+    // OSCAR's supervisor, started without arguments, handles the one event on its standard input.
+    let invoked_as = InvokedAs::of(arguments.first().map(OsString::as_os_str));
+    if invoked_as == InvokedAs::Supervisor && arguments.len() == 1 {
         arguments.push("run".into());
     }
     let mut command = command();

@@ -19,6 +19,7 @@ use crate::{
     actions::{Service, openapi::Authentication},
     invocation::Confinement,
     logs::Level,
+    platform::InvokedAs,
 };
 
 mod actions;
@@ -30,7 +31,6 @@ mod config_file;
 mod confinement;
 pub mod document;
 mod environment;
-mod face;
 mod fprocess;
 mod function;
 mod function_settings;
@@ -45,20 +45,17 @@ mod replaced;
 mod report;
 mod resolve;
 pub mod setting;
-mod supervisor;
 mod target;
 mod telemetry;
 #[cfg(test)]
 mod tests;
 mod user;
-mod watchdog;
 mod workspace;
 
 pub use actions::{Actions, Programs};
 pub use auth::{Auth, Jwt, Token};
 pub use bodies::Bodies;
 pub use environment::Environment;
-pub use face::Face;
 pub use function::FunctionConfig;
 pub use lifecycle::Lifecycle;
 pub use limits::Limits;
@@ -66,14 +63,10 @@ pub use listener::Listener;
 pub use mode::Mode;
 pub use replaced::Replaced;
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
-pub use supervisor::Supervisor;
 pub use target::{Target, Upstream};
 pub use telemetry::{Metrics, Telemetry};
-pub use watchdog::Watchdog;
 
 pub use bandog_codec::quantity;
-
-pub use crate::platform::{Compat, LegacyBehaviour, openfaas::WatchdogKind};
 
 /// The sources of a configuration.
 #[derive(Debug, Clone, Default)]
@@ -84,8 +77,8 @@ pub struct Sources {
     pub environment: Environment,
     /// The files that are found without being named.
     pub paths: Paths,
-    /// The name that bandog was started under.
-    pub face: Face,
+    /// The program that bandog was started as.
+    pub invoked_as: InvokedAs,
 }
 
 /// The arguments of the command line, not yet interpreted.
@@ -212,13 +205,6 @@ impl Config {
             Auth { token: Some(_), .. } => Authentication::Token,
             Auth { token: None, jwt: None } => Authentication::None,
         }
-    }
-
-    /// Whether requests of every method invoke the function, as in the modes of of-watchdog.
-    #[must_use]
-    pub fn takes_any_method(&self) -> bool {
-        let is_of = self.replaced.watchdog.as_ref().is_some_and(|watchdog| watchdog.kind == WatchdogKind::Of);
-        is_of && self.mode != Mode::Files
     }
 
     /// Whether a response is encoded in the form that the caller asks for. Otherwise it is sent as it is.

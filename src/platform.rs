@@ -6,8 +6,10 @@
 //! reads the configuration.
 
 pub mod compat;
+mod invoked_as;
 pub mod openfaas;
 pub mod oscar;
+mod translation;
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +17,8 @@ use std::{
 };
 
 pub use compat::{Compat, LegacyBehaviour};
+pub use invoked_as::InvokedAs;
+pub use translation::{TranslatedValue, Translation, VariableError, VariableNote};
 
 /// Environment variables by name, as bandog was started with them.
 pub type Environment = BTreeMap<OsString, OsString>;

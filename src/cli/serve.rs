@@ -12,11 +12,11 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{INTERNAL, complain, destination::Destination};
 use crate::{
-    config::{Config, Metrics, Mode, Watchdog, WatchdogKind, compose},
+    config::{Config, Metrics, Mode, compose},
     http::{self, Server},
     process::{self, InvocationTag},
     service::Stop,
-    telemetry::{self, FunctionLines},
+    telemetry,
     workspace::WorkspaceRoot,
 };
 
@@ -50,7 +50,13 @@ pub fn serve(config: Config) -> ExitCode {
 fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
     telemetry::init(config.telemetry.level, config.telemetry.format)?;
     if let Some(watchdog) = &config.replaced.watchdog {
-        speak_as(watchdog, config.mode)?;
+        if watchdog.write_debug {
+            telemetry::enable_results()?;
+        }
+        if let Some(lines) = watchdog.function_lines(config.response_source()) {
+            telemetry::set_function_lines(lines);
+        }
+        tracing::info!("in the place of {}, by the variables that are set", watchdog.kind.name());
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -78,26 +84,6 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
     // What still waits for somebody outside, such as a provider of keys, does not hold up the end.
     runtime.shutdown_background();
     ended
-}
-
-/// Has the streams of the container say what a watchdog's would.
-fn speak_as(watchdog: &Watchdog, mode: Mode) -> io::Result<()> {
-    if watchdog.write_debug {
-        telemetry::enable_results()?;
-    }
-    // In mode `files` both streams of the function are one, and it is no watchdog's.
-    if mode != Mode::Files {
-        // A process that lives long has one pipe for both.
-        let stream = if mode == Mode::Http { "" } else { "stderr: " };
-        let prefix = watchdog.prefix_logs.then_some(stream);
-        telemetry::set_function_lines(FunctionLines { prefix, limit: watchdog.log_limit });
-    }
-    let original = match watchdog.kind {
-        WatchdogKind::Classic => "classic-watchdog",
-        WatchdogKind::Of => "of-watchdog",
-    };
-    tracing::info!("in the place of {original}, by the variables that are set");
-    Ok(())
 }
 
 /// The place for workspaces, with those of dead predecessors removed, and what still runs in them killed.

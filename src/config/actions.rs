@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Face, program,
+    program,
     reader::{RawValue, Reader, read_bounded},
     report::{Mistake, Origin},
     setting,
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     actions::{self, Endpoint, Interface, ParsedFile, Service, Variable},
     invocation::Command,
+    platform::InvokedAs,
 };
 
 /// The default names of the file, the newest first.
@@ -108,7 +109,7 @@ pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<(PathBuf, ParsedFile)
 /// The file with one of the default names. In the place of another program there is none: that program did not know
 /// such files.
 fn default_file(reader: &Reader<'_>) -> Option<RawValue> {
-    if reader.sources.face != Face::Bandog {
+    if reader.sources.invoked_as != InvokedAs::Bandog {
         return None;
     }
     let directories = &reader.sources.paths.actions;

@@ -4,10 +4,11 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Config, LegacyBehaviour, Metrics, Mode, Token, function_settings::on_hang_up};
+use super::{Config, Metrics, Mode, Token};
 use crate::{
     http::{self, AdminSettings, AuthSettings, JwtSettings, ShownLimits, TokenSource},
     invocation::{Function, FunctionContext},
+    platform::LegacyBehaviour,
     service::{
         Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, ProxySettings, Requests, Router, Service,
         Settings, StaticDir, Timeouts, Upstream,
@@ -57,7 +58,7 @@ fn settings(config: &Config) -> Settings {
             wrap: watchdog.is_some_and(|watchdog| watchdog.marshal_request),
             echo: watchdog.is_some_and(|watchdog| watchdog.write_debug),
         },
-        on_hang_up: on_hang_up(config.replaced.compat),
+        on_hang_up: config.replaced.compat.on_hang_up(),
         retries: config.limits.retries,
         consumes_authorization: config.listener.auth.token.is_some() || config.listener.auth.jwt.is_some(),
         metric_labels: if watchdog.is_some() { MetricLabels::Detailed } else { MetricLabels::Plain },

@@ -1,19 +1,10 @@
 //! The environment: the variables that functions inherit, and those that look like a mistyped setting.
 
-use std::{
-    collections::BTreeMap,
-    ffi::{OsStr, OsString},
-};
+use std::ffi::{OsStr, OsString};
 
 use super::setting;
-
-/// All variables that bandog was started with.
-pub type Environment = BTreeMap<OsString, OsString>;
-
-/// The value of a variable that is set, and not empty.
-pub(super) fn non_empty<'a>(environment: &'a Environment, name: &str) -> Option<&'a OsStr> {
-    environment.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
-}
+pub use crate::platform::Environment;
+pub(super) use crate::platform::non_empty;
 
 /// Variables that bandog sets for each invocation, or that contain bandog's own input. A function would mistake an
 /// inherited value for that of its invocation.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Compat, Face, Sources,
+    Sources,
     environment::non_empty,
     fprocess, program,
     reader::{RawValue, Reader},
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     actions::Service,
     invocation::{Command, Interpreter},
+    platform::{Compat, InvokedAs, openfaas, oscar},
 };
 
 /// The function: its command and its surroundings.
@@ -100,7 +101,7 @@ pub(super) fn read_service(reader: &mut Reader<'_>) -> Option<Option<String>> {
         Origin::Variable(name) => *name == setting.variable(),
         _ => false,
     };
-    let raw = reader.raw(setting).filter(|raw| reader.sources.face != Face::Fwatchdog || is_explicit(raw));
+    let raw = reader.raw(setting).filter(|raw| reader.sources.invoked_as != InvokedAs::Fwatchdog || is_explicit(raw));
     let Some(raw) = raw else {
         reader.note_unset(setting);
         return Some(None);
@@ -133,17 +134,17 @@ fn choose(sources: &Sources, script: Option<RawValue>, compat: Compat) -> Result
         return script_file(&value, origin).map(Some);
     }
     let standard = &sources.paths.script;
-    let process = fprocess::line(environment);
+    let process = openfaas::fprocess::line(environment);
     let run_process = |(name, line)| fprocess::command(environment, name, line, compat, standard).map(Some);
     if let Some((name, line)) = process
-        && sources.face == Face::Fwatchdog
-        && !fprocess::is_supervisor(line, compat)
+        && sources.invoked_as == InvokedAs::Fwatchdog
+        && !openfaas::fprocess::is_supervisor(line, compat)
     {
         return run_process((name, line));
     }
     if let Some(encoded) = non_empty(environment, "SCRIPT") {
         // OSCAR has always run it by the shell. The image may lack the program that its first line names.
-        let is_oscars = fprocess::replaces_supervisor(sources, compat);
+        let is_oscars = oscar::settings::is_replaced(sources.invoked_as, environment, compat);
         return inline(encoded, if is_oscars { Interpreter::Shell } else { Interpreter::ByFirstLine }).map(Some);
     }
     if standard.symlink_metadata().is_ok() {
@@ -153,7 +154,7 @@ fn choose(sources: &Sources, script: Option<RawValue>, compat: Compat) -> Result
         return Ok(Some((command.map_err(wrong)?, Origin::Path(standard.clone()))));
     }
     // The command of the watchdog is not for the supervisor that it starts.
-    process.filter(|_| sources.face != Face::Supervisor).map_or(Ok(None), run_process)
+    process.filter(|_| sources.invoked_as != InvokedAs::Supervisor).map_or(Ok(None), run_process)
 }
 
 fn nothing_to_run(script: &Path) -> Mistake {

@@ -2,8 +2,11 @@
 //!
 //! Modes and the behaviour of the replaced programs end here: below this, there are only policies.
 
-use super::{Compat, Config, LegacyBehaviour, Limits, Mode, Watchdog, WatchdogKind};
-use crate::invocation::{FunctionSettings, Logging, OnHangUp, OwnLines, PORT, StdoutPolicy, Timeouts};
+use super::{Config, Limits, Mode};
+use crate::{
+    invocation::{FunctionSettings, Logging, OwnLines, PORT, StdoutPolicy, Timeouts},
+    platform::openfaas::WatchdogSettings,
+};
 
 impl Config {
     /// The settings that all functions share.
@@ -14,6 +17,7 @@ impl Config {
             // There `PORT` is where the function listens, not where bandog does.
             environment.retain(|(name, _)| name != PORT);
         }
+        let watchdog = self.replaced.watchdog.as_ref();
         let Limits { max_body, exec_timeout, retries, kill_grace, max_logs, .. } = self.limits;
         FunctionSettings {
             environment,
@@ -26,9 +30,9 @@ impl Config {
                 level: self.telemetry.level,
                 max_logs,
                 forward: self.telemetry.forward_logs,
-                own_lines: self.own_lines(),
+                own_lines: watchdog.map_or(OwnLines::Among, WatchdogSettings::own_lines),
             },
-            shows_failed_output: self.shows_failed_output(),
+            shows_failed_output: watchdog.is_some_and(|watchdog| watchdog.shows_failed_output(self.response_source())),
             retries,
             input_filter: self.input_filter(),
         }
@@ -46,27 +50,7 @@ impl Config {
             is_combined: self.bodies.combine_output,
             media_type: self.bodies.answer_type.clone(),
             is_bare: !self.encodes(),
-            on_hang_up: on_hang_up(self.replaced.compat),
+            on_hang_up: self.replaced.compat.on_hang_up(),
         })
     }
-
-    /// `combine_output` of classic-watchdog decides whether bandog's own lines are part of the response.
-    fn own_lines(&self) -> OwnLines {
-        match self.replaced.watchdog {
-            Some(Watchdog { combine_output: Some(true), .. }) => OwnLines::CopiedApart,
-            Some(Watchdog { combine_output: Some(false), .. }) => OwnLines::LeftOut,
-            Some(Watchdog { combine_output: None, .. }) | None => OwnLines::Among,
-        }
-    }
-
-    /// classic-watchdog answers a failure with the standard output of the function.
-    fn shows_failed_output(&self) -> bool {
-        let is_classic = matches!(self.replaced.watchdog, Some(Watchdog { kind: WatchdogKind::Classic, .. }));
-        is_classic && self.mode == Mode::Stdio
-    }
-}
-
-/// Whether a function outlives its caller: the replaced program let it.
-pub(super) fn on_hang_up(compat: Compat) -> OnHangUp {
-    if compat.has(LegacyBehaviour::Detach) { OnHangUp::RunOn } else { OnHangUp::Stop }
 }

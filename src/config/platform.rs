@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Config, LegacyBehaviour, Mode};
+use super::{Config, Mode};
 use crate::{
     input::InputFilter,
-    platform::{
-        openfaas::wording::{ResponseSource, Wording},
-        oscar::{self, EnvelopeFilter, JobEvent},
-    },
+    platform::{openfaas::wording::ResponseSource, oscar},
     reply::AnswerStyle,
-    request::{Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty},
+    request::HeaderVariables,
 };
 
 impl Config {
@@ -18,67 +15,46 @@ impl Config {
     #[must_use]
     pub fn answer_style(&self) -> Option<Arc<dyn AnswerStyle>> {
         let watchdog = self.replaced.watchdog.as_ref()?;
-        let content_type = watchdog.content_type.as_deref();
-        Some(Arc::new(Wording {
-            replaces: watchdog.kind,
-            source: source(self.mode),
-            content_type: content_type.and_then(|value| http::HeaderValue::from_str(value).ok()),
-            sends_own_lines: watchdog.combine_output == Some(true) && self.mode == Mode::Files,
-            max_inflight: self.limits.max_inflight,
-            compat: self.replaced.compat,
-        }))
+        Some(Arc::new(watchdog.wording(self.response_source(), self.limits.max_inflight, self.replaced.compat)))
     }
 
     /// The wording of the response of `bandog run`; `None` for bandog's own.
     #[must_use]
     pub fn run_style(&self) -> Option<Arc<dyn AnswerStyle>> {
         self.replaced.supervisor.as_ref()?;
-        oscar::wording(source(self.mode), self.replaced.compat).map(|style| -> Arc<dyn AnswerStyle> { Arc::new(style) })
+        Some(Arc::new(oscar::wording(self.response_source(), self.replaced.compat)?))
     }
 
     /// The variables that a request becomes.
     #[must_use]
     pub fn header_variables(&self) -> HeaderVariables {
-        let Some(watchdog) = &self.replaced.watchdog else { return HeaderVariables::default() };
-        let has = |behaviour| self.replaced.compat.has(behaviour);
-        HeaderVariables {
-            set: if watchdog.cgi_headers { VariableSet::All } else { VariableSet::TraceContext },
-            values: VariableValues::Parsed,
-            when_empty: if has(LegacyBehaviour::UnsetEmpty) { WhenEmpty::Unset } else { WhenEmpty::Set },
-            authorization: if has(LegacyBehaviour::Authorization) {
-                Authorization::Shown
-            } else {
-                Authorization::Hidden
-            },
-        }
+        let watchdog = self.replaced.watchdog.as_ref();
+        watchdog.map_or_else(HeaderVariables::default, |watchdog| watchdog.header_variables(self.replaced.compat))
     }
 
-    /// The event of a job; `None` where the standard input alone is the event.
+    /// Whether requests of every method invoke the function.
     #[must_use]
-    pub fn job_event(&self) -> Option<JobEvent> {
-        let supervisor =
-            self.replaced.supervisor.as_ref().filter(|_| !self.replaced.compat.has(LegacyBehaviour::Stdin))?;
-        Some(JobEvent { variable: supervisor.event.clone()?, is_job: supervisor.is_job })
+    pub fn takes_any_method(&self) -> bool {
+        let watchdog = self.replaced.watchdog.as_ref();
+        watchdog.is_some_and(|watchdog| watchdog.takes_any_method(self.response_source()))
     }
 
     /// Opens the events of a platform; `None` where a body is only a body.
     #[must_use]
     pub fn input_filter(&self) -> Option<Arc<dyn InputFilter>> {
         let supervisor = self.replaced.supervisor.as_ref()?;
-        Some(Arc::new(EnvelopeFilter {
-            skips_input: supervisor.skips_input,
-            is_loose: supervisor.is_loose,
-            replaceable: supervisor.replaceable.clone(),
-        }))
+        Some(Arc::new(supervisor.filter.clone()))
     }
-}
 
-fn source(mode: Mode) -> ResponseSource {
-    match mode {
-        Mode::Files => ResponseSource::OutputFiles,
-        Mode::Stdio => ResponseSource::Stdout,
-        Mode::Streaming => ResponseSource::LiveStdout,
-        Mode::Http => ResponseSource::Upstream,
-        Mode::Static => ResponseSource::StaticFiles,
+    /// Where responses come from.
+    #[must_use]
+    pub fn response_source(&self) -> ResponseSource {
+        match self.mode {
+            Mode::Files => ResponseSource::OutputFiles,
+            Mode::Stdio => ResponseSource::Stdout,
+            Mode::Streaming => ResponseSource::LiveStdout,
+            Mode::Http => ResponseSource::Upstream,
+            Mode::Static => ResponseSource::StaticFiles,
+        }
     }
 }

@@ -3,49 +3,69 @@
 use std::ffi::OsString;
 
 use super::{
-    Compat, Face, Supervisor, Watchdog,
     config_file::ConfigFile,
-    reader::Reader,
-    setting, supervisor,
-    watchdog::{self, WatchdogVariables},
+    reader::{RawValue, Reader},
+    report::{Mistake, Origin},
+    setting,
+};
+use crate::platform::{
+    Compat, InvokedAs, Translation,
+    openfaas::{self, WatchdogSettings},
+    oscar::{self, SupervisorSettings},
 };
 
-/// What a replaced program's name and variables ask for.
+/// The settings of the replaced programs.
 #[derive(Debug, Clone)]
 pub struct Replaced {
     /// `--compat`.
     pub compat: Compat,
-    /// The settings of OpenFaaS' watchdogs that bandog has none for; `None` under another name.
-    pub watchdog: Option<Watchdog>,
-    /// The settings of OSCAR's supervisor; `None` where bandog does not take its place.
-    pub supervisor: Option<Supervisor>,
+    /// OpenFaaS' watchdogs; `None` under another name.
+    pub watchdog: Option<WatchdogSettings>,
+    /// OSCAR's supervisor; `None` where bandog does not replace it.
+    pub supervisor: Option<SupervisorSettings>,
 }
 
 /// Reads the variables that only the replaced program knows.
-pub(super) fn read_variables(reader: &mut Reader<'_>) -> Option<Watchdog> {
-    match reader.sources.face {
-        Face::Bandog => return None,
-        Face::Supervisor => {
-            reader.replaced = supervisor::defaults();
+pub(super) fn read_variables(reader: &mut Reader<'_>) -> Option<WatchdogSettings> {
+    match reader.sources.invoked_as {
+        InvokedAs::Bandog => return None,
+        InvokedAs::Supervisor => {
+            enter(reader, oscar::settings::defaults());
             return None;
         }
-        Face::Fwatchdog => {}
+        InvokedAs::Fwatchdog => {}
     }
     let typed = &reader.sources.typed;
     let is_typed = typed.script.is_some() || !typed.command.is_empty() || reader.raw(&setting::SCRIPT).is_some();
-    let WatchdogVariables { values, watchdog, entries, warnings, mistakes } =
-        watchdog::read(&reader.sources.environment, compat(reader), is_typed);
-    reader.replaced = values;
-    reader.entries.extend(entries);
-    reader.warnings.extend(warnings);
-    reader.mistakes.extend(mistakes);
+    let (watchdog, translation) = openfaas::settings::read(&reader.sources.environment, compat(reader), is_typed);
+    enter(reader, translation);
     let answer_type = reader.raw(&setting::ANSWER_TYPE).map(|raw| raw.value.to_string_lossy().into_owned());
-    Some(Watchdog { content_type: answer_type, ..watchdog })
+    Some(WatchdogSettings { content_type: answer_type, ..watchdog })
+}
+
+/// Makes the variables of a replaced program a source of settings.
+fn enter(reader: &mut Reader<'_>, translation: Translation) {
+    let variable = |name: &str| Origin::Variable(name.to_owned());
+    let Translation { values, notes, warnings, errors } = translation;
+    for (setting, value) in values {
+        debug_assert!(setting::ALL.iter().any(|known| known.name == setting), "{setting} is not a setting");
+        let origin = value.variable.map_or(Origin::Default, variable);
+        reader.replaced.insert(setting, RawValue { value: value.text, origin });
+    }
+    for note in notes {
+        let origin = if note.is_set { variable(note.name) } else { Origin::Default };
+        reader.enter(note.name.to_owned(), note.value, origin);
+    }
+    reader.warnings.extend(warnings);
+    reader.mistakes.extend(errors.into_iter().map(|error| {
+        let (name, origin) = (error.name.to_owned(), variable(error.name));
+        Mistake { name, value: error.value, origin, advice: error.advice }
+    }));
 }
 
 /// `--compat`, as far as it can be understood, under a name for which it has an effect.
 pub(super) fn compat(reader: &Reader<'_>) -> Compat {
-    let raw = reader.raw(&setting::COMPAT).filter(|_| reader.sources.face != Face::Bandog);
+    let raw = reader.raw(&setting::COMPAT).filter(|_| reader.sources.invoked_as != InvokedAs::Bandog);
     raw.and_then(|raw| Compat::parse(&raw.value.to_string_lossy()).ok()).unwrap_or_default()
 }
 
@@ -53,24 +73,25 @@ pub(super) fn compat(reader: &Reader<'_>) -> Compat {
 pub(super) fn read_compat(reader: &mut Reader<'_>) -> Option<Compat> {
     let setting = &setting::COMPAT;
     let Some(raw) = reader.raw_and_noted(setting) else { return Some(Compat::default()) };
-    if reader.sources.face == Face::Bandog {
+    if reader.sources.invoked_as == InvokedAs::Bandog {
         reader.warn("--compat: without effect; it is for the names fwatchdog and supervisor".to_owned());
     }
     let parsed = Compat::parse(&raw.value.to_string_lossy());
     reader.accept(setting, Some(raw), parsed).map(|_| compat(reader))
 }
 
-/// The settings of the supervisor. Variables that an event may set move out of `environment`.
+/// The settings of the supervisor. Variables that an event may override move out of `inherited`.
 pub(super) fn read_supervisor(
     reader: &mut Reader<'_>,
     file: Option<&ConfigFile>,
-    environment: &mut Vec<(OsString, OsString)>,
-) -> Option<Supervisor> {
+    inherited: &mut Vec<(OsString, OsString)>,
+) -> Option<SupervisorSettings> {
     if let Some(ConfigFile { name, has_output: true, .. }) = file {
         reader.warn(format!(
             "output in {name}: nothing is uploaded to storage providers yet; results are answered or printed only"
         ));
     }
     let skips_input = file.is_some_and(|file| file.file_stage_in);
-    supervisor::read(reader.sources, compat(reader), skips_input, environment)
+    let (invoked_as, environment) = (reader.sources.invoked_as, &reader.sources.environment);
+    oscar::settings::read(invoked_as, environment, compat(reader), skips_input, inherited)
 }

@@ -1,6 +1,8 @@
 //! `--compat`: behaviour of the replaced programs that a user can switch back on. Each word undoes one difference of
 //! `docs/compatibility.md`.
 
+use crate::invocation::OnHangUp;
+
 /// One behaviour of a replaced program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegacyBehaviour {
@@ -71,7 +73,7 @@ impl LegacyBehaviour {
     }
 }
 
-/// Which of them are wanted.
+/// A set of legacy behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Compat(u32);
 
@@ -79,7 +81,7 @@ impl Compat {
     /// Reads a list with commas between the words, in any case.
     ///
     /// # Errors
-    /// What was expected, when a word is none of them.
+    /// The known words, if one of the list is none of them.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut wanted = Self::default();
         for word in list.split(',').map(str::trim) {
@@ -94,13 +96,19 @@ impl Compat {
         Ok(wanted)
     }
 
-    /// With one more.
+    /// The set with one more behaviour.
     #[must_use]
     pub fn with(self, behaviour: LegacyBehaviour) -> Self {
         Self(self.0 | 1 << behaviour as u32)
     }
 
-    /// Whether this one is wanted.
+    /// The fate of a function whose caller hangs up. The replaced programs let it run on.
+    #[must_use]
+    pub fn on_hang_up(self) -> OnHangUp {
+        if self.has(LegacyBehaviour::Detach) { OnHangUp::RunOn } else { OnHangUp::Stop }
+    }
+
+    /// Whether the set contains a behaviour.
     #[must_use]
     pub fn has(self, behaviour: LegacyBehaviour) -> bool {
         self.0 & 1 << behaviour as u32 != 0

@@ -1,7 +1,10 @@
 //! OpenFaaS' classic-watchdog and of-watchdog, whose place bandog takes under the name `fwatchdog`.
 
 pub mod command_line;
+pub mod fprocess;
 mod media_type;
+mod policies;
+pub mod settings;
 pub mod wording;
 
 use std::{
@@ -10,6 +13,7 @@ use std::{
 };
 
 use super::{Environment, non_empty};
+pub use settings::WatchdogSettings;
 
 /// The program that bandog replaces. Both are called `fwatchdog`, and their defaults differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,17 @@ pub enum WatchdogKind {
     Classic,
     /// of-watchdog: the variable `mode` selects how the function is called.
     Of,
+}
+
+impl WatchdogKind {
+    /// The name of the project.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic-watchdog",
+            Self::Of => "of-watchdog",
+        }
+    }
 }
 
 /// The lock file, which is there while bandog serves.

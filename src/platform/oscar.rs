@@ -3,6 +3,7 @@
 
 mod envelope;
 mod job;
+pub mod settings;
 
 use super::{
     Compat, LegacyBehaviour,
@@ -13,6 +14,7 @@ use super::{
 };
 pub use envelope::{EnvelopeFilter, QUERY_PREFIX};
 pub use job::{EventSource, JobEvent};
+pub use settings::SupervisorSettings;
 
 /// The wording of a job's response: of-watchdog's, behind which OSCAR runs the supervisor, if one of its old ways is
 /// switched on. `None` for bandog's own.

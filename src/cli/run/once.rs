@@ -22,12 +22,15 @@ use super::{Event, RunArgs, result, served};
 use crate::{
     actions::{Interface, Placement},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
-    config::{Config, LegacyBehaviour, Mode},
+    config::{Config, Mode},
     input::{BodyError, BodySource, Envelope},
     invocation::{self, Call, Function, FunctionContext, NoObserver, Outcome},
     logs::Level,
     output::{BodySink, Disconnected},
-    platform::oscar::{EventSource, JobEvent},
+    platform::{
+        LegacyBehaviour,
+        oscar::{EventSource, JobEvent},
+    },
     process::{self, Cancel, Cause, WakeFd},
     reply::{self, Accept, CallFacts, Head, TransferError, problem},
     request,
@@ -133,7 +136,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         }
     };
     let code = match &finished.outcome {
-        Outcome::Failed { report, .. } if report.exit.is_some() && looks_well(config) => 0,
+        Outcome::Failed { report, .. } if report.exit.is_some() && hides_failure(config) => 0,
         outcome => reply::exit_code(outcome),
     };
     if matches!(finished.outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. }) {
@@ -167,15 +170,15 @@ fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
     Function::of_action(&settings, &ground, action, program)
 }
 
-/// Whether a function that failed is to look as if it had not, as it did under the original.
-fn looks_well(config: &Config) -> bool {
+/// Whether the exit code hides the failure of the function, as that of OSCAR's supervisor did.
+fn hides_failure(config: &Config) -> bool {
     config.replaced.supervisor.is_some() && config.replaced.compat.has(LegacyBehaviour::Status200)
 }
 
 /// Starts the log on the standard error.
 fn start_log(config: &Config) -> io::Result<()> {
     if config.replaced.supervisor.is_some() {
-        // In the place of OSCAR's supervisor it is the log of the job.
+        // OSCAR shows it as the log of the job.
         telemetry::init_for_one_call(config.telemetry.level, config.telemetry.format)?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         return Ok(());
@@ -189,7 +192,8 @@ fn start_log(config: &Config) -> io::Result<()> {
 
 /// The event of an OSCAR job: `EVENT`, unless the standard input is something else than a copy of it.
 fn of_job(config: &Config, io: &RunArgs, mut source: Input) -> Result<Input, String> {
-    let Some(event) = config.job_event().filter(|_| io.event == Event::Stdin) else { return Ok(source) };
+    let supervisor = config.replaced.supervisor.as_ref().filter(|_| io.event == Event::Stdin);
+    let Some(event) = supervisor.and_then(|supervisor| supervisor.job_event.as_ref()) else { return Ok(source) };
     let variable = || Input::Text(Some(Bytes::copy_from_slice(event.variable.as_bytes())));
     if io::stdin().is_terminal() {
         return Ok(variable());

@@ -35,9 +35,9 @@ fn a_file_of_actions_is_found_by_its_names_in_order_first_at_the_root_then_here(
 
 #[test]
 fn what_takes_the_place_of_another_looks_for_no_file_of_actions_but_takes_one_it_is_given() {
-    for face in [Face::Fwatchdog, Face::Supervisor] {
+    for face in [InvokedAs::Fwatchdog, InvokedAs::Supervisor] {
         let mut world = World::new().file("oms.yml", COUNT).program("count.sh", "#!/bin/sh\n");
-        world.sources.face = face;
+        world.sources.invoked_as = face;
         assert!(world.config().actions.service.is_none(), "{face:?}");
         let file = world.path("oms.yml");
         fs::write(&file, COUNT.replace("./count.sh", "/bin/sh")).expect("written");

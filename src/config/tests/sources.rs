@@ -3,6 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::*;
+use crate::platform::LegacyBehaviour;
 
 #[test]
 fn a_named_file_that_is_absent_too_large_or_not_yaml_is_a_mistake() {
@@ -37,9 +38,9 @@ fn a_wrong_level_in_the_file_names_the_file() {
 
 #[test]
 fn old_ways_are_had_back_under_the_old_names_only() {
-    for (face, has) in [(Face::Bandog, false), (Face::Fwatchdog, true), (Face::Supervisor, true)] {
+    for (face, has) in [(InvokedAs::Bandog, false), (InvokedAs::Fwatchdog, true), (InvokedAs::Supervisor, true)] {
         let mut world = World::new().flag("compat", "newline");
-        world.sources.face = face;
+        world.sources.invoked_as = face;
         let Resolution { config, warnings, .. } = world.sources.resolve();
         let is_warned = warnings.iter().any(|warning| warning.contains("--compat: without effect"));
         assert_eq!(

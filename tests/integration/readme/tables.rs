@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _};
 
-use bandog::{
-    config::{LegacyBehaviour, setting},
-    reply::ErrorCode,
-};
+use bandog::{config::setting, platform::LegacyBehaviour, reply::ErrorCode};
 
 use super::{
     generated,
@@ -110,8 +107,8 @@ fn the_page_of_differences_has_the_way_back_of_every_one_that_has_one() {
     // The last cell of each row with four.
     let rows = page.text.lines().filter(|line| line.starts_with("| ") && line.matches(" | ").count() >= 4);
     let ways: Vec<&str> = rows.filter_map(|line| line.trim_end_matches('|').rsplit('|').next()).collect();
-    for habit in LegacyBehaviour::ALL {
-        let word = format!("`{}`", habit.word());
+    for behaviour in LegacyBehaviour::ALL {
+        let word = format!("`{}`", behaviour.word());
         assert!(ways.iter().any(|way| way.contains(&word)), "{} does not say what {word} takes back", page.path);
     }
 }

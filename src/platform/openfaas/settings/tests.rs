@@ -4,12 +4,27 @@ fn environment(pairs: &[(&str, &str)]) -> Environment {
     pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
 }
 
-fn found(pairs: &[(&str, &str)]) -> WatchdogVariables {
-    read(&environment(pairs), Compat::default(), false)
+/// The result of reading variables.
+struct Found {
+    watchdog: WatchdogSettings,
+    translation: Translation,
 }
 
-fn value(found: &WatchdogVariables, setting: &str) -> String {
-    found.values.get(setting).map_or_else(String::new, |given| given.value.to_string_lossy().into_owned())
+fn read_with(pairs: &[(&str, &str)], compat: Compat) -> Found {
+    let (watchdog, translation) = read(&environment(pairs), compat, false);
+    Found { watchdog, translation }
+}
+
+fn found(pairs: &[(&str, &str)]) -> Found {
+    read_with(pairs, Compat::default())
+}
+
+fn lenient(pairs: &[(&str, &str)]) -> Found {
+    read_with(pairs, Compat::default().with(LegacyBehaviour::Lenient))
+}
+
+fn value(found: &Found, setting: &str) -> String {
+    found.translation.values.get(setting).map_or_else(String::new, |value| value.text.to_string_lossy().into_owned())
 }
 
 #[test]
@@ -26,7 +41,7 @@ fn the_names_that_are_set_say_which_of_the_two_it_is() {
     ] {
         let of = found(pairs);
         assert_eq!((of.watchdog.kind, &*value(&of, "mode")), (WatchdogKind::Of, mode), "{pairs:?}");
-        assert_eq!(of.mistakes, [], "{pairs:?}");
+        assert_eq!(of.translation.errors, [], "{pairs:?}");
     }
 }
 
@@ -55,7 +70,7 @@ fn integers_are_seconds_and_the_run_ends_with_the_shorter_of_its_limits() {
     ] {
         let found = found(pairs);
         assert_eq!(value(&found, "exec-timeout"), exec, "{pairs:?}");
-        assert_eq!(found.mistakes, [], "{pairs:?}");
+        assert_eq!(found.translation.errors, [], "{pairs:?}");
     }
     let long = found(&[("write_timeout", "300"), ("healthcheck_interval", "5")]);
     assert_eq!((&*value(&long, "drain-timeout"), &*value(&long, "shutdown-delay")), ("5m", "5s"));
@@ -75,13 +90,18 @@ fn what_makes_no_sense_is_a_mistake_that_names_it_and_all_of_them_are_told() {
         ("content_type", "a\nb"),
     ];
     let strict = found(&wrong);
-    let mut names: Vec<&str> = strict.mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
+    let mut names: Vec<&str> = strict.translation.errors.iter().map(|mistake| mistake.name).collect();
     names.sort_unstable();
     let mut wanted: Vec<&str> = wrong.iter().map(|(name, _)| *name).collect();
     wanted.sort_unstable();
     assert_eq!(names, wanted);
-    let lenient = read(&environment(&wrong), Compat::default().with(LegacyBehaviour::Lenient), false);
-    assert_eq!((lenient.mistakes.len(), lenient.warnings.len()), (0, wrong.len()), "{:?}", lenient.warnings);
+    let lenient = lenient(&wrong);
+    assert_eq!(
+        (lenient.translation.errors.len(), lenient.translation.warnings.len()),
+        (0, wrong.len()),
+        "{:?}",
+        lenient.translation.warnings
+    );
     assert_eq!(value(&lenient, "read-timeout"), "30s");
 }
 
@@ -90,11 +110,18 @@ fn what_bandog_does_not_do_is_never_passed_over() {
     for (name, value) in
         [("mode", "afterburn"), ("mode", "inproc"), ("mode", "htpp"), ("oauth_enabled", "true"), ("one_shot", "true")]
     {
-        let lenient = read(&environment(&[(name, value)]), Compat::default().with(LegacyBehaviour::Lenient), false);
-        assert!(lenient.mistakes.iter().any(|mistake| mistake.name == name), "{name}={value}: {:?}", lenient.mistakes);
-        assert!(found(&[(name, value)]).mistakes.iter().any(|mistake| mistake.name == name), "{name}={value}");
+        let lenient = lenient(&[(name, value)]);
+        assert!(
+            lenient.translation.errors.iter().any(|mistake| mistake.name == name),
+            "{name}={value}: {:?}",
+            lenient.translation.errors
+        );
+        assert!(
+            found(&[(name, value)]).translation.errors.iter().any(|mistake| mistake.name == name),
+            "{name}={value}"
+        );
     }
-    assert_eq!(found(&[("oauth_enabled", "false"), ("one_shot", "0")]).mistakes, []);
+    assert_eq!(found(&[("oauth_enabled", "false"), ("one_shot", "0")]).translation.errors, []);
 }
 
 #[test]
@@ -103,11 +130,19 @@ fn switches_are_read_as_the_one_that_is_meant_reads_them() {
         found(&[("fprocess", "cat"), ("cgi_headers", "False"), ("write_debug", "1"), ("suppress_lock", "true")]);
     let watchdog = &classic.watchdog;
     assert!(!watchdog.cgi_headers && !watchdog.write_debug && watchdog.lock.is_none());
-    assert!(classic.warnings.iter().any(|warning| warning.starts_with("write_debug: \"1\"")), "{:?}", classic.warnings);
+    assert!(
+        classic.translation.warnings.iter().any(|warning| warning.starts_with("write_debug: \"1\"")),
+        "{:?}",
+        classic.translation.warnings
+    );
     let of =
         found(&[("mode", "streaming"), ("suppress_lock", "1"), ("prefix_logs", "false"), ("cgi_headers", "false")]);
     assert!(of.watchdog.lock.is_none() && !of.watchdog.prefix_logs && of.watchdog.cgi_headers);
-    assert!(of.warnings.iter().any(|warning| warning.starts_with("cgi_headers: ignored")), "{:?}", of.warnings);
+    assert!(
+        of.translation.warnings.iter().any(|warning| warning.starts_with("cgi_headers: ignored")),
+        "{:?}",
+        of.translation.warnings
+    );
     assert_eq!(of.watchdog.content_type.as_deref(), Some("application/octet-stream"));
 }
 
@@ -126,7 +161,7 @@ fn tokens_are_those_of_the_gateway_unless_another_provider_is_named() {
         (&[("jwt_auth_local", "true"), ("jwt_auth_issuer", "https://id.example.com")], "https://id.example.com"),
     ] {
         let found = found(&[&own, more].concat());
-        assert_eq!(found.mistakes, []);
+        assert_eq!(found.translation.errors, []);
         assert_eq!((&*value(&found, "jwt-issuer"), &*value(&found, "jwt-function")), (issuer, "dev:figlet"));
         assert!(!found.watchdog.jwt_debug);
     }
@@ -143,7 +178,7 @@ fn tokens_that_cannot_be_checked_and_a_switch_that_is_misread_are_mistakes() {
         (&[("jwt_auth", "True")], "jwt_auth"),
         (&[("jwt_auth", "yes"), ("mode", "http")], "jwt_auth"),
     ] {
-        let mistakes = found(variables).mistakes;
+        let mistakes = found(variables).translation.errors;
         assert!(mistakes.iter().any(|mistake| mistake.name == name), "{variables:?}: {mistakes:?}");
     }
 }
@@ -151,7 +186,11 @@ fn tokens_that_cannot_be_checked_and_a_switch_that_is_misread_are_mistakes() {
 #[test]
 fn what_guards_a_function_is_never_replaced_by_its_default() {
     for (name, value) in [("jwt_auth", "enabled"), ("oauth_enabled", "enabled"), ("one_shot", "maybe")] {
-        let lenient = read(&environment(&[(name, value)]), Compat::default().with(LegacyBehaviour::Lenient), false);
-        assert!(lenient.mistakes.iter().any(|mistake| mistake.name == name), "{name}: {:?}", lenient.mistakes);
+        let lenient = lenient(&[(name, value)]);
+        assert!(
+            lenient.translation.errors.iter().any(|mistake| mistake.name == name),
+            "{name}: {:?}",
+            lenient.translation.errors
+        );
     }
 }
