@@ -1,8 +1,8 @@
-//! The command line: one file per subcommand.
+//! The command line: one file for each subcommand.
 //!
-//! What was typed is collected here and understood in [`crate::config`]; nothing is decided from a flag alone.
+//! The arguments are collected here and interpreted by [`crate::config`], together with the other sources.
 
-use std::{ffi::OsString, fs::OpenOptions, io::Write as _, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -16,6 +16,7 @@ pub mod call;
 pub mod check;
 pub mod completions;
 mod destination;
+mod exit;
 mod flags;
 pub mod header;
 pub mod health;
@@ -23,22 +24,9 @@ pub mod install;
 pub mod run;
 pub mod serve;
 
-pub use flags::{Flags, FunctionFlags};
-
-/// Exit code of a command that did not succeed: the function's server said no, or the network did.
-pub const FAILURE: u8 = 1;
-
-/// Exit code for input that cannot be decoded (`EX_DATAERR` of sysexits.h).
-pub const BAD_INPUT: u8 = 65;
-
-/// Exit code for what is bandog's own fault or the machine's (`EX_SOFTWARE`).
-pub const INTERNAL: u8 = 70;
-
-/// Exit code for a wrong flag or setting (`EX_CONFIG`).
-pub const BAD_CONFIGURATION: u8 = 78;
-
-/// Where Kubernetes looks for the reason why a container ended.
-const TERMINATION_LOG: &str = "/dev/termination-log";
+pub use exit::{BAD_CONFIGURATION, BAD_INPUT, FAILURE, INTERNAL};
+use exit::{complain, fail};
+pub use flags::{FunctionFlags, SettingFlags};
 
 const LONG_ABOUT: &str = "Turns any program into an HTTP function: one request, one process, one answer.
 
@@ -85,30 +73,30 @@ enum Command {
     Serve(FunctionFlags),
     /// Run the function once, without HTTP: same decoding, same process rules, same result
     #[command(after_help = run::EXAMPLES)]
-    Run(run::Flags),
+    Run(run::RunFlags),
     /// Call a function over HTTP: encode the input, decode the answer
     #[command(after_help = call::EXAMPLES)]
-    Call(call::Flags),
+    Call(call::CallFlags),
     /// Print the configuration, where each value comes from, and everything that is wrong with it
     #[command(after_help = check::EXAMPLES)]
-    Check(check::Flags),
+    Check(check::CheckFlags),
     /// List the actions that the service has, or every mistake in the file that describes them
     #[command(after_help = actions::EXAMPLES)]
-    Actions(actions::Flags),
+    Actions(actions::ActionsFlags),
     /// Ask a running bandog how it is, for images without curl
     #[command(after_help = health::EXAMPLES)]
-    Health(health::Flags),
+    Health(health::HealthFlags),
     /// Copy this binary into a directory, for init containers and shared volumes
     #[command(after_help = install::EXAMPLES)]
-    Install(install::Flags),
+    Install(install::InstallFlags),
     /// Print the completion script of a shell
     #[command(after_help = completions::EXAMPLES)]
-    Completions(completions::Flags),
+    Completions(completions::CompletionsFlags),
 }
 
-/// Does what the command line says, and returns how it went.
+/// Runs the command line, and returns the exit code.
 ///
-/// After this has read the environment, nothing does.
+/// Nothing else reads the environment.
 pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
     let invoked_as = InvokedAs::of(arguments.first().map(OsString::as_os_str));
     if invoked_as == InvokedAs::Fwatchdog {
@@ -120,12 +108,12 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
     let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe behind `--help` is no failure.
+            // A closed pipe behind `--help` is not a failure.
             let _ = error.print();
             if !error.use_stderr() {
                 return ExitCode::SUCCESS;
             }
-            leave_last_words(&error.to_string());
+            exit::write_termination_log(&error.to_string());
             return BAD_CONFIGURATION.into();
         }
     };
@@ -135,13 +123,13 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
         Some(Command::Serve(flags)) => start(&sources(flags.typed()), serve::serve),
         Some(Command::Run(mut flags)) => {
             let service = sources(flags.function.clone().typed()).actions();
-            let io = flags.io().and_then(|mut io| match service {
-                Ok(service) => flags.choose(&mut io, service.as_ref()).map(|()| io),
-                // Told with all other mistakes.
-                Err(_) => Ok(io),
+            let arguments = flags.run_arguments().and_then(|mut arguments| match service {
+                Ok(service) => flags.select_action(&mut arguments, service.as_ref()).map(|()| arguments),
+                // Reported with all other mistakes.
+                Err(_) => Ok(arguments),
             });
-            match io {
-                Ok(io) => start(&sources(flags.function.typed()), |config| run::run(config, io)),
+            match arguments {
+                Ok(arguments) => start(&sources(flags.function.typed()), |config| run::run(config, arguments)),
                 Err(error) => complain(BAD_CONFIGURATION, &error),
             }
         }
@@ -157,7 +145,7 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
     }
 }
 
-/// Everything clap knows of the command line, for completions and tests.
+/// The description of the command line, for completions and tests.
 fn command() -> clap::Command {
     Cli::command()
 }
@@ -173,7 +161,7 @@ fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Starts what needs a whole configuration, or says everything that is wrong with it.
+/// Starts a command that needs a whole configuration, or reports every mistake in it.
 fn start(sources: &Sources, run: impl FnOnce(Config) -> ExitCode) -> ExitCode {
     let Resolution { config, mistakes, .. } = sources.resolve();
     if let Some(config) = config {
@@ -181,31 +169,6 @@ fn start(sources: &Sources, run: impl FnOnce(Config) -> ExitCode) -> ExitCode {
     }
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     complain(BAD_CONFIGURATION, &lines.join("\n"))
-}
-
-/// Says why bandog does not start, line by line, on stderr and where Kubernetes looks for it.
-pub(crate) fn complain(code: u8, reasons: &dyn std::fmt::Display) -> ExitCode {
-    let reasons = reasons.to_string();
-    for line in reasons.lines() {
-        eprintln!("bandog: {line}");
-    }
-    leave_last_words(&reasons);
-    code.into()
-}
-
-/// Says why something else than a start went wrong, on stderr.
-fn fail(code: u8, reasons: &dyn std::fmt::Display) -> ExitCode {
-    for line in reasons.to_string().lines() {
-        eprintln!("bandog: {line}");
-    }
-    code.into()
-}
-
-/// Writes to where Kubernetes looks for the reason, but only if the file is there: on a laptop nobody wants one.
-fn leave_last_words(text: &str) {
-    if let Ok(mut file) = OpenOptions::new().append(true).open(TERMINATION_LOG) {
-        let _ = writeln!(file, "{}", text.trim_end());
-    }
 }
 
 #[cfg(test)]
@@ -222,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_contradicts_itself_nowhere() {
+    fn the_command_line_does_not_contradict_itself() {
         command().debug_assert();
     }
 
@@ -282,7 +245,7 @@ mod tests {
     #[test]
     fn run_takes_its_event_from_one_place() {
         let io = |words: &[&str]| match parsed(words).command {
-            Some(Command::Run(flags)) => flags.io(),
+            Some(Command::Run(flags)) => flags.run_arguments(),
             other => panic!("{other:?}"),
         };
         assert_eq!(io(&["bandog", "run", "x.sh"]).expect("fine").event, run::Event::Stdin);

@@ -1,4 +1,4 @@
-//! `bandog actions`: what the service can do, by its file.
+//! `bandog actions`: lists the actions of the service, from its file.
 
 use std::{
     ffi::OsString,
@@ -26,37 +26,37 @@ The exit code is 78 if there is a mistake in the file; bandog check also looks f
 
 /// The flags of `bandog actions`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub struct ActionsFlags {
     /// How the actions are listed
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
+    pub format: ListFormat,
     /// The file [default: as in bandog check --help]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, value_parser = ValueParser::os_string())]
     pub actions: Option<OsString>,
 }
 
-/// How actions are listed.
+/// The form of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A paragraph for each.
+pub enum ListFormat {
+    /// A paragraph for each action.
     Text,
-    /// The JSON that a server has at /_/actions.
+    /// The JSON that a server serves at /_/actions.
     Json,
-    /// The OpenAPI document that a server without a token has at /_/openapi.json.
+    /// The OpenAPI document that a server without a token serves at /_/openapi.json.
     #[value(name = "openapi")]
     OpenApi,
 }
 
-impl Flags {
-    /// The one setting that is needed, if it is typed.
+impl ActionsFlags {
+    /// The one setting that is needed, if it is given.
     pub(super) fn typed(&self) -> Typed {
         let actions = self.actions.clone().map(|value| (setting::ACTIONS.name, value));
         Typed { values: actions.into_iter().collect(), ..Typed::default() }
     }
 }
 
-/// Lists them.
-pub(super) fn main(flags: &Flags, sources: &Sources) -> ExitCode {
+/// Lists the actions.
+pub(super) fn main(flags: &ActionsFlags, sources: &Sources) -> ExitCode {
     let service = match sources.actions() {
         Ok(Some(service)) => service,
         Ok(None) => {
@@ -67,9 +67,9 @@ pub(super) fn main(flags: &Flags, sources: &Sources) -> ExitCode {
         Err(mistakes) => return complain(BAD_CONFIGURATION, &mistakes),
     };
     let text = match flags.format {
-        Format::Text => list::text(&service),
-        Format::Json => format!("{:#}\n", list::document(&service)),
-        Format::OpenApi => format!("{:#}\n", openapi::document(&service, Authentication::None)),
+        ListFormat::Text => list::text(&service),
+        ListFormat::Json => format!("{:#}\n", list::document(&service)),
+        ListFormat::OpenApi => format!("{:#}\n", openapi::document(&service, Authentication::None)),
     };
     if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
         && error.kind() != io::ErrorKind::BrokenPipe

@@ -1,8 +1,8 @@
 //! `bandog call`: the client.
 //!
-//! The input is encoded while it is sent, and the answer decoded while it arrives: memory stays flat. It speaks to
-//! bandog, and as well to the services that it replaces (OSCAR's gateway, OpenFaaS), which label less of what they
-//! say.
+//! The input is encoded while it is sent, and the response is decoded while it arrives, so that memory stays flat. The
+//! client works with bandog, and with the services that it replaces (OSCAR's gateway, OpenFaaS), whose responses have
+//! fewer labels.
 
 use std::{
     ffi::OsStr,
@@ -31,17 +31,17 @@ use crate::{
     reply,
 };
 
-mod answer;
-mod base64;
+mod decode;
 mod early;
 mod input;
 mod problem;
 mod progress;
+mod response;
 #[cfg(test)]
 mod tests;
 
-use early::{EarlyAnswer, Stop};
-use input::{Input, Upload};
+use early::{EarlyResponse, StopFlag};
+use input::{Base64Upload, CallInput};
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog call localhost:8080 --input page.png --output page.txt
@@ -52,15 +52,15 @@ pub(super) const EXAMPLES: &str = "Examples:
 What comes as base64 is decoded. Several files come as a zip, and stay one. The exit code is 0, or 1 if there was no
 whole answer or not a good one; then the server's message is on stderr and PATH is as it was.";
 
-/// How long a connection may take. The answer itself has no limit: functions run for hours.
+/// The time to connect. The response has no limit: functions run for hours.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// From this many bytes on the server is asked before the input is sent, so that a wrong token costs no upload.
+/// An input with more bytes is sent only after 100 Continue, so that a wrong token costs no upload.
 const ASK_FIRST: u64 = 64 * 1024;
 
 /// The flags of `bandog call`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub struct CallFlags {
     /// The address of the function; without a scheme it is http://
     #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub url: String,
@@ -91,54 +91,54 @@ pub struct Flags {
     pub ca_file: Option<PathBuf>,
 }
 
-/// Why a call did not succeed.
+/// The reason why a call failed.
 #[derive(Debug, thiserror::Error)]
-enum Error {
-    /// It was not asked for properly.
+enum CallError {
+    /// The arguments are wrong.
     #[error("{0}")]
     Usage(String),
     /// The input could not be read.
     #[error("cannot read {what}: {source}")]
     Input { what: String, source: std::io::Error },
-    /// The server could not be reached, or broke off.
+    /// The server could not be reached, or closed the connection early.
     #[error("{0}")]
     Network(String),
-    /// The server said no.
+    /// The status is not 2xx.
     #[error("{0}")]
     Refused(String),
-    /// The answer is not what it says it is.
+    /// The response is labelled as base64, and is not.
     #[error("the answer is not valid base64, though it says so; --raw keeps it as it is")]
     NotBase64,
-    /// The answer could not be written.
+    /// The response could not be written.
     #[error("cannot write {what}: {source}")]
     Output { what: String, source: std::io::Error },
 }
 
-/// What was asked for, understood.
+/// The call that the arguments describe.
 #[derive(Debug)]
 struct Call {
     uri: Uri,
     headers: HeaderMap,
-    input: Input,
+    input: CallInput,
     output: Option<PathBuf>,
     raw: bool,
     timeout: Option<Duration>,
     ca_file: Option<PathBuf>,
 }
 
-/// Calls.
-pub(super) fn main(flags: Flags, environment: &Environment) -> ExitCode {
+/// Makes the call.
+pub(super) fn main(flags: CallFlags, environment: &Environment) -> ExitCode {
     match Call::new(flags, environment).and_then(|call| call.run()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ Error::Usage(_)) => fail(BAD_CONFIGURATION, &error),
+        Err(error @ CallError::Usage(_)) => fail(BAD_CONFIGURATION, &error),
         Err(error) => fail(FAILURE, &error),
     }
 }
 
 impl Call {
-    fn new(flags: Flags, environment: &Environment) -> Result<Self, Error> {
+    fn new(flags: CallFlags, environment: &Environment) -> Result<Self, CallError> {
         let mut mistakes = Vec::new();
-        let uri = url(&flags.url).map_err(|mistake| mistakes.push(mistake)).ok();
+        let uri = parse_url(&flags.url).map_err(|mistake| mistakes.push(mistake)).ok();
         let headers =
             header_flag::parse_all(&flags.header).map_err(|mistake| mistakes.push(mistake)).unwrap_or_default();
         let mut headers: HeaderMap = headers.into_iter().fold(HeaderMap::new(), |mut map, (name, value)| {
@@ -159,36 +159,36 @@ impl Call {
             }
             duration.filter(|duration| !duration.is_zero())
         });
-        let input = Input::new(flags.text_input, flags.input);
-        describe(&input, &mut headers);
+        let input = CallInput::new(flags.text_input, flags.input);
+        set_input_headers(&input, &mut headers);
         match uri {
             Some(uri) if mistakes.is_empty() => {
-                let Flags { output, raw, ca_file, .. } = flags;
+                let CallFlags { output, raw, ca_file, .. } = flags;
                 let output = output.filter(|path| path.as_os_str() != "-");
                 Ok(Self { uri, headers, input, output, raw, timeout, ca_file })
             }
-            _ => Err(Error::Usage(mistakes.join("\n"))),
+            _ => Err(CallError::Usage(mistakes.join("\n"))),
         }
     }
 
-    fn run(&self) -> Result<(), Error> {
-        let stop = Stop::default();
+    fn run(&self) -> Result<(), CallError> {
+        let stop = StopFlag::default();
         let agent = self.agent(&stop)?;
         let response = self.send(&agent, &stop)?;
         if !response.status().is_success() {
-            return Err(Error::Refused(problem::describe(&self.uri, response)));
+            return Err(CallError::Refused(problem::describe(&self.uri, response)));
         }
-        answer::receive(self, response)
+        response::receive(self, response)
     }
 
-    fn agent(&self, stop: &Stop) -> Result<Agent, Error> {
+    fn agent(&self, stop: &StopFlag) -> Result<Agent, CallError> {
         let roots = match &self.ca_file {
             Some(path) => RootCerts::Specific(Arc::new(certificates(path)?)),
             None => RootCerts::WebPki,
         };
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            // A streamed input cannot be sent twice, nor the token to whoever a redirection names.
+            // A streamed input cannot be sent twice, and the token must not go to the target of a redirect.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(self.timeout)
@@ -198,22 +198,22 @@ impl Call {
             .build();
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
-            .chain(EarlyAnswer::new(stop))
+            .chain(EarlyResponse::new(stop))
             .chain(RustlsConnector::default());
         Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
     }
 
-    fn send(&self, agent: &Agent, stop: &Stop) -> Result<http::Response<ureq::Body>, Error> {
+    fn send(&self, agent: &Agent, stop: &StopFlag) -> Result<http::Response<ureq::Body>, CallError> {
         let mut request = http::Request::builder().method(Method::POST).uri(self.uri.clone());
         if let Some(headers) = request.headers_mut() {
             headers.clone_from(&self.headers);
         }
-        let built = |error: http::Error| Error::Usage(format!("cannot make a request of that: {error}"));
+        let built = |error: http::Error| CallError::Usage(format!("cannot make a request of that: {error}"));
         let Some((source, raw_len)) = self.input.open()? else {
             let request = request.body(&b""[..]).map_err(built)?;
             return agent.run(request).map_err(|error| self.network(&error));
         };
-        let mut upload = Upload::new(source, raw_len, stop.clone());
+        let mut upload = Base64Upload::new(source, raw_len, stop.clone());
         if let Some(len) = upload.len() {
             request = request.header(header::CONTENT_LENGTH, len);
         }
@@ -222,17 +222,17 @@ impl Call {
         }
         let sent = agent.run(request.body(SendBody::from_reader(&mut upload)).map_err(built)?);
         sent.map_err(|error| match upload.error.take() {
-            Some(source) => Error::Input { what: self.input.to_string(), source },
+            Some(source) => CallError::Input { what: self.input.to_string(), source },
             None if stop.is_set() => {
-                Error::Network(format!("{} closed the connection while the input was being sent", self.uri))
+                CallError::Network(format!("{} closed the connection while the input was being sent", self.uri))
             }
             None => self.network(&error),
         })
     }
 
-    fn network(&self, error: &ureq::Error) -> Error {
+    fn network(&self, error: &ureq::Error) -> CallError {
         let uri = &self.uri;
-        Error::Network(match error {
+        CallError::Network(match error {
             ureq::Error::Timeout(ureq::Timeout::Connect) => {
                 format!("cannot reach {uri}: no connection within {}", quantity::duration_text(CONNECT_TIMEOUT))
             }
@@ -244,7 +244,7 @@ impl Call {
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 format!("{uri} closed the connection before the end of its answer")
             }
-            // The TLS library's errors come as I/O errors without a kind of their own.
+            // Errors of the TLS library are I/O errors without a kind of their own.
             ureq::Error::Io(error) if error.to_string().contains("certificate") => {
                 format!("cannot trust {uri}: {error}; for a private authority give its certificate with --ca-file")
             }
@@ -254,10 +254,10 @@ impl Call {
     }
 }
 
-/// What the function's side may want to know of the input beside its bytes, which are on their way as base64: its name,
-/// and that a type the user gave is that of the bytes. Servers other than bandog pass it over.
-fn describe(input: &Input, headers: &mut HeaderMap) {
-    if let Input::File(path) = input
+/// Describes the input in headers: its name, and that a given type is the type of the bytes, although they are sent as
+/// base64. Other servers ignore these headers.
+fn set_input_headers(input: &CallInput, headers: &mut HeaderMap) {
+    if let CallInput::File(path) = input
         && let Some(name) = path.file_name()
         && let Ok(value) = HeaderValue::from_str(&reply::disposition(name.as_bytes()))
     {
@@ -268,9 +268,9 @@ fn describe(input: &Input, headers: &mut HeaderMap) {
     }
 }
 
-/// The address, with the scheme it needs.
-fn url(text: &str) -> Result<Uri, String> {
-    // What stands before an @ may be a password.
+/// Parses the address; the scheme is optional.
+fn parse_url(text: &str) -> Result<Uri, String> {
+    // The part before an @ may be a password.
     let quoted = if text.contains('@') { String::new() } else { format!(" {text:?}:") };
     let wrong = || format!("URL:{quoted} expected an address such as localhost:8080 or https://oscar.example/run/ocr");
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
@@ -279,11 +279,11 @@ fn url(text: &str) -> Result<Uri, String> {
     if !["http", "https"].contains(&scheme) || uri.host().unwrap_or_default().is_empty() {
         return Err(wrong());
     }
-    // It would be sent to the server's log, and shown in messages.
+    // It would appear in the server's log and in messages.
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("URL: a password in an address is not sent; use --token or --header".to_owned());
     }
-    // As a password with a slash in it makes of the address: the part before is no host and port.
+    // A password with a slash in it cuts the address short: the part before the slash is not a host and a port.
     let has_port = uri.authority().is_some_and(|authority| {
         authority.as_str().rsplit(']').next().is_some_and(|after_host| after_host.contains(':'))
     });
@@ -308,24 +308,24 @@ fn token(flag: Option<&str>, environment: &Environment) -> Result<Option<HeaderV
     Ok(Some(value))
 }
 
-fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Error> {
-    /// The public authorities together have less than 1 MiB.
+fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, CallError> {
+    /// All public authorities together have less than 1 MiB.
     const MAX: u64 = 16 * 1024 * 1024;
     let what = || format!("--ca-file {}", path.display());
     let mut pem = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX).read_to_end(&mut pem))
-        .map_err(|source| Error::Input { what: what(), source })?;
+        .map_err(|source| CallError::Input { what: what(), source })?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => {}
-            Err(error) => return Err(Error::Usage(format!("{}: expected certificates in PEM: {error}", what()))),
+            Err(error) => return Err(CallError::Usage(format!("{}: expected certificates in PEM: {error}", what()))),
         }
     }
     if certificates.is_empty() {
-        return Err(Error::Usage(format!("{}: expected certificates in PEM, found none", what())));
+        return Err(CallError::Usage(format!("{}: expected certificates in PEM, found none", what())));
     }
     Ok(certificates)
 }

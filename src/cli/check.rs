@@ -1,4 +1,4 @@
-//! `bandog check`: the configuration as bandog understands it.
+//! `bandog check`: prints the resolved configuration.
 
 use std::{
     io::{self, Write as _},
@@ -19,29 +19,29 @@ The exit code is 0 if bandog would start, else 78. Secrets are never shown.";
 
 /// The flags of `bandog check`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub struct CheckFlags {
     /// How the configuration is printed
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT")]
+    pub format: CheckFormat,
     /// The settings and the function.
     #[command(flatten)]
     pub function: FunctionFlags,
 }
 
-/// How the configuration is printed.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum CheckFormat {
     /// A table.
     Text,
     /// A JSON object.
     Json,
 }
 
-/// Prints it.
-pub(super) fn main(flags: &Flags, resolution: &Resolution) -> ExitCode {
+/// Prints the configuration.
+pub(super) fn main(flags: &CheckFlags, resolution: &Resolution) -> ExitCode {
     let text = match flags.format {
-        Format::Text => table(resolution),
-        Format::Json => object(resolution),
+        CheckFormat::Text => table(resolution),
+        CheckFormat::Json => object(resolution),
     };
     if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
         && error.kind() != io::ErrorKind::BrokenPipe
@@ -52,7 +52,7 @@ pub(super) fn main(flags: &Flags, resolution: &Resolution) -> ExitCode {
 }
 
 fn table(resolution: &Resolution) -> String {
-    // A long command line does not push the last column out of sight.
+    // A long command line must not push the last column out of sight.
     const WIDEST: usize = 40;
     let width = |texts: &mut dyn Iterator<Item = usize>| texts.filter(|width| *width <= WIDEST).max().unwrap_or(0);
     let names = width(&mut resolution.entries.iter().map(|entry| entry.name.len()));
@@ -67,7 +67,7 @@ fn table(resolution: &Resolution) -> String {
     rows.chain([gap.to_owned()]).chain(warnings).chain(mistakes).collect()
 }
 
-/// A value on one line, whatever is in it.
+/// A value on one line.
 fn escaped(text: &str) -> String {
     text.chars()
         .flat_map(|letter| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] })

@@ -1,4 +1,4 @@
-//! `bandog completions`: what a shell offers after TAB.
+//! `bandog completions`: the script by which a shell completes command lines.
 
 use std::{
     io::{self, Write as _},
@@ -14,15 +14,15 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 /// The flags of `bandog completions`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub struct CompletionsFlags {
     /// The shell
     #[arg(value_enum, value_name = "SHELL")]
     pub shell: Shell,
 }
 
 /// Prints the script.
-pub(super) fn main(flags: &Flags) -> ExitCode {
-    // Written at once: the generator panics when its writer fails, and a closed pipe is no reason to.
+pub(super) fn main(flags: &CompletionsFlags) -> ExitCode {
+    // Into memory first: the generator panics if its writer fails, which a closed pipe makes it do.
     let mut script = Vec::new();
     clap_complete::generate(flags.shell, &mut super::command(), "bandog", &mut script);
     match io::stdout().lock().write_all(&script) {

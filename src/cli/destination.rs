@@ -1,4 +1,4 @@
-//! A file that appears whole under its name, or not at all.
+//! An output file that appears complete or not at all.
 
 use std::{
     fs::{self, File, Permissions},
@@ -12,33 +12,33 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::output::{BodySink, Disconnected};
 
-/// Where something is being written to.
+/// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Destination {
     path: PathBuf,
-    target: Target,
-    /// Why the last [`BodySink::send`] failed.
+    target: OpenFile,
+    /// The error of the last [`BodySink::send`] that failed.
     error: Option<io::Error>,
 }
 
 #[derive(Debug)]
-enum Target {
-    /// A file beside PATH, renamed at the end.
-    Beside(NamedTempFile),
-    /// What is there already and is no plain file (a terminal, a pipe, `/dev/null`) is written to, not replaced.
-    Itself(File),
+enum OpenFile {
+    /// A file in the same directory, renamed at the end.
+    Temporary(NamedTempFile),
+    /// A terminal, a pipe or a device, which is written to and not replaced.
+    Existing(File),
 }
 
 impl Destination {
-    /// Begins to write to `path`, which keeps what it has until [`Destination::finish`].
+    /// Begins to write to `path`, which keeps its content until [`Destination::finish`].
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let target = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(metadata) if !metadata.is_file() => Target::Itself(File::options().write(true).open(path)?),
+            Ok(metadata) if !metadata.is_file() => OpenFile::Existing(File::options().write(true).open(path)?),
             Ok(_) | Err(_) => {
                 let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                // The mode that any other program would create it with, less the umask.
-                Target::Beside(Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(parent)?)
+                // The mode with which programs create files, less the umask.
+                OpenFile::Temporary(Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(parent)?)
             }
         };
         Ok(Self { path: path.to_owned(), target, error: None })
@@ -47,21 +47,21 @@ impl Destination {
     /// The file to write to.
     pub(super) fn file(&mut self) -> &mut File {
         match &mut self.target {
-            Target::Beside(file) => file.as_file_mut(),
-            Target::Itself(file) => file,
+            OpenFile::Temporary(file) => file.as_file_mut(),
+            OpenFile::Existing(file) => file,
         }
     }
 
-    /// What went wrong when [`BodySink::send`] failed.
+    /// The error of the [`BodySink::send`] that failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
 
-    /// Everything is written: PATH holds it from now on.
+    /// Gives the complete file its name.
     pub(super) fn finish(self) -> io::Result<()> {
         match self.target {
-            Target::Beside(file) => file.persist(&self.path).map(drop).map_err(|error| error.error),
-            Target::Itself(_) => Ok(()),
+            OpenFile::Temporary(file) => file.persist(&self.path).map(drop).map_err(|error| error.error),
+            OpenFile::Existing(_) => Ok(()),
         }
     }
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_finished_changes_nothing() {
+    fn an_unfinished_file_changes_nothing() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("result");
         fs::write(&path, "before").expect("write");

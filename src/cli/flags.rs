@@ -1,4 +1,4 @@
-//! The flags that stand for settings, made from the table in [`crate::config::setting`].
+//! The flags of the settings, generated from the table in [`crate::config::setting`].
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +12,14 @@ use crate::config::{
     setting::{self, Fallback, Setting},
 };
 
-/// The flags of every setting, as typed.
+/// The flags of all settings, not yet interpreted.
 #[derive(Debug, Clone, Default)]
-pub struct Flags {
-    /// By the names in [`setting`].
+pub struct SettingFlags {
+    /// Their values, by the names in [`setting`].
     pub values: BTreeMap<&'static str, OsString>,
 }
 
-impl clap::FromArgMatches for Flags {
+impl clap::FromArgMatches for SettingFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut flags = Self::default();
         flags.update_from_arg_matches(matches)?;
@@ -37,7 +37,7 @@ impl clap::FromArgMatches for Flags {
     }
 }
 
-impl clap::Args for Flags {
+impl clap::Args for SettingFlags {
     fn augment_args(command: Command) -> Command {
         command.args(setting::ALL.map(flag))
     }
@@ -47,7 +47,7 @@ impl clap::Args for Flags {
     }
 }
 
-/// The flag of a setting. Its value is any text at all: what is wrong with it is said with all other mistakes.
+/// The flag of a setting. It accepts any text: a mistake in it is reported with all others.
 pub(super) fn flag(setting: &'static Setting) -> Arg {
     let default = match setting.default {
         _ if setting.value.is_none() => String::new(),
@@ -68,7 +68,7 @@ pub(super) fn flag(setting: &'static Setting) -> Arg {
         Some("PATH") => flag.value_name("PATH").value_hint(ValueHint::FilePath),
         Some("DIR") => flag.value_name("DIR").value_hint(ValueHint::DirPath),
         Some(name) => flag.value_name(name),
-        // `--forward-logs=false` takes back what a variable has said.
+        // `--forward-logs=false` overrides a variable.
         None => flag.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
     }
 }
@@ -78,12 +78,12 @@ fn capitalised(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// What `serve`, `run` and `check` have in common: the settings and the function.
+/// The flags that `serve`, `run` and `check` share: the settings and the function.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FunctionFlags {
     /// The flags.
     #[command(flatten)]
-    pub settings: Flags,
+    pub settings: SettingFlags,
     /// The script or program to run; short for --script SCRIPT
     #[arg(id = "SCRIPT", value_name = "SCRIPT", value_hint = ValueHint::FilePath)]
     pub script: Option<OsString>,
@@ -93,7 +93,7 @@ pub struct FunctionFlags {
 }
 
 impl FunctionFlags {
-    /// As [`crate::config`] wants it.
+    /// The arguments for [`crate::config`].
     #[must_use]
     pub fn typed(self) -> Typed {
         Typed { values: self.settings.values, script: self.script, command: self.command }

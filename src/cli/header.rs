@@ -1,9 +1,11 @@
-//! `--header K:V`, of `run` and `call`.
+//! `--header NAME:VALUE` of `run` and `call`.
 
 use http::{HeaderName, HeaderValue};
 
-/// Reads `Name: value`; the blank after the colon is optional. The mistake never quotes the value, which may be a
-/// secret.
+/// Parses `Name: value`. The blank after the colon is optional.
+///
+/// # Errors
+/// The mistake. It never quotes the value, which may be a secret.
 pub fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let Some((name, value)) = text.split_once(':') else {
         return Err("--header: expected NAME:VALUE, such as \"Accept: application/json\"".to_owned());
@@ -13,7 +15,10 @@ pub fn parse(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((parsed_name, value))
 }
 
-/// Reads all of them; every mistake on a line of its own.
+/// Parses all headers.
+///
+/// # Errors
+/// Every mistake, each on a line.
 pub fn parse_all(texts: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let (good, bad): (Vec<_>, Vec<_>) = texts.iter().map(|text| parse(text)).partition(Result::is_ok);
     if bad.is_empty() {

@@ -1,7 +1,7 @@
-//! `bandog health`: a probe for images that have no curl.
+//! `bandog health`: a probe for images without curl.
 //!
-//! One request over one plain connection: it is run every few seconds for the whole life of a container, so it
-//! starts no TLS and no thread.
+//! It is run every few seconds for the whole life of a container. It therefore makes one request over one plain
+//! connection, without TLS and without a thread.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -21,22 +21,22 @@ pub(super) const EXAMPLES: &str = "Examples:
 In an image:
   HEALTHCHECK CMD [\"/bandog\", \"health\"]";
 
-/// The whole probe; the usual limit of a probe in Kubernetes is 1 to 3 seconds.
+/// The time for the whole probe. Probes in Kubernetes usually have 1 to 3 seconds.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Bytes of an answer that are looked at: a status line and a short reason.
-const MAX_ANSWER: usize = 16 * 1024;
+/// Bytes of a response that are read: enough for the head and a short reason.
+const MAX_RESPONSE: usize = 16 * 1024;
 
 /// The flags of `bandog health`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub struct HealthFlags {
     /// Ask whether it takes requests, not only whether it is alive
     #[arg(long)]
     pub ready: bool,
     /// What to ask, if it is not the bandog of this container; http only
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Where the bandog of this container listens.
+    /// The address of the bandog in this container.
     #[command(flatten)]
     pub settings: ListenFlag,
 }
@@ -44,7 +44,7 @@ pub struct Flags {
 /// `--listen` alone.
 #[derive(Debug, Clone, Default)]
 pub struct ListenFlag {
-    /// By the names in [`setting`].
+    /// Its value, by the name in [`setting`].
     pub values: std::collections::BTreeMap<&'static str, std::ffi::OsString>,
 }
 
@@ -72,8 +72,8 @@ impl clap::Args for ListenFlag {
     }
 }
 
-/// Asks.
-pub(super) fn main(flags: &Flags, sources: &Sources) -> ExitCode {
+/// Probes, and reports a failure on standard error.
+pub(super) fn main(flags: &HealthFlags, sources: &Sources) -> ExitCode {
     match target(flags, sources).and_then(|target| probe(&target)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
@@ -84,19 +84,19 @@ pub(super) fn main(flags: &Flags, sources: &Sources) -> ExitCode {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Target {
+struct ProbeTarget {
     address: SocketAddr,
     host: String,
     path: String,
 }
 
-fn target(flags: &Flags, sources: &Sources) -> Result<Target, String> {
+fn target(flags: &HealthFlags, sources: &Sources) -> Result<ProbeTarget, String> {
     let path = if flags.ready { "/_/ready" } else { "/_/health" };
     let Some(url) = &flags.url else {
         let address = loopback(sources.listen().map_err(|mistakes| mistakes.to_string())?);
-        return Ok(Target { address, host: address.to_string(), path: path.to_owned() });
+        return Ok(ProbeTarget { address, host: address.to_string(), path: path.to_owned() });
     };
-    // What stands before an @ may be a password.
+    // The part before an @ may be a password.
     let quoted = if url.contains('@') { String::new() } else { format!(" {url:?}:") };
     let wrong = || format!("--url:{quoted} expected http://HOST[:PORT][/PATH]");
     let rest = url.strip_prefix("http://").or((!url.contains("://")).then_some(url)).ok_or_else(wrong)?;
@@ -112,10 +112,10 @@ fn target(flags: &Flags, sources: &Sources) -> Result<Target, String> {
         .map_err(|error| format!("cannot find {host}: {error}"))?
         .next()
         .ok_or_else(|| format!("cannot find {host}: the name has no address"))?;
-    Ok(Target { address, host: host.to_owned(), path: path.to_owned() })
+    Ok(ProbeTarget { address, host: host.to_owned(), path: path.to_owned() })
 }
 
-/// The address to reach a listener of this machine at.
+/// The address at which a listener of this machine can be reached.
 fn loopback(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -125,13 +125,13 @@ fn loopback(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn probe(target: &Target) -> Result<(), String> {
-    let Target { address, host, path } = target;
-    let answer = exchange(target).map_err(|error| match error.kind() {
+fn probe(target: &ProbeTarget) -> Result<(), String> {
+    let ProbeTarget { address, host, path } = target;
+    let response = exchange(target).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no answer from {address} within 3 seconds"),
         _ => format!("cannot reach {address}: {error}"),
     })?;
-    let text = String::from_utf8_lossy(&answer);
+    let text = String::from_utf8_lossy(&response);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse::<u16>().ok());
     let Some(status) = status else { return Err(format!("{address} does not speak HTTP")) };
@@ -142,32 +142,32 @@ fn probe(target: &Target) -> Result<(), String> {
     Err(format!("http://{host}{path} answered {status}: {reason}").trim_end_matches([':', ' ']).to_owned())
 }
 
-fn exchange(target: &Target) -> io::Result<Vec<u8>> {
+fn exchange(target: &ProbeTarget) -> io::Result<Vec<u8>> {
     let start = Instant::now();
-    // Zero would mean "for ever".
+    // A socket takes zero for no limit.
     let left = || TIMEOUT.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
     let mut stream = TcpStream::connect_timeout(&target.address, TIMEOUT)?;
     stream.set_write_timeout(Some(left()))?;
-    let Target { host, path, .. } = target;
-    // In one piece: formatted straight into the socket, each part would be a packet of its own.
+    let ProbeTarget { host, path, .. } = target;
+    // Written in one piece: formatted straight into the socket, each part would be a packet of its own.
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bandog\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut piece = [0; 4096];
-    while answer.len() < MAX_ANSWER {
+    while response.len() < MAX_RESPONSE {
         if start.elapsed() >= TIMEOUT {
             return Err(io::ErrorKind::TimedOut.into());
         }
         stream.set_read_timeout(Some(left()))?;
         match stream.read(&mut piece) {
             Ok(0) => break,
-            Ok(count) => answer.extend_from_slice(&piece[..count]),
-            // The server has said what it had to say.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !answer.is_empty() => break,
+            Ok(count) => response.extend_from_slice(&piece[..count]),
+            // The server has sent its response, and then reset the connection.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !response.is_empty() => break,
             Err(error) => return Err(error),
         }
     }
-    Ok(answer)
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -177,8 +177,8 @@ mod tests {
     use super::*;
     use crate::config::Typed;
 
-    fn flags(ready: bool, url: Option<&str>) -> Flags {
-        Flags { ready, url: url.map(str::to_owned), settings: ListenFlag::default() }
+    fn flags(ready: bool, url: Option<&str>) -> HealthFlags {
+        HealthFlags { ready, url: url.map(str::to_owned), settings: ListenFlag::default() }
     }
 
     fn sources(listen: Option<&str>, environment: &[(&str, &str)]) -> Sources {
@@ -187,13 +187,13 @@ mod tests {
         Sources { typed: Typed { values, ..Typed::default() }, environment, ..Sources::default() }
     }
 
-    fn target_text(flags: &Flags, sources: &Sources) -> String {
+    fn target_text(flags: &HealthFlags, sources: &Sources) -> String {
         target(flags, sources)
             .map_or_else(|error| error, |found| format!("{} {} {}", found.address, found.host, found.path))
     }
 
     #[test]
-    fn the_address_is_found_as_serve_finds_it_and_is_of_this_machine() {
+    fn the_default_address_is_that_of_serve_on_this_machine() {
         let alive = flags(false, None);
         assert_eq!(target_text(&alive, &sources(None, &[])), "127.0.0.1:8080 127.0.0.1:8080 /_/health");
         assert_eq!(target_text(&alive, &sources(None, &[("PORT", "9")])), "127.0.0.1:9 127.0.0.1:9 /_/health");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_where_and_perhaps_what() {
+    fn a_url_has_the_address_and_perhaps_the_path() {
         let none = sources(None, &[]);
         for (url, wanted) in [
             ("http://127.0.0.1:8081", "127.0.0.1:8081 127.0.0.1:8081 /_/health"),
@@ -229,14 +229,14 @@ mod tests {
             stream.write_all(answer.as_bytes()).expect("answered");
             String::from_utf8_lossy(&request[..count]).into_owned()
         });
-        let result = probe(&Target { address, host: "me".to_owned(), path: "/_/health".to_owned() });
+        let result = probe(&ProbeTarget { address, host: "me".to_owned(), path: "/_/health".to_owned() });
         let request = server.join().expect("served");
         assert!(request.starts_with("GET /_/health HTTP/1.1\r\nHost: me\r\n"), "{request}");
         result.map_err(|error| error.replace(&address.to_string(), "ADDRESS"))
     }
 
     #[test]
-    fn only_a_good_status_is_good() {
+    fn only_a_2xx_status_is_healthy() {
         assert_eq!(probed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"), Ok(()));
         assert_eq!(probed("HTTP/1.1 204 No Content\r\n\r\n"), Ok(()));
         let draining = probed("HTTP/1.1 503 Service Unavailable\r\n\r\ndraining\n");
@@ -248,11 +248,11 @@ mod tests {
     }
 
     #[test]
-    fn nobody_there_is_not_healthy() {
+    fn a_closed_port_is_not_healthy() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("address");
         drop(listener);
-        let error = probe(&Target { address, host: String::new(), path: "/".to_owned() }).expect_err("nobody");
+        let error = probe(&ProbeTarget { address, host: String::new(), path: "/".to_owned() }).expect_err("closed");
         assert!(error.starts_with(&format!("cannot reach {address}: ")), "{error}");
     }
 }

@@ -1,7 +1,6 @@
-//! `bandog install`: copies itself to where another container finds it.
+//! `bandog install`: copies itself into a directory that another container can read.
 //!
-//! Each name appears whole or not at all, and one that is in use is replaced, not written to: a function may be
-//! running from it.
+//! Each file appears complete or not at all. An existing file is replaced, not overwritten: it may be running.
 
 use std::{
     fs::{self, File, Permissions},
@@ -21,39 +20,39 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 Installs bandog and, as links to it, fwatchdog and supervisor, so that it takes their places.";
 
-/// This program, for as long as it runs, even if its file has been replaced meanwhile.
+/// The running program, even if its file has been replaced.
 const SELF: &str = "/proc/self/exe";
 
-/// The names whose places it takes.
-const FACES: [&str; 2] = ["fwatchdog", "supervisor"];
+/// The names of the programs that bandog replaces.
+const REPLACED: [&str; 2] = ["fwatchdog", "supervisor"];
 
 /// The flags of `bandog install`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub struct InstallFlags {
     /// The directory; made if it is not there
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
 }
 
-/// Why something is not installed.
+/// The reason why a file is not installed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
-struct Error {
+struct InstallError {
     action: &'static str,
     path: PathBuf,
     source: io::Error,
 }
 
-impl Error {
+impl InstallError {
     fn new(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { action, path, source }
     }
 }
 
-/// Installs.
-pub(super) fn main(flags: &Flags) -> ExitCode {
-    let opened = File::open(SELF).map_err(Error::new("read", Path::new(SELF)));
+/// Installs the program, and lists the files.
+pub(super) fn main(flags: &InstallFlags) -> ExitCode {
+    let opened = File::open(SELF).map_err(InstallError::new("read", Path::new(SELF)));
     match opened.and_then(|own| install(own, &flags.dir)) {
         Ok(installed) => {
             for line in installed {
@@ -65,38 +64,38 @@ pub(super) fn main(flags: &Flags) -> ExitCode {
     }
 }
 
-/// Puts the program into the directory; returns what there is now, a line each.
-fn install(mut program: File, dir: &Path) -> Result<Vec<String>, Error> {
-    fs::create_dir_all(dir).map_err(Error::new("make the directory", dir))?;
+/// Puts the program into the directory. Returns a line for each file.
+fn install(mut program: File, dir: &Path) -> Result<Vec<String>, InstallError> {
+    fs::create_dir_all(dir).map_err(InstallError::new("make the directory", dir))?;
     let bandog = dir.join("bandog");
     copy(&mut program, &bandog)?;
     let mut installed = vec![bandog.display().to_string()];
-    for face in FACES {
-        let path = dir.join(face);
-        // Some volumes know no hard links.
+    for name in REPLACED {
+        let path = dir.join(name);
+        // Some volumes have no hard links.
         let how = match link(&bandog, &path) {
             Ok(()) => "a link to bandog",
             Err(_) => copy(&mut program, &path).map(|()| "a copy")?,
         };
         installed.push(format!("{} ({how})", path.display()));
     }
-    // The names themselves must outlast a crash of the node as well; not every volume can promise that.
+    // The names must survive a crash of the node too. Not every volume supports that.
     let _ = File::open(dir).and_then(|dir| dir.sync_all());
     Ok(installed)
 }
 
-fn copy(program: &mut File, path: &Path) -> Result<(), Error> {
+fn copy(program: &mut File, path: &Path) -> Result<(), InstallError> {
     let mut write = || -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(".bandog-install-").tempfile_in(directory_of(path))?;
         program.rewind()?;
         io::copy(program, &mut file)?;
-        // Whatever the umask: the other container may run as anyone.
+        // Not restricted by the umask: the other container may run as any user.
         file.as_file().set_permissions(Permissions::from_mode(0o755))?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     };
-    write().map_err(Error::new("write", path))
+    write().map_err(InstallError::new("write", path))
 }
 
 fn link(bandog: &Path, path: &Path) -> io::Result<()> {
@@ -106,7 +105,7 @@ fn link(bandog: &Path, path: &Path) -> io::Result<()> {
         .into_temp_path();
     let name = temporary.to_path_buf();
     temporary.persist(path)?;
-    // rename(2) leaves both names if they are already the same file.
+    // rename(2) keeps both names if they are already the same file.
     let _ = fs::remove_file(name);
     Ok(())
 }

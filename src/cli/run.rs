@@ -40,7 +40,7 @@ configuration.";
 
 /// The flags of `bandog run`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub struct RunFlags {
     /// The input file (with --content-type: a body of that type); without it, and with -, the event is read from stdin
     /// as a request's body
     #[arg(long, short = 'f', visible_alias = "file-input", value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -67,7 +67,7 @@ pub struct Flags {
     pub function: FunctionFlags,
 }
 
-/// Where the event comes from.
+/// The source of the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The standard input.
@@ -76,28 +76,28 @@ pub enum Event {
     File(PathBuf),
     /// The command line.
     Text(String),
-    /// Nowhere: there is none.
+    /// There is no event.
     Nowhere,
 }
 
-/// What a run reads and writes.
+/// The input and the output of a run.
 #[derive(Debug, Clone)]
 pub struct RunArgs {
-    /// Where the event comes from.
+    /// The source of the event.
     pub event: Event,
-    /// `--output`; without it the body goes to stdout as HTTP would send it.
+    /// `--output`; without it the body goes to standard output as HTTP would send it.
     pub output: Option<PathBuf>,
-    /// The headers of the request that is imitated, `Content-Type` among them.
+    /// The headers of the imitated request, with its `Content-Type`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The action that is run, if it is one.
+    /// The action that is run; `None` for a function.
     pub action: Option<Arc<Action>>,
-    /// What that is given.
+    /// The arguments of the action.
     pub texts: Vec<TextArgument>,
 }
 
-impl Flags {
-    /// What they mean.
-    pub(super) fn io(&self) -> Result<RunArgs, String> {
+impl RunFlags {
+    /// Interprets the flags.
+    pub(super) fn run_arguments(&self) -> Result<RunArgs, String> {
         let event = match (&self.text_input, &self.input) {
             (Some(text), _) => Event::Text(text.clone()),
             (None, Some(path)) if path.as_os_str() != "-" => Event::File(path.clone()),
@@ -112,13 +112,12 @@ impl Flags {
         Ok(RunArgs { event, output: self.output.clone(), headers, action: None, texts: Vec::new() })
     }
 
-    /// Makes a run of an action of it, if that is what the word in place of a script is. `service` is what the file of
-    /// actions has, if there is one.
-    pub(super) fn choose(&mut self, io: &mut RunArgs, service: Option<&Service>) -> Result<(), String> {
+    /// Selects the action, if SCRIPT is the name of one. `service` is the content of the actions file, if there is one.
+    pub(super) fn select_action(&mut self, arguments: &mut RunArgs, service: Option<&Service>) -> Result<(), String> {
         let word = self.function.script.as_ref().and_then(|word| word.to_str());
         let word = word.filter(|word| !word.contains('/'));
-        io.action = word.zip(service).and_then(|(word, service)| service.action(word)).cloned();
-        if io.action.is_none() {
+        arguments.action = word.zip(service).and_then(|(word, service)| service.action(word)).cloned();
+        if arguments.action.is_none() {
             return match (word, service, self.argument.first()) {
                 (Some(word), Some(service), _) if !Path::new(word).exists() => {
                     let names: Vec<&str> = service.actions.iter().map(|action| action.name.as_str()).collect();
@@ -137,15 +136,15 @@ impl Flags {
         }
         self.function.script = None;
         if self.input.is_none() && self.text_input.is_none() {
-            io.event = Event::Nowhere;
+            arguments.event = Event::Nowhere;
         }
-        io.texts = self.argument.iter().map(|argument| text(argument)).collect::<Result<_, _>>()?;
+        arguments.texts = self.argument.iter().map(|argument| parse_argument(argument)).collect::<Result<_, _>>()?;
         Ok(())
     }
 }
 
-/// An argument as typed.
-fn text(argument: &str) -> Result<TextArgument, String> {
+/// Parses `NAME=VALUE`.
+fn parse_argument(argument: &str) -> Result<TextArgument, String> {
     let Some((name, value)) = argument.split_once('=').filter(|(name, _)| !name.is_empty()) else {
         return Err(format!("--argument {argument:?}: expected NAME=VALUE"));
     };

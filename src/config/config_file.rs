@@ -2,11 +2,11 @@
 
 use super::{
     document::{self, Document},
-    environment::non_empty,
     reader::{RawValue, Reader, read_bounded},
     report::Origin,
     setting,
 };
+use crate::platform::non_empty;
 
 /// The variable that contains the file in base64.
 const VARIABLE: &str = "FUNCTION_CONFIG";

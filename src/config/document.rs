@@ -22,7 +22,7 @@ pub struct Document {
 
 /// Why a configuration file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum DocumentError {
     /// More than [`MAX_BYTES`].
     #[error("a file of at most 1 MiB")]
     TooLarge,
@@ -42,7 +42,7 @@ pub enum Error {
     },
 }
 
-impl From<LineColumn> for Error {
+impl From<LineColumn> for DocumentError {
     fn from(LineColumn { line, column }: LineColumn) -> Self {
         Self::Yaml { line, column }
     }
@@ -53,11 +53,11 @@ impl Document {
     ///
     /// # Errors
     /// It is too large, or not YAML of the expected form.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(Error::TooLarge);
+            return Err(DocumentError::TooLarge);
         }
-        let text = str::from_utf8(bytes).map_err(|error| Error::Encoding(error.valid_up_to()))?;
+        let text = str::from_utf8(bytes).map_err(|error| DocumentError::Encoding(error.valid_up_to()))?;
         Ok(Self::read(text)?)
     }
 
@@ -117,7 +117,7 @@ mod tests {
             assert_eq!(found, Ok(Document { file_stage_in, has_output, ..Document::default() }), "{text:?}");
         }
         for text in ["file_stage_in: yes\n", "file_stage_in: 1\n", "file_stage_in: [true]\n"] {
-            assert!(matches!(Document::parse(text.as_bytes()), Err(Error::Yaml { line: 1, .. })), "{text:?}");
+            assert!(matches!(Document::parse(text.as_bytes()), Err(DocumentError::Yaml { line: 1, .. })), "{text:?}");
         }
     }
 
@@ -133,11 +133,11 @@ mod tests {
             ("a: s3cr3t\n\tb: 1\n", 1),
         ] {
             let error = Document::parse(text.as_bytes()).expect_err(text);
-            assert!(matches!(error, Error::Yaml { line: found, .. } if found == line), "{text:?}: {error:?}");
+            assert!(matches!(error, DocumentError::Yaml { line: found, .. } if found == line), "{text:?}: {error:?}");
             assert!(!error.to_string().contains("s3cr3t"));
         }
-        assert_eq!(Document::parse(b"name: \xff\n"), Err(Error::Encoding(6)));
-        assert_eq!(Document::parse(&vec![b' '; 1024 * 1024 + 1]), Err(Error::TooLarge));
+        assert_eq!(Document::parse(b"name: \xff\n"), Err(DocumentError::Encoding(6)));
+        assert_eq!(Document::parse(&vec![b' '; 1024 * 1024 + 1]), Err(DocumentError::TooLarge));
     }
 
     /// A crate that fills types from YAML, with far more code than this needs.
@@ -220,7 +220,7 @@ mod tests {
             let before = vec![format!("*a{}", number - 1); 10].join(", ");
             let _ = writeln!(text, "a{number}: &a{number} [{before}]");
         }
-        assert!(matches!(Document::parse(text.as_bytes()), Err(Error::Yaml { .. })));
+        assert!(matches!(Document::parse(text.as_bytes()), Err(DocumentError::Yaml { .. })));
 
         // A chain is as deep as it is long.
         let mut text = "a0: &a0 x\n".to_owned();
@@ -228,8 +228,8 @@ mod tests {
             let _ = writeln!(text, "a{number}: &a{number} [*a{}]", number - 1);
         }
         text.truncate(text[..1024 * 1024].rfind('\n').expect("lines are shorter") + 1);
-        assert!(matches!(Document::parse(text.as_bytes()), Err(Error::Yaml { .. })));
+        assert!(matches!(Document::parse(text.as_bytes()), Err(DocumentError::Yaml { .. })));
         let nested = "[".repeat(1024 * 1024);
-        assert!(matches!(Document::parse(nested.as_bytes()), Err(Error::Yaml { .. })));
+        assert!(matches!(Document::parse(nested.as_bytes()), Err(DocumentError::Yaml { .. })));
     }
 }

@@ -8,11 +8,11 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{
-    environment::{Environment, non_empty},
-    report::{Mistake, Origin},
+use super::report::{Mistake, Origin};
+use crate::{
+    invocation::{Command, check_exists},
+    platform::{Environment, non_empty},
 };
-use crate::invocation::{Command, check_exists};
 
 /// The search path without `PATH`: the one that container engines set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -16,11 +16,11 @@ use std::{
 use super::{
     Sources,
     address::Address,
-    environment::non_empty,
     quantity::{self, DURATION_EXPECTED, SIZE_EXPECTED},
     report::{Entry, Mistake, Origin},
     setting::{Fallback, Setting},
 };
+use crate::platform::non_empty;
 
 /// The text of a value, and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::platform::{
     oscar::{self, SupervisorSettings},
 };
 
-/// The settings of the replaced programs.
+/// The settings that belong to the name and the variables of a replaced program.
 #[derive(Debug, Clone)]
 pub struct Replaced {
     /// `--compat`.

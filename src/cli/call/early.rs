@@ -1,8 +1,8 @@
-//! A server that answers before it has read the whole input: 401, 413, 429.
+//! Servers that respond before they have read the whole input: with 401, 413 or 429.
 //!
-//! It says so and closes the connection, so that writing fails while the answer waits to be read. The client knows
-//! nothing of this; so here, between it and the socket, a failed write sets [`Stop`], and what follows is dropped
-//! until the client is done "sending" and reads.
+//! Such a server closes the connection, so that writing fails while its response waits to be read. The HTTP client does
+//! not handle this. Here, between it and the socket, a failed write sets [`StopFlag`], and the rest of the input is
+//! dropped, until the client has "sent" it and reads the response.
 
 use std::{
     io::{self, ErrorKind},
@@ -17,27 +17,27 @@ use ureq::{
     unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport},
 };
 
-/// Whether there is no use in sending more.
+/// Set once the server reads no more.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stop(Arc<AtomicBool>);
+pub(super) struct StopFlag(Arc<AtomicBool>);
 
-impl Stop {
+impl StopFlag {
     pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Puts itself around the transport of each connection.
+/// Wraps the transport of each connection.
 #[derive(Debug)]
-pub(super) struct EarlyAnswer(Stop);
+pub(super) struct EarlyResponse(StopFlag);
 
-impl EarlyAnswer {
-    pub(super) fn new(stop: &Stop) -> Self {
+impl EarlyResponse {
+    pub(super) fn new(stop: &StopFlag) -> Self {
         Self(stop.clone())
     }
 }
 
-impl<In: Transport> Connector<In> for EarlyAnswer {
+impl<In: Transport> Connector<In> for EarlyResponse {
     type Out = Watched<In>;
 
     fn connect(&self, _: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Watched<In>>, Error> {
@@ -45,11 +45,11 @@ impl<In: Transport> Connector<In> for EarlyAnswer {
     }
 }
 
-/// A transport that goes on after its writing side has failed.
+/// A transport that goes on after writing has failed.
 #[derive(Debug)]
 pub(super) struct Watched<In> {
     inner: In,
-    stop: Stop,
+    stop: StopFlag,
 }
 
 impl<In: Transport> Transport for Watched<In> {
@@ -72,7 +72,7 @@ impl<In: Transport> Transport for Watched<In> {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.inner.await_input(timeout).map_err(|error| match error {
-            // For the client a reset is a way to end a body without a length. It is not: something was lost.
+            // The client takes a reset for the end of a body without a length, but data has been lost.
             Error::Io(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {
                 Error::Io(io::Error::other("the connection was reset"))
             }

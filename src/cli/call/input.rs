@@ -1,4 +1,4 @@
-//! What is sent: read, encoded and counted while it leaves.
+//! The input of a call, encoded while it is sent.
 
 use std::{
     fmt,
@@ -7,14 +7,14 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Error, early::Stop, progress::Progress};
+use super::{CallError, early::StopFlag, progress::Progress};
 
 /// Bytes read at once; a multiple of 3, so that no piece but the last needs padding.
 const PIECE: usize = 48 * 1024;
 
-/// What is sent.
+/// The source of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Input {
+pub(super) enum CallInput {
     /// An empty body.
     None,
     /// A text of the command line.
@@ -25,7 +25,7 @@ pub(super) enum Input {
     File(PathBuf),
 }
 
-impl fmt::Display for Input {
+impl fmt::Display for CallInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("nothing"),
@@ -36,7 +36,7 @@ impl fmt::Display for Input {
     }
 }
 
-impl Input {
+impl CallInput {
     pub(super) fn new(text: Option<String>, file: Option<PathBuf>) -> Self {
         match (text, file) {
             (Some(text), _) => Self::Text(text),
@@ -46,10 +46,10 @@ impl Input {
         }
     }
 
-    /// The bytes and how many they are, if that is known; `None` for an empty body.
+    /// The bytes, and their number if it is known; `None` for an empty body.
     #[expect(clippy::type_complexity, reason = "a reader and its length")]
-    pub(super) fn open(&self) -> Result<Option<(Box<dyn Read + '_>, Option<u64>)>, Error> {
-        let failed = |source| Error::Input { what: self.to_string(), source };
+    pub(super) fn open(&self) -> Result<Option<(Box<dyn Read + '_>, Option<u64>)>, CallError> {
+        let failed = |source| CallError::Input { what: self.to_string(), source };
         match self {
             Self::None => Ok(None),
             Self::Text(text) => Ok(Some((Box::new(Cursor::new(text)), Some(text.len() as u64)))),
@@ -60,7 +60,7 @@ impl Input {
                 if metadata.is_dir() {
                     return Err(failed(io::ErrorKind::IsADirectory.into()));
                 }
-                // Files of /proc say that they are empty; devices and pipes have no length.
+                // Files of /proc claim to be empty; devices and pipes have no length.
                 let len = metadata.is_file().then_some(metadata.len()).filter(|len| *len > 0);
                 Ok(Some((Box::new(file), len)))
             }
@@ -68,23 +68,23 @@ impl Input {
     }
 }
 
-/// Base64 of the input, as a reader.
-pub(super) struct Upload<'a> {
+/// A reader of the input in base64.
+pub(super) struct Base64Upload<'a> {
     source: Box<dyn Read + 'a>,
-    /// Bytes of the source yet to come, if their number has been announced.
+    /// Bytes of the source that are still to come, if their number has been announced.
     raw_left: Option<u64>,
     len: Option<u64>,
     sent: u64,
     encoded: Vec<u8>,
     given: usize,
-    stop: Stop,
+    stop: StopFlag,
     progress: Progress,
-    /// Why the input could not be read; the client only knows that something went wrong.
+    /// The error of reading the input, which the HTTP client does not pass on.
     pub(super) error: Option<io::Error>,
 }
 
-impl<'a> Upload<'a> {
-    pub(super) fn new(source: Box<dyn Read + 'a>, raw_len: Option<u64>, stop: Stop) -> Self {
+impl<'a> Base64Upload<'a> {
+    pub(super) fn new(source: Box<dyn Read + 'a>, raw_len: Option<u64>, stop: StopFlag) -> Self {
         let len = raw_len.map(|len| len.div_ceil(3) * 4);
         Self {
             source,
@@ -99,16 +99,16 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Bytes that will leave, if that is known.
+    /// Bytes that will be sent, if their number is known.
     pub(super) fn len(&self) -> Option<u64> {
         self.len
     }
 
-    /// Encodes the next piece; leaves nothing at the end.
+    /// Encodes the next piece; empty at the end.
     fn refill(&mut self) -> io::Result<()> {
         self.encoded.clear();
         self.given = 0;
-        // A file that grows meanwhile is sent as long as it was.
+        // A file that grows meanwhile is sent at its announced length.
         let wanted = self.raw_left.unwrap_or(u64::MAX).min(PIECE as u64);
         let mut piece = Vec::with_capacity(PIECE);
         self.source.by_ref().take(wanted).read_to_end(&mut piece)?;
@@ -123,10 +123,10 @@ impl<'a> Upload<'a> {
     }
 }
 
-impl Read for Upload<'_> {
+impl Read for Base64Upload<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.stop.is_set() {
-            // Nobody listens: what is left of the announced length goes nowhere, and need not be read for that.
+            // The server reads no more. The rest of the announced length is discarded, so it need not be read.
             let left = self.len.map_or(0, |len| len - self.sent);
             let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
             buffer[..count].fill(b'A');

@@ -1,4 +1,4 @@
-//! An answer that is not a good one, in words.
+//! Describes a response whose status is not 2xx.
 
 use std::{fmt::Write as _, io::Read as _};
 
@@ -6,10 +6,10 @@ use http::{Uri, header};
 use serde_json::Value;
 use ureq::Body;
 
-/// Bytes of a message that are read: bandog's own have at most 64 KiB of logs.
+/// Bytes of a message that are read. Those of bandog have at most 64 KiB of logs.
 const MAX: u64 = 1024 * 1024;
 
-/// What the server says, for a person.
+/// The message of the server, for a person.
 pub(super) fn describe(uri: &Uri, response: http::Response<Body>) -> String {
     let (parts, body) = response.into_parts();
     let mut text = format!("{uri} answered {}", parts.status);
@@ -17,7 +17,7 @@ pub(super) fn describe(uri: &Uri, response: http::Response<Body>) -> String {
         let _ = write!(text, ": it is at {}; call that", String::from_utf8_lossy(place.as_bytes()));
     }
     let mut bytes = Vec::new();
-    // A message that breaks off is better than none.
+    // A message that is cut short is better than none.
     let _ = body.into_with_config().limit(u64::MAX).reader().take(MAX).read_to_end(&mut bytes);
     let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
     let is_problem = kind.is_some_and(|kind| kind.starts_with(b"application/problem+json"));
@@ -44,7 +44,7 @@ fn add_problem(text: &mut String, problem: &serde_json::Map<String, Value>) {
     }
 }
 
-/// Without what would make a terminal do things.
+/// The text without the characters that control a terminal.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() && !"\n\t".contains(letter) { '\u{fffd}' } else { letter })

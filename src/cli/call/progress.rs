@@ -1,4 +1,4 @@
-//! A bar for people who wait; nothing for programs, and nothing for what is over at once.
+//! A progress bar on a terminal, for transfers that take a while.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -7,13 +7,13 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// From this many bytes on a transfer is worth a bar.
+/// A transfer with more bytes shows a bar.
 const LONG: u64 = 1024 * 1024;
 
-/// If nobody knows how many bytes there are, the time tells.
+/// A transfer of unknown length shows a bar after this time.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How far a transfer is.
+/// The progress of a transfer.
 pub(super) struct Progress {
     what: &'static str,
     total: Option<u64>,
@@ -39,7 +39,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn end(&mut self) {
         self.wanted = false;
         if let Some(bar) = self.bar.take() {

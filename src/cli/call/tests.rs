@@ -1,4 +1,4 @@
-//! The promises of the client, against a server that says what it is told to, byte by byte.
+//! The client against a server that sends the bytes that a test gives it.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ struct Server {
     thread: JoinHandle<Request>,
 }
 
-/// What it was asked.
+/// The request that it got.
 #[derive(Debug, Default)]
 struct Request {
     head: String,
@@ -85,14 +85,14 @@ fn ok(fields: &str, body: &str) -> String {
 
 struct Caller {
     dir: tempfile::TempDir,
-    flags: Flags,
+    flags: CallFlags,
     environment: Environment,
 }
 
 impl Caller {
     fn new(url: &str) -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
-        let flags = Flags {
+        let flags = CallFlags {
             url: url.to_owned(),
             input: None,
             text_input: None,
@@ -176,12 +176,12 @@ fn a_text_is_encoded_too_and_nothing_is_an_empty_body() {
 
 #[test]
 fn a_file_that_becomes_shorter_is_an_error_and_not_a_wait() {
-    let mut upload = Upload::new(Box::new(std::io::Cursor::new(b"abc")), Some(100), Stop::default());
+    let mut upload = Base64Upload::new(Box::new(std::io::Cursor::new(b"abc")), Some(100), StopFlag::default());
     assert!(upload.read(&mut [0; 100]).is_err());
     assert!(upload.error.expect("kept").to_string().contains("shorter"));
 }
 
-// ---- what is answered ----
+// ---- responses ----
 
 #[test]
 fn what_says_that_it_is_base64_is_decoded() {
@@ -397,11 +397,11 @@ fn every_wrong_flag_is_named_and_no_token() {
 
 #[test]
 fn a_url_needs_no_scheme_and_takes_no_password() {
-    assert_eq!(url("localhost:8080").expect("fine").to_string(), "http://localhost:8080/");
-    assert_eq!(url("https://a.b/c?d=e").expect("fine").to_string(), "https://a.b/c?d=e");
+    assert_eq!(parse_url("localhost:8080").expect("fine").to_string(), "http://localhost:8080/");
+    assert_eq!(parse_url("https://a.b/c?d=e").expect("fine").to_string(), "https://a.b/c?d=e");
     for text in ["", "http://", "ftp://a", "/path", "a b"] {
-        assert!(url(text).is_err(), "{text}");
+        assert!(parse_url(text).is_err(), "{text}");
     }
-    let error = url("http://me:s3cr3t@host/").expect_err("a password");
+    let error = parse_url("http://me:s3cr3t@host/").expect_err("a password");
     assert!(!error.contains("s3cr3t"), "{error}");
 }

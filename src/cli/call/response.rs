@@ -1,4 +1,4 @@
-//! A good answer: decoded while it arrives, and written whole or not at all.
+//! A response with a 2xx status: decoded while it arrives, and written completely or not at all.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -12,27 +12,27 @@ use tempfile::NamedTempFile;
 use ureq::Body;
 
 use super::{
-    Call, Error,
-    base64::{Decoder, NotBase64},
+    Call, CallError,
+    decode::{GroupDecoder, NotBase64},
     progress::Progress,
 };
 
-/// Bytes taken from the connection at once.
+/// Bytes read from the connection at once.
 const PIECE: usize = 64 * 1024;
 
-/// What the function left, by the server's word.
+/// The output of the function, according to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum OutputKind {
     File,
     Zip,
     Logs,
-    /// No file, but what it wrote to standard output, as it is.
+    /// The standard output of the function, as it is.
     Stdout,
-    /// Another server, which does not say.
+    /// Another server, which does not label it.
     Unknown,
 }
 
-impl Kind {
+impl OutputKind {
     fn of(headers: &HeaderMap) -> Self {
         match headers.get("x-output-kind").map(|kind| kind.as_bytes().to_ascii_lowercase()).as_deref() {
             Some(b"file") => Self::File,
@@ -47,16 +47,16 @@ impl Kind {
 /// Whether the body is base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
-    /// The server says so.
+    /// Labelled as base64.
     Base64,
-    /// The server says nothing: it is if all of it is, as OSCAR's own clients see it.
+    /// Not labelled. It is base64 if all of it is, as for OSCAR's own clients.
     Perhaps,
-    /// It is what it is.
+    /// Not base64.
     Plain,
 }
 
 impl Encoding {
-    fn of(headers: &HeaderMap, kind: Kind) -> Self {
+    fn of(headers: &HeaderMap, kind: OutputKind) -> Self {
         let is = |name: &str, value: &str| {
             headers.get(name).is_some_and(|found| found.as_bytes().trim_ascii().eq_ignore_ascii_case(value.as_bytes()))
         };
@@ -64,23 +64,23 @@ impl Encoding {
         let is_text = media_type.is_some_and(|media_type| media_type.starts_with(b"text/plain"));
         match kind {
             _ if is("content-transfer-encoding", "base64") => Self::Base64,
-            Kind::File | Kind::Zip if is_text => Self::Base64,
-            Kind::File | Kind::Zip | Kind::Logs | Kind::Stdout => Self::Plain,
-            Kind::Unknown => Self::Perhaps,
+            OutputKind::File | OutputKind::Zip if is_text => Self::Base64,
+            OutputKind::File | OutputKind::Zip | OutputKind::Logs | OutputKind::Stdout => Self::Plain,
+            OutputKind::Unknown => Self::Perhaps,
         }
     }
 }
 
-/// Writes the answer to where it was asked for.
-pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), Error> {
+/// Writes the response to its destination.
+pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), CallError> {
     let (parts, body) = response.into_parts();
-    let kind = Kind::of(&parts.headers);
+    let kind = OutputKind::of(&parts.headers);
     let encoding = if call.raw { Encoding::Plain } else { Encoding::of(&parts.headers, kind) };
     let path = call.output.as_deref().map(|path| destination(path, kind, &parts.headers)).transpose()?;
-    let target = Target::new(path.as_deref())?;
-    let mut writer = Writer::new(target, encoding)?;
+    let target = WriteTarget::new(path.as_deref())?;
+    let mut writer = BodyWriter::new(target, encoding)?;
     let mut progress = Progress::new("receiving", body.content_length());
-    // The client has a limit for bodies held in memory; this one is not.
+    // The limit of the HTTP client is for bodies in memory; this one is streamed.
     let mut reader = body.into_with_config().limit(u64::MAX).reader();
     let mut piece = vec![0; PIECE];
     loop {
@@ -98,7 +98,7 @@ pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), Error
     }
     if let Some(path) = path {
         let is_zip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-        if kind == Kind::Zip && !call.raw && !is_zip {
+        if kind == OutputKind::Zip && !call.raw && !is_zip {
             eprintln!("bandog: several files came, as a zip: {}", path.display());
         } else if Some(&path) != call.output.as_ref() {
             eprintln!("bandog: written to {}", path.display());
@@ -107,32 +107,32 @@ pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), Error
     Ok(())
 }
 
-fn broken(call: &Call, error: io::Error) -> Error {
+fn broken(call: &Call, error: io::Error) -> CallError {
     call.network(&ureq::Error::from(error))
 }
 
-/// The file to write: PATH, or one in it under the name the server gives.
-fn destination(path: &Path, kind: Kind, headers: &HeaderMap) -> Result<PathBuf, Error> {
+/// The file to write: PATH, or a file in that directory with the name that the server gives.
+fn destination(path: &Path, kind: OutputKind, headers: &HeaderMap) -> Result<PathBuf, CallError> {
     let wants_directory = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     if wants_directory {
-        fs::create_dir_all(path).map_err(|source| Error::Output { what: path.display().to_string(), source })?;
+        fs::create_dir_all(path).map_err(|source| CallError::Output { what: path.display().to_string(), source })?;
     }
     if !wants_directory && !path.is_dir() {
         return Ok(path.to_owned());
     }
     let name = match kind {
-        Kind::File => headers.get("x-output-name").and_then(|name| plain_name(name.as_bytes())),
-        Kind::Zip | Kind::Logs | Kind::Stdout | Kind::Unknown => None,
+        OutputKind::File => headers.get("x-output-name").and_then(|name| plain_name(name.as_bytes())),
+        OutputKind::Zip | OutputKind::Logs | OutputKind::Stdout | OutputKind::Unknown => None,
     };
     let usual = match kind {
-        Kind::File | Kind::Stdout | Kind::Unknown => "output",
-        Kind::Zip => "output.zip",
-        Kind::Logs => "output.txt",
+        OutputKind::File | OutputKind::Stdout | OutputKind::Unknown => "output",
+        OutputKind::Zip => "output.zip",
+        OutputKind::Logs => "output.txt",
     };
     Ok(path.join(name.unwrap_or_else(|| usual.to_owned())))
 }
 
-/// The last part of a percent-encoded path, if it is fit for a name: the server has no say in the directory.
+/// The last part of a percent-encoded path, if it can be a file name: the server must not choose the directory.
 fn plain_name(encoded: &[u8]) -> Option<String> {
     let decoded = percent_encoding::percent_decode(encoded).decode_utf8().ok()?;
     let name = decoded.rsplit('/').next()?;
@@ -140,21 +140,21 @@ fn plain_name(encoded: &[u8]) -> Option<String> {
     fits.then(|| name.to_owned())
 }
 
-/// Where decoded or raw bytes end up.
-enum Target {
+/// Where the response is written to.
+enum WriteTarget {
     Stdout,
-    /// A device, a pipe: written as it comes.
+    /// A device or a pipe, written as the response arrives.
     Direct(PathBuf, File),
-    /// A file that is not there, or complete, at any moment.
+    /// A file, which appears when it is complete.
     Whole(PathBuf),
 }
 
-impl Target {
-    fn new(path: Option<&Path>) -> Result<Self, Error> {
+impl WriteTarget {
+    fn new(path: Option<&Path>) -> Result<Self, CallError> {
         let Some(path) = path else { return Ok(Self::Stdout) };
-        let failed = |source| Error::Output { what: path.display().to_string(), source };
+        let failed = |source| CallError::Output { what: path.display().to_string(), source };
         match fs::metadata(path) {
-            // A link stays one: what it leads to is replaced.
+            // A symbolic link stays one; its target is replaced.
             Ok(metadata) if metadata.is_file() => Ok(Self::Whole(path.canonicalize().map_err(failed)?)),
             Ok(_) => OpenOptions::new()
                 .write(true)
@@ -167,26 +167,26 @@ impl Target {
     }
 }
 
-/// One of the forms an answer is written in.
-enum Sink {
+/// An open [`WriteTarget`].
+enum OpenTarget {
     Stdout { checked: bool },
     Direct(PathBuf, File),
     Temporary(PathBuf, NamedTempFile),
 }
 
-impl Sink {
-    fn temporary(path: &Path) -> Result<Self, Error> {
+impl OpenTarget {
+    fn temporary(path: &Path) -> Result<Self, CallError> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The mode that any new file has: the umask takes away from it.
+        // The mode of a new file, less the umask.
         let made = tempfile::Builder::new()
             .prefix(".bandog-call-")
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(directory);
         made.map(|file| Self::Temporary(path.to_owned(), file))
-            .map_err(|source| Error::Output { what: path.display().to_string(), source })
+            .map_err(|source| CallError::Output { what: path.display().to_string(), source })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), CallError> {
         match self {
             Self::Stdout { checked } => {
                 if !std::mem::replace(checked, true) && bytes.contains(&0) && io::stdout().is_terminal() {
@@ -195,65 +195,67 @@ impl Sink {
                 io::stdout()
                     .lock()
                     .write_all(bytes)
-                    .map_err(|source| Error::Output { what: "stdout".to_owned(), source })
+                    .map_err(|source| CallError::Output { what: "stdout".to_owned(), source })
             }
             Self::Direct(path, file) => {
-                file.write_all(bytes).map_err(|source| Error::Output { what: path.display().to_string(), source })
+                file.write_all(bytes).map_err(|source| CallError::Output { what: path.display().to_string(), source })
             }
             Self::Temporary(path, file) => {
-                file.write_all(bytes).map_err(|source| Error::Output { what: path.display().to_string(), source })
+                file.write_all(bytes).map_err(|source| CallError::Output { what: path.display().to_string(), source })
             }
         }
     }
 
-    /// Only now the file has its name.
-    fn finish(self) -> Result<(), Error> {
+    /// Gives the complete file its name.
+    fn finish(self) -> Result<(), CallError> {
         match self {
             Self::Stdout { .. } => {
-                io::stdout().lock().flush().map_err(|source| Error::Output { what: "stdout".to_owned(), source })
+                io::stdout().lock().flush().map_err(|source| CallError::Output { what: "stdout".to_owned(), source })
             }
             Self::Direct(..) => Ok(()),
             Self::Temporary(path, file) => match file.persist(&path) {
                 Ok(_) => Ok(()),
-                Err(error) => Err(Error::Output { what: path.display().to_string(), source: error.error }),
+                Err(error) => Err(CallError::Output { what: path.display().to_string(), source: error.error }),
             },
         }
     }
 }
 
-/// Decodes, or keeps both forms until it is known which one is right.
-struct Writer {
-    raw: Option<Sink>,
-    decoded: Option<(Decoder, Sink)>,
+/// Decodes the body, or keeps both forms until it is known which one is right.
+struct BodyWriter {
+    raw: Option<OpenTarget>,
+    decoded: Option<(GroupDecoder, OpenTarget)>,
     buffer: Vec<u8>,
     is_empty: bool,
 }
 
-impl Writer {
-    fn new(target: Target, encoding: Encoding) -> Result<Self, Error> {
+impl BodyWriter {
+    fn new(target: WriteTarget, encoding: Encoding) -> Result<Self, CallError> {
         let (raw, decoded) = match (target, encoding) {
-            (Target::Whole(path), Encoding::Perhaps) => (Some(Sink::temporary(&path)?), Some(Sink::temporary(&path)?)),
+            (WriteTarget::Whole(path), Encoding::Perhaps) => {
+                (Some(OpenTarget::temporary(&path)?), Some(OpenTarget::temporary(&path)?))
+            }
             (target, encoding) => {
                 let sink = match target {
-                    Target::Stdout => Sink::Stdout { checked: false },
-                    Target::Direct(path, file) => Sink::Direct(path, file),
-                    Target::Whole(path) => Sink::temporary(&path)?,
+                    WriteTarget::Stdout => OpenTarget::Stdout { checked: false },
+                    WriteTarget::Direct(path, file) => OpenTarget::Direct(path, file),
+                    WriteTarget::Whole(path) => OpenTarget::temporary(&path)?,
                 };
-                // What has been written to a pipe cannot be taken back, so nothing is guessed there.
+                // Bytes that have been written to a pipe cannot be taken back, so the encoding is not guessed.
                 if encoding == Encoding::Base64 { (None, Some(sink)) } else { (Some(sink), None) }
             }
         };
-        Ok(Self { raw, decoded: decoded.map(|sink| (Decoder::default(), sink)), buffer: Vec::new(), is_empty: true })
+        Ok(Self { raw, decoded: decoded.map(|sink| (GroupDecoder::new(), sink)), buffer: Vec::new(), is_empty: true })
     }
 
-    fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
+    fn push(&mut self, piece: &[u8]) -> Result<(), CallError> {
         self.is_empty = false;
         if let Some((decoder, sink)) = &mut self.decoded {
             self.buffer.clear();
             match decoder.push(piece, &mut self.buffer) {
                 Ok(()) => sink.write(&self.buffer)?,
                 Err(NotBase64) if self.raw.is_some() => self.decoded = None,
-                Err(NotBase64) => return Err(Error::NotBase64),
+                Err(NotBase64) => return Err(CallError::NotBase64),
             }
         }
         match &mut self.raw {
@@ -262,13 +264,19 @@ impl Writer {
         }
     }
 
-    /// Whether the answer was decoded though nobody had said that it could be.
-    fn finish(self) -> Result<bool, Error> {
-        let is_whole = self.decoded.as_ref().is_some_and(|(decoder, _)| decoder.finish().is_ok());
-        match (self.decoded, self.raw) {
-            (Some((_, sink)), raw) if is_whole => sink.finish().map(|()| raw.is_some() && !self.is_empty),
-            (_, Some(raw)) => raw.finish().map(|()| false),
-            (_, None) => Err(Error::NotBase64),
+    /// Returns whether an unlabelled response has been decoded.
+    fn finish(self) -> Result<bool, CallError> {
+        let Self { raw, decoded, mut buffer, is_empty } = self;
+        if let Some((decoder, mut target)) = decoded {
+            buffer.clear();
+            if decoder.finish(&mut buffer).is_ok() {
+                target.write(&buffer)?;
+                return target.finish().map(|()| raw.is_some() && !is_empty);
+            }
+        }
+        match raw {
+            Some(target) => target.finish().map(|()| false),
+            None => Err(CallError::NotBase64),
         }
     }
 }
