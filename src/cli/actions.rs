@@ -61,7 +61,7 @@ pub(super) fn main(flags: &ActionsFlags, sources: &Sources) -> ExitCode {
         Ok(Some(service)) => service,
         Ok(None) => {
             let advice =
-                "no file of actions: there is no oms.yml or microservice.yml here or in /; name one with --actions";
+                "no actions file: there is no oms.yml or microservice.yml here or in /; name one with --actions";
             return complain(BAD_CONFIGURATION, &advice);
         }
         Err(mistakes) => return complain(BAD_CONFIGURATION, &mistakes),

@@ -14,7 +14,7 @@ use super::{FAILURE, flags};
 use crate::config::{Sources, setting};
 
 pub(super) const EXAMPLES: &str = "Examples:
-  bandog health                              is it alive? (the address is found as serve finds it)
+  bandog health                              is it alive? (at the address that serve would use)
   bandog health --ready --listen :9000
   bandog health --url http://10.0.0.7:8080/_/health
 
@@ -30,10 +30,10 @@ const MAX_RESPONSE: usize = 16 * 1024;
 /// The flags of `bandog health`.
 #[derive(Debug, clap::Args)]
 pub struct HealthFlags {
-    /// Ask whether it takes requests, not only whether it is alive
+    /// Probe whether it accepts requests, not only whether it is alive
     #[arg(long)]
     pub ready: bool,
-    /// What to ask, if it is not the bandog of this container; http only
+    /// The URL to probe instead of the bandog in this container; http only
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// The address of the bandog in this container.

@@ -214,7 +214,7 @@ impl Names<'_, '_> {
             return variable.default.as_ref().map(|text| (name.into(), text.into()));
         };
         if variable.deprecated {
-            self.reader.warn(format!("{name}: deprecated, says {}", self.file.display()));
+            self.reader.warn(format!("{name}: deprecated according to {}", self.file.display()));
         }
         if schema.read_text(&text).is_err() {
             let advice = format!("the variable {name} does not fit; expected {}", schema.expected());

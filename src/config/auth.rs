@@ -99,7 +99,7 @@ fn read_jwt(reader: &mut Reader<'_>, debug: bool) -> Option<Option<Jwt>> {
             return None;
         }
         (None, Some(function)) => {
-            reader.wrong(&setting::JWT_FUNCTION, Some(function), "given without --jwt-issuer, which it belongs to");
+            reader.wrong(&setting::JWT_FUNCTION, Some(function), "given without --jwt-issuer, which it needs");
             return None;
         }
     };

@@ -117,7 +117,7 @@ fn read_allow_write(reader: &mut Reader<'_>, sandbox: Option<bool>) -> Option<Ve
     let setting = &setting::ALLOW_WRITE;
     let Some(raw) = reader.raw_and_noted(setting) else { return Some(Vec::new()) };
     if sandbox == Some(false) {
-        reader.wrong(setting, Some(raw), "means something only with --sandbox; add that, or leave this out");
+        reader.wrong(setting, Some(raw), "has an effect only with --sandbox; add it, or remove this");
         return None;
     }
     let paths = split_paths(&raw.value).map(|path| {

@@ -60,7 +60,7 @@ pub(super) fn unknown(environment: &Environment) -> Vec<String> {
             // close to `BANDOG_STDIN`.
             Some((steps, known)) if steps <= (name.len() - "BANDOG_".len()) / 4 + 1 => format!("did you mean {known}?"),
             _ if name == "BANDOG_PORT" => "did you mean BANDOG_LISTEN?".to_owned(),
-            _ => "bandog check lists those there are".to_owned(),
+            _ => "bandog check lists the known ones".to_owned(),
         };
         warnings.push(format!("{name}: unknown variable, ignored; {advice}"));
     }

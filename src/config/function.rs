@@ -69,10 +69,10 @@ pub(super) fn read_command(
             let word = typed.script.as_ref().and_then(|word| word.to_str());
             match (word, actions) {
                 (Some(word), Some(service)) if service.action(word).is_some() => {
-                    mistake.advice = format!("is an action, and no file; run it by bandog run {word}");
+                    mistake.advice = format!("is an action, not a file; run it with bandog run {word}");
                 }
                 (Some(word), None) if has_actions && !word.contains('/') => {
-                    mistake.advice.push_str("; if it is an action, mend the file of actions and use bandog run");
+                    mistake.advice.push_str("; if it is an action, correct the actions file and use bandog run");
                 }
                 (Some(_) | None, _) => {}
             }

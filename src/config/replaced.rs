@@ -74,7 +74,7 @@ pub(super) fn read_compat(reader: &mut Reader<'_>) -> Option<Compat> {
     let setting = &setting::COMPAT;
     let Some(raw) = reader.raw_and_noted(setting) else { return Some(Compat::default()) };
     if reader.sources.invoked_as == InvokedAs::Bandog {
-        reader.warn("--compat: without effect; it is for the names fwatchdog and supervisor".to_owned());
+        reader.warn("--compat: has no effect; it applies under the names fwatchdog and supervisor".to_owned());
     }
     let parsed = Compat::parse(&raw.value.to_string_lossy());
     reader.accept(setting, Some(raw), parsed).map(|_| compat(reader))
@@ -88,7 +88,7 @@ pub(super) fn read_supervisor(
 ) -> Option<SupervisorSettings> {
     if let Some(ConfigFile { name, has_output: true, .. }) = file {
         reader.warn(format!(
-            "output in {name}: nothing is uploaded to storage providers yet; results are answered or printed only"
+            "output in {name}: nothing is uploaded to storage providers yet; results are only returned or printed"
         ));
     }
     let skips_input = file.is_some_and(|file| file.file_stage_in);

@@ -57,7 +57,7 @@ pub struct Target {
 /// Reads the group.
 pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Target> {
     let upstream = read_for_mode(reader, &setting::UPSTREAM, mode == Mode::Http, "http", |raw| {
-        let expected = "expected a URL such as http://127.0.0.1:3000; other schemes are not spoken";
+        let expected = "expected a URL such as http://127.0.0.1:3000; other schemes are not supported";
         raw.value.to_str().map(str::trim).and_then(Upstream::parse).ok_or_else(|| expected.to_owned())
     });
     let ready_path = read_for_mode(reader, &setting::READY_PATH, mode == Mode::Http, "http", |raw| {
@@ -99,7 +99,7 @@ fn read_static_dir(reader: &mut Reader<'_>, mode: Mode) -> Option<Option<PathBuf
 
 fn existing_directory(reader: &mut Reader<'_>, raw: RawValue) -> Option<PathBuf> {
     let path = path::absolute(&raw.value).ok().filter(|path| Path::is_dir(path));
-    reader.accept(&setting::STATIC_DIR, Some(raw), path.ok_or("expected a directory that is there"))
+    reader.accept(&setting::STATIC_DIR, Some(raw), path.ok_or("expected an existing directory"))
 }
 
 /// A setting that may be absent, and that other modes than `mode` ignore. The outer `None` is a mistake.
@@ -115,7 +115,7 @@ fn read_for_mode<T>(
     let value = parse(&raw);
     let value = reader.accept(setting, Some(raw), value)?;
     if !is_used {
-        reader.warn(format!("{}: ignored; it is of --mode {mode}", setting.flag()));
+        reader.warn(format!("{}: ignored; it belongs to --mode {mode}", setting.flag()));
     }
     Some(Some(value).filter(|_| is_used))
 }

@@ -158,7 +158,7 @@ fn what_cannot_be_meant_is_a_mistake_at_start() {
         ran.complaint().to_owned()
     };
     let alone = complaint(&["--allow-write", "/tmp"]);
-    assert!(alone.contains("--allow-write: \"/tmp\": means something only with --sandbox"), "{alone}");
+    assert!(alone.contains("--allow-write: \"/tmp\": has an effect only with --sandbox"), "{alone}");
     let missing = complaint(&["--sandbox", "--allow-write", "/tmp:/no/such"]);
     assert!(missing.contains("/no/such: No such file or directory") && missing.contains("that exist"), "{missing}");
 }

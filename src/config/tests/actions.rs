@@ -143,7 +143,7 @@ fn variables_of_the_file_are_checked_given_to_functions_and_masked() {
     };
     assert_eq!(of("LEVEL").as_deref(), Some("7"));
     assert_eq!((of("TOKEN").as_deref(), of("EMPTY").as_deref()), (Some("s3cr3t"), Some("")));
-    assert_eq!(config.warnings, [format!("OLD: deprecated, says {file}")]);
+    assert_eq!(config.warnings, [format!("OLD: deprecated according to {file}")]);
     let entries = world.sources.resolve().entries;
     let shown: Vec<_> =
         entries.iter().map(|entry| format!("{} {} {}", entry.name, entry.value, entry.origin)).collect();
@@ -162,14 +162,14 @@ fn files_of_actions_are_looked_for_at_the_root_and_in_the_working_directory() {
 fn an_action_in_the_place_of_a_script_is_told_how_it_is_run() {
     let mut world = World::without_function().file("oms.yml", &COUNT.replace("./count.sh", "/bin/sh"));
     world.sources.typed.script = Some("count".into());
-    assert_eq!(world.mistake(), "SCRIPT: \"count\": is an action, and no file; run it by bandog run count");
+    assert_eq!(world.mistake(), "SCRIPT: \"count\": is an action, not a file; run it with bandog run count");
     world.sources.typed.script = Some("cuont".into());
     assert!(world.mistake().contains("no such file; if a subcommand was meant"), "{}", world.mistake());
     let mut world = World::without_function().flag("actions", "/does/not/exist.yml");
     world.sources.typed.script = Some("count".into());
     let mistakes = world.mistakes();
     assert!(
-        mistakes.iter().any(|mistake| mistake.ends_with("mend the file of actions and use bandog run")),
+        mistakes.iter().any(|mistake| mistake.ends_with("correct the actions file and use bandog run")),
         "{mistakes:?}"
     );
 }

@@ -53,7 +53,7 @@ fn static_files_need_a_directory_and_nothing_to_run() {
     assert_eq!((config.mode, config.target.static_dir), (Mode::Static, Some(typed.dir.path().to_owned())));
     assert!(world().mistake().contains("no directory is given"));
     let missing = world().flag("static-dir", "/nowhere/at/all").mistake();
-    assert!(missing.contains("expected a directory that is there"), "{missing}");
+    assert!(missing.contains("expected an existing directory"), "{missing}");
     typed.sources.typed.command = vec!["/bin/true".into()];
     assert!(typed.mistake().contains("--mode static runs nothing"));
 }

@@ -128,9 +128,9 @@ fn off_looks_for_no_file() {
     let ran = beside("oms.yml", &service(), &["check", "--actions", "off"]).with_workspace().run().expect(78);
     assert!(ran.text().contains("nothing to run"), "{ran}");
     let ran = beside("oms.yml", &service(), &["actions", "--actions", "off"]).run().expect(78);
-    assert!(ran.complaint().contains("no file of actions"), "{ran}");
+    assert!(ran.complaint().contains("no actions file"), "{ran}");
     let ran = beside("oms.yml", &service(), &["actions"]).env("BANDOG_ACTIONS", "off").run().expect(78);
-    assert!(ran.complaint().contains("no file of actions"), "{ran}");
+    assert!(ran.complaint().contains("no actions file"), "{ran}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl VariableReader<'_> {
             self.give("jwt-function", &format!("{namespace}:{name}"), Some("OPENFAAS_NAME"));
         } else {
             let advice = "expected this function's namespace, which jwt_auth needs";
-            self.error("OPENFAAS_NAMESPACE", format!("{advice}; {NAMESPACE_FILE} does not tell it either"));
+            self.error("OPENFAAS_NAMESPACE", format!("{advice}; {NAMESPACE_FILE} does not have it either"));
         }
         self.noted_switch("jwt_auth_debug", false)
     }
