@@ -30,7 +30,7 @@ pub fn should_move_high(descriptor: BorrowedFd<'_>) -> bool {
     (LOW_END..HIGH_START).contains(&descriptor.as_raw_fd())
 }
 
-/// Returns the same file under a number from [`HIGH_START`] up, if one is free.
+/// Returns the same file under a number from 1024 up, if one is free.
 #[must_use]
 pub fn move_high(descriptor: OwnedFd) -> OwnedFd {
     match fcntl_dupfd_cloexec(&descriptor, HIGH_START) {
