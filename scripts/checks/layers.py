@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,10 +52,21 @@ def unsafe_code(files: Iterable[Path], allowed: list[Path]) -> list[str]:
     ]
 
 
-def forbids_unsafe(root: Path) -> bool:
-    """Whether a crate root says `#![forbid(unsafe_code)]`."""
-    text = "".join(token.text for token in tokens_of(root) if token.kind != "comment")
-    return re.search(r"#!\[forbid\((?:\w+,)*unsafe_code\b", text) is not None
+def forbids_unsafe(manifest: Path, workspace: Path) -> bool:
+    """Whether a crate forbids unsafe code: by its lints, by those of the workspace, or in each of its roots."""
+    own = _toml(manifest).get("lints", {})
+    if own.get("workspace"):
+        own = _toml(workspace).get("workspace", {}).get("lints", {})
+    lint = own.get("rust", {}).get("unsafe_code")
+    if (lint.get("level") if isinstance(lint, dict) else lint) == "forbid":
+        return True
+    roots = crate_roots(manifest.parent / "src")
+    texts = ("".join(token.text for token in tokens_of(root) if token.kind != "comment") for root in roots)
+    return bool(roots) and all(re.search(r"#!\[forbid\((?:\w+,)*unsafe_code\b", text) for text in texts)
+
+
+def _toml(file: Path) -> dict:
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def types_of_one_name(src: Path) -> list[str]:

@@ -276,14 +276,27 @@ class Layers(Tree):
                 "src/lib.rs": '//! unsafe\n#![forbid(missing_docs, unsafe_code)]\nconst A: &str = "unsafe";',
                 "src/a.rs": "fn f() { unsafe { g() } }",
                 "src/process/b.rs": "fn f() { unsafe { g() } }",
-                "src/main.rs": "// #![forbid(unsafe_code)]",
             }
         )
         files = sorted((self.root / "src").rglob("*.rs"))
         found = layers.unsafe_code(files, [self.root / "src/process"])
         self.assertEqual([line.rsplit("/", 1)[1] for line in found], ["a.rs:1: unsafe"])
-        self.assertTrue(layers.forbids_unsafe(self.root / "src/lib.rs"))
-        self.assertFalse(layers.forbids_unsafe(self.root / "src/main.rs"))
+
+    def test_unsafe_code_is_forbidden_by_lints_or_in_every_root(self):
+        self.write(
+            **{
+                "Cargo.toml": '[workspace.lints.rust]\nunsafe_code = "forbid"\n',
+                "a/Cargo.toml": "[lints]\nworkspace = true\n",
+                "b/Cargo.toml": '[lints.rust]\nunsafe_code = { level = "forbid", priority = 1 }\n',
+                "c/Cargo.toml": "",
+                "c/src/lib.rs": "#![forbid(missing_docs, unsafe_code)]\n",
+                "d/Cargo.toml": '[lints.rust]\nunsafe_code = "deny"\n',
+                "d/src/lib.rs": "#![forbid(unsafe_code)]\n",
+                "d/src/main.rs": "// #![forbid(unsafe_code)]\n",
+            }
+        )
+        forbid = [layers.forbids_unsafe(self.root / name / "Cargo.toml", self.root / "Cargo.toml") for name in "abcd"]
+        self.assertEqual(forbid, [True, True, True, False])
 
 
 class Named(Tree):
