@@ -66,9 +66,9 @@ for length in 10, 1000:
 END
 
 diff -u - "$work/seen" <<'END' || { echo "streaming-form-data-epilogue: changed" >&2; exit 1; }
-10 without  the content | the content | the content | the content
-10 with  b'' | the content | the content | the content
-1000 without  the content | the content | the content | the content
-1000 with  the content and b'\r\n------edge7MA4YWxkTrZu0gW--\r\nThis is the epilogue.' | the content | the content | the content
+10 bytes, without an epilogue: the content | the content | the content | the content
+10 bytes, with an epilogue: b'' | the content | the content | the content
+1000 bytes, without an epilogue: the content | the content | the content | the content
+1000 bytes, with an epilogue: the content and b'\r\n------edge7MA4YWxkTrZu0gW--\r\nThis is the epilogue.' | the content | the content | the content
 END
 echo "streaming-form-data-epilogue: as described"
