@@ -8,7 +8,7 @@ use crate::harness::{
     Command,
     archive::{names, unzip},
     bandog,
-    command::BINARY,
+    command::{BINARY, fresh},
     decode, encode, eventually, fixture, function, listing, marked, noise, program, serve, serve_command,
     server::MARK,
     signal,
@@ -300,7 +300,7 @@ fn run_tells_bad_input_from_bad_configuration() {
 fn run_told_to_stop_ends_its_function_and_leaves_nothing() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let home = tempfile::tempdir().expect("a temporary directory");
-        let mut running = std::process::Command::new(BINARY)
+        let mut running = fresh(BINARY)
             .args(["run", "--workspace"])
             .arg(home.path())
             .arg("--script")
@@ -439,11 +439,13 @@ fn every_fixture_says_what_it_does() {
 #[test]
 fn a_signal_ends_a_run_whose_result_nobody_reads() {
     let workspace = tempfile::tempdir().expect("a temporary directory");
-    let mut child = std::process::Command::new(BINARY)
+    let mut child = fresh(BINARY)
         .args(["run", "--text-input", "x", "--workspace"])
         .arg(workspace.path())
         .args(["--", "/bin/sh", "-c", "head -c 1000000 /dev/zero >\"$TMP_OUTPUT_DIR/zeros\""])
-        .stdout(std::process::Stdio::piped())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .expect("started");
     let stdout = child.stdout.take().expect("a pipe");

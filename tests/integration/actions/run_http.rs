@@ -9,7 +9,13 @@ use std::{
 use rustix::process::Signal;
 
 use super::{FILE, filled, json};
-use crate::harness::{Command, bandog, command::BINARY, eventually, marked, server::MARK, signal};
+use crate::harness::{
+    Command, bandog,
+    command::{BINARY, fresh},
+    eventually, marked,
+    server::MARK,
+    signal,
+};
 
 const ACTIONS: &str = "oms: 1
 lifecycle: {startup: {command: [python3, SERVER]}}
@@ -109,7 +115,7 @@ fn begun(home: &Path, arguments: &[&str]) -> (Child, String) {
     let workspace = home.join("workspace");
     fs::create_dir(&workspace).expect("made");
     let mark = format!("1000.{:039}", uuid::Uuid::new_v4().as_u128());
-    let child = std::process::Command::new(BINARY)
+    let child = fresh(BINARY)
         .arg("run")
         .args(arguments)
         .arg("--workspace")
@@ -119,6 +125,7 @@ fn begun(home: &Path, arguments: &[&str]) -> (Child, String) {
         .env("SCRATCH", home)
         .current_dir(home)
         .stdin(Stdio::piped())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("started");

@@ -3,14 +3,17 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fmt,
+    fmt, fs,
     io::{Read as _, Write as _},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
+
+use rustix::process::Signal;
 
 use super::{PATH, PATIENCE, listing, server::MARK, shown};
 
@@ -20,6 +23,23 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_bandog");
 /// A run of the binary under test, without the environment of the test.
 pub(crate) fn bandog<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Command {
     Command::new(Path::new(BINARY)).args(arguments)
+}
+
+/// A command whose process begins as one at a terminal does: it ignores no signal, even if the tests were started by
+/// nohup(1), in the background of a script, or by a runner that ignores some. The standard library resets SIGPIPE alone.
+pub(crate) fn fresh(program: impl AsRef<OsStr>) -> std::process::Command {
+    static SOME_ARE_IGNORED: LazyLock<bool> = LazyLock::new(|| {
+        let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask of signals");
+        let ignored = u64::from_str_radix(ignored.trim(), 16).expect("hexadecimal digits");
+        ignored & !(1 << (Signal::PIPE.as_raw() - 1)) != 0
+    });
+    if !*SOME_ARE_IGNORED {
+        return std::process::Command::new(program);
+    }
+    let mut command = std::process::Command::new("/usr/bin/env");
+    command.args([OsStr::new("--default-signal"), program.as_ref()]);
+    command
 }
 
 /// A run of another program, found in the directories of [`PATH`]; a missing one is a failure that says so.
@@ -47,7 +67,7 @@ impl Command {
     /// This file, with nothing but `PATH` in its environment, in a new empty directory.
     pub(crate) fn new(program: &Path) -> Self {
         let home = tempfile::tempdir().expect("a temporary directory");
-        std::fs::create_dir(home.path().join("workspace")).expect("a workspace");
+        fs::create_dir(home.path().join("workspace")).expect("a workspace");
         let mark = uuid::Uuid::new_v4().to_string();
         Self {
             program: program.to_owned(),
@@ -99,7 +119,7 @@ impl Command {
 
     /// A file in its working directory.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
-        std::fs::write(self.home.path().join(name), content).expect("writable");
+        fs::write(self.home.path().join(name), content).expect("writable");
         self
     }
 
@@ -124,7 +144,7 @@ impl Command {
     #[track_caller]
     pub(crate) fn run(self) -> Ran {
         let workspace = self.home.path().join("workspace");
-        let mut child = std::process::Command::new(&self.program)
+        let mut child = fresh(&self.program)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)

@@ -14,7 +14,11 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{PATH, PATIENCE, Request, Wire, children, command::BINARY, eventually, listing, marked, shown};
+use super::{
+    PATH, PATIENCE, Request, Wire, children,
+    command::{BINARY, fresh},
+    eventually, listing, marked, shown,
+};
 
 /// The variable that marks everything a server starts, so that it can be found again. Its value is a number of seconds,
 /// so that sleep(1) can carry it as well.
@@ -194,13 +198,13 @@ impl Builder {
         let stdout = fs::File::create(self.home.path().join("stdout")).expect("a file for stdout");
         let mut command = match (self.under.split_first(), &self.before) {
             (Some((program, arguments)), _) => {
-                let mut command = std::process::Command::new(program);
+                let mut command = fresh(program);
                 command.args(arguments).arg(BINARY);
                 command
             }
-            (None, None) => std::process::Command::new(self.binary()),
+            (None, None) => fresh(self.binary()),
             (None, Some(before)) => {
-                let mut shell = std::process::Command::new("/bin/sh");
+                let mut shell = fresh("/bin/sh");
                 shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), BINARY]);
                 shell
             }

@@ -5,7 +5,11 @@ use std::{io::Read as _, net::TcpStream, process::Stdio, thread, time::Duration}
 use rustix::process::Signal;
 
 use super::serve;
-use crate::harness::{Answer, PATIENCE, Server, Wire, eventually, noise, shown};
+use crate::harness::{
+    Answer, PATIENCE, Server, Wire,
+    command::{BINARY, fresh},
+    eventually, noise, shown,
+};
 
 /// Writes, then waits for the sign go, then ends so.
 fn waits(end: &str) -> String {
@@ -253,7 +257,7 @@ fn the_time_limit_holds_also_while_nobody_reads() {
 #[test]
 fn bandog_run_passes_the_answer_on_while_the_function_runs() {
     let home = tempfile::tempdir().expect("a directory");
-    let mut child = std::process::Command::new(crate::harness::command::BINARY)
+    let mut child = fresh(BINARY)
         .args(["run", "--mode", "streaming", "--workspace"])
         .arg(home.path())
         .args(["--", "/bin/sh", "-c", &waits("echo why >&2; exit 3")])
