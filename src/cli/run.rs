@@ -15,6 +15,7 @@ pub use once::run;
 mod once;
 mod result;
 mod served;
+mod stdout;
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog run ./ocr.sh -f page.png -o page.txt     a file is the input, as with `bandog call`

@@ -1,4 +1,4 @@
-//! An incremental base64 decoder. It does not decide whether a body is base64 at all; the caller does.
+//! An incremental base64 decoder, and the encoding of whole slices. It does not decide whether a body is base64 at all; the caller does.
 //!
 //! Lenient where senders differ without ambiguity: the standard and the URL-safe alphabet (RFC 4648 §4 and §5, even
 //! mixed), with or without padding, blanks and line breaks anywhere (§3.3 lets a decoder ignore them). Strict about
@@ -11,7 +11,11 @@
 //! There are two paths. The scalar path defines the format. The fast path decodes runs of plain characters; if a block
 //! contains anything else, it leaves the whole block to the scalar path.
 
+mod encode;
+
 use memchr::memchr2_iter;
+
+pub use self::encode::{append, encoded_len};
 
 use crate::position::Position;
 

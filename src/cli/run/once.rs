@@ -2,11 +2,8 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal as _, Read as _, Write as _},
-    os::{
-        fd::{AsFd as _, BorrowedFd},
-        unix::ffi::OsStrExt as _,
-    },
+    io::{self, IsTerminal as _, Read as _},
+    os::{fd::AsFd as _, unix::ffi::OsStrExt as _},
     process::ExitCode,
     sync::Arc,
 };
@@ -14,11 +11,10 @@ use std::{
 use bytes::Bytes;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, http::request::Parts};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
+use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::watch;
 
-use super::{Event, RunArgs, result, served};
+use super::{Event, RunArgs, result, served, stdout::Stdout};
 use crate::{
     actions::{Interface, Placement},
     cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
@@ -26,18 +22,18 @@ use crate::{
     input::{BodyError, BodySource, Envelope},
     invocation::{self, Call, Function, FunctionContext, NoObserver, Outcome},
     logs::Level,
-    output::{BodySink, Disconnected},
+    output::Disconnected,
     platform::{
         LegacyBehaviour,
         oscar::{EventSource, JobEvent},
     },
     process::{self, Cancel, Cause, WakeFd},
-    reply::{self, Accept, CallFacts, Head, TransferError, problem},
+    reply::{self, Accept, CallFacts, TransferError, problem},
     request,
     service::{self, ActionCall, Stop},
     telemetry,
 };
-use bandog_runtime::call::{self, CompletedCall, ResponseWriter};
+use bandog_runtime::call::{self, CompletedCall};
 
 /// Bytes read of the input at once.
 const PIECE: usize = 64 * 1024;
@@ -95,7 +91,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     if let Some(action) = io.action.as_ref().filter(|action| matches!(action.interface, Interface::Http(_))) {
         let action = ActionCall { action: Arc::clone(action), texts: io.texts.clone() };
         let call = service::Call { id: request::call_id(&headers), head: imitated(&headers), action: Some(action) };
-        let stdout = match stdout(bell) {
+        let stdout = match Stdout::new(bell) {
             Ok(stdout) => stdout,
             Err(error) => return fail(INTERNAL, &error),
         };
@@ -118,7 +114,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     let facts = CallFacts { call_id: &call.id, service };
     let (finished, sent) = match &io.output {
         None => {
-            let mut stdout = match stdout(bell) {
+            let mut stdout = match Stdout::new(bell) {
                 Ok(stdout) => stdout,
                 Err(error) => return fail(INTERNAL, &error),
             };
@@ -316,60 +312,5 @@ impl BodySource for Waited {
         let read = self.file.read(&mut piece)?;
         piece.truncate(read);
         Ok((read > 0).then(|| Bytes::from(piece)))
-    }
-}
-
-/// The standard output as the place where an answer goes: its body, exactly as HTTP would send it. A signal ends the
-/// wait for a reader who does not read.
-pub(super) struct Stdout {
-    file: File,
-    bell: Arc<WakeFd>,
-    /// Why it took no more, unless its reader has left.
-    pub(super) error: Option<io::Error>,
-}
-
-fn stdout(bell: &Arc<WakeFd>) -> Result<Stdout, String> {
-    match io::stdout().as_fd().try_clone_to_owned() {
-        Ok(fd) => Ok(Stdout { file: fd.into(), bell: Arc::clone(bell), error: None }),
-        Err(error) => Err(format!("cannot write to the standard output: {error}")),
-    }
-}
-
-impl Stdout {
-    /// Waits until some can be written without waiting.
-    fn wait(&self) -> io::Result<()> {
-        let mut events = [PollFd::new(&self.file, PollFlags::OUT), PollFd::new(&*self.bell, PollFlags::IN)];
-        poll(&mut events, None)?;
-        // After a signal there may still be a problem to tell, to who reads it.
-        if events[0].revents().is_empty() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
-    }
-}
-
-impl BodySink for Stdout {
-    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
-        // As much as a pipe that poll(2) calls writable takes at once (pipe(7)).
-        let mut parts = piece.chunks(rustix::pipe::PIPE_BUF);
-        let written = parts.try_for_each(|part| self.wait().and_then(|()| self.file.write_all(part)));
-        written.map_err(|error| {
-            self.error = Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
-            Disconnected
-        })
-    }
-
-    fn room(&self) -> usize {
-        let mut events = [PollFd::new(&self.file, PollFlags::OUT)];
-        let looked = poll(&mut events, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-        // What is wrong with it, who writes to it finds out.
-        if looked == Ok(0) { 0 } else { rustix::pipe::PIPE_BUF }
-    }
-}
-
-impl ResponseWriter for Stdout {
-    fn begin(&mut self, _: Head, _: bool) {}
-
-    fn send_trailers(&mut self, _: HeaderMap) {}
-
-    fn writable_fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.file.as_fd())
     }
 }

@@ -4,7 +4,7 @@ use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use tokio::sync::watch;
 
-use super::once::Stdout;
+use super::stdout::Stdout;
 use crate::{
     cli::{BAD_CONFIGURATION, INTERNAL, complain, destination::Destination, fail, serve},
     config::{Config, compose},

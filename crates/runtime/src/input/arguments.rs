@@ -13,7 +13,7 @@ use bytes::Bytes;
 use bandog_codec::base64::{self, is_blank};
 
 use super::{
-    BodyError, BodyFormat, BodySource, Envelope, FormPart, Input, InputDir, InputError, InputKind, receive,
+    BodyError, BodySource, Envelope, FormPart, Input, InputDir, InputError, InputKind, envelope::BodyFormat, receive,
     text::TextFormat,
 };
 use crate::actions::{

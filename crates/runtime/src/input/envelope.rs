@@ -5,9 +5,22 @@ use bandog_codec::{
     parameters,
 };
 
-use super::{ContentHeaders, InputError, filename, text::TextFormat};
+use super::{InputError, filename, text::TextFormat};
 
-/// How a body is to be taken.
+/// The header fields with which the sender describes a body: their raw values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContentHeaders {
+    /// `Content-Type`.
+    pub content_type: Option<Vec<u8>>,
+    /// `Content-Encoding`; several fields are joined with a comma.
+    pub content_encoding: Option<Vec<u8>>,
+    /// `Content-Transfer-Encoding`.
+    pub content_transfer_encoding: Option<Vec<u8>>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<Vec<u8>>,
+}
+
+/// How a body is to be decoded and named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     pub(super) content: BodyFormat,

@@ -1,7 +1,12 @@
-//! The decision tables of the README ("The request"), row by row, and what must hold for all of them.
+//! The decision tables of docs/requests.md, row by row, and what must hold for all of them.
 
-use std::{fs, io::Write as _, os::fd::AsFd as _};
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::fd::AsFd as _,
+};
 
+use bytes::Bytes;
 use flate2::{Compression, GzBuilder, write::GzEncoder};
 use proptest::prelude::*;
 

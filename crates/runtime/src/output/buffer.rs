@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{BodySink, Disconnected, base64};
+use bandog_codec::base64;
+
+use super::{BodySink, Disconnected};
 
 /// Bytes in a full piece: large enough that the hand-over to the network thread costs nothing, small enough that a
 /// few of them in flight keep memory flat. Three quarters of it is a whole number of base64 groups.

@@ -8,7 +8,7 @@ use std::{
     os::fd::{AsFd as _, BorrowedFd},
 };
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
 use rustix::{
     fs::fstat,
     io::{Errno, retry_on_intr},
@@ -18,6 +18,7 @@ use super::{
     FileAccess, OutputError,
     tree::{is_regular, open_file, size_of},
 };
+use crate::headers;
 
 /// Bytes of a response_headers file: more than any client or proxy accepts as header fields.
 pub const SIZE_LIMIT: usize = 64 * 1024;
@@ -104,7 +105,7 @@ pub fn parse(text: &[u8], warn: &mut dyn FnMut(String)) -> Result<ResponseHeader
         }
         let name = HeaderName::from_bytes(name).map_err(|_| bad("a header name before the colon (RFC 9110 §5.1)"))?;
         HeaderValue::from_bytes(value).map_err(|_| bad("a value without control characters"))?;
-        if is_reserved(name.as_str()) {
+        if is_reserved(&name) {
             warn(format!("ignored in the response headers, as bandog sets it itself: {name}"));
             continue;
         }
@@ -123,25 +124,26 @@ fn status(value: &[u8]) -> Option<u16> {
     (200..=599).contains(&code).then_some(code)
 }
 
-/// Fields that frame the message or belong to the connection (RFC 9110 §7.6.1, RFC 9112 §6), and those that say what
-/// bandog knows better than the function. `name` is in lower case.
-fn is_reserved(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "date"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "x-bandog-error"
-            | "x-call-id"
-            | "x-duration-seconds"
-            | "x-exit-code"
-    ) || name.starts_with("x-output-")
+/// Fields that frame the message or belong to the connection (RFC 9110 §7.6.1, RFC 9112 §6).
+const CONNECTION_FIELDS: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::DATE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The prefix of the names of all fields that describe the output.
+const OUTPUT_PREFIX: &str = "x-output-";
+
+/// Whether a function cannot set this field.
+fn is_reserved(name: &HeaderName) -> bool {
+    let name_text = name.as_str();
+    CONNECTION_FIELDS.contains(name) || headers::RESERVED.contains(&name_text) || name_text.starts_with(OUTPUT_PREFIX)
 }
 
 #[cfg(test)]

@@ -76,6 +76,15 @@ fn fields_that_are_not_the_functions_to_set_are_ignored_with_a_warning() {
 }
 
 #[test]
+fn a_function_cannot_set_any_field_that_only_bandog_sets() {
+    assert!(headers::RESERVED.len() >= 6);
+    for name in headers::RESERVED {
+        let (parsed, warnings) = parsed(&format!("{name}: 5"));
+        assert!(parsed.expect("valid").fields.is_empty() && warnings.len() == 1, "{name}");
+    }
+}
+
+#[test]
 fn only_a_plain_file_of_a_sane_size_is_read() {
     let dir = tempfile::tempdir().expect("tempdir");
     let path = dir.path().join("headers");
