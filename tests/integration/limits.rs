@@ -91,7 +91,7 @@ fn memory_beyond_the_limit_is_refused_to_each_process() {
     let problem = fails(&flags, &take("256"), "function-failed", 1, "the function exited with code 1");
     let logs = problem["logs"].as_str().expect("logs");
     assert!(logs.contains("MemoryError"), "{logs}");
-    assert!(logs.contains("its own calls fail: --max-memory 134217728"), "{logs}");
+    assert!(logs.contains("make its system calls fail: --max-memory 134217728"), "{logs}");
 }
 
 #[test]

@@ -85,10 +85,10 @@ fn the_exit_code_says_how_it_went() {
         assert!(problem["detail"].is_string() && problem["call_id"].is_string(), "{ran}");
         let reached = code != 65;
         assert_eq!(problem["traceback"] == "short and stout", reached, "{ran}");
-        assert!(!ran.complaint().contains("answered:"), "{ran}");
+        assert!(!ran.complaint().contains("responded:"), "{ran}");
         let ran = run(arguments.into_iter().chain(["-o", "out"])).run().expect(code);
         assert!(ran.text().is_empty() && !ran.home().join("out").exists(), "{ran}");
-        assert_eq!(ran.complaint().contains("answered:\nbandog: short and stout"), reached, "{ran}");
+        assert_eq!(ran.complaint().contains("responded:\nbandog: short and stout"), reached, "{ran}");
     }
     run(["die"]).run().expect(70);
 }
