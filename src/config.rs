@@ -18,7 +18,6 @@ use std::{
 use crate::{
     actions::{Service, openapi::Authentication},
     invocation::Confinement,
-    logs::Level,
     platform::InvokedAs,
 };
 
@@ -146,8 +145,11 @@ impl Sources {
     }
 }
 
-/// Runs every parser of the configuration on the same bytes, for fuzzing: none of them may panic.
-#[doc(hidden)]
+/// Runs every parser of the configuration on the same bytes, for tests and the fuzz target: none of them may panic.
+///
+/// # Panics
+/// A parser panics, or reads back another value than it wrote.
+#[cfg(any(test, feature = "testing"))]
 pub fn parse_anything(bytes: &[u8]) {
     let _ = document::Document::parse(bytes);
     if let Ok(text) = str::from_utf8(bytes) {
@@ -157,7 +159,7 @@ pub fn parse_anything(bytes: &[u8]) {
         if let Some(size) = quantity::size(text) {
             assert_eq!(quantity::size(&quantity::size_text(size)), Some(size));
         }
-        let _ = (address::Address::parse(text), shell_words::split(text), text.parse::<Level>());
+        let _ = (address::Address::parse(text), shell_words::split(text), text.parse::<crate::logs::Level>());
     }
 }
 

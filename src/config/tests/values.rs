@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{invocation::Stdin, telemetry::Format};
+use crate::{invocation::Stdin, logs::Level, telemetry::Format};
 
 #[test]
 fn with_nothing_set_the_defaults_are_those_that_are_documented() {
