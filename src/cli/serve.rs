@@ -73,7 +73,7 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
         let mut early = stop.clone();
         let server = tokio::select! {
             server = Server::new(compose::http_settings(config), service) => server?,
-            // Nobody has been served yet.
+            // No request has been served yet.
             _ = early.wait_for(|stop| *stop != Stop::No) => return Ok(()),
         };
         announce(config, &listener, metrics.as_ref())?;
@@ -81,7 +81,7 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
         http::serve(Arc::new(server), listener, metrics, stop).await;
         Ok(())
     });
-    // What still waits for somebody outside, such as a provider of keys, does not hold up the end.
+    // A task that still waits for another host, such as a provider of keys, does not delay the exit.
     runtime.shutdown_background();
     ended
 }
@@ -127,7 +127,7 @@ fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListene
     Ok(())
 }
 
-/// Who answers the requests, for the operator.
+/// The executor of requests, in words for the operator.
 fn what_answers(config: &Config) -> String {
     let function = match (config.mode, &config.function.command, &config.target.upstream, &config.target.static_dir) {
         (Mode::Static, _, _, Some(dir)) => Some(format!("files of {}", dir.display())),

@@ -1,17 +1,17 @@
 //! Durations and sizes as people write them. Pure: text in, value out.
 //!
-//! The grammar is Go's for durations, so that what worked for an OpenFaaS watchdog works here, with one addition: a
-//! bare number is seconds. Crates of the field differ in just that (a bare number is refused, or is a float).
+//! The grammar of durations is Go's, which the programs of the field use, with one addition: a bare number is
+//! seconds. Crates of the field differ in just that (a bare number is refused, or is a float).
 
 use std::{fmt::Write as _, time::Duration};
 
 /// No duration is longer: 136 years, so that adding one to a clock never overflows.
 pub const MAX_DURATION: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// What [`duration`] takes, for messages.
+/// The values that [`duration`] accepts, for messages.
 pub const DURATION_EXPECTED: &str = "a duration such as 300, 300s, 5m, 1m30s";
 
-/// What [`size`] takes, for messages.
+/// The values that [`size`] accepts, for messages.
 pub const SIZE_EXPECTED: &str = "a size such as 1024, 64KiB, 10MB, 1GiB";
 
 /// A duration: `300` (seconds), `300s`, `5m`, `1m30s`, `1.5h`, `250ms`; `None` for anything else and for more than

@@ -14,7 +14,7 @@ use crate::{
     service::{ACTIONS_PAGE, METRICS_TYPE, Phase, TotalsSnapshot},
 };
 
-/// What the actions are, as an OpenAPI document.
+/// The OpenAPI document of the actions.
 const OPENAPI: &str = "/_/openapi.json";
 
 /// A page.

@@ -72,12 +72,12 @@ enum TokenCheck {
     File {
         /// Where it is.
         path: PathBuf,
-        /// What it held when it was read last.
+        /// Its content when it was last read.
         read: Mutex<TokenFile>,
     },
 }
 
-/// What is known of a token file.
+/// The last known state of a token file.
 #[derive(Debug, Default)]
 struct TokenFile {
     /// The last token that was one.
@@ -106,7 +106,7 @@ struct Stamp {
     device: u64,
     size: u64,
     modified: Option<SystemTime>,
-    /// Seconds and nanoseconds of the last change of the file or what is known of it, which nobody can set back.
+    /// Seconds and nanoseconds of the last change of the file or its metadata (`st_ctime`), which cannot be set back.
     changed: (i64, i64),
 }
 
@@ -135,7 +135,7 @@ impl TokenCheck {
 
 impl TokenFile {
     /// Reads the file if it has changed. While it holds no token (between two writes it may be empty, or missing) the
-    /// last one goes on counting: a slip must not lock everybody out, and an empty file must not let anybody in.
+    /// last one stays valid: a slip must not lock all callers out, and an empty file must not let any caller in.
     fn refresh(&mut self, path: &Path) {
         match current(path, self.last.as_ref()) {
             Ok(fresh) => {
@@ -159,7 +159,7 @@ impl TokenFile {
     }
 }
 
-/// What the file holds, if that is not `last` any more.
+/// The content of the file, if it differs from `last`.
 fn current(path: &Path, last: Option<&(Stamp, Secret)>) -> io::Result<Option<(Stamp, Secret)>> {
     let stamp = Stamp::of(&fs::metadata(path)?);
     if last.is_some_and(|(known, _)| *known == stamp) {

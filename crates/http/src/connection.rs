@@ -52,8 +52,8 @@ pub(super) async fn serve(server: Arc<Server>, stream: TcpStream) {
         () = phase.reached(Phase::Draining) => return,
     };
     let state = Arc::new(ConnectionState::new(stream, server.service.context().settings.timeouts.send));
-    // What serves requests is on the heap and hyper has its buffers there, 20 KiB in all. A connection that waits for a
-    // request has neither: it costs what is seen here.
+    // The state that serves requests and hyper's buffers are on the heap, 20 KiB in all. A connection that waits for a
+    // request has neither.
     if is_http2 {
         Box::pin(serve_http2(server, &state, phase)).await;
         return;

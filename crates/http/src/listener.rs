@@ -143,7 +143,7 @@ async fn accept(
 
 /// Ends when nothing new is to be accepted any more.
 async fn until_stopped(server: &Server, mut stop: watch::Receiver<Stop>) {
-    // The sender is kept by who called; if it is gone nobody can stop this any more but by ending the process.
+    // The caller keeps the sender; without it only the end of the process can stop this.
     if stop.wait_for(|stop| *stop > Stop::No).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -67,7 +67,7 @@ pub struct AdminSettings {
     pub metrics: bool,
     /// Whether an unhealthy server answers health checks without a body, in place of a problem.
     pub bare_health: bool,
-    /// Who may call, as the description of the actions says it.
+    /// The authentication that the description of the actions names.
     pub callers: Authentication,
     /// The limits that the status page shows.
     pub limits: ShownLimits,

@@ -1,4 +1,4 @@
-//! What a process that has nothing to do gives back to the kernel: what is free of the C library's heap, and the pages
+//! Memory that an idle process returns to the kernel: the free pages of the C library's heap, and the resident pages
 //! of its own binary.
 
 use std::{
@@ -38,10 +38,11 @@ pub fn give_back_heap() {
     };
 }
 
-/// Gives back the heap, and lets go of the pages of the binary: what the start and the rush needed of it, and fifteen
-/// pages around each of those that the kernel mapped with it. What is needed again comes back from the page cache, some
-/// 50 faults for the next request: for when nothing has been asked for a while. It is the resident memory of this
-/// process that gets smaller; the page cache keeps what is in it until the kernel needs the room.
+/// Trims the heap, and unmaps the resident pages of the binary: those that the start and the last burst of requests
+/// touched, and the fifteen pages that the kernel mapped around each of them. Pages that are needed again come back
+/// from the page cache, which costs the next request some 50 minor faults, so this is for a process that has been idle
+/// for a while. It lowers the resident memory of this process; the page cache keeps its pages until the kernel needs
+/// the memory.
 pub fn give_back_all() {
     give_back_heap();
     // SAFETY: the function below reads what it is given and nothing else.

@@ -33,7 +33,7 @@ const LARGE: usize = 32 * 1024;
 /// Bytes kept of the end when the middle is left out; also what a failed run's answer quotes.
 pub const TAIL_LIMIT: usize = 64 * 1024;
 
-/// How much a line matters; the names are those of Python's logging, which OSCAR's services are configured with.
+/// The severity of a line. The names are those of Python's logging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Sizes and headers at each step.
@@ -113,9 +113,9 @@ pub struct Logs {
     spilled: Option<File>,
     /// Bytes in `spilled`.
     spilled_len: u64,
-    /// What follows `spilled`, at most [`MEMORY_LIMIT`].
+    /// The lines after `spilled`, at most [`MEMORY_LIMIT`] bytes.
     recent: Vec<u8>,
-    /// What follows the kept beginning: the last bytes written, up to twice [`TAIL_LIMIT`].
+    /// The bytes after the kept beginning: the last ones written, up to twice [`TAIL_LIMIT`].
     tail: Vec<u8>,
     /// Bytes left out between the beginning and the tail.
     cut: u64,
@@ -123,7 +123,7 @@ pub struct Logs {
     marker: Vec<u8>,
     sealed: bool,
     ends_mid_line: bool,
-    /// The own lines once more, if somebody wants them apart.
+    /// A second copy of the own lines, where they are also needed on their own.
     own: Option<Vec<u8>>,
     /// Why the file could not be made or written.
     lost: Option<io::Error>,
@@ -270,8 +270,8 @@ impl Logs {
         }
     }
 
-    /// Why something is missing that should have been kept: the workspace is full, say. What is left out because of the
-    /// maximum is not meant.
+    /// The error that lost lines which should have been kept, such as a full workspace. Lines beyond the maximum do not
+    /// count.
     pub fn take_loss(&mut self) -> Option<io::Error> {
         if self.cut > 0 { self.lost.take() } else { None }
     }

@@ -48,12 +48,12 @@ pub trait BodySink {
     }
 }
 
-/// Nobody reads any more.
+/// The reader has closed its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the reader went away")]
 pub struct Disconnected;
 
-/// What a function left in its output directory.
+/// The files that a function left in its output directory.
 ///
 /// It owns the descriptors it needs: a single file can be sent after the workspace is gone, several only while their
 /// directory still holds them.
@@ -65,12 +65,12 @@ pub enum Output {
     File(OutputFile),
     /// Several.
     Tree(FileTree),
-    /// What it wrote to standard output, so many bytes, which have been passed on while it ran.
+    /// Standard output, which was passed on while the function ran; the number of bytes.
     Streamed(u64),
 }
 
 impl Output {
-    /// What the answer is made of.
+    /// The kind of the output that the response is made of.
     #[must_use]
     pub fn kind(&self) -> OutputKind {
         match self {
@@ -104,7 +104,7 @@ impl Output {
     }
 }
 
-/// What an answer is made of: the word in `X-Output-Kind` and in the log line.
+/// The kind of an output: the word in `X-Output-Kind` and in the log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputKind {
     /// The one file.
@@ -113,7 +113,7 @@ pub enum OutputKind {
     Zip,
     /// The captured logs, as there is no file.
     Logs,
-    /// What was written to standard output, as it is.
+    /// Standard output, unchanged.
     Stdout,
 }
 
@@ -146,7 +146,7 @@ pub enum OutputError {
     Read {
         /// Which.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
     /// Directories in directories in directories.
@@ -177,13 +177,13 @@ pub enum OutputError {
         line: usize,
         /// The line, shortened.
         text: String,
-        /// What would have made sense.
+        /// The expected form.
         expected: &'static str,
     },
 }
 
-/// Why an answer stopped before its end. What was already sent must not look whole: the connection is broken, the
-/// exit code is not 0.
+/// The reason why a response stopped before its end. The part that was sent must not look complete: the connection is
+/// reset, and the exit code is not 0.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The reader went away.
@@ -200,7 +200,7 @@ pub enum TransferError {
     Read {
         /// Its path below the output directory.
         name: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
     /// The captured logs could not be read to their end.

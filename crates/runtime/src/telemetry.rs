@@ -1,7 +1,7 @@
 //! The container's own log, on standard error: bandog's lines, and the functions' output when it is forwarded.
 //!
-//! Events go through `tracing`, so that hyper's and everybody's go the same way. What the *caller* may see of an
-//! invocation is captured in [`crate::logs`].
+//! Events go through `tracing`, so that those of libraries take the same way. The lines that the *caller* of an
+//! invocation may see are captured in [`crate::logs`].
 //!
 //! ```text
 //! 2026-11-20 14:49:56,867 - supervisor - INFO - [CALL ID] message name=value
@@ -39,10 +39,10 @@ const CALL_ID: &str = "call_id";
 /// Set once, by [`init`]; without it (in a test, in a program that uses the library) nothing is forwarded.
 static SINK: OnceLock<LogSink> = OnceLock::new();
 
-/// What functions answer, on standard output; without it nobody has asked for that.
+/// The results of functions, on standard output; unset unless the settings ask for it.
 static RESULTS: OnceLock<LogWriter> = OnceLock::new();
 
-/// How the lines of functions are written in the place of a watchdog; without it, like all others.
+/// The format of the lines of functions, if it differs from that of all other lines.
 static FUNCTION_LINES: OnceLock<FunctionLines> = OnceLock::new();
 
 /// The form of the container log.
@@ -54,10 +54,10 @@ pub enum Format {
     Json,
 }
 
-/// How a watchdog writes the lines of its function.
+/// A format for the lines of functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionLines {
-    /// What goes before each, after the time: the name of the stream, if it is known; `None` for neither.
+    /// The text between the time and the line, before the name of the stream; `None` for neither text nor name.
     pub prefix: Option<&'static str>,
     /// Bytes of a line, beyond which it is cut and marked; `None` for no limit.
     pub limit: Option<usize>,
@@ -79,7 +79,7 @@ impl FunctionLines {
     }
 }
 
-/// Writes the lines of functions as a watchdog does, from here on.
+/// Sets the format of the lines of functions.
 pub fn set_function_lines(lines: FunctionLines) {
     let _ = FUNCTION_LINES.set(lines);
 }
@@ -182,7 +182,7 @@ impl LogSink {
     }
 }
 
-/// What a line says.
+/// The parts of a line.
 struct LogLine<'a> {
     moment: Timestamp,
     level: Level,
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_line_is_written_as_the_watchdogs_do() {
+    fn a_function_line_is_written_in_its_own_format() {
         let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
         let line = |prefix, limit| FunctionLines { prefix, limit }.text(moment, "h\u{e9}llo");
         assert_eq!(line(Some("stderr: "), None), "2026/11/20 14:49:56 stderr: h\u{e9}llo\n");

@@ -8,9 +8,9 @@
 //!     headers                   RESPONSE_HEADERS_PATH, if the function makes it
 //! ```
 //!
-//! Everything is mode 0700, and belongs to the user that the function runs as once that is started. Between invocations
-//! DIR is empty. What a killed predecessor left behind is known by its lock being free, also where several bandogs
-//! share DIR across containers.
+//! Everything has mode 0700, and belongs to the user that the function runs as once it has been started. Between
+//! invocations DIR is empty. A workspace left by a killed bandog is recognised by its free lock, even where several
+//! bandogs share DIR across containers.
 
 mod removal;
 
@@ -68,7 +68,8 @@ pub struct WorkspaceRoot {
     open: AtomicUsize,
     /// The user that functions run as, if not our own.
     tenant: Option<u32>,
-    /// What could not be removed, to be tried again: no descriptor was free, or somebody was still writing.
+    /// The workspaces that could not be removed and are tried again: no descriptor was free, or a process was still
+    /// writing.
     undead: Mutex<VecDeque<String>>,
 }
 
@@ -116,8 +117,8 @@ impl WorkspaceRoot {
         failed.map_or(Ok(removed), |error| Err(error.into()))
     }
 
-    /// The lock of a workspace that nobody uses any more. In a shared `/tmp` anybody may have made anything under such
-    /// a name: only a directory of our own user, or of the one that our functions run as, counts.
+    /// The lock of an abandoned workspace. In a shared `/tmp` any user may have created such a name: only a directory of
+    /// our own user, or of the user that our functions run as, counts.
     fn lock_leftover(&self, name: &OsStr) -> Option<OwnedFd> {
         let dir = openat(&self.dir, name, OPEN_DIR, Mode::empty()).ok()?;
         let stat = fstat(&dir).ok()?;
@@ -232,7 +233,7 @@ pub struct Workspace {
     path: PathBuf,
     /// `None` while it is being made.
     dirs: Option<OpenDirs>,
-    /// What is known to be in it.
+    /// The files that bandog itself has created in it.
     known: KnownFiles,
 }
 
@@ -292,7 +293,7 @@ impl Workspace {
         Ok(path)
     }
 
-    /// Lets a user's group run the script, and nobody change it.
+    /// Lets a user's group run the script, without permission to change it.
     pub fn share_script(&self, gid: u32) -> io::Result<()> {
         let group = Some(Gid::from_raw(gid));
         let dir = self.directory();
@@ -329,8 +330,8 @@ impl Workspace {
         }
     }
 
-    /// Makes all of it a user's own. To be called once, before anything of that user has been started in it: until then
-    /// nobody but us has been able to put something there, so that nothing else can be meant.
+    /// Gives all of it to a user. To be called once, before a process of that user runs in it: until then only bandog
+    /// could create entries, so no path can point elsewhere.
     pub fn hand_over(&self, uid: u32, gid: u32) -> io::Result<()> {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         for name in removal::names(self.input())? {
@@ -431,8 +432,8 @@ impl Workspace {
 }
 
 impl Drop for Workspace {
-    /// What cannot be removed is reported in the log, and tried again after a later invocation (for a moment, so
-    /// that none waits for long) and at the next start.
+    /// A failed removal is logged, and tried again after a later invocation (briefly, so that no invocation waits for
+    /// long) and at the next start.
     fn drop(&mut self) {
         self.root.open.fetch_sub(1, Ordering::Relaxed);
         // Before its own removal, which may fail too.
@@ -458,8 +459,7 @@ fn is_at(parent: BorrowedFd<'_>, name: &OsStr, made: &Stat) -> bool {
 }
 
 /// The parent and the name of an open directory now, as the kernel tells it (proc(5), `/proc/PID/fd`); `None` if it is
-/// removed, or hidden from us. What the kernel told may be out of date by the time it is used, so it is looked at
-/// again.
+/// removed, or hidden from us. The path may be out of date by the time it is used, so the entry is checked again.
 fn whereabouts(dir: &OwnedFd, made: &Stat) -> Option<(OwnedFd, OsString)> {
     let path = readlinkat(CWD, format!("/proc/self/fd/{}", dir.as_raw_fd()), Vec::new()).ok()?;
     let path = Path::new(OsStr::from_bytes(path.as_bytes())).to_owned();

@@ -1,4 +1,4 @@
-//! What all calls share. It lies below the executors, which are given it, and knows none of them.
+//! The state that all calls share. It lies below the executors, which receive it, and knows none of them.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub type Run = fn(
     &mut dyn bandog_runtime::call::ResponseWriter,
 ) -> CompletedCall;
 
-/// What all calls share.
+/// The state that all calls share.
 #[derive(Debug)]
 pub struct Context {
     /// The settings.
@@ -44,7 +44,7 @@ pub struct Context {
     pub admission: Admission,
     /// The threads that calls run on.
     pub workers: Workers,
-    /// What is counted.
+    /// The counters.
     pub metrics: Metrics,
     /// The phase, and the calls in flight.
     pub lifecycle: Lifecycle,

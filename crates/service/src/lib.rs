@@ -84,7 +84,7 @@ impl Service {
         Self { context: Arc::new(context), router }
     }
 
-    /// What all calls share.
+    /// The state that all calls share.
     #[must_use]
     pub fn context(&self) -> &Arc<Context> {
         &self.context

@@ -25,7 +25,7 @@ pub enum Phase {
     Closing,
 }
 
-/// What the operator has asked for. It only ever grows.
+/// The request of the operator. It only ever grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Stop {
     /// To go on.

@@ -78,7 +78,7 @@ pub(crate) struct Route<'a> {
     destination: Destination,
 }
 
-/// What a call is to.
+/// The destination of a call.
 #[derive(Debug)]
 enum Destination {
     /// An action.

@@ -1,5 +1,8 @@
-//! The threads that invocations run on: as many as there are invocations, kept for a while when they have nothing to
-//! do, the last one to finish taken first, because its stack and caches are warm.
+//! The threads that invocations run on: as many as there are invocations. An idle thread is kept for a while, and the
+//! last one to become idle gets the next job, because its stack and caches are warm.
+//!
+//! tokio's blocking pool is not used: it has a fixed maximum beyond which a job waits unseen, wakes its threads in any
+//! order, and panics where the kernel refuses the first thread; here a refused thread is an error of its own call.
 
 use std::{
     io,
@@ -28,7 +31,7 @@ pub struct Workers(Arc<Threads>);
 #[derive(Debug, Default)]
 struct Threads {
     state: Mutex<PoolState>,
-    /// Told when the last busy thread has finished.
+    /// Notified when the last busy thread has finished.
     quiet: Condvar,
 }
 
@@ -36,7 +39,7 @@ struct Threads {
 struct PoolState {
     idle: Vec<Arc<Desk>>,
     busy: usize,
-    /// Somebody waits for the last busy one.
+    /// A thread waits until none is busy.
     awaited: bool,
 }
 
@@ -54,7 +57,7 @@ impl std::fmt::Debug for Desk {
 }
 
 impl Workers {
-    /// Has `job` run on a thread of its own.
+    /// Runs `job` on a thread of its own.
     ///
     /// # Errors
     /// No thread is free and the kernel refuses another.
@@ -75,7 +78,7 @@ impl Workers {
         spawned.map(drop).inspect_err(|_| self.0.finished())
     }
 
-    /// Waits until no job runs, at most `limit`; whether that is so.
+    /// Waits until no job runs, for at most `limit`; returns whether none does.
     pub(super) fn wait_until_quiet(&self, limit: Duration) -> bool {
         let mut state = self.0.lock();
         state.awaited = true;
@@ -93,7 +96,7 @@ impl Threads {
         self.leave(&mut self.lock());
     }
 
-    /// A thread has nothing to do any more.
+    /// A thread becomes idle.
     fn leave(&self, state: &mut PoolState) {
         state.busy -= 1;
         if state.busy == 0 && state.awaited {
@@ -106,8 +109,8 @@ impl Threads {
         let desk = Arc::new(Desk::default());
         let mut job = first;
         loop {
-            // A panic ends its own invocation only. What the job held (its place, its workspace, its side of the
-            // answer) is dropped on the way out, so nobody waits for it.
+            // A panic ends its own invocation only. Unwinding drops everything that the job held (its permit, its
+            // workspace, its end of the response), so that nothing waits for it.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("an invocation panicked; this is a bug in bandog, please report it");
             }
@@ -127,13 +130,13 @@ impl Threads {
         }
     }
 
-    /// Whether the rush is over: there is no thread left but the one that asks.
+    /// Whether the calling thread is the last one.
     fn is_deserted(&self) -> bool {
         let state = self.lock();
         state.busy == 0 && state.idle.is_empty()
     }
 
-    /// The next job; `None` if none came in time and the thread may go.
+    /// The next job; `None` if none came in time and the thread may end.
     fn next(&self, desk: &Arc<Desk>) -> Option<Job> {
         let slot = lock(&desk.job);
         let waited = desk.arrived.wait_timeout_while(slot, IDLE, |job| job.is_none());
@@ -148,14 +151,14 @@ impl Threads {
             return None;
         }
         drop(state);
-        // Chosen at the very last moment: the job is on its way.
+        // Taken off the idle list at the last moment: a job is about to arrive.
         let slot = lock(&desk.job);
         let waited = desk.arrived.wait_while(slot, |job| job.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// A poisoned lock guards state that every holder leaves whole.
+/// Ignores poisoning: every holder leaves the state consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

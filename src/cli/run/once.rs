@@ -136,7 +136,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         outcome => reply::exit_code(outcome),
     };
     if matches!(finished.outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. }) {
-        // The reader has left, as `head` does; nobody is there to be told.
+        // The reader has closed its end, as `head` does: there is no one to tell.
         return code.into();
     }
     if !matches!(finished.outcome, Outcome::Done { .. }) {
@@ -151,7 +151,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     }
 }
 
-/// What is run.
+/// The function, or the command of the action, that is run.
 fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
     let ground = FunctionContext::new(&config.confinement, serve::make_root(config)?)?;
     let settings = config.function_settings();
@@ -230,7 +230,7 @@ fn headers(io: &RunArgs) -> HeaderMap {
         // No argument is a file: it holds arguments.
         return headers;
     }
-    // A file or a text is the input itself, not an encoding of it. What is JSON is called so, for storage events.
+    // A file or a text is the input itself, not an encoding of it. JSON is labelled as such, for storage events.
     let is_json = match &io.event {
         Event::Text(text) => serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
         Event::File(_) | Event::Stdin | Event::Nowhere => false,

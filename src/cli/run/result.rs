@@ -24,7 +24,7 @@ pub(super) enum Error {
     Write {
         /// The destination.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
     /// The result cannot be read whole.

@@ -52,7 +52,7 @@ pub(super) fn run(
             }
             Unfinished::Ended(outcome) => {
                 show(&reply::refusal(&outcome, &facts), output, &mut stdout);
-                // What is on the standard output is not said twice.
+                // The problem is on standard output already; do not repeat it.
                 fail(reply::exit_code(&outcome), &problem::explain(&outcome, &facts, output.is_some()))
             }
             Unfinished::BrokenOff => fail(INTERNAL, &"the service broke off in the middle of its answer"),

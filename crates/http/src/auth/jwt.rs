@@ -1,7 +1,7 @@
 //! Callers that show a JSON Web Token (RFC 7519) of an OpenID provider, in place of the one token that all share.
 //!
 //! The provider says where its keys are (OpenID Connect Discovery 1.0 §4, RFC 7517). They are fetched at the start, then
-//! when a token names one that is not known, and when they have become old; nothing happens while nobody asks. A token
+//! when a token names one that is not known, and when they have become old; nothing is fetched while no request arrives. A token
 //! must be signed by one of them, be issued by the provider and for it, be neither over nor too early, and hold a
 //! `function` claim with a permission for this function.
 
@@ -39,7 +39,7 @@ const BRIEFLY: Duration = Duration::from_secs(2);
 /// Seconds by which the clocks of two machines may differ.
 const LEEWAY: u64 = 1;
 
-/// All that are signed with a key whose other half nobody but the provider has.
+/// All algorithms with a private key, which only the provider has.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -74,7 +74,7 @@ pub(super) enum Denied {
     NotPermitted,
 }
 
-/// What of a token is looked at beside what [`Validation`] does.
+/// The claims that are checked in addition to those of [`Validation`].
 #[derive(Debug, Deserialize)]
 struct Claims {
     #[serde(default)]
@@ -127,7 +127,7 @@ impl Jwt {
     async fn check(self: &Arc<Self>, headers: &HeaderMap) -> Result<(), Denied> {
         let token = bearer(headers).ok_or(Denied::NoToken)?;
         let header = decode_header(token).map_err(|_| Denied::Invalid)?;
-        // What is critical has to be understood (RFC 7515 §4.1.11), and nothing of that is.
+        // Critical extensions must be understood (RFC 7515 §4.1.11), and none is.
         let is_known = header.crit.is_none() && ALGORITHMS.contains(&header.alg);
         let id = header.kid.filter(|_| is_known).ok_or(Denied::Invalid)?;
         let mut keys = self.keys();
@@ -154,8 +154,8 @@ impl Jwt {
         Arc::clone(&lock(&self.keys))
     }
 
-    /// Fetches the keys again, unless that was done just now. Those there are stay in use if it fails. Whoever does not
-    /// want to wait to the end may leave: what was begun goes on.
+    /// Fetches the keys again, unless that was done just now. If it fails, the present ones stay in use. Dropping the future
+    /// does not stop a fetch that has begun.
     async fn refresh(&self, wanted: Option<&str>) {
         let mut fetched = self.fetched.lock().await;
         let is_there = wanted.is_some_and(|id| self.keys().has(id));

@@ -20,8 +20,8 @@ use super::{state::ConnectionState, strict::StrictReader};
 /// Bytes of one look for a head: most heads are smaller.
 const LOOK: usize = 8 * 1024;
 
-/// How long a client may go on sending what nobody reads after the last answer. Closing the socket under it at once
-/// would make the kernel reset the connection, and the client lose the answer (RFC 9112 §9.6).
+/// How long a client may go on sending after the last response. The bytes are discarded; closing the socket at once
+/// would make the kernel reset the connection, and the client lose the response (RFC 9112 §9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Bytes that are read and dropped in that time; who sends more does not listen.
@@ -35,7 +35,7 @@ pub(super) struct ClientIo {
     reader: Option<StrictReader>,
     /// Ends the wait for a client that takes nothing; there while one is waited for.
     patience: Option<Pin<Box<Sleep>>>,
-    /// What follows the last answer; there once that is written.
+    /// The state after the last response; `Some` once that is written.
     linger: Option<Linger>,
 }
 
@@ -56,7 +56,7 @@ impl ClientIo {
         Self { state: Arc::clone(state), reader: None, patience: None, linger: None }
     }
 
-    /// What became of a write of `bytes`: an error if the client has taken nothing for too long.
+    /// Records the result of a write of `bytes`; an error if the client has read nothing for too long.
     fn noted(
         &mut self,
         context: &mut Context<'_>,

@@ -1,13 +1,13 @@
-//! What is let through to hyper of the bytes that an HTTP/1 client sends: heads whose meaning is beyond doubt, and the
-//! bodies that belong to them.
+//! A filter between the socket and hyper for the bytes of an HTTP/1 client: it passes heads whose meaning is beyond
+//! doubt, and their bodies.
 //!
-//! hyper takes what it can make sense of: a request with both lengths, with two equal ones, without a `Host`. Where
-//! it cannot, it answers with a bare status that is in nobody's log. Here a head is looked at before hyper sees it, by
-//! the same parser (httparse) and by stricter rules: what two programs on the way could read in two ways is refused.
-//! In the place of a refused head hyper gets one of our own, which the connection answers with what was wrong, in its
-//! turn and like any other request; nothing that follows is read.
+//! hyper accepts a request with both kinds of length, with two equal lengths, or without a `Host`, and rejects others
+//! with a bare status that appears in no log. Here a head is checked before hyper sees it, by the same parser (httparse)
+//! and by stricter rules: a head that two programs could read in two ways is refused. hyper then gets a stand-in for the
+//! refused head, and the connection responds to it with the problem, in its turn and like to any other request; nothing
+//! after it is read.
 //!
-//! What it is not: a parser of bodies. It follows them only to know where the next head begins.
+//! It is not a parser of bodies: it follows them only to find the next head.
 
 mod chunks;
 mod head;
@@ -25,7 +25,7 @@ use self::{
     head::{Framing, Parsed},
 };
 
-/// What hyper gets in the place of a refused head. The method and the target stand for those that nobody knows.
+/// The stand-in for a refused head. Its method and target stand for unknown ones.
 const STAND_IN: &[u8] = b"- * HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n";
 
 /// Bytes of a head that a connection may hold while it is not whole, whatever the others do.
@@ -64,7 +64,7 @@ enum ReaderState {
     Open,
 }
 
-/// What belongs to a head.
+/// The state of the current head.
 #[derive(Debug)]
 enum BodyFraming {
     Length(u64),

@@ -50,7 +50,7 @@ pub fn arguments(
         InputKind::Empty => Ok(Body::None),
         InputKind::Multipart => fields(&input.parts, action).map(Body::Fields),
         InputKind::Json => {
-            // What says it is JSON is that, and nothing to be kept in a file.
+            // A body labelled as JSON is JSON, and is not kept in a file.
             let is_labelled =
                 matches!(envelope.content, BodyFormat::Text(TextFormat::AnyJsonOrBase64 | TextFormat::Json));
             if wants_file && !is_labelled && first(path)? != Some(b'{') {
@@ -90,7 +90,7 @@ fn object_of(text: &[u8]) -> Result<Body, InputError> {
     }
 }
 
-/// What is labelled as a form of names and values.
+/// Reads a body that is labelled as `application/x-www-form-urlencoded`.
 fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: Placement) -> Result<Body, InputError> {
     let wants_file = action.file_argument(way).is_some();
     if bytes > LIMIT {
@@ -123,7 +123,7 @@ fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: 
     Ok(Body::Fields(pairs().map(field).collect()))
 }
 
-/// What base64 holds, if it is that.
+/// The bytes that `text` encodes, if it is base64.
 fn plain(text: &[u8]) -> Option<Vec<u8>> {
     let (mut decoder, mut plain) = (base64::Decoder::new(0), Vec::new());
     decoder.push(text, &mut plain).ok()?;

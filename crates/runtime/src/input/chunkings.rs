@@ -30,7 +30,7 @@ impl BodySource for ChunkedBody {
     }
 }
 
-/// What a function finds: the kind, the bytes counted, the name of its input, every file, and the storage event's key.
+/// The input that a function finds: its kind, the bytes counted, its name, every file, and the storage event's key.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReceivedInput {
     /// [`Input::kind`].

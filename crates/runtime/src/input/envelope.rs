@@ -1,4 +1,4 @@
-//! What the sender says about a body, made sense of before any of it is read.
+//! The interpretation of the header fields that describe a body, before any of the body is read.
 
 use bandog_codec::{
     content_headers::{HeaderError, TransferEncoding, boundary, content_encoding, media_type, transfer_encoding},
@@ -32,7 +32,7 @@ pub struct Envelope {
     pub(super) extension: Option<&'static str>,
 }
 
-/// What a body is made of.
+/// The format of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BodyFormat {
     /// Something to find out about.
@@ -85,8 +85,8 @@ impl Envelope {
         Self { content: BodyFormat::Text(TextFormat::Base64), gzip: false, name: None, extension: None }
     }
 
-    /// For a body that is stored as it was sent, whatever the labels say; only the file is named by them. What is wrong
-    /// with them is for the function to find.
+    /// For a body that is stored as it was sent: the header fields only name the file. Mistakes in them are left to the
+    /// function.
     #[must_use]
     pub fn as_sent(labels: &ContentHeaders) -> Self {
         let name = labels.content_disposition.as_deref().and_then(parameters::file_name);

@@ -59,7 +59,7 @@ pub enum InputError {
     Storage {
         /// The kind of store.
         store: &'static str,
-        /// What its sender can do about it.
+        /// Advice for the sender.
         advice: &'static str,
     },
     /// An [`InputFilter`](super::InputFilter) has found it wrong; this is the reason.
@@ -97,7 +97,7 @@ impl std::fmt::Display for BodyForm {
     }
 }
 
-/// What an [`InputError`] means to whoever sent the body: status codes and exit codes follow from it.
+/// The meaning of an [`InputError`] for the sender of the body; it determines status codes and exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InputErrorKind {
     /// The client went away.
@@ -130,7 +130,7 @@ impl From<BindError> for InputError {
 }
 
 impl InputError {
-    /// What it means to whoever sent the body.
+    /// The meaning for the sender of the body.
     #[must_use]
     pub fn kind(&self) -> InputErrorKind {
         match self {

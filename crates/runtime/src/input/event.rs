@@ -75,7 +75,7 @@ pub fn storage_notification(json: &[u8]) -> Option<StorageNotification> {
     })
 }
 
-/// What an S3 store and OneData send: of the records only the first counts.
+/// A notification of an S3 store or of OneData. Only the first record counts.
 #[derive(Deserialize)]
 struct Notification<'a> {
     #[serde(borrow, rename = "Records")]
@@ -116,7 +116,7 @@ struct Object<'a> {
     key: MaybeText<'a>,
 }
 
-/// What dCache's storage events are delivered as.
+/// The envelope of dCache's storage events.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DCache<'a> {

@@ -1,7 +1,7 @@
-//! What an input file is called.
+//! Names of input files.
 //!
-//! A name that a sender chose is kept where it can be, and made a plain base name: it can't leave the directory, can't
-//! hide what it is by controls, and fits every file system.
+//! A name that the sender chose is kept as far as possible, but becomes a plain base name: it cannot leave the
+//! directory, contains no control characters, and fits every file system.
 
 use crate::ids;
 

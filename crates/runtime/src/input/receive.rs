@@ -6,7 +6,7 @@ use bandog_codec::{gzip, multipart};
 
 use super::{
     BodyForm, BodySource, Envelope, Input, InputDir, InputError, InputKind, envelope::BodyFormat, event, filename,
-    form::FormDecoder, store::InputFiles, text::TextDecoder,
+    form::FormDecoder, store::InputFiles, text::TextDetector,
 };
 
 /// Reads a body to its end and stores its content in `dir`. Neither the body as sent nor the decompressed body may be
@@ -59,7 +59,7 @@ impl SizeLimit {
 
 /// Decodes a body as it arrives, after its content encoding was undone.
 enum BodyDecoder<'a> {
-    Text { text: TextDecoder, file: SingleFile<'a>, empty: bool },
+    Text { text: TextDetector, file: SingleFile<'a>, empty: bool },
     Raw { file: SingleFile<'a> },
     Multipart { parser: Box<multipart::Parser>, form: Box<FormDecoder<'a>>, empty: bool },
 }
@@ -74,7 +74,7 @@ impl<'a> BodyDecoder<'a> {
     fn new(envelope: &Envelope, dir: InputDir<'a>) -> Self {
         let single = || SingleFile::new(envelope, dir);
         match &envelope.content {
-            BodyFormat::Text(choice) => Self::Text { text: TextDecoder::new(*choice), file: single(), empty: true },
+            BodyFormat::Text(choice) => Self::Text { text: TextDetector::new(*choice), file: single(), empty: true },
             BodyFormat::Raw | BodyFormat::Fields => Self::Raw { file: single() },
             BodyFormat::Multipart(boundary) => Self::Multipart {
                 parser: Box::new(multipart::Parser::new(boundary)),

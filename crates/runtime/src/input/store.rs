@@ -54,7 +54,7 @@ pub(super) struct InputFiles<'a> {
 impl Drop for InputFiles<'_> {
     fn drop(&mut self) {
         for name in &self.made {
-            // The workspace goes too; a second failure has nobody to go to.
+            // The workspace is removed as well, so a failure here needs no report.
             let _ = unlinkat(self.dir.fd, name.as_str(), AtFlags::empty());
         }
     }

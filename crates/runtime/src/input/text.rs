@@ -10,10 +10,10 @@ use bandog_codec::{
 
 use super::{InputError, InputKind, store::InputFiles};
 
-/// What UTF-8 text on some systems begins with. It belongs to no format, so it is dropped.
+/// The prefix of UTF-8 text on some systems. It belongs to no format, so it is dropped.
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
-/// What a body may be.
+/// The formats that a body may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextFormat {
     /// `{`, `[` or `"` begins JSON, everything else base64. The type says nothing.
@@ -53,14 +53,14 @@ enum Fallback {
 
 /// A push decoder for bodies of text.
 #[derive(Debug)]
-pub(super) struct TextDecoder {
+pub(super) struct TextDetector {
     choice: TextFormat,
     stage: TextState,
     /// Length of the byte order mark that was dropped.
     start: u64,
 }
 
-impl TextDecoder {
+impl TextDetector {
     pub(super) fn new(choice: TextFormat) -> Self {
         Self { choice, stage: TextState::Mark(0), start: 0 }
     }

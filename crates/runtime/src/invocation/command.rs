@@ -22,7 +22,7 @@ pub struct Command {
     pub program: PathBuf,
     /// All arguments, beginning with the name that the program sees as its own.
     pub arguments: Vec<OsString>,
-    /// The source of the command, for logs and `check`: `--script`, `SCRIPT`, `/oscar/config/script.sh`, …
+    /// The source of the command, for logs and `check`: a flag, a variable or a path.
     pub origin: &'static str,
     /// The text of a script without a file. It is written to a file at start, which then takes the place of `program`
     /// and `arguments`.

@@ -21,7 +21,7 @@ pub struct FunctionSettings {
     pub stdout: Option<StdoutPolicy>,
     /// Bytes of a request body, as sent and as decompressed; 0 for no limit.
     pub max_body: u64,
-    /// What is logged about an invocation.
+    /// The logging of an invocation.
     pub logging: Logging,
     /// Whether the response to a failed invocation contains what the function wrote to standard output.
     pub shows_failed_output: bool,
@@ -60,11 +60,11 @@ pub struct StdoutPolicy {
     pub media_type: String,
     /// Whether the response is sent as it is, whatever encoding the caller accepts.
     pub is_bare: bool,
-    /// What happens to the function when the caller hangs up.
+    /// Whether the function is terminated when the caller disconnects.
     pub on_hang_up: OnHangUp,
 }
 
-/// What happens to a function whose live response has lost its reader.
+/// The treatment of a function whose live response has lost its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnHangUp {
     /// The function is terminated.
@@ -73,7 +73,7 @@ pub enum OnHangUp {
     RunOn,
 }
 
-/// What is logged about an invocation.
+/// The logging of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logging {
     /// The lowest level of bandog's own lines.

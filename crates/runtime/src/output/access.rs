@@ -14,7 +14,7 @@ pub struct FileAccess {
 }
 
 impl FileAccess {
-    /// Refuses a file that is neither the user's own nor everybody's to read.
+    /// Refuses a file that neither belongs to the user nor is readable by all.
     pub(super) fn check(reader: Option<Self>, stat: &Stat) -> Result<(), Errno> {
         let Some(Self { uid }) = reader else { return Ok(()) };
         let for_all = Mode::from_raw_mode(stat.st_mode).contains(Mode::ROTH);

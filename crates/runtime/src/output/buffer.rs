@@ -38,8 +38,8 @@ pub trait ChunkBuf {
 pub struct ChunkWriter<'s> {
     sink: &'s mut dyn BodySink,
     buffer: Vec<u8>,
-    /// Full pieces that were sent, the oldest first. Their memory is used again once nobody else has them: memory that
-    /// the allocator has taken back from another thread has to be mapped and cleared anew, page by page.
+    /// Full chunks that were sent, the oldest first. Their memory is reused once no other thread holds them: memory that
+    /// another thread freed would have to be mapped and cleared again, page by page.
     under_way: VecDeque<Bytes>,
     /// Bytes handed to the sink.
     sent: u64,
@@ -89,7 +89,7 @@ impl<'s> ChunkWriter<'s> {
         if capacity != CHUNK || !self.under_way.front()?.is_unique() {
             return None;
         }
-        // Nobody else has it: this copies nothing.
+        // No other thread holds it, so this does not copy.
         let mut buffer = Vec::from(self.under_way.pop_front()?);
         buffer.clear();
         Some(buffer)

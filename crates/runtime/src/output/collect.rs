@@ -35,8 +35,8 @@ const LISTING: usize = 16 * 1024;
 /// Finds the regular files below `dir`, hidden ones too.
 ///
 /// `dir` is the output directory, open for reading and not listed yet; `path` its absolute path, for messages; `reader`
-/// on whose behalf, if not our own. A symbolic link to a regular file in the output directory counts as a file. What
-/// can't be sent (other links, sockets, FIFOs, devices) is left out, and each is named to `warn`.
+/// the user on whose behalf, if not our own. A symbolic link to a regular file in the output directory counts as a
+/// file. Entries that cannot be sent (other links, sockets, FIFOs, devices) are left out, and each is named to `warn`.
 pub fn collect(
     dir: BorrowedFd<'_>,
     path: &Path,
@@ -92,7 +92,7 @@ struct Collector<'a> {
     prefix: Vec<u8>,
     /// The real path of the root as /proc shows it, once it was needed; empty if /proc is not there.
     real_root: Option<Vec<u8>>,
-    /// Who we are, once it was needed.
+    /// Our own user id, once it was needed.
     user: Option<u32>,
 }
 
@@ -206,8 +206,8 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Whether its mode lets us read it for sure. Who is neither the owner of a file nor among everybody may have other
-    /// ways (capabilities, groups), which only opening it shows.
+    /// Whether its mode certainly lets us read it. A user without that permission may have other means (capabilities,
+    /// groups), which only opening the file shows.
     fn may_read(&mut self, stat: &Stat) -> bool {
         let mode = Mode::from_raw_mode(stat.st_mode);
         let is_own = |user: &mut Option<u32>| *user.get_or_insert_with(|| geteuid().as_raw()) == stat.st_uid;

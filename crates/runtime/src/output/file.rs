@@ -39,7 +39,7 @@ pub(super) enum FileContent {
 }
 
 impl OutputFile {
-    /// What a function has written to standard output, as it is to be sent; of no type if that is empty.
+    /// The standard output of a function as the body of a response; without a media type if it is empty.
     #[must_use]
     pub fn of_bytes(bytes: Vec<u8>, media_type: String) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! The names that files have elsewhere: inside an archive, and as a browser saves them.
 //!
-//! A name that a function chose (often from its input) is any bytes without NUL and `/`. What unpacks the archive may
-//! be a program on Windows, where `\` leads into other directories as well and `C:` onto another disk. Both are
+//! A name that a function chose (often from its input) is any bytes without NUL and `/`. The program that unpacks the
+//! archive may run on Windows, where `\` leads into other directories as well and `C:` onto another disk. Both are
 //! replaced; every other name stays as it is, byte by byte.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 /// Other names for some files, by the place of the file in the list.
 pub(super) type ArchiveNames = BTreeMap<usize, Vec<u8>>;
 
-/// What must be called otherwise, among these paths. No two files end up under one name.
+/// The paths that need another name in the archive. No two files get the same name.
 pub(super) fn renamed<'p>(paths: impl Iterator<Item = &'p [u8]> + Clone) -> ArchiveNames {
     let mut renamed = ArchiveNames::new();
     for (place, path) in paths.clone().enumerate() {

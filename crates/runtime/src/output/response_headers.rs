@@ -26,7 +26,7 @@ pub const SIZE_LIMIT: usize = 64 * 1024;
 /// Characters of a bad line quoted in the message.
 const QUOTE: usize = 200;
 
-/// What a function asked for through `RESPONSE_HEADERS_PATH`.
+/// The status and the header fields that a function set through `RESPONSE_HEADERS_PATH`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResponseHeaders {
     /// `Status: N`.

@@ -1,4 +1,4 @@
-//! What a function writes to standard output, kept until it has ended: a little of it in memory, more in a nameless
+//! A buffer for the standard output of a function until it has ended: the beginning in memory, the rest in an unnamed
 //! file.
 
 use std::{
@@ -16,11 +16,11 @@ use crate::workspace;
 /// Bytes kept in memory before they go to a file: as many as one read of a pipe brings, and as most functions write.
 const MEMORY_LIMIT: usize = 64 * 1024;
 
-/// What has been written so far.
+/// The output so far.
 #[derive(Debug, Default)]
 pub struct SpillBuffer {
     recent: Vec<u8>,
-    /// What came before, once there was more than memory is used for.
+    /// The earlier output, once it exceeds the part kept in memory.
     file: Option<File>,
     len: u64,
 }

@@ -1,4 +1,4 @@
-//! What the tests of this room and of the replies share: sinks, and directories to collect.
+//! Shared by the tests of outputs and replies: sinks, and directories to collect.
 
 use std::{
     fs::File,

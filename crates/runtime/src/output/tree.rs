@@ -28,11 +28,11 @@ pub struct FileTree {
     paths: Vec<u8>,
     records: Vec<FileRecord>,
     bytes: u64,
-    /// What is called otherwise in an archive.
+    /// The files that have another name in an archive.
     renamed: ArchiveNames,
 }
 
-/// What is kept of a file.
+/// The facts kept about a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileRecord {
     /// Where its path begins in the arena.

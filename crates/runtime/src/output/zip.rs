@@ -180,7 +180,7 @@ fn central_header(out: &mut Vec<u8>, entry: TreeEntry<'_>, checksum: u32, offset
     }
 }
 
-/// What both headers have, from the version needed to the length of the name.
+/// The fields that both headers share, from the version needed to the length of the name.
 fn common(out: &mut Vec<u8>, entry: TreeEntry<'_>, checksum: u32, zip64: bool) {
     let name = entry.archived();
     // Bit 11 says UTF-8 (APPNOTE appendix D); without it readers take the bytes as they are, or guess.

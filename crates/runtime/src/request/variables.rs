@@ -25,7 +25,7 @@ pub struct HeaderVariables {
     pub set: VariableSet,
     /// How values are written.
     pub values: VariableValues,
-    /// What becomes of `Http_Query`, `Http_Host` and `Http_Transfer_Encoding` without a value.
+    /// How `Http_Query`, `Http_Host` and `Http_Transfer_Encoding` are set without a value.
     pub when_empty: WhenEmpty,
     /// Whether `Authorization` becomes a variable.
     pub authorization: Authorization,
@@ -52,7 +52,7 @@ pub enum VariableValues {
     Parsed,
 }
 
-/// What becomes of a variable without a value.
+/// How a variable without a value is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenEmpty {
     /// It is set to the empty string, so that no other header can pose as it.

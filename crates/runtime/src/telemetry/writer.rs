@@ -1,4 +1,4 @@
-//! The thread that writes to a stream of the container, so that a reader who is slow, or has stopped, holds up nobody.
+//! The thread that writes to a stream of the container, so that a slow or stopped reader blocks no other thread.
 
 use std::{
     io,
@@ -42,7 +42,7 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Told when there is a line for a thread that sleeps, or something pressing for one that rests.
     filled: Condvar,
-    /// Told when everything has been written and somebody waits for that.
+    /// Notified when everything has been written, if a thread waits for that.
     emptied: Condvar,
 }
 
@@ -153,7 +153,7 @@ impl Shared {
     }
 }
 
-/// Writes to a stream, waiting where it is not blocking. If nobody can read it there is nobody to tell.
+/// Writes to a stream, and waits where it is non-blocking. Errors are ignored: there is no other place to report them.
 fn write_all(stream: BorrowedFd<'_>, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match rustix::io::write(stream, bytes) {

@@ -1,5 +1,5 @@
-//! Removing a tree that its maker may have made hard to remove: without following a link, without running out of
-//! descriptors in a deep one, through directories whose owner took the permissions away, while somebody still writes.
+//! Removal of a tree whose owner may have made that hard: it follows no link, needs few descriptors however deep the
+//! tree is, enters directories without permissions, and copes with processes that still write.
 
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{OPEN_DIR, PRIVATE};
 use crate::ids;
 
-/// Levels of directories held open at once. What lies deeper is moved to the top of the tree first.
+/// Levels of directories held open at once. Deeper directories are moved to the top of the tree first.
 const MAX_DEPTH: usize = 32;
 
 /// How often a directory is emptied anew because something appeared in it meanwhile that was not moved there.
@@ -62,7 +62,7 @@ fn entries(dir: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>> {
 /// Directories that lie too deep are moved to the top of the tree: whatever interrupts the removal, all that is left is
 /// still in the tree.
 struct TreeRemover {
-    /// Begins the names of those that were moved. Nobody can have guessed it.
+    /// The prefix of the names of moved directories; random, so that no process can predict it.
     prefix: Option<Uuid>,
     moved: usize,
 }
@@ -114,7 +114,7 @@ impl TreeRemover {
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {}
                 other => return other,
             }
-            // What was moved to the top is no newcomer, and may itself be deep.
+            // A directory that was moved to the top is not a new entry, and may itself be deep.
             tries += usize::from(depth > 0 || self.moved == moved);
         }
         Err(Errno::NOTEMPTY)
@@ -326,7 +326,7 @@ pub(super) mod tests {
         assert!(!base.path().join("w").exists());
     }
 
-    /// Runs `test` as somebody to whom permissions mean something, also where the tests run as root.
+    /// Runs `test` as a user that permissions apply to, even where the tests run as root.
     pub(in super::super) fn as_nobody(test: impl FnOnce() + Send) {
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -27,7 +27,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 pub use self::directory::StaticDir;
 use self::{
-    conditions::{Conditions, Part, Version},
+    conditions::{Conditions, FileRange, Version},
     directory::{File, Lookup},
 };
 use crate::{
@@ -44,7 +44,7 @@ use crate::{
     reply::{CONTENT_TRANSFER_ENCODING, ErrorCode, Head, Problem, X_CALL_ID, X_OUTPUT_KIND},
 };
 
-/// What stays as it is in a segment of a path (`unreserved` of RFC 3986 §2.3).
+/// The characters that are not encoded in a path segment (`unreserved` of RFC 3986 §2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request for a file, on its way to a thread.
@@ -132,14 +132,14 @@ impl FileCall {
                 put(&mut head, CONTENT_TRANSFER_ENCODING, "base64");
                 put(&mut head, X_OUTPUT_KIND, "file");
             }
-            Part::Whole => put(&mut head, CONTENT_TYPE, &media_type(&file.name)),
-            Part::Range { first, last } => {
+            FileRange::Whole => put(&mut head, CONTENT_TYPE, &media_type(&file.name)),
+            FileRange::Range { first, last } => {
                 (from, length) = (first, last - first + 1);
                 (head.status, head.length) = (StatusCode::PARTIAL_CONTENT, Some(length));
                 put(&mut head, CONTENT_RANGE, &format!("bytes {first}-{last}/{}", file.size));
                 put(&mut head, CONTENT_TYPE, &media_type(&file.name));
             }
-            Part::Beyond => {
+            FileRange::Beyond => {
                 let detail = format!("the file has {} bytes", file.size);
                 let range = HeaderValue::from_str(&format!("bytes */{}", file.size));
                 let problem = Problem::new(ErrorCode::RangeNotSatisfiable, detail);
@@ -167,8 +167,8 @@ impl FileCall {
         Ok(())
     }
 
-    /// A directory has a slash at its end, without which the links of its page lead elsewhere. What is sent is
-    /// relative, and begins with a dot: a path of the client's own making cannot lead to another host.
+    /// Redirects to the path with a slash at its end, without which relative links of the page would be wrong. The location
+    /// is relative and begins with a dot, so that a path that the client made up cannot lead to another host.
     fn redirect(&self, port: &mut ResponseSender) {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         let name: Vec<u8> = percent_encoding::percent_decode_str(name).collect();
@@ -195,7 +195,7 @@ impl FileCall {
     }
 }
 
-/// What is counted. That a file is not there is an answer too.
+/// The outcome for the metrics. A missing file is a response, too.
 fn outcome(sent: &Result<(), TransferError>) -> Outcome {
     match sent {
         Ok(()) => Outcome::Passed,

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use self::{
     arguments::{BoundCall, Files},
     payload::Sending,
-    request::{Facts, Prepared},
+    request::{ActionFacts, PreparedRequest},
     result::{ActionFailure, ActionResult},
 };
 use super::proxy::{Deadline, InFlightProxy, Uploading, Upstream, add_own, in_time, limit, respond};
@@ -64,7 +64,7 @@ pub(crate) async fn call(
     let in_flight = InFlightProxy::new(context, upstream, permit, call_id);
     let deadline = in_flight.deadline(limit(settings.timeouts.exec, &head.headers));
     let closes = settings.actions.as_ref().is_some_and(|service| service.generation.closes_connections());
-    let facts = Facts {
+    let facts = ActionFacts {
         call_id: &in_flight.call_id,
         caller: &head.headers,
         peer: responder.peer(),
@@ -112,7 +112,7 @@ fn respond_with(
 async fn perform(
     in_flight: &InFlightProxy,
     action: &Arc<Action>,
-    request: Prepared,
+    request: PreparedRequest,
     deadline: Deadline,
 ) -> Result<(ActionResult, Option<Sending>), Outcome> {
     let (context, upstream, call_id) = (in_flight.context(), in_flight.upstream(), &*in_flight.call_id);

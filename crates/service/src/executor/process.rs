@@ -47,7 +47,7 @@ struct ProcessCall {
     held: Held,
 }
 
-/// What an invocation is made of, beside its body.
+/// The parts of an invocation, except its body.
 struct Prepared {
     invocation: Invocation,
     /// The form of the response.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// What is behind the name of a family in the names of its samples.
+/// The suffixes that the names of samples add to the name of their family.
 const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 /// Appends `theirs` to `ours`; the families that are left out, since there are such already.

@@ -26,7 +26,7 @@ pub(super) struct Provider {
     agent: Agent,
 }
 
-/// What the provider says of itself, as far as it matters.
+/// The fields of the provider's metadata that matter here.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
@@ -43,7 +43,7 @@ pub(super) struct Keys {
 
 struct Key {
     key: DecodingKey,
-    /// What it may be used with, if it says so.
+    /// The algorithm that it is restricted to.
     only: Option<KeyAlgorithm>,
 }
 
@@ -102,7 +102,7 @@ impl Provider {
 }
 
 impl Keys {
-    /// What the provider calls itself.
+    /// The provider's own name for itself.
     pub(super) fn issuer(&self) -> &str {
         &self.issuer
     }

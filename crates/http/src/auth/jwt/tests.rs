@@ -98,7 +98,7 @@ impl Signer {
     }
 }
 
-/// A provider on this machine. What it lists may change.
+/// A provider on this machine. Its list of keys may change.
 struct Server {
     url: String,
     keys: Arc<Mutex<Vec<Value>>>,

@@ -40,7 +40,7 @@ async fn a_reader_that_takes_nothing_is_given_up() {
     while takes_more(&mut stream).await {}
     let piece = [0; 1024];
     let error = loop {
-        // What the kernel still found room for is no failure.
+        // A write that still fits into the kernel's buffer does not fail.
         if let Err(error) = poll_fn(|context| Pin::new(&mut stream).poll_write(context, &piece)).await {
             break error;
         }

@@ -1,12 +1,12 @@
 //! Where a chunked body ends (RFC 9112 §7.1).
 
-/// Bytes of chunk extensions, and of trailers, of one body. Nobody reads them, and hyper has the same limits.
+/// Bytes of chunk extensions, and of trailers, of one body. They are ignored, and hyper has the same limits.
 const ASIDE_LIMIT: usize = 16 * 1024;
 
 /// Hexadecimal digits of a size: as many as 64 bits have.
 const DIGITS: u8 = 16;
 
-/// Not the chunked coding: nobody can tell where such a body ends.
+/// The body violates the chunked coding, so its end is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the chunks of the body are malformed")]
 pub(crate) struct Malformed;
@@ -14,13 +14,13 @@ pub(crate) struct Malformed;
 /// Follows a chunked body.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
-    state: ReaderState,
+    state: ChunkState,
     /// Bytes of extensions and trailers so far.
     aside: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum ReaderState {
+enum ChunkState {
     /// Within the size of a chunk, with this many digits so far.
     Size { size: u64, digits: u8 },
     /// Between the size and the end of its line.
@@ -41,7 +41,7 @@ enum ReaderState {
     TrailerEnd { is_last: bool },
 }
 
-impl Default for ReaderState {
+impl Default for ChunkState {
     fn default() -> Self {
         Self::Size { size: 0, digits: 0 }
     }
@@ -52,10 +52,10 @@ impl Chunks {
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
-            if let ReaderState::Data { left } = self.state {
+            if let ChunkState::Data { left } = self.state {
                 let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
                 let left = left - count as u64;
-                self.state = if left == 0 { ReaderState::DataEnd } else { ReaderState::Data { left } };
+                self.state = if left == 0 { ChunkState::DataEnd } else { ChunkState::Data { left } };
                 at += count;
                 continue;
             }
@@ -68,46 +68,44 @@ impl Chunks {
         Ok((at, false))
     }
 
-    /// What follows on `byte`, outside the data; `None` after the last one.
-    fn step(&mut self, byte: u8) -> Result<Option<ReaderState>, Malformed> {
+    /// The state after `byte`, outside of the data; `None` after the last byte.
+    fn step(&mut self, byte: u8) -> Result<Option<ChunkState>, Malformed> {
         Ok(Some(match (self.state, byte) {
-            (ReaderState::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
+            (ChunkState::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
                 if digits == DIGITS {
                     return Err(Malformed);
                 }
-                ReaderState::Size { size: size << 4 | u64::from(value(byte)), digits: digits + 1 }
+                ChunkState::Size { size: size << 4 | u64::from(value(byte)), digits: digits + 1 }
             }
             // A line feed alone would end the line for some, and be a part of it for others.
-            (ReaderState::Size { digits: 0, .. }, _)
-            | (ReaderState::Extension { .. } | ReaderState::TrailerLine | ReaderState::Trailer, b'\n' | 0) => {
+            (ChunkState::Size { digits: 0, .. }, _)
+            | (ChunkState::Extension { .. } | ChunkState::TrailerLine | ChunkState::Trailer, b'\n' | 0) => {
                 return Err(Malformed);
             }
-            (ReaderState::Size { size, .. } | ReaderState::Extension { size }, b'\r') => ReaderState::SizeEnd { size },
-            (ReaderState::Size { size, .. }, b';' | b' ' | b'\t') => ReaderState::Extension { size },
-            (ReaderState::Extension { size }, _) => {
+            (ChunkState::Size { size, .. } | ChunkState::Extension { size }, b'\r') => ChunkState::SizeEnd { size },
+            (ChunkState::Size { size, .. }, b';' | b' ' | b'\t') => ChunkState::Extension { size },
+            (ChunkState::Extension { size }, _) => {
                 self.aside()?;
-                ReaderState::Extension { size }
+                ChunkState::Extension { size }
             }
-            (ReaderState::SizeEnd { size: 0 } | ReaderState::TrailerEnd { is_last: false }, b'\n') => {
-                ReaderState::Trailer
-            }
-            (ReaderState::SizeEnd { size }, b'\n') => ReaderState::Data { left: size },
-            (ReaderState::DataEnd, b'\r') => ReaderState::DataEndLine,
-            (ReaderState::DataEndLine, b'\n') => ReaderState::default(),
-            (ReaderState::Trailer, b'\r') => ReaderState::TrailerEnd { is_last: true },
-            (ReaderState::TrailerLine, b'\r') => ReaderState::TrailerEnd { is_last: false },
-            (ReaderState::Trailer | ReaderState::TrailerLine, _) => {
+            (ChunkState::SizeEnd { size: 0 } | ChunkState::TrailerEnd { is_last: false }, b'\n') => ChunkState::Trailer,
+            (ChunkState::SizeEnd { size }, b'\n') => ChunkState::Data { left: size },
+            (ChunkState::DataEnd, b'\r') => ChunkState::DataEndLine,
+            (ChunkState::DataEndLine, b'\n') => ChunkState::default(),
+            (ChunkState::Trailer, b'\r') => ChunkState::TrailerEnd { is_last: true },
+            (ChunkState::TrailerLine, b'\r') => ChunkState::TrailerEnd { is_last: false },
+            (ChunkState::Trailer | ChunkState::TrailerLine, _) => {
                 self.aside()?;
-                ReaderState::TrailerLine
+                ChunkState::TrailerLine
             }
-            (ReaderState::TrailerEnd { is_last: true }, b'\n') => return Ok(None),
+            (ChunkState::TrailerEnd { is_last: true }, b'\n') => return Ok(None),
             (
-                ReaderState::Size { .. }
-                | ReaderState::SizeEnd { .. }
-                | ReaderState::Data { .. }
-                | ReaderState::DataEnd
-                | ReaderState::DataEndLine
-                | ReaderState::TrailerEnd { .. },
+                ChunkState::Size { .. }
+                | ChunkState::SizeEnd { .. }
+                | ChunkState::Data { .. }
+                | ChunkState::DataEnd
+                | ChunkState::DataEndLine
+                | ChunkState::TrailerEnd { .. },
                 _,
             ) => return Err(Malformed),
         }))

@@ -25,7 +25,7 @@ pub(crate) struct HeadRefusal {
     pub(crate) detail: String,
 }
 
-/// What the beginning of a stream of bytes is.
+/// The result of parsing the beginning of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
     /// The beginning of a head, perhaps.

@@ -2,8 +2,8 @@ use std::mem::MaybeUninit;
 
 use super::*;
 
-/// What the gate lets through of a stream that comes in pieces of `size`, read into buffers of `room`; and the
-/// refusal, if there was one.
+/// The bytes that pass of a stream that arrives in pieces of `size`, read into buffers of `room`; and the refusal, if
+/// there was one.
 fn let_through(stream: &[u8], size: usize, room: usize) -> (Vec<u8>, Option<HeadRefusal>, Result<(), Malformed>) {
     let (mut gate, mut through, mut refused) = (StrictReader::default(), Vec::new(), None);
     let mut pieces = stream.chunks(size);

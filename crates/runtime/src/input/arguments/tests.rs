@@ -29,7 +29,7 @@ fn action(kinds: &[(&str, Type)]) -> Action {
     }
 }
 
-/// What a body is: `JSON`, `name=value&…` with `@content` for files, or `file content`.
+/// Describes a body: `JSON`, `name=value&…` with `@content` for files, or `file content`.
 fn read(action: &Action, content_type: &str, body: &[u8]) -> Result<String, (InputErrorKind, String)> {
     let told = |error: InputError| (error.kind(), error.to_string());
     let content_type = (!content_type.is_empty()).then(|| content_type.as_bytes().to_vec());

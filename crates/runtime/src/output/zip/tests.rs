@@ -50,13 +50,13 @@ fn archive(bytes: &[u8]) -> NamedTempFile {
     file
 }
 
-/// What Python's zipfile says of an entry.
+/// An entry as Python's zipfile reports it.
 struct Listed {
     name: Vec<u8>,
     size: u64,
     mode: u32,
     date: String,
-    /// What follows the name in the central directory.
+    /// The extra field in the central directory.
     extra: Vec<u8>,
 }
 

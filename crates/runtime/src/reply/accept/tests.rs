@@ -25,7 +25,7 @@ fn choice(accept: &str, names: &[&str]) -> String {
 #[test]
 fn for_one_file() {
     for (accept, wanted) in [
-        // What programs send when nobody told them anything.
+        // The defaults of programs.
         ("", "default"),
         ("*/*", "default"),
         ("text/*", "default"),
@@ -65,7 +65,7 @@ fn for_one_file() {
         ("application/json, text/plain;q=0", "json"),
         ("application/json, image/png", "image/png"),
         ("application/json, image/*", "json"),
-        // What can't be understood is ignored.
+        // Malformed items are ignored.
         ("image/png;q=x", "default"),
         ("image/png;q=2", "default"),
         ("image/png;q=1.001", "default"),

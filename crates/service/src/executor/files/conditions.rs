@@ -1,4 +1,4 @@
-//! What a client has already, and which part it wants: conditional requests and ranges (RFC 9110 §13, §14).
+//! Conditional requests and ranges (RFC 9110 §13, §14).
 
 use std::time::{Duration, SystemTime};
 
@@ -29,9 +29,9 @@ impl Version {
     }
 }
 
-/// What is to be sent.
+/// The part of a file to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum FileRange {
     Whole,
     /// Both ends included.
     Range {
@@ -42,7 +42,7 @@ pub(super) enum Part {
     Beyond,
 }
 
-/// What a request says of it.
+/// The conditions of a request.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     none_match: Option<String>,
@@ -78,17 +78,21 @@ impl Conditions {
     }
 
     /// The part that is wanted. Several at once, and what is no range of bytes, are answered with the whole (§14.2).
-    pub(super) fn part(&self, version: &Version) -> Part {
-        let Some(range) = &self.range else { return Part::Whole };
+    pub(super) fn part(&self, version: &Version) -> FileRange {
+        let Some(range) = &self.range else { return FileRange::Whole };
         let is_of_this = match &self.if_range {
             None => true,
             Some(tag) if tag.starts_with('"') => *tag == version.tag(),
             Some(date) => httpdate::parse_http_date(date).is_ok_and(|date| to_the_second(version) == Some(date)),
         };
         if !is_of_this {
-            return Part::Whole;
+            return FileRange::Whole;
         }
-        range.strip_prefix("bytes=").map(str::trim).and_then(|range| parse(range, version.size)).unwrap_or(Part::Whole)
+        range
+            .strip_prefix("bytes=")
+            .map(str::trim)
+            .and_then(|range| parse(range, version.size))
+            .unwrap_or(FileRange::Whole)
     }
 }
 
@@ -99,7 +103,7 @@ fn to_the_second(version: &Version) -> Option<SystemTime> {
 }
 
 /// One range (§14.1.2); `None` if it is none.
-fn parse(range: &str, size: u64) -> Option<Part> {
+fn parse(range: &str, size: u64) -> Option<FileRange> {
     let (first, last) = range.split_once('-')?;
     let number = |text: &str| -> Option<u64> {
         // A number that is too large is beyond every file.
@@ -108,18 +112,18 @@ fn parse(range: &str, size: u64) -> Option<Part> {
     };
     let part = match (first, last) {
         ("", suffix) => match number(suffix)? {
-            0 => Part::Beyond,
-            _ if size == 0 => Part::Beyond,
-            suffix => Part::Range { first: size.saturating_sub(suffix), last: size - 1 },
+            0 => FileRange::Beyond,
+            _ if size == 0 => FileRange::Beyond,
+            suffix => FileRange::Range { first: size.saturating_sub(suffix), last: size - 1 },
         },
         (first, "") => match number(first)? {
-            first if first < size => Part::Range { first, last: size - 1 },
-            _ => Part::Beyond,
+            first if first < size => FileRange::Range { first, last: size - 1 },
+            _ => FileRange::Beyond,
         },
         (first, last) => match (number(first)?, number(last)?) {
             (first, last) if last < first => return None,
-            (first, last) if first < size => Part::Range { first, last: last.min(size - 1) },
-            _ => Part::Beyond,
+            (first, last) if first < size => FileRange::Range { first, last: last.min(size - 1) },
+            _ => FileRange::Beyond,
         },
     };
     Some(part)
@@ -146,34 +150,34 @@ mod tests {
     #[test]
     fn a_range_is_read_as_the_standard_says() {
         for (range, wanted) in [
-            ("bytes=0-0", Part::Range { first: 0, last: 0 }),
-            ("bytes=2-5", Part::Range { first: 2, last: 5 }),
-            ("bytes=2-", Part::Range { first: 2, last: 9 }),
-            ("bytes=-3", Part::Range { first: 7, last: 9 }),
-            ("bytes=-30", Part::Range { first: 0, last: 9 }),
-            ("bytes=9-99999999999999999999999", Part::Range { first: 9, last: 9 }),
-            ("bytes=10-", Part::Beyond),
-            ("bytes=99999999999999999999999-", Part::Beyond),
-            ("bytes=-0", Part::Beyond),
-            ("bytes=5-2", Part::Whole),
-            ("bytes=0-1,4-5", Part::Whole),
-            ("bytes=a-b", Part::Whole),
-            ("bytes=-", Part::Whole),
-            ("lines=1-2", Part::Whole),
+            ("bytes=0-0", FileRange::Range { first: 0, last: 0 }),
+            ("bytes=2-5", FileRange::Range { first: 2, last: 5 }),
+            ("bytes=2-", FileRange::Range { first: 2, last: 9 }),
+            ("bytes=-3", FileRange::Range { first: 7, last: 9 }),
+            ("bytes=-30", FileRange::Range { first: 0, last: 9 }),
+            ("bytes=9-99999999999999999999999", FileRange::Range { first: 9, last: 9 }),
+            ("bytes=10-", FileRange::Beyond),
+            ("bytes=99999999999999999999999-", FileRange::Beyond),
+            ("bytes=-0", FileRange::Beyond),
+            ("bytes=5-2", FileRange::Whole),
+            ("bytes=0-1,4-5", FileRange::Whole),
+            ("bytes=a-b", FileRange::Whole),
+            ("bytes=-", FileRange::Whole),
+            ("lines=1-2", FileRange::Whole),
         ] {
             assert_eq!(conditions(&[("range", range)]).part(&version()), wanted, "{range}");
         }
-        assert_eq!(conditions(&[("range", "bytes=-1")]).part(&Version { size: 0, ..version() }), Part::Beyond);
+        assert_eq!(conditions(&[("range", "bytes=-1")]).part(&Version { size: 0, ..version() }), FileRange::Beyond);
     }
 
     #[test]
     fn a_range_of_another_state_is_the_whole() {
         let of = |if_range: &str| conditions(&[("range", "bytes=0-0"), ("if-range", if_range)]).part(&version());
-        let part = Part::Range { first: 0, last: 0 };
+        let part = FileRange::Range { first: 0, last: 0 };
         assert_eq!(of(&version().tag()), part);
         assert_eq!(of(&version().date().expect("a date")), part);
         for other in ["\"x\"", "W/\"x\"", "Fri, 14 Jul 2017 02:40:01 GMT", "x"] {
-            assert_eq!(of(other), Part::Whole, "{other}");
+            assert_eq!(of(other), FileRange::Whole, "{other}");
         }
     }
 
@@ -193,7 +197,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_part_lies_in_the_file(range in "bytes=[0-9]{0,3}-[0-9]{0,3}", size in 0_u64..200) {
-            if let Part::Range { first, last } = conditions(&[("range", &range)]).part(&Version { size, modified: None }) {
+            if let FileRange::Range { first, last } = conditions(&[("range", &range)]).part(&Version { size, modified: None }) {
                 prop_assert!(first <= last && last < size, "{first}-{last} of {size}");
             }
         }

@@ -22,10 +22,10 @@ use super::moment;
 /// The page of a directory.
 const INDEX: &str = "index.html";
 
-/// How often a path is tried again that somebody changes at the same moment.
+/// How often a lookup is retried while the path changes underneath.
 const TRIES: usize = 16;
 
-/// A FIFO does not hold anybody up, and a terminal does not become ours.
+/// Opening a FIFO does not block, and a terminal does not become the controlling one.
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 /// The directory that is served.
@@ -63,8 +63,8 @@ impl StaticDir {
         Ok(Self { root })
     }
 
-    /// Finds the file at the path of a request. What is no file, what lies outside and what may not be read is not
-    /// there.
+    /// Finds the file at the path of a request. An entry that is not a regular file, is outside of the directory or may
+    /// not be read counts as missing.
     pub(super) fn find(&self, path: &str) -> io::Result<Lookup> {
         let Some(segments) = segments(path) else { return Ok(Lookup::Nothing) };
         let names_directory = path.ends_with('/');

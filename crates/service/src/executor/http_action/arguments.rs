@@ -1,11 +1,11 @@
-//! What an action is given, taken in and made into the request that does it, on a thread of its own.
+//! Reads the arguments of an action and builds the request to its server, on a thread of its own.
 
 use std::{fmt, sync::Arc};
 
 use hyper::HeaderMap;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Asked, request::Prepared};
+use super::{Asked, request::PreparedRequest};
 use crate::{
     actions::{Action, Endpoint, HttpCall, MediaType, Placement, TextArgument},
     body::RequestBody,
@@ -18,7 +18,7 @@ use crate::{
 
 /// A call whose arguments are bound.
 pub(super) struct BoundCall {
-    pub(super) request: Prepared,
+    pub(super) request: PreparedRequest,
     /// The files among the arguments, as long as this lives.
     pub(super) files: Option<Files>,
 }
@@ -71,12 +71,12 @@ pub(super) async fn take(
     submitted.map_err(|error| failed(Failure::Supervise(error)))?;
     let taken = told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("reading the body failed"))))?;
     taken.map_err(|fault| match fault {
-        Fault::Refused(error) => Outcome::Refused(error),
-        Fault::Workspace(failure) => failed(failure),
+        ArgumentFault::Refused(error) => Outcome::Refused(error),
+        ArgumentFault::Workspace(failure) => failed(failure),
     })
 }
 
-/// What goes to the thread, beside the body.
+/// The input of the thread, except the body.
 struct Task {
     context: Arc<Context>,
     upstream: Arc<Upstream>,
@@ -84,7 +84,7 @@ struct Task {
     how: Arc<HttpCall>,
     way: Placement,
     texts: Vec<TextArgument>,
-    /// What the request has beside its arguments.
+    /// The header fields of the request, except its arguments.
     headers: HeaderMap,
     envelope: Envelope,
 }
@@ -98,36 +98,36 @@ fn names_files(how: &HttpCall) -> bool {
     }
 }
 
-/// What went wrong before there were arguments.
-enum Fault {
+/// The reason why there are no arguments.
+enum ArgumentFault {
     Refused(input::InputError),
     Workspace(Failure),
 }
 
 impl Task {
-    fn run(self, mut body: RequestBody) -> Result<BoundCall, Fault> {
+    fn run(self, mut body: RequestBody) -> Result<BoundCall, ArgumentFault> {
         let workspace = self.context.workspaces.workspace();
-        let workspace = workspace.map_err(|error| Fault::Workspace(Failure::Workspace(error)))?;
+        let workspace = workspace.map_err(|error| ArgumentFault::Workspace(Failure::Workspace(error)))?;
         let limit = self.context.settings.limits.body;
-        let input = take_in::take_in(&workspace, &self.envelope, &mut body, limit).map_err(Fault::Refused)?;
+        let input = take_in::take_in(&workspace, &self.envelope, &mut body, limit).map_err(ArgumentFault::Refused)?;
         let (arguments, has_files) =
             take_in::bind(&workspace, &self.envelope, &input, (&self.action, self.way, &self.texts))
-                .map_err(Fault::Refused)?;
+                .map_err(ArgumentFault::Refused)?;
         let arguments = match self.how.endpoint {
             Endpoint::Service { .. } => arguments,
             Endpoint::External { .. } => {
                 let told = self.action.with_contents(arguments, self.how.content_type);
-                told.map_err(|error| Fault::Refused(error.into()))?
+                told.map_err(|error| ArgumentFault::Refused(error.into()))?
             }
         };
-        let request = Prepared::new(&self.action, &self.how, &arguments, self.headers);
-        let request = request.map_err(|flaws| Fault::Refused(input::InputError::Arguments(flaws)))?;
+        let request = PreparedRequest::new(&self.action, &self.how, &arguments, self.headers);
+        let request = request.map_err(|flaws| ArgumentFault::Refused(input::InputError::Arguments(flaws)))?;
         if !has_files {
             // The workspace is removed before the request is sent.
             return Ok(BoundCall { request, files: None });
         }
         if let Some(managed) = self.upstream.managed().filter(|_| names_files(&self.how)) {
-            managed.hand_over(&workspace).map_err(Fault::Workspace)?;
+            managed.hand_over(&workspace).map_err(ArgumentFault::Workspace)?;
         }
         Ok(BoundCall { request, files: Some(Files { workspace: Some(workspace), context: self.context }) })
     }

@@ -37,7 +37,7 @@ pub(super) enum Payload {
 #[derive(Debug, Clone)]
 pub(super) enum Part {
     Bytes(Bytes),
-    /// What is in a file.
+    /// The content of a file.
     File(PathBuf),
 }
 
@@ -65,7 +65,7 @@ impl Payload {
         Self::Form(boundary, parts)
     }
 
-    /// What it says of itself.
+    /// The `Content-Type` of the payload.
     pub(super) fn content_type(&self, kind: MediaType) -> Option<HeaderValue> {
         match self {
             Self::Nothing => None,
@@ -96,7 +96,7 @@ impl Payload {
                     }
                 })
             };
-            // An error is a body that ends too early, which nobody takes for the whole.
+            // An error ends the body early, which the server cannot take for a complete one.
             if let Err(error) = pour(opened, &mut send) {
                 tracing::error!("cannot read back an argument: {error}");
             }

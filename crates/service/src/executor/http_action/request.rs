@@ -26,10 +26,10 @@ use crate::{
     reply::X_CALL_ID,
 };
 
-/// What an action's server may answer with.
+/// The media types that the server of an action may respond with.
 const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, text/plain, */*");
 
-/// What stands for itself in a path, a query and a form (RFC 3986 §2.3).
+/// The characters to encode in a path, a query and a form: all but the unreserved ones (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Bytes of a target that can be sent; what is longer servers do not take.
@@ -39,10 +39,10 @@ const TARGET_LIMIT: usize = 64 * 1024;
 const FRAMING: [HeaderName; 9] =
     [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
-/// What is known beside the arguments.
-pub(super) struct Facts<'a> {
+/// The facts about a call, except its arguments.
+pub(super) struct ActionFacts<'a> {
     pub(super) call_id: &'a str,
-    /// What the caller has sent. Of that nothing goes on but whom the call is for.
+    /// The header fields of the caller. Only those that name the target of the call are forwarded.
     pub(super) caller: &'a HeaderMap,
     pub(super) peer: Option<IpAddr>,
     /// It goes to the service itself, which may know who has called.
@@ -53,12 +53,12 @@ pub(super) struct Facts<'a> {
 
 /// A request, ready to be sent.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedRequest {
     pub(super) head: Parts,
     pub(super) payload: Payload,
 }
 
-impl Prepared {
+impl PreparedRequest {
     /// Makes it of the arguments, and of the fields that do not come from them.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Prepared {
     }
 }
 
-impl Facts<'_> {
+impl ActionFacts<'_> {
     /// The fields that do not come from arguments.
     pub(super) fn fields(&self, address: &Address) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -154,7 +154,7 @@ impl Facts<'_> {
     }
 }
 
-/// The path with its places filled. What is not given leaves nothing.
+/// The path with its placeholders filled. A missing argument leaves an empty string.
 fn target(path: &Template, arguments: &Arguments, flaws: &mut ArgumentErrors) -> String {
     let mut target = String::new();
     for piece in &path.pieces {
@@ -221,7 +221,7 @@ fn payload(kind: MediaType, action: &Action, body: &[&BoundArgument]) -> Payload
     }
 }
 
-/// What is in an argument: one part, or of a list of files one for each.
+/// The parts of an argument: one, or one for each file of a list.
 fn parts(action: &Action, bound: &BoundArgument) -> Vec<Part> {
     let schema = action.argument(&bound.name).map(|argument| &argument.schema);
     let elements = schema.and_then(|schema| schema.elements.as_ref());
@@ -233,7 +233,7 @@ fn parts(action: &Action, bound: &BoundArgument) -> Vec<Part> {
     }
 }
 
-/// What is in an argument: a file if it is one.
+/// The part of an argument: a file if the argument is one.
 fn part(action: &Action, bound: &BoundArgument) -> Part {
     let is_file = action.argument(&bound.name).is_some_and(|argument| argument.schema.kind == Type::Path);
     match bound.text() {

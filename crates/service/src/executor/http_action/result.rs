@@ -1,4 +1,4 @@
-//! What a server has answered to the request of an action: its result, or why there is none.
+//! The response of an action's server: the result of the action, or the reason why there is none.
 
 use std::{io, sync::Arc};
 
@@ -49,7 +49,7 @@ pub(super) struct ActionFailure {
     pub(super) may_help: bool,
 }
 
-/// What a status says of an action (2xx aside).
+/// The meaning of a status for an action, 2xx excepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// Never again.
@@ -165,7 +165,7 @@ async fn refused(answered: UpstreamResponse, address: &Address) -> ActionFailure
     let UpstreamResponse { response, sender } = answered;
     let status = response.status();
     let traceback = begin(response.into_body(), TRACEBACK).await.map(|(begun, _)| begun.to_vec()).unwrap_or_default();
-    // What is left of the answer goes with the connection.
+    // The rest of the response is discarded with the connection.
     drop(sender);
     let refusal = Verdict::of(status);
     let failure = match refusal {

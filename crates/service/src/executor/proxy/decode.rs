@@ -49,15 +49,15 @@ pub(super) async fn decode(
     let decoded =
         told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("the decoding broke down"))))?;
     let Decoded { input, body } = decoded.map_err(|fault| match fault {
-        Fault::Refused(error) => Outcome::Refused(error),
-        Fault::Workspace(error) => failed(Failure::Workspace(error)),
+        DecodeFault::Refused(error) => Outcome::Refused(error),
+        DecodeFault::Workspace(error) => failed(Failure::Workspace(error)),
     })?;
     describe(headers, &input);
     Ok(body)
 }
 
-/// What went wrong before there was anything to send.
-enum Fault {
+/// The reason why there is nothing to send.
+enum DecodeFault {
     Refused(input::InputError),
     Workspace(std::io::Error),
 }
@@ -67,7 +67,7 @@ fn work(
     context: &Arc<Context>,
     envelope: &Envelope,
     mut body: RequestBody,
-    tell: oneshot::Sender<Result<Decoded, Fault>>,
+    tell: oneshot::Sender<Result<Decoded, DecodeFault>>,
 ) {
     // The workspace is removed before the result is sent; the file stays, since it is open.
     let stored = store(context, envelope, &mut body);
@@ -86,13 +86,14 @@ fn work(
 }
 
 /// Decodes the body into a file.
-fn store(context: &Arc<Context>, envelope: &Envelope, body: &mut RequestBody) -> Result<(Input, OwnedFd), Fault> {
-    let workspace = context.workspaces.workspace().map_err(Fault::Workspace)?;
-    let input = take_in::take_in(&workspace, envelope, body, context.settings.limits.body).map_err(Fault::Refused)?;
+fn store(context: &Arc<Context>, envelope: &Envelope, body: &mut RequestBody) -> Result<(Input, OwnedFd), DecodeFault> {
+    let workspace = context.workspaces.workspace().map_err(DecodeFault::Workspace)?;
+    let input =
+        take_in::take_in(&workspace, envelope, body, context.settings.limits.body).map_err(DecodeFault::Refused)?;
     let name = input.path.as_deref().and_then(Path::file_name).unwrap_or_default();
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = openat(workspace.input(), name, flags, Mode::empty());
-    let file = file.map_err(|error| Fault::Workspace(error.into()))?;
+    let file = file.map_err(|error| DecodeFault::Workspace(error.into()))?;
     Ok((input, file))
 }
 

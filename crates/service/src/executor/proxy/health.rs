@@ -19,7 +19,7 @@ use super::{
 pub(crate) struct Health {
     /// Where it listens; without one it is ready once it runs.
     pub(super) address: Option<Address>,
-    /// What it is asked for; without one it is ready once it listens.
+    /// The target of the readiness request; without one the server is ready once it listens.
     pub(super) target: Option<String>,
     /// A redirection is as good as an answer.
     pub(super) takes_redirections: bool,

@@ -28,7 +28,7 @@ pub(crate) struct InFlightProxy {
     upstream: Arc<Upstream>,
     /// Given back at the end.
     held: Option<Held>,
-    /// What the caller of [`InFlightProxy::keep`] needs as long.
+    /// A value that the caller of [`InFlightProxy::keep`] needs for as long.
     kept: Option<Box<dyn Any + Send + Sync>>,
 }
 

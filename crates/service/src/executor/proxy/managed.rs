@@ -77,9 +77,9 @@ enum StopStage {
 pub(crate) struct ManagedServer {
     /// Whose standing it is.
     who: UpstreamKind,
-    /// Its process; `None` if somebody else has started it.
+    /// Its process; `None` if bandog did not start it.
     resident: Option<Arc<Daemon>>,
-    /// What stops it, before its process is told to end.
+    /// The shutdown command, which runs before its process is terminated.
     errand: Option<Arc<StopCommand>>,
     stop_stage: watch::Sender<StopStage>,
     assigned: AssignedPort,
@@ -158,7 +158,7 @@ impl ManagedServer {
             Some(ServerState::NotStarted(reason)) => {
                 Err(UpstreamError::NotStarted { upstream: self.who, reason: reason.clone() })
             }
-            // Whoever goes on finds out.
+            // The next attempt to connect reports the error.
             _ => Ok(()),
         }
     }
@@ -183,11 +183,11 @@ impl ManagedServer {
         }
     }
 
-    /// What the function is told beside what it inherits: where to listen.
+    /// The variables of the function in addition to those that it inherits: the port to listen on.
     fn variables(&self) -> io::Result<Vec<CString>> {
         let port = match &self.assigned {
             AssignedPort::Fixed(port) => *port,
-            // Free at this moment. If somebody else takes it first the function fails, and is started on another one.
+            // Free at this moment. If another process takes it first, the function fails and is restarted on another port.
             AssignedPort::Free(told) => {
                 let port = free_port()?;
                 told.store(port, Ordering::Relaxed);
@@ -225,7 +225,7 @@ impl ManagedServer {
     /// once.
     pub(crate) fn end(self: &Arc<Self>, now: bool) {
         if now {
-            // What has not begun never will.
+            // A stop that has not begun is cancelled.
             self.stop_stage.send_if_modified(|stage| {
                 let is_first = *stage == StopStage::NotYet;
                 if is_first {
@@ -255,7 +255,7 @@ impl ManagedServer {
         }
     }
 
-    /// Whether there is somebody to stop, and nobody has begun with it.
+    /// Whether there is a server to stop, and stopping it has not begun.
     fn begins_stop(&self) -> bool {
         let is_there = matches!(*self.state.borrow(), ServerState::Starting | ServerState::Ready);
         let mut is_first = false;
@@ -306,7 +306,7 @@ impl ManagedServer {
         if !self.health.is_asked() {
             return true;
         }
-        // Whoever comes while it is being asked hears the same.
+        // Callers that arrive during the request share its result.
         let mut asked = self.asked.lock().await;
         if let Some((when, was_ready)) = *asked
             && when.elapsed() < FRESH
@@ -318,7 +318,7 @@ impl ManagedServer {
         is_ready
     }
 
-    /// What is answered while it is not ready.
+    /// The response while it is not ready.
     pub(crate) fn not_ready(&self) -> Problem {
         let detail = format!("{} is not ready; repeat the request after a while", self.who);
         Problem::new(ErrorCode::NotReady, detail)
@@ -353,8 +353,8 @@ impl ManagedServer {
     }
 }
 
-/// A port that nobody listens on at this moment, out of the range that the kernel gives out by itself to whoever asks
-/// for any (ip(7), `ip_local_port_range`): there somebody else is likely to get it before the function does.
+/// A port that is free at this moment, outside of the range from which the kernel assigns ports itself (ip(7),
+/// `ip_local_port_range`): a port of that range is likely to be taken before the function binds it.
 fn free_port() -> io::Result<u16> {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 22_768;
@@ -368,7 +368,7 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// What stops it has ended, in whatever way.
+/// Marks the stop as complete when dropped, however it ended.
 struct StoppedOnDrop(Arc<ManagedServer>);
 
 impl Drop for StoppedOnDrop {

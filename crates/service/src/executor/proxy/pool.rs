@@ -48,7 +48,7 @@ const READ_BUFFER: usize = 128 * 1024;
 /// Header fields of an answer.
 const MAX_FIELDS: usize = 256;
 
-/// Connections that nobody uses at the moment.
+/// Idle connections.
 #[derive(Debug, Default)]
 pub(super) struct Pool(Mutex<Vec<(Sender, Instant)>>);
 
@@ -76,9 +76,9 @@ impl Pool {
 impl Upstream {
     /// Sends a request and waits for the head of its answer. With the error comes the body, if nothing was sent.
     ///
-    /// A connection that has been used before may just be closed by the function. What has not been sent then is sent
-    /// on another one. What may have been sent is repeated once, if it may be (RFC 9110 §9.2.2), all of it is there, and
-    /// it is not what the function has died of.
+    /// The function may close a reused connection at the same moment. A request that was not sent then goes to another
+    /// connection. A request that may have been sent is repeated once, if its method allows that (RFC 9110 §9.2.2), its
+    /// body is complete here, and the function has not died of it.
     pub(super) async fn send(
         &self,
         head: &Parts,
@@ -95,7 +95,7 @@ impl Upstream {
                 None => match self.connect().await {
                     Ok(sender) => sender,
                     Err(source) => {
-                        // What has been sent once is not kept for the next process.
+                        // A request that has been sent once is not repeated to the next process.
                         let unsent = Some(body).filter(|_| !is_repeated);
                         return Err((
                             UpstreamError::Unreachable {
@@ -110,7 +110,7 @@ impl Upstream {
             };
             match sender.try_send_request(Request::from_parts(head.clone(), body)).await {
                 Ok(mut response) => {
-                    // What comes in chunks has no other length (RFC 9112 §6.3), whatever a server says beside.
+                    // A chunked body has no other length (RFC 9112 §6.3), even if the server sends one.
                     if response.headers().contains_key(TRANSFER_ENCODING) {
                         response.headers_mut().remove(CONTENT_LENGTH);
                     }
@@ -187,7 +187,7 @@ fn is_io(error: &hyper::Error) -> bool {
     std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<io::Error>)
 }
 
-/// What hyper says, with the cause.
+/// The message of hyper's error, with its cause.
 pub(crate) fn reason(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),

@@ -26,19 +26,19 @@ pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwar
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// What the head does not say itself.
+/// The facts about a request that are not in its head.
 pub(crate) struct Facts<'a> {
     pub(crate) call_id: &'a str,
-    /// Whom it is for.
+    /// The kind of server that it is for.
     pub(crate) who: UpstreamKind,
-    /// What every target begins with.
+    /// The prefix of every target.
     pub(crate) prefix: &'a str,
     /// The function's host, for a request without one.
     pub(crate) authority: &'a str,
     pub(crate) peer: Option<IpAddr>,
     /// `Authorization` is for bandog, which asks callers for a token.
     pub(crate) consumes_authorization: bool,
-    /// What is answered is encoded on the way.
+    /// Whether the response is encoded on its way.
     pub(crate) encodes: bool,
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn forward(
         headers.remove(AUTHORIZATION);
     }
     if facts.encodes {
-        // What is encoded is the whole of a thing, as it is.
+        // A response that is encoded here must arrive complete and without an encoding of its own.
         headers.remove(ACCEPT_ENCODING);
         headers.remove(RANGE);
     }

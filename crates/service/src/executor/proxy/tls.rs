@@ -16,7 +16,7 @@ use tokio_rustls::{
 /// The variable that OpenSSL's programs take their authorities from, which messages name.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 
-/// Whom all connections trust.
+/// The certificates that all connections trust.
 pub(super) struct Trust(TlsConnector);
 
 impl Trust {

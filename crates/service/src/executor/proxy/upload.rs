@@ -7,7 +7,7 @@ use crate::{
     input,
 };
 
-/// What becomes of a body.
+/// The outcome of sending a body.
 #[derive(Debug)]
 pub(crate) struct Uploading {
     /// `None` when there is nothing more to say; the sender is dropped when all is well.
