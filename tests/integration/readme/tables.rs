@@ -1,6 +1,6 @@
 //! Tables and examples, compared with the program.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use bandog::{config::setting, platform::LegacyBehaviour, reply::ErrorCode};
 
@@ -160,6 +160,23 @@ fn the_table_of_headers_has_every_one_that_is_sent() {
     let named = table.iter().flat_map(|row| code(&row[0])).map(str::to_ascii_lowercase);
     let named: BTreeSet<String> = named.filter(|name| !NOT_SEEN.contains(&name.as_str())).collect();
     assert_eq!(named, sent);
+    for name in bandog_runtime::headers::RESERVED {
+        assert!(named.contains(*name), "docs/responses.md has no row for {name}");
+    }
+}
+
+#[test]
+fn no_setting_that_is_declared_is_missing_in_the_list_of_all() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/setting");
+    let files = fs::read_dir(directory).expect("the settings").map(|entry| entry.expect("a file").path());
+    let text: String = files.map(|path| fs::read_to_string(path).expect("Rust")).collect();
+    let is_listed = |name: &str| setting::ALL.iter().any(|setting| setting.name == name);
+    let declared: Vec<&str> =
+        text.lines().filter_map(|line| line.trim().strip_prefix("name: \"")?.strip_suffix("\",")).collect();
+    assert!(declared.len() > 20, "the declarations were found: {declared:?}");
+    for name in declared {
+        assert!(is_listed(name), "--{name} is not in ALL of src/config/setting.rs");
+    }
 }
 
 #[test]
