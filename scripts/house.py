@@ -3,7 +3,6 @@
 
     scripts/house.py --all            every check; fails if a figure is above its limit
     scripts/house.py words types      some of them
-    scripts/house.py --final          against the final limits, with every place: the work that is left
     scripts/house.py --verbose …      the places also where the limit holds
     scripts/house.py --list           the names of the checks
 
@@ -22,25 +21,17 @@ sys.dont_write_bytecode = True
 from checks import imports, layers, named, words  # noqa: E402
 
 
-class Limit(NamedTuple):
-    """The most that a check lets pass. `now` may only go down, until it is `final`."""
-
-    now: float
-    final: float
-    unit: str
-
-
-# A figure below `now` is said, so that `now` follows it. Once every `now` is `final`, drop the second column.
+# The most that each check lets pass, and its unit.
 LIMITS = {
-    "circles": Limit(21, 0, "files in circles of imports"),
-    "headless": Limit(9.0, 1.0, "% of comment lines with a sentence that begins with What, Who, Whoever or Whom"),
-    "persons": Limit(2.6, 0.2, "% of comment lines with nobody, somebody, everybody or anybody"),
-    "subjects": Limit(2, 0, "commit subjects over 72 characters"),
-    "types": Limit(38, 0, "names that a crate gives to two types"),
-    "long-files": Limit(8, 8, "source files over 400 lines"),
-    "unsafe": Limit(0, 0, "places of unsafe code, or crates that do not forbid it"),
-    "layers": Limit(8, 0, "lines below the root that name Config or a program that bandog replaces"),
-    "named-tests": Limit(25, 0, "tests, files and commands that documents name and that do not exist"),
+    "circles": (0, "files in circles of imports"),
+    "headless": (1.0, "% of comment lines with a sentence that begins with What, Who, Whoever or Whom"),
+    "persons": (0.2, "% of comment lines with nobody, somebody, everybody or anybody"),
+    "subjects": (0, "commit subjects over 72 characters"),
+    "types": (0, "names that a crate gives to two types"),
+    "long-files": (8, "source files over 400 lines"),
+    "unsafe": (0, "places of unsafe code, or crates that do not forbid it"),
+    "layers": (0, "lines below the root that name Config or a program that bandog replaces"),
+    "named-tests": (0, "tests, files and commands that documents name and that do not exist"),
 }
 
 LONGEST_FILE = 400  # lines; a longer one holds two nouns
@@ -165,7 +156,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"one of: {', '.join(CHECKS)}")
     parser.add_argument("--all", action="store_true", help="every check")
-    parser.add_argument("--final", action="store_true", help="hold everything against the final limits")
     parser.add_argument("--verbose", action="store_true", help="show the places also where a limit holds")
     parser.add_argument("--list", action="store_true", help="print the names of the checks")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent, help="the repository")
@@ -174,14 +164,13 @@ def main() -> int:
         print("\n".join(CHECKS))
         return 0
     unknown = [name for name in options.checks if name not in CHECKS]
-    if unknown or not (options.checks or options.all or options.final):
+    if unknown or not (options.checks or options.all):
         parser.error(f"unknown check {unknown[0]}" if unknown else "name a check, or --all")
     house = House(options.root.resolve())
     failed = []
     for check in options.checks or CHECKS:
         for limit, figure, places, note in getattr(house, f"{check}_check")():
-            now, final, unit = LIMITS[limit]
-            most = final if options.final else now
+            most, unit = LIMITS[limit]
             holds = figure <= most + 1e-9
             print(f"house: {limit}: {_figure(figure)} {unit}" + (f" ({note})" if note else ""))
             if not holds or options.verbose:
@@ -189,8 +178,6 @@ def main() -> int:
             if not holds:
                 print(f"house: {limit}: FAILED: at most {_figure(most)}")
                 failed.append(limit)
-            elif not options.final and figure + 0.05 < now and now > final:
-                print(f"house: {limit}: the limit {_figure(now)} can come down to {_figure(max(figure, final))}")
     if failed:
         print(f"house: failed: {', '.join(failed)}")
     return 1 if failed else 0
