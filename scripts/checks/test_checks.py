@@ -359,7 +359,7 @@ class Program(Tree):
     def test_a_clean_tree_passes_and_each_fault_is_named(self):
         self.write(**{"src/main.rs": "#![forbid(unsafe_code)]\n//! A program.\nfn main() {}\n"})
         self.write(**{"Cargo.toml": '[package]\nname = "root"\n', "SECURITY.md": "Nothing.\n"})
-        ran = self.house("--final")
+        ran = self.house("--all")
         self.assertEqual((ran.returncode, ran.stderr), (0, ""), ran.stdout)
 
         self.write(
@@ -373,7 +373,7 @@ class Program(Tree):
                 **{f"src/long{n}.rs": "\n" * 401 for n in range(9)},
             }
         )
-        ran = self.house("--final")
+        ran = self.house("--all")
         self.assertEqual(ran.returncode, 1, ran.stdout)
         failed = "circles, headless, persons, types, long-files, unsafe, layers, named-tests"
         self.assertEqual(ran.stdout.splitlines()[-1], f"house: failed: {failed}")
