@@ -5,7 +5,7 @@
 //! [`setting`], the first of these sources gives a value: flag, `BANDOG_*` variable, variable of a replaced program,
 //! variable of a platform, configuration file, default.
 //!
-//! Each group of settings has a file with a `read` function; [`resolve`] composes them. The layers below take settings
+//! Each group of settings has a file with a `read` function; `resolve` composes them. The layers below take settings
 //! of their own types ([`Config::function_settings`]), and none of them knows this module.
 
 use std::{

@@ -1,33 +1,27 @@
-//! bandog turns any program into an HTTP function: one request, one process, one answer.
+//! bandog turns any program into an HTTP function: one request, one process, one response.
 //!
-//! # The way down
+//! This crate is the binary: the command line ([`cli`]), the configuration ([`config`]) and the adapters for the programs
+//! that bandog replaces ([`platform`]). The configuration becomes plain settings for the crates below, which know none
+//! of the three:
 //!
 //! ```text
-//!             cli                           http
-//!    serve · run · call · check · …    listener → admission → handler
-//!              \                           |
-//!               \                          v
-//!                +------------------->    reply      Outcome → status, headers, streamed body
-//!                                          |
-//!                                          v
-//!                                      invocation    one request = one process = one Outcome
-//!                                          |
-//!                    input ───────────────┤   body → input file (knows encodings, not sockets)
-//!                    workspace ────────────┤   private directories, removed on drop
-//!                    process ──────────────┤   spawn · supervise · terminate · reap
-//!                    output ───────────────┤   output directory → file | zip | nothing
-//!                    logs ─────────────────┘   captured lines, level filter, bounded
+//! http        listener → connection → authentication → checks of the head
+//!   │
+//! service     Service::call: router → admission → executor
+//!   │
+//! runtime     one invocation, blocking: input → process → output → response
+//!   │
+//!   ├─ actions    the file of actions, arguments, results, OpenAPI
+//!   └─ process    spawn · supervise · terminate · reap; the only unsafe code
+//!        codec    base64, gzip, JSON, forms, YAML: bytes only
 //! ```
 //!
-//! Dependencies point down only, and nothing from [`invocation`] down knows HTTP. Beside the way stand [`config`],
-//! which says once what has been set, [`actions`], what a service says it can do and what its arguments have to be, and
-//! [`telemetry`], the container's own log. `bandog run` and `bandog serve` share everything from [`reply`] down
-//! ([`crate::call::run_and_answer()`] is the whole of a call), so that a script that works in one works in the other. A call of an
-//! action goes the same way: its arguments are bound between reading the input and starting the process.
+//! Dependencies point down only. `bandog run` and `bandog serve` share everything from `runtime` down, so that a script
+//! that works in one works in the other.
 //!
-//! The network side is asynchronous and lives on one thread. An invocation is plain, blocking code on a thread of
-//! its own; bodies cross that border as bounded channels of [`bytes::Bytes`], so that back-pressure works both ways
-//! and no body is ever held whole. The process's first thread does neither: it takes signals and reaps orphans
+//! The network side is asynchronous and runs on one thread. An invocation is plain, blocking code on a thread of its own;
+//! bodies cross that border as bounded channels of [`bytes::Bytes`], so that backpressure works both ways and no body is
+//! ever held as a whole. The first thread of the process does neither: it takes signals and reaps orphans
 //! ([`process::run_with_reaper`]).
 
 pub use bandog_actions as actions;

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! One thread, asynchronous, moves frames of bodies and never touches a file of a call. Everything that may block runs
-//! on a thread of its own ([`workers`]); the border between the two is in [`body`].
+//! on a thread of its own (`workers`); the border between the two is in `body`.
 
 mod admission;
 mod body;

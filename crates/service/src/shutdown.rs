@@ -17,7 +17,7 @@ const POLL: Duration = Duration::from_millis(10);
 const CLEAN_UP: Duration = Duration::from_secs(1);
 
 /// Ends what is in flight, of which `connections` are the callers: `--drain-timeout` to finish, then SIGTERM and
-/// `--kill-grace`, then SIGKILL and [`CLEAN_UP`]. Told to stop now, it goes to the last step at once.
+/// `--kill-grace`, then SIGKILL and `CLEAN_UP`. Told to stop now, it goes to the last step at once.
 pub async fn drain(service: &Service, mut connections: JoinSet<()>, mut stop: watch::Receiver<Stop>) {
     let Context { lifecycle, settings, workers, .. } = &**service.context();
     lifecycle.enter(Phase::Draining);
