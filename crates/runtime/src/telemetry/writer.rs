@@ -1,4 +1,8 @@
 //! The thread that writes to a stream of the container, so that a slow or stopped reader blocks no other thread.
+//!
+//! `tracing-appender` 0.2 is not used: its queue is bounded in lines and not in bytes, it is woken for each line that
+//! finds it idle and writes that line at once (five wake-ups and writes for an invocation, where this thread has less
+//! than one under load), and write errors go unreported.
 
 use std::{
     io,
@@ -14,15 +18,15 @@ use rustix::{
 };
 
 /// Bytes of lines that wait for a slow reader. Beyond it lines are dropped, counted, and the count is written once
-/// the reader goes on. A line that alone is longer is still taken when nothing waits.
+/// the reader goes on. A single longer line is still accepted while nothing waits.
 const BUFFER_LIMIT: usize = 1024 * 1024;
 
 /// How long the thread rests after it has written, unless many lines wait by then. The lines of an invocation come one
-/// by one, and each would wake it anew; no line waits longer than this.
+/// by one, and each would wake it again; no line waits longer than this.
 const REST: Duration = Duration::from_millis(5);
 
-/// Bytes of lines that do not wait for the rest to be over. Few of what may be queued: what comes until the thread has
-/// been woken must find room, or it is lost.
+/// Bytes of waiting lines that end the rest early. A small part of the queue: lines that arrive until the thread has
+/// woken up must still fit, or they are lost.
 const PRESSING: usize = BUFFER_LIMIT / 16;
 
 /// A bounded queue of lines and the thread that empties it to its stream.
