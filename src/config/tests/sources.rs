@@ -42,7 +42,7 @@ fn old_ways_are_had_back_under_the_old_names_only() {
         let mut world = World::new().flag("compat", "newline");
         world.sources.invoked_as = face;
         let Resolution { config, warnings, .. } = world.sources.resolve();
-        let is_warned = warnings.iter().any(|warning| warning.contains("--compat: without effect"));
+        let is_warned = warnings.iter().any(|warning| warning.contains("--compat: has no effect"));
         assert_eq!(
             (config.map(|config| config.replaced.compat.has(LegacyBehaviour::Newline)), is_warned),
             (Some(has), !has),
