@@ -79,10 +79,15 @@ for package in json.load(sys.stdin)["packages"]:
 ' | sort --reverse
 }
 
+# How many tests the log has so far, whatever became of them.
+ran() { echo $(($(count passed "$log") + $(count failed "$log") + $(count ignored "$log"))); }
+
 # suites NAME SELECTION…: every suite of one binary of tests, which is a module at its top; tests outside of one together.
+# A binary whose tests do not all run fails, so that none is ever lost by its selection.
 suites() {
-    local name=$1 all suite tests
+    local name=$1 all suite tests before listed
     shift
+    before=$(ran)
     all=$(cargo_test --quiet "$@" -- --list --format terse 2>>"$log" | sed -n 's/: test$//p')
     while read -r suite; do
         if [ "$suite" = "$name" ]; then
@@ -91,7 +96,13 @@ suites() {
             mapfile -t tests < <(grep "^$suite::" <<<"$all")
         fi
         stage "$name: $suite" cargo_test "$@" -- --exact "${tests[@]}" || true
-    done < <(awk -F :: -v name="$name" '{ print NF > 1 ? $1 : name }' <<<"$all" | sort -u)
+    done < <(awk -F :: -v name="$name" '{ print (NF > 1 ? $1 : name) }' <<<"$all" | sort -u)
+    listed=$(grep -c . <<<"$all" || true)
+    if [ "$listed" = 0 ] || [ $(($(ran) - before)) != "$listed" ]; then
+        printf '  %s: %d of %d tests ran\n' "$name" $(($(ran) - before)) "$listed"
+        stages_failed+=("$name: $(($(ran) - before)) of $listed tests ran")
+        [ "$result" != 0 ] || result=1
+    fi
 }
 
 if [ $# -gt 0 ]; then
@@ -121,6 +132,9 @@ elif [ "$(images ok)" != 0 ]; then
     echo "  image tests: ran ($(images ok) passed)"
 else
     echo "  image tests: did not run: not among the tests of this run"
+    if [ $# = 0 ] && [ "${CI:-}" = true ] && [ "$result" = 0 ]; then
+        result=1
+    fi
 fi
 if [ -s "$reasons" ]; then
     grep -v '^image tests: ' "$reasons" | sort -u | sed 's/^\([^:]*\): /  \1: did not run: /' || true
