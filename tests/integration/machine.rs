@@ -10,18 +10,8 @@ fn machine() -> Option<&'static str> {
     static CONSOLE: OnceLock<Result<String, String>> = OnceLock::new();
     let console = CONSOLE.get_or_init(|| {
         let root = env!("CARGO_MANIFEST_DIR");
-        for script in ["scripts/build.sh", "scripts/machine.sh"] {
-            let mut command = Command::new(format!("{root}/{script}"));
-            let output = command.arg("tests/integration/machine/script.sh").current_dir(root).output();
-            let output = output.map_err(|error| format!("{script}: {error}"))?;
-            if !output.status.success() {
-                return Err(shown(&output.stderr));
-            }
-            if script.ends_with("machine.sh") {
-                return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-            }
-        }
-        unreachable!("the last script is the machine")
+        run(root, "scripts/build.sh", &[])?;
+        run(root, "scripts/machine.sh", &["tests/integration/machine/script.sh"])
     });
     match console {
         Ok(console) => Some(console),
@@ -29,6 +19,17 @@ fn machine() -> Option<&'static str> {
             did_not_run("machine tests", reason);
             None
         }
+    }
+}
+
+/// The standard output of a script that succeeds; the standard error of one that does not.
+fn run(root: &str, script: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(format!("{root}/{script}")).args(arguments).current_dir(root).output();
+    let output = output.map_err(|error| format!("{script}: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(shown(&output.stderr))
     }
 }
 
