@@ -10,8 +10,8 @@ use crate::{
     invocation::{Function, FunctionContext},
     platform::LegacyBehaviour,
     service::{
-        Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, ProxySettings, Requests, Router, Service,
-        Settings, StaticDir, Timeouts, Upstream,
+        Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, PathPolicy, ProxySettings, Requests,
+        Router, Service, Settings, StaticDir, Timeouts, Upstream,
     },
     workspace::WorkspaceRoot,
 };
@@ -79,6 +79,7 @@ pub fn http_settings(config: &Config) -> http::Settings {
     });
     http::Settings {
         read_timeout: config.limits.read_timeout,
+        idle_timeout: config.limits.idle_timeout,
         shutdown_delay: config.lifecycle.shutdown_delay,
         auth: AuthSettings { token, jwt },
         admin: AdminSettings {
@@ -109,6 +110,7 @@ fn limits(config: &Config) -> ShownLimits {
         max_output: limits.max_output.unwrap_or(0),
         nice: limits.nice,
         sandbox: limits.sandbox,
+        idle_timeout_seconds: seconds(config.limits.idle_timeout),
         send_timeout_seconds: seconds(config.limits.send_timeout),
     }
 }
@@ -131,7 +133,12 @@ fn router(config: &Config, workspaces: &Arc<WorkspaceRoot>) -> io::Result<Router
         }
         (_, _, function) => function.map(|function| Executor::Process(Arc::new(function))),
     };
-    Router::new(actions, fallback, config.function.service.clone(), config.takes_any_method())
+    let paths = PathPolicy {
+        service: config.function.service.clone(),
+        any_method: config.takes_any_method(),
+        any_path: config.listener.any_path,
+    };
+    Router::new(actions, fallback, paths)
 }
 
 /// The commands in the file of actions.

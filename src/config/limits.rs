@@ -17,6 +17,8 @@ pub struct Limits {
     pub kill_grace: Duration,
     /// `--read-timeout`: for a whole request; `None` for no limit.
     pub read_timeout: Option<Duration>,
+    /// `--idle-timeout`: how long a connection without a request is kept; `None` for no limit.
+    pub idle_timeout: Option<Duration>,
     /// `--send-timeout`: how long a client may read nothing of its response; `None` for no limit.
     pub send_timeout: Option<Duration>,
     /// `--max-inflight`: the most invocations that run at once; 0 for no limit.
@@ -36,6 +38,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Limits> {
     let retries = reader.count(&setting::RETRIES);
     let kill_grace = reader.duration(&setting::KILL_GRACE);
     let read_timeout = reader.timeout(&setting::READ_TIMEOUT);
+    let idle_timeout = reader.timeout(&setting::IDLE_TIMEOUT);
     let send_timeout = reader.timeout(&setting::SEND_TIMEOUT);
     let max_inflight = reader.count(&setting::MAX_INFLIGHT);
     let max_queue = reader.count(&setting::MAX_QUEUE);
@@ -47,6 +50,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Limits> {
         retries: retries?,
         kill_grace: kill_grace?,
         read_timeout: read_timeout?,
+        idle_timeout: idle_timeout?,
         send_timeout: send_timeout?,
         max_inflight: max_inflight?,
         max_queue: max_queue?,

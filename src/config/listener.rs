@@ -20,6 +20,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// `--address-file`: the file that the bound address is written to.
     pub address_file: Option<PathBuf>,
+    /// `--paths any`: no path is kept from the function.
+    pub any_path: bool,
     /// The callers that are let in.
     pub auth: Auth,
 }
@@ -28,8 +30,9 @@ pub struct Listener {
 pub(super) fn read(reader: &mut Reader<'_>, debugs_jwt: bool) -> Option<Listener> {
     let address = read_address(reader);
     let address_file = reader.path(&setting::ADDRESS_FILE);
+    let any_path = reader.choice(&setting::PATHS, &[("usual", false), ("any", true)]);
     let auth = auth::read(reader, debugs_jwt);
-    Some(Listener { address: address?, address_file: address_file?, auth: auth? })
+    Some(Listener { address: address?, address_file: address_file?, any_path: any_path?, auth: auth? })
 }
 
 /// Reads `--listen`, or `PORT`, which is a port only.

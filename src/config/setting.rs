@@ -19,10 +19,10 @@ pub use confinement::{
 pub use function::{ACTIONS, CONFIG, MODE, SCRIPT, SERVICE, STDIN, WORKSPACE};
 pub use lifecycle::{COMPAT, DRAIN_TIMEOUT, SHUTDOWN_DELAY};
 pub use limits::{
-    EXEC_TIMEOUT, KILL_GRACE, MAX_BODY, MAX_INFLIGHT, MAX_LOGS, MAX_QUEUE, QUEUE_TIMEOUT, READ_TIMEOUT, RETRIES,
-    SEND_TIMEOUT,
+    EXEC_TIMEOUT, IDLE_TIMEOUT, KILL_GRACE, MAX_BODY, MAX_INFLIGHT, MAX_LOGS, MAX_QUEUE, QUEUE_TIMEOUT, READ_TIMEOUT,
+    RETRIES, SEND_TIMEOUT,
 };
-pub use listener::{ADDRESS_FILE, JWT_FUNCTION, JWT_ISSUER, LISTEN, TOKEN, TOKEN_FILE};
+pub use listener::{ADDRESS_FILE, JWT_FUNCTION, JWT_ISSUER, LISTEN, PATHS, TOKEN, TOKEN_FILE};
 pub use target::{READY_PATH, STATIC_DIR, UPSTREAM};
 pub use telemetry::{FORWARD_LOGS, LOG_FORMAT, LOG_LEVEL, METRICS};
 
@@ -130,7 +130,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 46] = [
+pub static ALL: [&Setting; 48] = [
     &SCRIPT,
     &ACTIONS,
     &MODE,
@@ -147,6 +147,7 @@ pub static ALL: [&Setting; 46] = [
     &CONFIG,
     &LISTEN,
     &ADDRESS_FILE,
+    &PATHS,
     &TOKEN,
     &TOKEN_FILE,
     &JWT_ISSUER,
@@ -156,6 +157,7 @@ pub static ALL: [&Setting; 46] = [
     &RETRIES,
     &KILL_GRACE,
     &READ_TIMEOUT,
+    &IDLE_TIMEOUT,
     &SEND_TIMEOUT,
     &MAX_INFLIGHT,
     &MAX_QUEUE,

@@ -110,10 +110,10 @@ fn the_drain_ends_for_the_deaf_too() {
 }
 
 #[test]
-fn who_waits_for_a_place_when_the_drain_ends_is_sent_away_and_nothing_is_started() {
-    let flags = ["--drain-timeout", "1s", "--max-inflight", "1", "--max-queue", "2"];
+fn a_request_without_a_permit_is_answered_when_the_drain_begins_and_nothing_is_started() {
+    let flags = ["--drain-timeout", "10m", "--max-inflight", "1", "--max-queue", "2"];
     let mut server = serve(function("hold.sh")).args(flags).start();
-    let _running = held(&server, "a");
+    let mut running = held(&server, "a");
     let mut waiting = ["b", "c"].map(|id| {
         let mut wire = server.connect();
         wire.write(&server.get("/").header("X-Call-Id", id).head());
@@ -123,12 +123,50 @@ fn who_waits_for_a_place_when_the_drain_ends_is_sent_away_and_nothing_is_started
     server.signal(Signal::TERM);
     for wire in &mut waiting {
         let answer = wire.answer();
-        assert_eq!(answer.wants("connection"), "close");
+        assert_eq!((answer.wants("connection"), answer.wants("retry-after").is_empty()), ("close", false));
         answer.problem(503);
     }
+    // The call that has the permit is finished.
+    assert!(server.ended().is_none());
+    server.give("go");
+    running.answer().expect(200);
     server.end();
     assert!(!server.has_sign("started.b") && !server.has_sign("started.c"), "{server}");
     server.check_nothing_is_left();
+}
+
+/// None of these has a permit, so that none of them holds up the end; no timeout of theirs is near.
+#[test]
+fn a_request_that_has_not_arrived_does_not_hold_up_the_end() {
+    const HEAD: &str = "POST / HTTP/1.1\r\nHost: x\r\n";
+    for (case, begun, answers) in [
+        ("half a head", HEAD.to_owned(), false),
+        ("half a body", format!("{HEAD}Content-Length: 10\r\n\r\nab"), true),
+        ("half a body in chunks", format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nab"), true),
+        ("a client that waits to be asked", format!("{HEAD}Content-Length: 10\r\nExpect: 100-continue\r\n\r\n"), true),
+        ("a body that nothing reads", format!("{HEAD}Content-Length: 100000\r\nAuthorization: x\r\n\r\nab"), true),
+    ] {
+        let flags = ["--drain-timeout", "10m", "--read-timeout", "10m", "--max-inflight", "1"];
+        let mut server = serve(function("echo.sh")).args(flags).start();
+        let mut wire = server.connect();
+        wire.write(begun.as_bytes());
+        eventually("it is being read", || {
+            let metrics = server.get("/_/metrics").send();
+            (!answers || metrics.text().contains("http_requests_in_flight 1")).then_some(())
+        });
+        // A permit that was lent until the body begins has to be given back first.
+        std::thread::sleep(Duration::from_millis(1100));
+        server.signal(Signal::TERM);
+        let (status, took) = server.end();
+        assert_eq!(status.code(), Some(0), "{case}: {server}");
+        assert!(took < PROMPT, "{case}: it took {took:?}");
+        if answers {
+            let answer = wire.answer();
+            assert_eq!(answer.wants("connection"), "close", "{case}");
+            answer.problem(503);
+        }
+        server.check_nothing_is_left();
+    }
 }
 
 #[test]

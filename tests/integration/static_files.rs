@@ -233,3 +233,29 @@ fn the_directory_has_to_be_there_and_no_function_beside_it() {
         check(&wrong).expect(78);
     }
 }
+
+#[test]
+fn a_head_has_no_range() {
+    let dir = site();
+    let server = serve(&dir.path().join("public"), &[]);
+    let answer = server.request("HEAD", "/digits").header("Range", "bytes=0-0").send();
+    assert_eq!((answer.status, answer.wants("content-length")), (200, "10"));
+    assert_eq!(answer.header("content-range"), None);
+    let beyond = server.request("HEAD", "/digits").header("Range", "bytes=99-").send();
+    assert_eq!(beyond.status, 200);
+    assert_eq!(server.get("/digits").header("Range", "bytes=0-0").send().status, 206);
+}
+
+#[test]
+fn a_directory_that_is_replaced_is_served_without_a_restart() {
+    let dir = site();
+    let at = |name: &str| dir.path().join(name);
+    let server = serve(&at("public"), &[]);
+    assert_eq!(server.get("/digits").send().expect(200).text(), "0123456789");
+    fs::create_dir(at("next")).expect("made");
+    fs::write(at("next/digits"), "9").expect("written");
+    fs::rename(at("public"), at("old")).expect("moved");
+    fs::rename(at("next"), at("public")).expect("moved");
+    assert_eq!(server.get("/digits").send().expect(200).text(), "9");
+    assert_eq!(server.get("/data.json").send().status, 404);
+}

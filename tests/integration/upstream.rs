@@ -17,6 +17,7 @@ use crate::harness::{
     Answer, PATIENCE, Request, Server, Wire, decode, encode, eventually, fixture, noise, proc_status, server::Builder,
 };
 
+mod kept;
 mod lifecycle;
 mod sockets;
 
@@ -66,7 +67,8 @@ fn a_request_goes_through_as_it_is() {
             ("x-forwarded-for", vec!["127.0.0.1"]),
             ("x-forwarded-proto", vec!["http"]),
             ("x-forwarded-host", vec!["example.org"]),
-            ("connection", vec![]),
+            // A request that may not be repeated has a connection of its own.
+            ("connection", if matches!(method, "POST" | "PATCH" | "BREW") { vec!["close"] } else { vec![] }),
         ] {
             assert_eq!(field(&seen, name), wanted, "{name}");
         }
@@ -389,4 +391,31 @@ pub(super) fn starts(server: &Server) -> Vec<i32> {
 
 pub(super) fn kill(pid: i32) {
     crate::harness::signal(pid.try_into().expect("a process id"), Signal::KILL);
+}
+
+#[test]
+fn the_label_of_a_coding_goes_with_the_bytes_that_it_is_about() {
+    let zipped: [u8; 4] = [0x1f, 0x8b, 8, 0];
+    let server = proxy().args(["--encode"]).start();
+    let base64 = encode(zipped).replace('+', "%2B").replace('=', "%3D");
+    let answer = server.get(&format!("/bytes?base64={base64}&coding=gzip")).send().expect(200);
+    assert_eq!(answer.header("content-encoding"), None);
+    assert_eq!(answer.wants("x-output-encoding"), "gzip");
+    assert_eq!(decode(&answer.body), zipped);
+    let plain = proxy().start();
+    let answer = plain.get(&format!("/bytes?base64={base64}&coding=gzip")).send().expect(200);
+    assert_eq!((answer.wants("content-encoding"), answer.header("x-output-encoding")), ("gzip", None));
+    assert_eq!(answer.body, zipped);
+}
+
+#[test]
+fn the_host_of_the_target_is_the_one_that_the_function_is_told() {
+    let server = proxy().start();
+    let mut wire = server.connect();
+    wire.write(b"GET http://a.example:81/x?y HTTP/1.1\r\nHost: b.example\r\n\r\n");
+    let seen = seen(wire.answer());
+    assert_eq!(seen["target"], "/x?y");
+    for name in ["host", "x-forwarded-host"] {
+        assert_eq!(field(&seen, name), ["a.example:81"], "{name}");
+    }
 }

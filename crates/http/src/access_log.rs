@@ -12,7 +12,10 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::{HeaderMap, Method, Request, Version};
 
-use super::{admin, connection::state::ConnectionState};
+use super::{
+    admin,
+    connection::{state::ConnectionState, stream::ResponseWatch},
+};
 use crate::{
     reply::X_BANDOG_ERROR,
     service::{BrokenBody, Context, OTHER_METHOD, ResponseBody},
@@ -20,6 +23,10 @@ use crate::{
 
 /// The status of a request whose client hung up before the response, as nginx has it. It is never sent.
 const ABANDONED: u16 = 499;
+
+/// Bytes that a client that reads over HTTP/2 must have room for within the send timeout: hyper does not tell that it has
+/// taken a part of them. Also the size of frame that every client accepts (RFC 9113 §4.2).
+const PIECE: usize = 16 * 1024;
 
 /// The record of a request. It is logged when it is dropped.
 #[derive(Debug)]
@@ -67,10 +74,10 @@ impl RequestRecord {
     }
 
     /// Follows the body of the response to its end.
-    pub(super) fn follow(mut self, status: u16, body: ResponseBody) -> LoggedBody {
+    pub(super) fn follow(mut self, status: u16, body: ResponseBody, watch: Option<Arc<ResponseWatch>>) -> LoggedBody {
         self.status = Some(status);
         self.complete = body.is_end_stream();
-        LoggedBody { body, held: None, record: self }
+        LoggedBody { body, held: None, rest: Bytes::new(), watch, record: self }
     }
 
     /// Whether this frame may be sent now. Over HTTP/1 no response follows trailers that say that this one is not whole, and
@@ -142,7 +149,24 @@ pub(super) struct LoggedBody {
     body: ResponseBody,
     /// The end, while it waits until no other response can follow.
     held: Option<Result<Frame<Bytes>, BrokenBody>>,
+    /// The part of the last frame that is still to be sent.
+    rest: Bytes,
+    /// The watch over the response's stream, over HTTP/2.
+    watch: Option<Arc<ResponseWatch>>,
     record: RequestRecord,
+}
+
+/// The beginning of a frame of data that is too long; what follows is put into `rest`.
+fn split(frame: Frame<Bytes>, rest: &mut Bytes) -> Frame<Bytes> {
+    match frame.into_data() {
+        Ok(mut data) => {
+            if data.len() > PIECE {
+                *rest = data.split_off(PIECE);
+            }
+            Frame::data(data)
+        }
+        Err(other) => other,
+    }
 }
 
 /// Whether these trailers end a whole response.
@@ -158,8 +182,12 @@ impl http_body::Body for LoggedBody {
         self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
-        let Self { body, held, record } = self.get_mut();
+        let Self { body, held, rest, watch, record } = self.get_mut();
+        if let Some(watch) = watch {
+            watch.taken();
+        }
         let mut frame = match held.take() {
+            None if !rest.is_empty() => Some(Ok(Frame::data(std::mem::take(rest)))),
             None => ready!(Pin::new(&mut *body).poll_frame(context)),
             frame => frame,
         };
@@ -168,7 +196,11 @@ impl http_body::Body for LoggedBody {
             // The connection comes back to it as soon as it has seen that it is to end.
             return Poll::Pending;
         }
-        record.complete = frame.is_none() || body.is_end_stream();
+        if let Some(watch) = watch {
+            frame = frame.map(|frame| frame.map(|frame| split(frame, rest)));
+            watch.offer();
+        }
+        record.complete = frame.is_none() || (rest.is_empty() && body.is_end_stream());
         match &frame {
             Some(Ok(frame)) => {
                 record.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -183,9 +215,10 @@ impl http_body::Body for LoggedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_none() && self.body.is_end_stream()
+        self.held.is_none() && self.rest.is_empty() && self.body.is_end_stream()
     }
 
+    /// To be asked before the first frame only, as hyper does.
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }

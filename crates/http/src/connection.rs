@@ -3,6 +3,7 @@
 
 mod io;
 pub(super) mod state;
+pub(super) mod stream;
 pub(super) mod strict;
 
 use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
@@ -13,18 +14,18 @@ use hyper::{
     server::conn::{http1, http2},
     service::{Service, service_fn},
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::Interest,
     net::TcpStream,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
-use self::{io::ClientIo, state::ConnectionState, strict::MAX_FIELDS};
+use self::{io::ClientIo, state::ConnectionState, stream::StreamExecutor, strict::MAX_FIELDS};
 use super::{Server, access_log::LoggedBody, handler, validate};
 use crate::service::{Phase, PhaseWatch};
 
-/// How long a client may take for a request's head, and how long a connection without a request is kept.
+/// How long a client may take for a request's head, from its first byte or that of the connection.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes read ahead of a connection; more than the largest head that is let through.
@@ -34,11 +35,18 @@ const READ_BUFFER: usize = 128 * 1024;
 /// Well above the limit of a 431 response.
 const MAX_HEADER_LIST: u32 = 4 * validate::HEADERS_LIMIT;
 
-/// Requests at once on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 256;
+/// Requests at once on one HTTP/2 connection: no fewer than RFC 9113 §6.5.2 recommends. Each may hold a permit, a thread,
+/// and a few frames of its response.
+const MAX_STREAMS: u32 = 100;
 
 /// How long a connection without a request is kept when bandog ends: time for hyper to write what it has buffered.
 const IDLE_GOODBYE: Duration = Duration::from_millis(50);
+
+/// How long a client may take nothing of what is left for it, when bandog ends and its last request has been answered.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The interval at which such a client is looked at.
+const GOODBYE_LOOK: Duration = Duration::from_millis(20);
 
 /// Serves one connection to its end.
 pub(super) async fn serve(server: Arc<Server>, stream: TcpStream) {
@@ -51,7 +59,8 @@ pub(super) async fn serve(server: Arc<Server>, stream: TcpStream) {
         },
         () = phase.reached(Phase::Draining) => return,
     };
-    let state = Arc::new(ConnectionState::new(stream, server.service.context().settings.timeouts.send));
+    let send_timeout = server.service.context().settings.timeouts.send;
+    let state = Arc::new(ConnectionState::new(stream, send_timeout, is_http2));
     // The state that serves requests and hyper's buffers are on the heap, 20 KiB in all. A connection that waits for a
     // request has neither.
     if is_http2 {
@@ -60,12 +69,21 @@ pub(super) async fn serve(server: Arc<Server>, stream: TcpStream) {
     }
     while Box::pin(serve_http1(&server, &state, &mut phase)).await {
         tokio::select! {
-            readable = timeout(HEAD_TIMEOUT, state.readable()) => if readable.is_err() { return },
+            () = state.readable() => {}
+            () = after(server.settings.idle_timeout) => return,
             () = phase.reached(Phase::Draining) => return,
         }
     }
     if let Some(tunnel) = state.take_tunnel() {
         tunnel.run().await;
+    }
+}
+
+/// Resolves after `limit`; never without one.
+async fn after(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => sleep(limit).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -113,7 +131,7 @@ async fn serve_http1(server: &Arc<Server>, state: &Arc<ConnectionState>, phase: 
 
 /// Serves a client that speaks HTTP/2.
 async fn serve_http2(server: Arc<Server>, state: &Arc<ConnectionState>, mut phase: PhaseWatch) {
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let connection = http2::Builder::new(StreamExecutor(Arc::clone(&server)))
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_LIST)
@@ -123,7 +141,7 @@ async fn serve_http2(server: Arc<Server>, state: &Arc<ConnectionState>, mut phas
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         result = &mut connection => Some(result),
-        () = state.unused_for(HEAD_TIMEOUT) => {
+        () = state.unused_for(server.settings.idle_timeout) => {
             connection.as_mut().graceful_shutdown();
             timeout(IDLE_GOODBYE, connection).await.ok()
         }
@@ -173,9 +191,21 @@ fn service(
 
 /// Lets a connection that was told to end finish the requests it has; `None` if it had to be cut.
 async fn finish<T>(state: &ConnectionState, connection: impl Future<Output = T>) -> Option<T> {
-    if state.is_busy() {
-        return Some(connection.await);
+    if !state.is_busy() {
+        // Idle, or in the middle of a head: hyper would wait for the rest of that.
+        return timeout(IDLE_GOODBYE, connection).await.ok();
     }
-    // Idle, or in the middle of a head: hyper would wait for the rest of that.
-    timeout(IDLE_GOODBYE, connection).await.ok()
+    let mut connection = pin!(connection);
+    let (mut since, mut before) = (Instant::now(), state.sent());
+    // hyper does not end with the last response: over HTTP/1 while the client sends the rest of a body, over HTTP/2 before
+    // the client has answered a PING.
+    while since.elapsed() < GOODBYE {
+        if let Ok(ended) = timeout(GOODBYE_LOOK, &mut connection).await {
+            return Some(ended);
+        }
+        if state.is_busy() || state.sent() != before {
+            (since, before) = (Instant::now(), state.sent());
+        }
+    }
+    None
 }

@@ -19,7 +19,7 @@ use super::{
     Server,
     access_log::{LoggedBody, RequestRecord},
     admin::{self, Page},
-    connection::{state::ConnectionState, strict::HeadRefusal},
+    connection::{state::ConnectionState, stream::ResponseWatch, strict::HeadRefusal},
     request_body::{self, BodyReader},
     validate,
 };
@@ -41,7 +41,8 @@ pub(super) async fn handle(
     let context = server.service.context();
     let mut record = RequestRecord::begin(context, &state, &request);
     let (version, is_small) = (request.version(), has_small_body(&request));
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    validate::settle_host(&mut parts);
     let mut body = Received { body: Some(body), due: Arc::default(), is_small };
     let answer = if let Some(refusal) = refusal {
         Err(Problem::new(refusal.code, refusal.detail).closing())
@@ -67,8 +68,13 @@ pub(super) async fn handle(
     if version == Version::HTTP_10 && head.length.is_none() {
         state.reset_on_close();
     }
+    let watch = ResponseWatch::current();
+    match &watch {
+        Some(watch) => watch.begin(body.deadline()),
+        None => state.set_deadline(body.deadline()),
+    }
     let (method, status) = (record.method().clone(), head.status.as_u16());
-    Ok(response(&method, head, body, |body| record.follow(status, body)))
+    Ok(response(&method, head, body, |body| record.follow(status, body, watch)))
 }
 
 /// The body of a request.

@@ -11,6 +11,8 @@ use crate::actions::openapi::Authentication;
 pub struct Settings {
     /// How long a request may take to arrive; `None` for no limit.
     pub read_timeout: Option<Duration>,
+    /// How long a connection without a request is kept; `None` for no limit.
+    pub idle_timeout: Option<Duration>,
     /// How long connections are still accepted after the server was told to stop.
     pub shutdown_delay: Duration,
     /// How callers authenticate.
@@ -104,6 +106,8 @@ pub struct ShownLimits {
     pub nice: Option<i32>,
     /// `--sandbox`.
     pub sandbox: bool,
+    /// `--idle-timeout`.
+    pub idle_timeout_seconds: Option<f64>,
     /// `--send-timeout`.
     pub send_timeout_seconds: Option<f64>,
 }

@@ -50,6 +50,7 @@ fn ask(address: SocketAddr, id: &str) -> String {
 fn settings() -> Settings {
     Settings {
         read_timeout: None,
+        idle_timeout: None,
         shutdown_delay: Duration::ZERO,
         auth: AuthSettings::default(),
         admin: AdminSettings {
@@ -71,6 +72,7 @@ fn settings() -> Settings {
                 max_output: 0,
                 nice: None,
                 sandbox: false,
+                idle_timeout_seconds: None,
                 send_timeout_seconds: None,
             },
         },

@@ -21,6 +21,9 @@ own_response_headers! {
     X_DURATION_SECONDS = "x-duration-seconds";
     /// The function's exit code.
     X_EXIT_CODE = "x-exit-code";
+    /// The coding of the bytes that are sent in base64, where they have one: the `Content-Encoding` of a server's response
+    /// before it was encoded.
+    X_OUTPUT_ENCODING = "x-output-encoding";
     /// [`crate::output::OutputKind::name`].
     X_OUTPUT_KIND = "x-output-kind";
     /// The path of the one file below the output directory, percent-encoded.

@@ -39,6 +39,11 @@ pub trait BodySink {
     /// Hands over one piece.
     fn send(&mut self, piece: Bytes) -> Result<(), Disconnected>;
 
+    /// Bytes of a piece of a file, at most.
+    fn chunk(&self) -> usize {
+        buffer::CHUNK
+    }
+
     /// How many bytes the next [`BodySink::send`] takes without waiting; 0 if it would wait for the reader.
     ///
     /// Asked before each piece that is sent while the function runs, so that a slow reader never holds up its

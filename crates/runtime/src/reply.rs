@@ -47,7 +47,7 @@ pub use self::{
 pub use crate::{
     headers::{
         CONTENT_TRANSFER_ENCODING, X_BANDOG_ERROR, X_BANDOG_TRAILERS, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE,
-        X_OUTPUT_KIND, X_OUTPUT_NAME,
+        X_OUTPUT_ENCODING, X_OUTPUT_KIND, X_OUTPUT_NAME,
     },
     output::TransferError,
 };

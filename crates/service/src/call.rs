@@ -37,6 +37,11 @@ pub trait Responder: Sync {
         None
     }
 
+    /// Whether many responses share the caller's connection, so that each of them is to hold less memory.
+    fn is_multiplexed(&self) -> bool {
+        false
+    }
+
     /// Runs `tunnel` on the caller's connection once the response has been written, which changes to another protocol.
     fn switch_protocols(&self, tunnel: Tunnel) {
         drop(tunnel);

@@ -46,7 +46,7 @@ pub use self::{
     lifecycle::{InFlight, Lifecycle, Phase, PhaseWatch, Stop},
     local_call::{Unfinished, call_locally},
     metrics::{CONTENT_TYPE as METRICS_TYPE, Metrics, OTHER as OTHER_METHOD, Totals, TotalsSnapshot},
-    router::{ACTIONS_PAGE, Actions, Commands, Router},
+    router::{ACTIONS_PAGE, Actions, Commands, PathPolicy, Router},
     settings::{Bodies, Limits, MetricLabels, OnHangUp, Requests, Settings, Timeouts},
     shutdown::{drain, stopped_now},
     workers::Workers,
@@ -149,12 +149,16 @@ impl Service {
             return Err(rejected(context, Rejected::Full));
         }
         let mut body = BodyIntake::new(upload, &context.metrics.received);
-        if let Some(upstream) = route.executor().upstream() {
-            let since = Instant::now();
-            upstream.wait(context).await?;
-            body.extend_deadline(since);
-        }
-        let permit = admit(context, &mut body, expects).await?;
+        let permit = tokio::select! {
+            biased;
+            permit = wait_turn(context, route.executor().upstream(), &mut body, expects) => permit?,
+            // The end waits for those alone that have a permit: a client that sends half a body, or queues behind a call
+            // that never ends, holds nothing up.
+            () = async { context.lifecycle.watch().reached(Phase::Draining).await } => {
+                context.metrics.totals.count_turned_away();
+                return Err(Problem::draining());
+            }
+        };
         context.check_open(Phase::Closing)?;
         let Call { id: call_id, head, .. } = call;
         route.execute(context, Admitted { call_id, head, envelope, body, permit, responder }).await
@@ -177,6 +181,21 @@ fn expects_continue(headers: &HeaderMap) -> Result<bool, Problem> {
             Err(Problem::new(ErrorCode::ExpectationFailed, detail))
         }
     }
+}
+
+/// A permit, once the server that the call goes to is ready.
+async fn wait_turn(
+    context: &Context,
+    upstream: Option<&Arc<Upstream>>,
+    body: &mut BodyIntake,
+    expects: bool,
+) -> Result<Permit, Problem> {
+    if let Some(upstream) = upstream {
+        let since = Instant::now();
+        upstream.wait(context).await?;
+        body.extend_deadline(since);
+    }
+    admit(context, body, expects).await
 }
 
 /// A permit for a call whose body has begun to arrive.

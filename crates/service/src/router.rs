@@ -35,16 +35,30 @@ const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// The methods that a directory answers.
 const FILE_METHODS: &str = "GET, HEAD";
 
+/// The files that browsers and crawlers ask every server for.
+const BROWSERS: [&str; 2] = ["/favicon.ico", "/robots.txt"];
+
+/// The path below which jobs are submitted.
+const JOBS: &str = "/job";
+
 /// The routes of all calls.
 #[derive(Debug)]
 pub struct Router {
     actions: Option<Actions>,
     /// Answers what is no action's.
     fallback: Option<Executor>,
-    /// The name that `/run/NAME` must have where paths are bandog's own.
-    name: Option<String>,
+    paths: PathPolicy,
+}
+
+/// Which paths and methods call a function that is a process for each call.
+#[derive(Debug, Clone, Default)]
+pub struct PathPolicy {
+    /// The name of the service, which `/run/NAME` must have.
+    pub service: Option<String>,
     /// Every method invokes the function.
-    takes_any_method: bool,
+    pub any_method: bool,
+    /// So does every path: those of jobs too, and those that browsers ask every server for.
+    pub any_path: bool,
 }
 
 /// The commands of a service with actions, prepared.
@@ -156,20 +170,15 @@ impl Actions {
 }
 
 impl Router {
-    /// The routes to `actions`, and to `fallback` for all else. `name` is the one that `/run/NAME` must have.
+    /// The routes to `actions`, and to `fallback` for all else.
     ///
     /// # Errors
     /// There is neither.
-    pub fn new(
-        actions: Option<Actions>,
-        fallback: Option<Executor>,
-        name: Option<String>,
-        takes_any_method: bool,
-    ) -> io::Result<Self> {
+    pub fn new(actions: Option<Actions>, fallback: Option<Executor>, paths: PathPolicy) -> io::Result<Self> {
         if actions.is_none() && fallback.is_none() {
             return Err(io::Error::other("there is nothing to answer requests with"));
         }
-        Ok(Self { actions, fallback, name, takes_any_method })
+        Ok(Self { actions, fallback, paths })
     }
 
     /// All servers that live longer than a call.
@@ -220,29 +229,53 @@ impl Router {
             }
             Some(_) | None => {}
         }
-        // Only where paths are bandog's own.
-        let name = self.name.as_ref().filter(|_| matches!(executor, Executor::Process(_)));
-        if let (Some(name), Some(asked)) = (name, head.uri.path().strip_prefix("/run/")) {
-            let asked = percent_encoding::percent_decode_str(asked.split('/').next().unwrap_or_default());
-            if !asked.clone().eq(name.bytes()) {
-                let detail = format!("this is the service {name:?}, not {:?}", asked.decode_utf8_lossy());
-                return Err(Problem::new(ErrorCode::NotFound, detail));
-            }
+        match executor {
+            Executor::Process(_) => self.paths.check(head.uri.path()),
+            // Paths are the server's, or those of files.
+            Executor::Proxy(_) | Executor::HttpAction(..) | Executor::Files(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// The methods that are answered; `None` where the server decides. A HEAD asks for no body, so that one that is passed
     /// on while it is written would be ended with its head.
     fn methods(&self, executor: &Executor, asked: &Method) -> Option<&'static str> {
         match executor {
-            Executor::Process(function) if self.takes_any_method => {
+            Executor::Process(function) if self.paths.any_method => {
                 (function.is_live() && *asked == Method::HEAD).then_some(METHODS)
             }
             Executor::Process(_) => Some(METHODS),
             Executor::Files(_) => Some(FILE_METHODS),
             Executor::Proxy(_) | Executor::HttpAction(..) => None,
         }
+    }
+}
+
+impl PathPolicy {
+    /// Whether a process is started for a call of this path.
+    #[expect(clippy::result_large_err, reason = "the response to the request, and made once for it")]
+    fn check(&self, path: &str) -> Result<(), Problem> {
+        if let (Some(name), Some(asked)) = (&self.service, path.strip_prefix("/run/")) {
+            let asked = percent_encoding::percent_decode_str(asked.split('/').next().unwrap_or_default());
+            if !asked.clone().eq(name.bytes()) {
+                let detail = format!("this is the service {name:?}, not {:?}", asked.decode_utf8_lossy());
+                return Err(Problem::new(ErrorCode::NotFound, detail));
+            }
+        }
+        if self.any_path {
+            return Ok(());
+        }
+        if BROWSERS.contains(&path) {
+            let detail = format!("{path} does not call the function; --paths any makes it do so");
+            return Err(Problem::new(ErrorCode::NotFound, detail));
+        }
+        if path == JOBS || path.strip_prefix(JOBS).is_some_and(|rest| rest.starts_with('/')) {
+            let detail = format!(
+                "{path} is for jobs that run after the response, and none are kept here; send the request to / for a \
+                 response with the result, or set --paths any to have it call the function"
+            );
+            return Err(Problem::new(ErrorCode::JobsNotKept, detail));
+        }
+        Ok(())
     }
 }
 

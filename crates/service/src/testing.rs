@@ -13,7 +13,8 @@ use bandog_runtime::{
 };
 
 use crate::{
-    Bodies, Context, Executor, Limits, MetricLabels, OnHangUp, Requests, Router, Run, Service, Settings, Timeouts,
+    Bodies, Context, Executor, Limits, MetricLabels, OnHangUp, PathPolicy, Requests, Router, Run, Service, Settings,
+    Timeouts,
 };
 
 /// A service named `echo` that runs `command` for each call, one at a time, in workspaces below `workspaces`. `run`
@@ -58,7 +59,8 @@ pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service
         consumes_authorization: false,
         metric_labels: MetricLabels::Plain,
     };
-    let router = Router::new(None, Some(Executor::Process(Arc::new(function))), name, false).expect("a route");
+    let paths = PathPolicy { service: name, ..PathPolicy::default() };
+    let router = Router::new(None, Some(Executor::Process(Arc::new(function))), paths).expect("a route");
     let mut context = Context::new(settings, None, workspaces).expect("metrics");
     context.run = run.unwrap_or(context.run);
     Service::new(context, router)

@@ -52,6 +52,16 @@ pub static READ_TIMEOUT: Setting = Setting {
     ..PLAIN
 };
 
+/// `--idle-timeout`.
+pub static IDLE_TIMEOUT: Setting = Setting {
+    name: "idle-timeout",
+    value: Some("D"),
+    group: Group::Limits,
+    default: Fallback::Text("75s"),
+    meaning: "how long a connection without a request is kept; let a load balancer in front keep its own for less; 0 for no limit",
+    ..PLAIN
+};
+
 /// `--send-timeout`.
 pub static SEND_TIMEOUT: Setting = Setting {
     name: "send-timeout",

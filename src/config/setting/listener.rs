@@ -22,6 +22,16 @@ pub static ADDRESS_FILE: Setting = Setting {
     ..PLAIN
 };
 
+/// `--paths`.
+pub static PATHS: Setting = Setting {
+    name: "paths",
+    value: Some("usual|any"),
+    group: Group::Listener,
+    default: Fallback::Text("usual"),
+    meaning: "the paths that call the function in the modes that start a process for each request: all but /job/NAME, /favicon.ico and /robots.txt, or any",
+    ..PLAIN
+};
+
 /// `--token`.
 pub static TOKEN: Setting = Setting {
     name: "token",

@@ -67,6 +67,14 @@ const OF_ONLY: [&str; 12] = [
 /// The variables that only classic-watchdog reads.
 const CLASSIC_ONLY: [&str; 5] = ["cgi_headers", "combine_output", "marshal_request", "write_debug", "debug_headers"];
 
+/// Names that the projects' documents or sources mention and bandog has no use for, and the way to what they promise.
+const UNUSED: [(&str, &str); 4] = [
+    ("jwt_auth_local", "bandog fetches the keys from the issuer; name another one with --jwt-issuer"),
+    ("hard_timeout", "the watchdogs read exec_timeout; set that"),
+    ("read_debug", "--log-level DEBUG shows the request's headers"),
+    ("combined_output", "the watchdogs read combine_output; set that"),
+];
+
 /// The modes of of-watchdog, and the equivalent ones of bandog.
 const MODES: [(&str, &str); 4] =
     [("streaming", "streaming"), ("serializing", "stdio"), ("http", "http"), ("static", "static")];
@@ -133,6 +141,15 @@ impl VariableReader<'_> {
                 self.warn(format!("{name}: ignored; bodies are passed on as they come"));
             }
         }
+        for (name, advice) in UNUSED {
+            if non_empty(self.environment, name).is_some() {
+                self.warn(format!("{name}: ignored; {advice}"));
+            }
+        }
+        for name in ["log_callid", "log_call_id"] {
+            // Every line about a call has its id already.
+            self.noted_if_set(name);
+        }
         if self.kind == WatchdogKind::Of {
             for name in CLASSIC_ONLY.into_iter().filter(|name| non_empty(self.environment, name).is_some()) {
                 self.warn(format!("{name}: ignored; of-watchdog, which is meant here, does not read it"));
@@ -194,6 +211,7 @@ impl VariableReader<'_> {
             self.give("listen", &format!("0.0.0.0:{port}"), variable);
         }
         self.give("metrics", METRICS, None);
+        self.give("paths", "any", None);
         if let Some((count, variable)) = self.count("max_inflight", u64::MAX) {
             self.give("max-inflight", &count.to_string(), variable);
         }
@@ -202,6 +220,8 @@ impl VariableReader<'_> {
     fn times(&mut self) {
         let (read, variable) = self.duration("read_timeout").unwrap_or((TIMEOUT, None));
         self.give("read-timeout", &quantity::duration_text(read), variable);
+        // Go's server keeps a connection for as long when it is told nothing else (net/http, Server.IdleTimeout).
+        self.give("idle-timeout", &quantity::duration_text(read), variable);
         let write = self.duration("write_timeout").unwrap_or((TIMEOUT, None));
         let exec = self.duration("exec_timeout").unwrap_or(match self.kind {
             WatchdogKind::Classic => (Duration::ZERO, None),
@@ -209,7 +229,18 @@ impl VariableReader<'_> {
         });
         // No response is sent after `write_timeout`, so that the function need not run on (fault F18).
         let first = [exec, write].into_iter().filter(|(limit, _)| !limit.is_zero()).min_by_key(|(limit, _)| *limit);
-        let (limit, variable) = first.unwrap_or(exec);
+        let (limit, mut variable) = first.unwrap_or(exec);
+        if let ((asked, Some(_)), (default, None)) = (exec, write)
+            && !default.is_zero()
+            && (asked.is_zero() || default < asked)
+        {
+            variable = Some("the default of write_timeout");
+            let (asked, default) = (quantity::duration_text(asked), quantity::duration_text(default));
+            self.warn(format!(
+                "exec_timeout: {asked:?} is cut to {default}, the default of write_timeout, after which no response is \
+                 sent; set write_timeout as well"
+            ));
+        }
         self.give("exec-timeout", &quantity::duration_text(limit), variable);
         let (drain, variable) = if write.0.is_zero() { (TIMEOUT, None) } else { write };
         self.give("drain-timeout", &quantity::duration_text(drain), variable);
@@ -308,6 +339,13 @@ impl VariableReader<'_> {
         let value = self.optional_switch(name);
         self.note(name, &value.unwrap_or(default).to_string(), value.is_some());
         value.unwrap_or(default)
+    }
+
+    /// Shows a switch that has nothing to switch.
+    fn noted_if_set(&mut self, name: &'static str) {
+        if let Some(value) = self.optional_switch(name) {
+            self.note(name, &value.to_string(), true);
+        }
     }
 
     /// classic-watchdog reads only `true` as true. of-watchdog reads `1` too, and for its newer variables all words that

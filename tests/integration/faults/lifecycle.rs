@@ -108,7 +108,7 @@ fn f17_a_signal_drops_nothing_that_was_taken() {
     eventually("two workspaces", || {
         (server.open().iter().filter(|path| !path.contains('/')).count() == 2).then_some(())
     });
-    let waiting = begin("waiting", "SGVsbG8=", 8);
+    let mut waiting = begin("waiting", "SGVsbG8=", 8);
     eventually("one in the queue", || (server.get("/_/status").send().json()["queued"] == 1).then_some(()));
     server.signal(Signal::TERM);
     // A connection that comes before the signal is heard is still taken, so that only a probe may be sent on it.
@@ -120,10 +120,12 @@ fn f17_a_signal_drops_nothing_that_was_taken() {
         }
     });
     assert!(server.ended().is_none(), "it waits for the functions");
+    // Without a permit it was not taken, and is told to go elsewhere.
+    waiting.answer().problem(503);
     sending.write(&large.as_bytes()[30_000..]);
     server.sign("started.sending");
     server.give("go");
-    for mut wire in [running, sending, waiting] {
+    for mut wire in [running, sending] {
         assert_eq!(wire.answer().expect(200).text(), "done\n");
     }
     let (status, _) = server.end();

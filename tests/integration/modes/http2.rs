@@ -113,7 +113,8 @@ fn over_http_2_a_reader_that_takes_nothing_is_given_up_and_its_function_ended() 
                 }
             }
         });
-        assert_eq!(ended.await.expect("an end in time"), Some(Reason::INTERNAL_ERROR), "the answer is not whole");
+        let reason = ended.await.expect("an end in time").expect("the answer is not whole");
+        assert!(matches!(reason, Reason::INTERNAL_ERROR | Reason::CANCEL), "{reason:?}");
     });
     server.is_clean();
 }

@@ -72,10 +72,14 @@ impl ClientIo {
             self.patience = None;
             return written;
         };
-        let Some(limit) = self.state.send_timeout else { return Poll::Pending };
+        let Some(limit) = self.state.patience() else { return Poll::Pending };
         let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(patience.as_mut().poll(context));
         self.patience = None;
+        if self.state.is_overdue() {
+            tracing::info!("a response was not taken before its time was over; the connection was ended");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         // The kernel tells of room only when a third of its buffer is free; a slow reader has taken something if
         // there is any.
         match self.state.with(|socket| rustix::io::write(&*socket, bytes)) {

@@ -28,7 +28,7 @@ use crate::service::{Responder, Tunnel};
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Bytes of replies to SETTINGS and PING in one interval; a client that takes more takes a response.
-const FRAMES: u64 = 1024;
+const CONTROL: u64 = 1024;
 
 /// Wakes all requests that look whether their client has hung up. One timer serves all of them: each new one costs the
 /// network thread two system calls.
@@ -49,7 +49,8 @@ impl DisconnectTimer {
         }
     }
 
-    async fn next(&self) {
+    /// Resolves at the next look.
+    pub(super) async fn next(&self) {
         let time = self.time.notified();
         self.wanted.notify_one();
         time.await;
@@ -82,11 +83,14 @@ pub(crate) struct ConnectionState {
     /// The tunnel that follows, once hyper has let go of the socket.
     tunnel: Mutex<Option<Tunnel>>,
     /// How long the client may take nothing of what is sent (`--send-timeout`).
-    pub(super) send_timeout: Option<Duration>,
+    send_timeout: Option<Duration>,
+    /// Over HTTP/1, when the response that is being sent has to be over.
+    deadline: Mutex<Option<Instant>>,
+    is_http2: bool,
 }
 
 impl ConnectionState {
-    pub(super) fn new(socket: TcpStream, send_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(socket: TcpStream, send_timeout: Option<Duration>, is_http2: bool) -> Self {
         Self {
             socket: Mutex::new(socket),
             busy: AtomicUsize::new(0),
@@ -100,6 +104,8 @@ impl ConnectionState {
             is_tunnel: AtomicBool::new(false),
             tunnel: Mutex::new(None),
             send_timeout,
+            deadline: Mutex::new(None),
+            is_http2,
         }
     }
 
@@ -159,21 +165,44 @@ impl ConnectionState {
         let _ = poll_fn(|context| self.with(|socket| socket.poll_read_ready(context))).await;
     }
 
+    /// Bytes that the socket has taken.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     pub(super) fn add_sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Resolves when for `limit` no request was being answered, and the client took no more than control frames.
-    pub(super) async fn unused_for(&self, limit: Duration) {
+    /// Resolves when for `limit` no request was being answered, and the client took no more than control frames; never
+    /// without a limit.
+    pub(super) async fn unused_for(&self, limit: Option<Duration>) {
+        let Some(limit) = limit else { return std::future::pending().await };
         let (mut since, mut before) = (Instant::now(), 0);
         while since.elapsed() < limit {
             sleep(limit / 4).await;
-            let sent = self.sent.load(Ordering::Relaxed);
-            if self.busy.load(Ordering::Relaxed) > 0 || sent - before > FRAMES {
+            let sent = self.sent();
+            if self.busy.load(Ordering::Relaxed) > 0 || sent - before > CONTROL {
                 since = Instant::now();
             }
             before = sent;
         }
+    }
+
+    /// The next response over HTTP/1 has to be over by `deadline`.
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
+        *lock(&self.deadline) = deadline;
+    }
+
+    /// How long the client may take nothing from now on: the send timeout, or what is left of the response's time.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let left = lock(&self.deadline).map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        self.send_timeout.into_iter().chain(left).min()
+    }
+
+    /// Whether the time of the response is over.
+    pub(super) fn is_overdue(&self) -> bool {
+        lock(&self.deadline).is_some_and(|deadline| deadline <= Instant::now())
     }
 
     pub(super) fn set_blocked(&self, blocked: bool) {
@@ -238,6 +267,10 @@ impl ConnectionState {
 }
 
 impl Responder for ConnectionState {
+    fn is_multiplexed(&self) -> bool {
+        self.is_http2
+    }
+
     fn peer(&self) -> Option<IpAddr> {
         self.with(|socket| socket.peer_addr()).ok().map(|address| address.ip().to_canonical())
     }
@@ -250,6 +283,6 @@ impl Responder for ConnectionState {
 }
 
 /// A poisoned lock guards state that every holder leaves whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

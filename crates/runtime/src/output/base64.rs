@@ -4,11 +4,8 @@ pub use bandog_codec::base64::{append, encoded_len};
 
 use super::{
     Disconnected,
-    buffer::{CHUNK, ChunkBuf, ChunkWriter},
+    buffer::{ChunkBuf, ChunkWriter},
 };
-
-/// Bytes encoded at once; they fill exactly one chunk.
-const RAW_CHUNK: usize = CHUNK / 4 * 3;
 
 /// Encodes the bytes written to it, and passes them on to a [`ChunkWriter`].
 pub struct Base64Encoder<'o, 's> {
@@ -19,9 +16,10 @@ pub struct Base64Encoder<'o, 's> {
 impl<'o, 's> Base64Encoder<'o, 's> {
     /// An encoder for about `expected` bytes.
     pub fn new(outlet: &'o mut ChunkWriter<'s>, expected: u64) -> Self {
+        // They fill exactly one piece.
+        let most = outlet.chunk() / 4 * 3;
         // One byte more than expected, so that a reader sees the end of a file in the same read.
-        let capacity =
-            usize::try_from(expected).map_or(RAW_CHUNK, |expected| expected.saturating_add(1).min(RAW_CHUNK)).max(4);
+        let capacity = usize::try_from(expected).map_or(most, |expected| expected.saturating_add(1).min(most)).max(4);
         Self { outlet, raw: Vec::with_capacity(capacity) }
     }
 

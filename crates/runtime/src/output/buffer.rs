@@ -43,6 +43,8 @@ pub struct ChunkWriter<'s> {
     under_way: VecDeque<Bytes>,
     /// Bytes handed to the sink.
     sent: u64,
+    /// Bytes of a full piece.
+    chunk: usize,
     /// Bytes expected in all, so that a small answer gets a small buffer.
     expected: u64,
 }
@@ -50,7 +52,12 @@ pub struct ChunkWriter<'s> {
 impl<'s> ChunkWriter<'s> {
     /// An outlet that expects to pass on `expected` bytes (an estimate will do).
     pub fn new(sink: &'s mut dyn BodySink, expected: u64) -> Self {
-        Self { sink, buffer: Vec::new(), under_way: VecDeque::new(), sent: 0, expected }
+        Self { chunk: sink.chunk(), sink, buffer: Vec::new(), under_way: VecDeque::new(), sent: 0, expected }
+    }
+
+    /// Bytes of a full piece.
+    pub(super) fn chunk(&self) -> usize {
+        self.chunk
     }
 
     /// Adds the base64 form of `bytes`; its length must be a multiple of 3 unless it is the end of what is encoded.
@@ -72,10 +79,11 @@ impl<'s> ChunkWriter<'s> {
     fn flush(&mut self) -> Result<(), Disconnected> {
         // One byte more than is expected, so that a reader sees the end of a file in the same read.
         let remaining = self.expected.saturating_sub(self.sent + self.buffer.len() as u64).max(1023);
-        let capacity = usize::try_from(remaining).map_or(CHUNK, |remaining| remaining.saturating_add(1).min(CHUNK));
+        let capacity =
+            usize::try_from(remaining).map_or(self.chunk, |remaining| remaining.saturating_add(1).min(self.chunk));
         let next = self.used(capacity).unwrap_or_else(|| Vec::with_capacity(capacity));
         let full = Bytes::from(std::mem::replace(&mut self.buffer, next));
-        if full.len() == CHUNK {
+        if full.len() == self.chunk {
             if self.under_way.len() == REMEMBERED {
                 self.under_way.pop_front();
             }
@@ -86,7 +94,7 @@ impl<'s> ChunkWriter<'s> {
 
     /// A buffer of exactly this capacity that has come back, empty again.
     fn used(&mut self, capacity: usize) -> Option<Vec<u8>> {
-        if capacity != CHUNK || !self.under_way.front()?.is_unique() {
+        if capacity != self.chunk || !self.under_way.front()?.is_unique() {
             return None;
         }
         // No other thread holds it, so this does not copy.

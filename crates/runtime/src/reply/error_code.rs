@@ -143,6 +143,8 @@ error_codes! {
     /// The action is described, but bandog does not speak its interface.
     InterfaceNotSupported: "interface-not-supported", 501, NEVER, SOFTWARE,
         "The action's interface is not supported yet";
+    /// The path is one of jobs, and none are kept.
+    JobsNotKept: "jobs-not-kept", 501, NEVER, SOFTWARE, "Jobs are not kept here";
     /// The function could not be started.
     FunctionNotStarted: "function-not-started", 500, NEVER, SOFTWARE, "The function could not be started";
     /// The function ran longer than `--exec-timeout`.

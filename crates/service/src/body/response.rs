@@ -17,12 +17,13 @@ use hyper::HeaderMap;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
+    time::Instant,
 };
 
-use super::{BrokenBody, FRAMES};
+use super::{BrokenBody, FRAMES, MULTIPLEXED_FRAME};
 use crate::{
     invocation::Outcome,
-    output::{BodySink, Disconnected},
+    output::{BodySink, Disconnected, buffer::CHUNK},
     process::{Cancel, Cause},
     reply::Head,
 };
@@ -83,6 +84,8 @@ pub(crate) struct ResponseSender {
     backpressure: Backpressure,
     /// How long the network side may take nothing (`--send-timeout`), and the runtime of that timer.
     patience: Option<(Duration, Handle)>,
+    /// Bytes of a frame.
+    chunk: usize,
 }
 
 impl ResponseSender {
@@ -101,7 +104,13 @@ impl ResponseSender {
             frames: None,
             backpressure: Backpressure { waits: Arc::default(), invocation: invocation.clone() },
             patience,
+            chunk: CHUNK,
         }
+    }
+
+    /// The same for a caller at the other end of a connection that may be shared with many.
+    pub(crate) fn multiplexed(self, is_multiplexed: bool) -> Self {
+        Self { chunk: if is_multiplexed { MULTIPLEXED_FRAME } else { CHUNK }, ..self }
     }
 
     /// The proper end of the body. Without it the connection is broken off, so that the part is not taken for the whole.
@@ -209,6 +218,10 @@ impl BodySink for ResponseSender {
         ready.map_or(Ok(()), |piece| self.push(piece))
     }
 
+    fn chunk(&self) -> usize {
+        self.chunk
+    }
+
     fn room(&self) -> usize {
         let has_room = || self.frames.as_ref().is_none_or(|frames| frames.capacity() > 0 || frames.is_closed());
         if has_room() {
@@ -240,7 +253,11 @@ enum ResponseKind {
         _cancel: Option<CancelOnDrop>,
     },
     /// The response of a server that speaks HTTP itself.
-    Forwarded(UnsyncBoxBody<Bytes, BrokenBody>),
+    Forwarded {
+        body: UnsyncBoxBody<Bytes, BrokenBody>,
+        /// When it has to be over.
+        deadline: Option<Instant>,
+    },
 }
 
 impl ResponseBody {
@@ -250,9 +267,22 @@ impl ResponseBody {
         Self(ResponseKind::Whole(body))
     }
 
-    /// A body that comes from elsewhere.
-    pub(crate) fn forwarded(body: impl http_body::Body<Data = Bytes, Error = BrokenBody> + Send + 'static) -> Self {
-        Self(ResponseKind::Forwarded(UnsyncBoxBody::new(body)))
+    /// A body that comes from elsewhere, and has to be over by `deadline`.
+    pub(crate) fn forwarded(
+        body: impl http_body::Body<Data = Bytes, Error = BrokenBody> + Send + 'static,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self(ResponseKind::Forwarded { body: UnsyncBoxBody::new(body), deadline })
+    }
+
+    /// The moment at which the body has to be over, whole or not. The body sees to it itself whenever it is polled; a front
+    /// door whose client takes nothing does not poll it, and drops it then.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.0 {
+            ResponseKind::Forwarded { deadline, .. } => *deadline,
+            ResponseKind::Whole(_) | ResponseKind::Frames { .. } => None,
+        }
     }
 
     /// A client that hangs up in the middle of the response stops the function, if it still runs.
@@ -291,7 +321,7 @@ impl http_body::Body for ResponseBody {
                     None => Some(Err(BrokenBody)),
                 })
             }
-            ResponseKind::Forwarded(body) => Pin::new(body).poll_frame(context),
+            ResponseKind::Forwarded { body, .. } => Pin::new(body).poll_frame(context),
         }
     }
 
@@ -300,7 +330,7 @@ impl http_body::Body for ResponseBody {
         match &self.0 {
             ResponseKind::Whole(body) => body.is_none(),
             ResponseKind::Frames { left, .. } => *left == Some(0),
-            ResponseKind::Forwarded(body) => body.is_end_stream(),
+            ResponseKind::Forwarded { body, .. } => body.is_end_stream(),
         }
     }
 
@@ -309,7 +339,7 @@ impl http_body::Body for ResponseBody {
             ResponseKind::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
             ResponseKind::Frames { left: Some(left), .. } => SizeHint::with_exact(*left),
             ResponseKind::Frames { left: None, .. } => SizeHint::default(),
-            ResponseKind::Forwarded(body) => body.size_hint(),
+            ResponseKind::Forwarded { body, .. } => body.size_hint(),
         }
     }
 }

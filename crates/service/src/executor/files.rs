@@ -65,7 +65,7 @@ pub(crate) async fn call(
     directory: &Arc<StaticDir>,
     admitted: Admitted<'_>,
 ) -> Result<Response, Problem> {
-    let Admitted { call_id, head, permit, .. } = admitted;
+    let Admitted { call_id, head, permit, responder, .. } = admitted;
     let cancel = Cancel::new();
     let call = FileCall {
         context: Arc::clone(context),
@@ -79,7 +79,7 @@ pub(crate) async fn call(
     };
     let (response, responded) = oneshot::channel();
     let limit = context.settings.timeouts.send.map(|limit| (limit, Handle::current()));
-    let sender = ResponseSender::new(response, &cancel, limit);
+    let sender = ResponseSender::new(response, &cancel, limit).multiplexed(responder.is_multiplexed());
     context.workers.submit(move || call.run(sender)).map_err(|error| {
         Problem::new(ErrorCode::Internal, format!("cannot start a thread to read the file: {error}"))
     })?;
@@ -125,7 +125,9 @@ impl FileCall {
             return Ok(());
         }
         let (mut from, mut length) = (0, file.size);
-        match self.conditions.part(&version) {
+        // A range is of a GET alone (RFC 9110 §14.2).
+        let range = if self.is_head { FileRange::Whole } else { self.conditions.part(&version) };
+        match range {
             _ if encodes => {
                 head.length = Some(encoded_len(file.size));
                 put(&mut head, CONTENT_TYPE, "text/plain; charset=utf-8");

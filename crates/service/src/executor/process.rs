@@ -22,7 +22,7 @@ use crate::{
     actions::{Placement, TextArgument},
     admission::Permit,
     body::{BodyIntake, CancelOnDrop, RequestBody, Response, ResponseSender},
-    call::{Admitted, Held},
+    call::{Admitted, Held, Responder},
     context::Context,
     input::{BodySource, Envelope},
     invocation::{Call as Invocation, Function},
@@ -44,6 +44,8 @@ struct ProcessCall {
     cancel: Cancel,
     response: oneshot::Sender<Response>,
     runtime: Handle,
+    /// Whether many responses share the caller's connection.
+    is_multiplexed: bool,
     held: Held,
 }
 
@@ -62,14 +64,14 @@ pub(crate) async fn call(
     function: &Arc<Function>,
     admitted: Admitted<'_>,
 ) -> Result<Response, Problem> {
-    let Admitted { call_id, head, envelope, body, permit, .. } = admitted;
+    let Admitted { call_id, head, envelope, body, permit, responder } = admitted;
     let accept = Accept::in_style(&head.headers, context.style.as_ref());
     let accept = accept.with_trailers(Trailers::asked(head.version, &head.headers));
     let Requests { variables, wrap, .. } = context.settings.requests;
     let hides = |name: &str| request::is_hidden(name, variables);
     let document = wrap.then(|| document::begin(&head.headers, hides));
     let prepared = Prepared { invocation: invocation(context, &head, call_id, envelope), accept, document };
-    invoke(context, function, prepared, body, permit).await
+    invoke(context, function, prepared, body, permit, responder).await
 }
 
 /// Answers a call of an action by its command. The result is sent as it is, whatever the caller accepts.
@@ -80,9 +82,10 @@ pub(crate) async fn call_action(
     way: Placement,
     texts: Vec<TextArgument>,
 ) -> Result<Response, Problem> {
-    let Admitted { call_id, head, envelope, body, permit, .. } = admitted;
+    let Admitted { call_id, head, envelope, body, permit, responder } = admitted;
     let invocation = Invocation { way, texts, ..invocation(context, &head, call_id, envelope) };
-    invoke(context, function, Prepared { invocation, accept: Accept::default(), document: None }, body, permit).await
+    let prepared = Prepared { invocation, accept: Accept::default(), document: None };
+    invoke(context, function, prepared, body, permit, responder).await
 }
 
 /// The invocation that a request makes.
@@ -99,6 +102,7 @@ async fn invoke(
     prepared: Prepared,
     mut input: BodyIntake,
     permit: Permit,
+    caller: &dyn Responder,
 ) -> Result<Response, Problem> {
     let (body, upload) = input.hand_over();
     let cancel = Cancel::new();
@@ -116,6 +120,7 @@ async fn invoke(
         cancel,
         response,
         runtime: Handle::current(),
+        is_multiplexed: caller.is_multiplexed(),
     };
     context.workers.submit(move || call.run()).map_err(|error| {
         tracing::error!("cannot start a thread for an invocation: {error}");
@@ -149,10 +154,11 @@ impl ProcessCall {
     /// The life of the invocation. A panic in it ends this one only: its resources are dropped, and the network side, which
     /// is sent nothing more, answers that bandog failed, or breaks the response off.
     fn run(self) {
-        let Self { context, function, prepared, mut body, cancel, response, runtime, held } = self;
+        let Self { context, function, prepared, mut body, cancel, response, runtime, is_multiplexed, held } = self;
         let Prepared { invocation, accept, document } = prepared;
         let settings = &context.settings;
-        let mut sender = ResponseSender::new(response, &cancel, settings.timeouts.send.map(|limit| (limit, runtime)));
+        let patience = settings.timeouts.send.map(|limit| (limit, runtime));
+        let mut sender = ResponseSender::new(response, &cancel, patience).multiplexed(is_multiplexed);
         let delivered = catch_unwind(AssertUnwindSafe(|| {
             let port: &mut dyn bandog_runtime::call::ResponseWriter =
                 if settings.requests.echo { &mut Echo(&mut sender) } else { &mut sender };
@@ -197,6 +203,10 @@ impl BodySink for Echo<'_> {
     fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
         telemetry::write_result(&piece);
         self.0.send(piece)
+    }
+
+    fn chunk(&self) -> usize {
+        self.0.chunk()
     }
 
     fn room(&self) -> usize {

@@ -176,11 +176,12 @@ pub(crate) async fn forward(context: &Arc<Context>, upstream: &Arc<Upstream>, ad
     let deadline = in_flight.deadline(limit(context.settings.timeouts.exec, &parts.headers));
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
     let (body, mut uploading) = Uploading::begin(body, context.settings.limits.body);
-    let work = exchange(&in_flight, parts, envelope, body, responder);
+    let offered = request::protocol(&parts).filter(|_| http_body::Body::is_end_stream(&body));
+    let work = exchange(&in_flight, parts, envelope, body, offered.as_ref(), responder);
     let (outcome, is_whole) = in_time(&in_flight, &mut uploading, deadline, work).await;
     let mut response = match outcome {
         Ok(UpstreamResponse { response, .. }) if response.status().as_u16() == 101 => {
-            return tunnel::switch_protocols(response, on_upgrade, responder, in_flight);
+            return tunnel::switch_protocols(response, on_upgrade.zip(offered), responder, in_flight);
         }
         Ok(response) => respond(response, in_flight, uploading, deadline),
         Err(outcome) => in_flight.refuse(outcome),
@@ -218,6 +219,7 @@ async fn exchange(
     mut parts: Parts,
     envelope: Envelope,
     mut body: RequestBody,
+    offered: Option<&HeaderValue>,
     responder: &dyn Responder,
 ) -> Result<UpstreamResponse, Outcome> {
     let started = Instant::now();
@@ -226,7 +228,6 @@ async fn exchange(
     if settings.bodies.decode && upstream.is_coded && !envelope.is_form() {
         body = decode::decode(context, envelope, body, &mut parts.headers).await?;
     }
-    let upgrades = request::protocol(&parts).filter(|_| http_body::Body::is_end_stream(&body));
     let facts = Facts {
         call_id,
         who: upstream.who,
@@ -243,8 +244,8 @@ async fn exchange(
         tracing::warn!(call_id, "{error}");
         Outcome::Failed { report: Report::of_exchange(started.elapsed()), failure: Failure::Upstream(error) }
     };
-    let head = request::forward(&parts, upgrades.as_ref(), &facts).map_err(failed)?;
-    upstream.ask(context, &head, body, upgrades.is_some()).await.map_err(failed)
+    let head = request::forward(&parts, offered, &facts).map_err(failed)?;
+    upstream.ask(context, &head, body, offered.is_some()).await.map_err(failed)
 }
 
 /// The time limit of one request: `--exec-timeout`, or what its client asks for if that is shorter. A client cannot

@@ -194,3 +194,36 @@ fn what_guards_a_function_is_never_replaced_by_its_default() {
         );
     }
 }
+
+#[test]
+fn a_limit_that_a_default_cuts_is_told_with_its_cause() {
+    let cut = found(&[("fprocess", "cat"), ("exec_timeout", "5m")]);
+    let exec = &cut.translation.values["exec-timeout"];
+    assert_eq!((exec.text.to_str(), exec.variable), (Some("30s"), Some("the default of write_timeout")));
+    let [warning] = &cut.translation.warnings[..] else { panic!("one warning: {:?}", cut.translation.warnings) };
+    assert!(warning.contains("\"5m\" is cut to 30s") && warning.contains("set write_timeout as well"), "{warning}");
+    for pairs in [
+        &[("fprocess", "cat"), ("exec_timeout", "5m"), ("write_timeout", "10m")][..],
+        &[("fprocess", "cat"), ("exec_timeout", "5m"), ("write_timeout", "1m")],
+        &[("fprocess", "cat"), ("exec_timeout", "10s")],
+        &[("fprocess", "cat"), ("write_timeout", "10s")],
+        &[("fprocess", "cat")],
+    ] {
+        assert_eq!(found(pairs).translation.warnings, [""; 0], "{pairs:?}");
+    }
+    // Without a limit of its own the run is cut all the same.
+    assert_eq!(found(&[("fprocess", "cat"), ("exec_timeout", "0")]).translation.warnings.len(), 1);
+}
+
+#[test]
+fn every_name_that_the_watchdogs_know_is_used_or_named() {
+    for name in ["jwt_auth_local", "hard_timeout", "read_debug", "combined_output"] {
+        let warnings = found(&[("fprocess", "cat"), (name, "true")]).translation.warnings;
+        assert!(warnings.len() == 1 && warnings[0].starts_with(&format!("{name}: ignored; ")), "{warnings:?}");
+        assert_eq!(found(&[("fprocess", "cat"), (name, "")]).translation.warnings, [""; 0], "{name}");
+    }
+    for name in ["log_callid", "log_call_id"] {
+        let notes = found(&[("fprocess", "cat"), ("mode", "http"), (name, "true")]).translation.notes;
+        assert!(notes.iter().any(|note| note.name == name && note.is_set), "{name}: {notes:?}");
+    }
+}

@@ -10,7 +10,7 @@ async fn pair(send_timeout: Option<Duration>) -> (Arc<ConnectionState>, ClientIo
     let client = TcpStream::connect(listener.local_addr().expect("address")).await.expect("connected");
     let (socket, _) = listener.accept().await.expect("accepted");
     socket.writable().await.expect("open");
-    let state = Arc::new(ConnectionState::new(socket, send_timeout));
+    let state = Arc::new(ConnectionState::new(socket, send_timeout, false));
     let stream = ClientIo::http1(&state);
     (state, stream, client)
 }
@@ -53,9 +53,9 @@ async fn a_client_without_a_request_is_idle_and_one_that_takes_an_answer_is_not(
     let limit = Duration::from_secs(30);
     let (state, _stream, _client) = pair(None).await;
     state.enter();
-    assert!(tokio::time::timeout(limit * 10, state.unused_for(limit)).await.is_err(), "a request is under way");
+    assert!(tokio::time::timeout(limit * 10, state.unused_for(Some(limit))).await.is_err(), "a request is under way");
     state.leave();
     let begun = tokio::time::Instant::now();
-    state.unused_for(limit).await;
+    state.unused_for(Some(limit)).await;
     assert!(begun.elapsed() < limit * 2);
 }

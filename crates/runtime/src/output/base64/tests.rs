@@ -2,7 +2,11 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use proptest::prelude::*;
 
 use super::*;
+use crate::output::buffer::CHUNK;
 use crate::output::testing::{MemorySink, noise};
+
+/// Bytes that fill one piece of an ordinary sink.
+const RAW: usize = CHUNK / 4 * 3;
 
 fn encode(bytes: &[u8], expected: u64, step: usize) -> MemorySink {
     let mut sink = MemorySink::default();
@@ -18,7 +22,7 @@ fn encode(bytes: &[u8], expected: u64, step: usize) -> MemorySink {
 
 #[test]
 fn around_every_border_it_is_what_the_plain_encoder_gives() {
-    for len in [0, 1, 2, 3, 4, 1023, RAW_CHUNK - 1, RAW_CHUNK, RAW_CHUNK + 1, RAW_CHUNK + 2, 3 * RAW_CHUNK + 1] {
+    for len in [0, 1, 2, 3, 4, 1023, RAW - 1, RAW, RAW + 1, RAW + 2, 3 * RAW + 1] {
         let bytes = noise(len);
         let sink = encode(&bytes, len as u64, usize::MAX);
         assert!(sink.text() == BASE64_STANDARD.encode(&bytes), "{len} bytes");
@@ -27,10 +31,10 @@ fn around_every_border_it_is_what_the_plain_encoder_gives() {
 
 #[test]
 fn what_fits_in_one_buffer_is_one_piece() {
-    for len in [1, 3, 1000, RAW_CHUNK - 1] {
+    for len in [1, 3, 1000, RAW - 1] {
         assert_eq!(encode(&noise(len), len as u64, usize::MAX).pieces.len(), 1, "{len} bytes");
     }
-    let large = encode(&noise(10 * RAW_CHUNK), 10 * RAW_CHUNK as u64, usize::MAX);
+    let large = encode(&noise(10 * RAW), 10 * RAW as u64, usize::MAX);
     assert_eq!(large.pieces.len(), 10);
     assert!(large.pieces.iter().all(|piece| piece.len() == CHUNK));
 }

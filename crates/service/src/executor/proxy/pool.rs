@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::{
     Method, Request,
     client::conn::http1,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING},
     http::request::Parts,
 };
 use hyper_util::rt::TokioIo;
@@ -76,9 +76,11 @@ impl Pool {
 impl Upstream {
     /// Sends a request and waits for the head of its answer. With the error comes the body, if nothing was sent.
     ///
-    /// The function may close a reused connection at the same moment. A request that was not sent then goes to another
-    /// connection. A request that may have been sent is repeated once, if its method allows that (RFC 9110 §9.2.2), its
-    /// body is complete here, and the function has not died of it.
+    /// The function may close a kept connection at the moment it is used again. A request that was not sent then goes to
+    /// another connection. A request that may have been sent is repeated once, if its method allows that (RFC 9110
+    /// §9.2.2), its body is complete here, and the function has not died of it. A request that may not be repeated gets a
+    /// connection of its own, which the function closes: so no port of ours has to wait for stray packets (RFC 9293
+    /// §3.6.1), however many requests there are.
     pub(super) async fn send(
         &self,
         head: &Parts,
@@ -86,9 +88,14 @@ impl Upstream {
         upgrades: bool,
     ) -> Result<UpstreamResponse, (UpstreamError, Option<RequestBody>)> {
         let mut again = body.copy().filter(|_| is_repeatable(&head.method));
+        let is_alone = again.is_none() && !upgrades;
+        let mut head = head.clone();
+        if is_alone {
+            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let (turn, mut is_repeated) = (self.managed.as_ref().map(|managed| managed.now()), false);
         loop {
-            let used = if upgrades { None } else { self.pool.take() };
+            let used = if upgrades || is_alone { None } else { self.pool.take() };
             let is_used = used.is_some();
             let mut sender = match used {
                 Some(sender) => sender,

@@ -42,13 +42,34 @@ pub(crate) struct Facts<'a> {
     pub(crate) encodes: bool,
 }
 
-/// The protocol that the client asks to change over to (RFC 9110 §7.8), if HTTP/1.1 lets it. HTTP/2 is none that can
-/// be had that way (RFC 9113 §3.1).
+/// The protocols that the client would like to change over to (RFC 9110 §7.8), if HTTP/1.1 lets it. HTTP itself is none
+/// that can be had that way (RFC 9113 §3.1): requests in it would pass every check by.
 pub(crate) fn protocol(parts: &Parts) -> Option<HeaderValue> {
     let asks = parts.headers.get_all(CONNECTION).iter().any(|value| names(value).any(|name| name == UPGRADE));
-    let protocol = parts.headers.get(UPGRADE)?;
-    let is_http2 = protocol.to_str().is_ok_and(|name| name.to_ascii_lowercase().starts_with("h2"));
-    (asks && !is_http2 && parts.version == Version::HTTP_11).then(|| protocol.clone())
+    if !asks || parts.version != Version::HTTP_11 {
+        return None;
+    }
+    let offered: Vec<&str> = members(parts.headers.get_all(UPGRADE)).filter(|protocol| !is_http(protocol)).collect();
+    HeaderValue::from_str(&offered.join(", ")).ok().filter(|_| !offered.is_empty())
+}
+
+/// Whether the server may choose this protocol: one of those that it was offered.
+pub(super) fn is_offered(offered: &HeaderValue, chosen: &HeaderValue) -> bool {
+    let mut chosen = members([chosen]).peekable();
+    chosen.peek().is_some()
+        && chosen.all(|chosen| members([offered]).any(|offered| offered.eq_ignore_ascii_case(chosen)))
+}
+
+/// The members of a list of protocols.
+fn members<'a>(values: impl IntoIterator<Item = &'a HeaderValue>) -> impl Iterator<Item = &'a str> {
+    let texts = values.into_iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).map(str::trim).filter(|member| !member.is_empty())
+}
+
+/// Whether a protocol is a version of HTTP, with or without TLS: `h2c`, `h3`, `HTTP/2.0`, `TLS/1.2`.
+fn is_http(protocol: &str) -> bool {
+    let name = protocol.split('/').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(name.as_str(), "http" | "tls" | "h2c" | "h2" | "h3") || name.starts_with("h2") || name.starts_with("h3-")
 }
 
 /// The head to send: target and fields as they came, but for those that are of the connection only.
@@ -218,8 +239,29 @@ mod tests {
             (head.headers["upgrade"].as_bytes(), head.headers["connection"].as_bytes()),
             (&b"websocket"[..], &b"upgrade"[..])
         );
-        for request in [upgrade("h2c"), upgrade("websocket").version(Version::HTTP_10)] {
+        for request in [
+            upgrade("h2c"),
+            upgrade("H2C, h2"),
+            upgrade("HTTP/2.0"),
+            upgrade("TLS/1.2, HTTP/1.1"),
+            upgrade(" , "),
+            upgrade("websocket").version(Version::HTTP_10),
+        ] {
             assert!(!forwarded(request, false).headers.contains_key("upgrade"));
         }
+        for offered in ["websocket, h2c", "h2c,websocket", "h2c , websocket ,", "HTTP/2.0, websocket"] {
+            assert_eq!(forwarded(upgrade(offered), false).headers["upgrade"], "websocket", "{offered}");
+        }
+        let several = upgrade("h2c").header("Upgrade", "websocket").header("Upgrade", "IRC/6.9, h2");
+        assert_eq!(forwarded(several, false).headers["upgrade"], "websocket, IRC/6.9");
+    }
+
+    #[test]
+    fn the_server_chooses_among_what_it_was_offered() {
+        let is = |offered: &'static str, chosen: &'static str| {
+            is_offered(&HeaderValue::from_static(offered), &HeaderValue::from_static(chosen))
+        };
+        assert!(is("websocket", "WebSocket") && is("a, websocket", "websocket") && is("a, b", "b, a"));
+        assert!(!is("websocket", "h2c") && !is("websocket", "websocket, h2c") && !is("websocket", " , "));
     }
 }

@@ -11,9 +11,11 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::{
     HeaderMap, StatusCode,
     body::Incoming,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+    header::{
+        ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    },
 };
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     Deadline, UpstreamResponse,
@@ -28,8 +30,19 @@ use crate::{
     invocation::{Cause, Failure, Outcome, Report, UpstreamError},
     lifecycle::Phase,
     output::base64::{append, encoded_len},
-    reply::{CONTENT_TRANSFER_ENCODING, Head, Seconds, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_OUTPUT_KIND},
+    reply::{
+        CONTENT_TRANSFER_ENCODING, Head, Seconds, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_OUTPUT_ENCODING,
+        X_OUTPUT_KIND,
+    },
 };
+
+/// Fields with a digest of the bytes as the server sent them.
+const DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+];
 
 /// The response as it is forwarded: its head, and the body that follows until `deadline`. A stream of events has no end
 /// of its own, and so no deadline: the server decides when it ends, and not the client.
@@ -52,6 +65,7 @@ pub(crate) fn respond(
     let mut length = if has_content { announced } else { None };
     if encodes {
         length = length.map(encoded_len);
+        describe_encoded(headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(CONTENT_TRANSFER_ENCODING, HeaderValue::from_static("base64"));
         headers.insert(X_OUTPUT_KIND, HeaderValue::from_static("file"));
@@ -74,7 +88,24 @@ pub(crate) fn respond(
         uploading,
         in_flight,
     };
-    Response::new(head, ResponseBody::forwarded(body))
+    let deadline = body.deadline.as_ref().map(|(_, sleep)| sleep.deadline());
+    Response::new(head, ResponseBody::forwarded(body, deadline))
+}
+
+/// Takes from a response that is sent in base64 the fields that speak of its bytes as they were: the label of their coding
+/// becomes one for the decoded bytes, a digest of the content (RFC 9530, RFC 3230) and ranges of it would be false, and an
+/// entity tag can only be a weak one.
+fn describe_encoded(headers: &mut HeaderMap) {
+    if let Some(coding) = headers.remove(CONTENT_ENCODING) {
+        headers.insert(X_OUTPUT_ENCODING, coding);
+    }
+    for name in DIGESTS.into_iter().chain([ACCEPT_RANGES, CONTENT_RANGE]) {
+        headers.remove(name);
+    }
+    let strong = headers.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"));
+    if let Some(weak) = strong.and_then(|tag| HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()).ok()) {
+        headers.insert(ETAG, weak);
+    }
 }
 
 /// Adds the fields that bandog sets in every response.
@@ -220,7 +251,43 @@ impl ForwardedBody {
     }
 }
 
+impl Drop for ForwardedBody {
+    /// A body that its front door dropped for its deadline has timed out; all others were given up by their clients.
+    fn drop(&mut self) {
+        if let Some((limit, deadline)) = &self.deadline
+            && deadline.deadline() <= Instant::now()
+        {
+            let outcome = timed_out(self.in_flight.started, Some(*limit));
+            self.in_flight.end(&outcome);
+        }
+    }
+}
+
 /// A response without a body.
 pub(super) fn without_body(status: StatusCode, headers: HeaderMap) -> Response {
     Response::new(Head { status, headers, length: None }, ResponseBody::whole(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_the_bytes_do_not_stand_on_their_base64() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("content-encoding", "gzip"),
+            ("content-digest", "sha-256=:AA==:"),
+            ("content-md5", "x"),
+            ("accept-ranges", "bytes"),
+            ("etag", "\"a\""),
+            ("x-own", "1"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        describe_encoded(&mut headers);
+        let mut left: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        left.sort_unstable();
+        assert_eq!(left, [r#"etag: "W/\"a\"""#, r#"x-output-encoding: "gzip""#, r#"x-own: "1""#]);
+    }
 }

@@ -14,7 +14,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{in_flight::InFlightProxy, request::remove_own_of_connection, response};
+use super::{
+    in_flight::InFlightProxy,
+    request::{is_offered, remove_own_of_connection},
+    response,
+};
 use crate::{
     body::Response,
     call::{Responder, Tunnel},
@@ -25,19 +29,21 @@ use crate::{
 /// How long one side may go on when the other has ended. A peer that vanished without a word is found by TCP keepalive.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Forwards the response by which the server changes to another protocol, and prepares the tunnel that follows.
+/// Forwards the response by which the server changes to another protocol, and prepares the tunnel that follows. `asked` is
+/// the client's connection, with the protocols that the server was offered.
 pub(super) fn switch_protocols(
     mut upstream: HttpResponse<Incoming>,
-    client: Option<OnUpgrade>,
+    asked: Option<(OnUpgrade, HeaderValue)>,
     responder: &dyn Responder,
     mut in_flight: InFlightProxy,
 ) -> Response {
     let protocol = upstream.headers().get(UPGRADE).cloned();
-    let (Some(client), Some(protocol)) = (client, protocol) else {
+    let chosen = asked.zip(protocol).filter(|((_, offered), protocol)| is_offered(offered, protocol));
+    let Some(((client, _), protocol)) = chosen else {
         let failure = Failure::Upstream(UpstreamError::NoResponse {
             upstream: in_flight.who(),
             address: in_flight.authority(),
-            reason: "it changed over to another protocol without being asked".to_owned(),
+            reason: "it changed to a protocol that it was not asked for".to_owned(),
         });
         let report = Report::of_exchange(in_flight.started.elapsed());
         return in_flight.refuse(Outcome::Failed { report, failure });
