@@ -28,10 +28,10 @@ pub use exit::{BAD_CONFIGURATION, BAD_INPUT, FAILURE, INTERNAL};
 use exit::{complain, fail};
 pub use flags::{FunctionFlags, SettingFlags};
 
-const LONG_ABOUT: &str = "Turns any program into an HTTP function: one request, one process, one answer.
+const LONG_ABOUT: &str = "Turns any program into an HTTP function: one request, one process, one response.
 
-The body of a request is decoded into a file ($INPUT_FILE_PATH), the program is run, and what it leaves in \
-$TMP_OUTPUT_DIR is the answer: one file as it is, several as a zip, and with none what it printed.";
+bandog decodes the body of a request into a file ($INPUT_FILE_PATH) and runs the program. The files that the program \
+writes to $TMP_OUTPUT_DIR become the response: one file in base64, several as a zip, or its logs if there is none.";
 
 const EXAMPLES: &str = "Examples:
   bandog ./ocr.sh                                 serve a script on port 8080
@@ -74,7 +74,7 @@ enum Command {
     /// Run the function once, without HTTP: same decoding, same process rules, same result
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunFlags),
-    /// Call a function over HTTP: encode the input, decode the answer
+    /// Call a function over HTTP: encode the input, decode the response
     #[command(after_help = call::EXAMPLES)]
     Call(call::CallFlags),
     /// Print the configuration, where each value comes from, and everything that is wrong with it

@@ -49,8 +49,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   bandog call localhost:8080 -i '{\"lang\": \"eng\"}'
   tar cz photos | bandog call localhost:8080 -f - -o out/
 
-What comes as base64 is decoded. Several files come as a zip, and stay one. The exit code is 0, or 1 if there was no
-whole answer or not a good one; then the server's message is on stderr and PATH is as it was.";
+A response in base64 is decoded. Several files come as a zip, which is saved as it is. The exit code is 0; 1 if the
+response is an error or incomplete, and then the message is on stderr and PATH stays as it was; 78 for wrong arguments.";
 
 /// The time to connect. The response has no limit: functions run for hours.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -71,7 +71,7 @@ pub struct CallFlags {
     /// The text to send
     #[arg(long, short = 'i', value_name = "TEXT", allow_hyphen_values = true)]
     pub text_input: Option<String>,
-    /// Where the answer is written: a file, or a directory to put it in under its own name [default: stdout]
+    /// Where the response is written: a file, or a directory to put it in under its own name [default: stdout]
     #[arg(long, short = 'o', value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
     /// The Bearer token; others on the machine can read a flag, so prefer the variable [env: BANDOG_TOKEN]
@@ -80,7 +80,7 @@ pub struct CallFlags {
     /// A header to send, such as "Accept: application/json"; may be repeated
     #[arg(long, value_name = "NAME:VALUE")]
     pub header: Vec<String>,
-    /// Write the answer as it comes, without decoding it
+    /// Write the response as it comes, without decoding it
     #[arg(long)]
     pub raw: bool,
     /// How long the whole call may take [default: no limit]
@@ -107,7 +107,7 @@ enum CallError {
     #[error("{0}")]
     Refused(String),
     /// The response is labelled as base64, and is not.
-    #[error("the answer is not valid base64, though it says so; --raw keeps it as it is")]
+    #[error("the response is not valid base64, though it says so; --raw keeps it as it is")]
     NotBase64,
     /// The response could not be written.
     #[error("cannot write {what}: {source}")]
@@ -238,11 +238,11 @@ impl Call {
             }
             ureq::Error::Timeout(_) => {
                 let limit = quantity::duration_text(self.timeout.unwrap_or_default());
-                format!("no whole answer from {uri} within {limit}; see --timeout")
+                format!("no complete response from {uri} within {limit}; see --timeout")
             }
             ureq::Error::HostNotFound => format!("cannot find the host of {uri}"),
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                format!("{uri} closed the connection before the end of its answer")
+                format!("{uri} closed the connection before the end of its response")
             }
             // Errors of the TLS library are I/O errors without a kind of their own.
             ureq::Error::Io(error) if error.to_string().contains("certificate") => {

@@ -128,7 +128,7 @@ fn loopback(address: SocketAddr) -> SocketAddr {
 fn probe(target: &ProbeTarget) -> Result<(), String> {
     let ProbeTarget { address, host, path } = target;
     let response = exchange(target).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no answer from {address} within 3 seconds"),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no response from {address} within 3 seconds"),
         _ => format!("cannot reach {address}: {error}"),
     })?;
     let text = String::from_utf8_lossy(&response);

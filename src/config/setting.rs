@@ -1,5 +1,5 @@
-//! The one table of settings. Flags, variables, `check`, `--help` and the README's table are generated from it, so that
-//! they agree.
+//! The one table of settings. Flags, variables, `check`, `--help` and docs/settings.md are generated from it, so that they
+//! agree.
 
 use std::fmt::Write as _;
 
@@ -181,7 +181,7 @@ pub static ALL: [&Setting; 48] = [
     &COMPAT,
 ];
 
-/// The README's table: flag, variables and key, default, meaning.
+/// The table of docs/settings.md: flag, variables and key, default, meaning.
 #[must_use]
 pub fn markdown() -> String {
     let cell = |text: &str| text.replace('|', "\\|");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_table_has_a_row_for_each_setting() {
+    fn the_table_of_the_documentation_has_a_row_for_each_setting() {
         let table = markdown();
         assert_eq!(table.lines().count(), ALL.len() + 2);
         assert!(table.contains("| `--listen ADDR` | `PORT` | `0.0.0.0:8080` | the address"), "{table}");

@@ -50,7 +50,7 @@ pub(super) async fn page(server: &Server, path: &str) -> Result<Page, Problem> {
             }
         }
         "/_/ready" if server.service.context().admission.is_full() => {
-            let detail = "every place and every place in the queue is taken";
+            let detail = "all permits are in use and the queue is full";
             Err(Problem::new(ErrorCode::TooManyRequests, detail))
         }
         "/_/health" | "/_/ready" => Ok(text(StatusCode::OK, "OK")),

@@ -94,7 +94,7 @@ pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), CallE
     progress.end();
     let decoded_by_guess = writer.finish()?;
     if decoded_by_guess {
-        eprintln!("bandog: the answer was all base64 and has been decoded; --raw keeps such as it is");
+        eprintln!("bandog: the response was all base64 and has been decoded; --raw keeps it as it is");
     }
     if let Some(path) = path {
         let is_zip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));

@@ -98,7 +98,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         return served::run(config, call, Box::new(source), io.output.as_deref(), stdout, told);
     }
     if let (None, Mode::Http | Mode::Static) = (&io.action, config.mode) {
-        return complain(BAD_CONFIGURATION, &"this mode answers requests; use bandog serve, or run with --mode files");
+        return complain(BAD_CONFIGURATION, &"this mode is for HTTP; use bandog serve, or run with --mode files");
     }
     let function = match function(config, io) {
         Ok(function) => function,

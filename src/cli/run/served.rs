@@ -55,7 +55,7 @@ pub(super) fn run(
                 // The problem is on standard output already; do not repeat it.
                 fail(reply::exit_code(&outcome), &problem::explain(&outcome, &facts, output.is_some()))
             }
-            Unfinished::BrokenOff => fail(INTERNAL, &"the service broke off in the middle of its answer"),
+            Unfinished::BrokenOff => fail(INTERNAL, &"the service broke off in the middle of its response"),
             Unfinished::Gone => match (file.as_mut().and_then(Destination::take_error), stdout.error, output) {
                 (Some(error), _, Some(path)) => fail(INTERNAL, &cannot_write(path, &error)),
                 (_, Some(error), _) => fail(INTERNAL, &format!("cannot write to the standard output: {error}")),

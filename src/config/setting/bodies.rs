@@ -7,7 +7,7 @@ pub static DECODE: Setting = Setting {
     name: "decode",
     value: None,
     default: Fallback::Text("false"),
-    meaning: "makes a file of the request as mode `files` always does (JSON, base64, forms, gzip); else the body is passed on as sent",
+    meaning: "decodes the body into a file, as mode `files` always does (JSON, base64, forms, gzip); otherwise the body is passed on as sent",
     ..PLAIN
 };
 
@@ -16,7 +16,7 @@ pub static ENCODE: Setting = Setting {
     name: "encode",
     value: None,
     default: Fallback::Text("false"),
-    meaning: "answers as mode `files` always does: in base64, or in the form that Accept asks for; else with the bytes themselves",
+    meaning: "responds as mode `files` always does: in base64, or in the form that Accept asks for; otherwise with the bytes themselves",
     ..PLAIN
 };
 
@@ -25,7 +25,7 @@ pub static ANSWER_TYPE: Setting = Setting {
     name: "answer-type",
     value: Some("TYPE"),
     default: Fallback::Text("application/octet-stream"),
-    meaning: "the Content-Type of answers from standard output, unless the function names another",
+    meaning: "the Content-Type of responses from standard output, unless the function names another",
     ..PLAIN
 };
 
@@ -34,6 +34,6 @@ pub static COMBINE_OUTPUT: Setting = Setting {
     name: "combine-output",
     value: None,
     default: Fallback::Text("false"),
-    meaning: "in the modes `stdio` and `streaming`, standard error is part of the answer, in the order written",
+    meaning: "in the modes `stdio` and `streaming`, standard error is part of the response, in the order written",
     ..PLAIN
 };

@@ -76,7 +76,7 @@ pub static ALLOW_WRITE: Setting = Setting {
     name: "allow-write",
     value: Some("PATH"),
     default: Fallback::Described("none"),
-    meaning: "with --sandbox, a file or directory that the function may also write; may be repeated, or hold several with : between them",
+    meaning: "with --sandbox, a file or directory that the function may also write; may be repeated, or name several separated by :",
     repeated: true,
     ..NONE
 };

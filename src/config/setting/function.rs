@@ -6,7 +6,7 @@ use super::{Fallback, PLAIN, Setting};
 pub static SCRIPT: Setting = Setting {
     name: "script",
     value: Some("PATH"),
-    default: Fallback::Described("$SCRIPT (base64), /oscar/config/script.sh, $fprocess"),
+    default: Fallback::Described("$SCRIPT (base64), /oscar/config/script.sh, $function_process, $fprocess"),
     meaning: "the script or program to run; without the execute permission it is run by /bin/sh",
     ..PLAIN
 };
@@ -18,7 +18,7 @@ pub static ACTIONS: Setting = Setting {
     default: Fallback::Described(
         "oms.yml, oms.yaml, microservice.yml or microservice.yaml in / or here, if there is one",
     ),
-    meaning: "the file that says what actions there are (Open Microservice specification); `off` looks for none",
+    meaning: "the file that describes the actions (Open Microservice specification); `off` looks for none",
     ..PLAIN
 };
 
@@ -27,7 +27,7 @@ pub static MODE: Setting = Setting {
     name: "mode",
     value: Some("M"),
     default: Fallback::Text("files"),
-    meaning: "how the function is talked to: `files`, `stdio`, `streaming`, `http` or `static`; see Modes",
+    meaning: "how bandog talks to the function: `files`, `stdio`, `streaming`, `http` or `static`; see Modes",
     ..PLAIN
 };
 
@@ -56,7 +56,7 @@ pub static SERVICE: Setting = Setting {
     value: Some("NAME"),
     platform: &["OSCAR_SERVICE_NAME", "K_SERVICE"],
     key: Some("name"),
-    meaning: "the name of the service; if known, /run/OTHER is answered with 404",
+    meaning: "the name of the service; if it is set, the response to /run/OTHER is 404",
     ..PLAIN
 };
 
@@ -65,6 +65,6 @@ pub static CONFIG: Setting = Setting {
     name: "config",
     value: Some("PATH"),
     default: Fallback::Described("/oscar/config/function_config.yaml if it exists, $FUNCTION_CONFIG (base64)"),
-    meaning: "the configuration file, in YAML; used of it: name, log_level, and under the names fwatchdog and supervisor file_stage_in",
+    meaning: "the configuration file, in YAML; only these keys are used: name, log_level, and file_stage_in under the names fwatchdog and supervisor",
     ..PLAIN
 };

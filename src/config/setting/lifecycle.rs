@@ -27,6 +27,6 @@ pub static COMPAT: Setting = Setting {
     name: "compat",
     value: Some("LIST"),
     group: Group::Faces,
-    meaning: "under the names fwatchdog and supervisor: the ways of the replaced programs that are wanted back, with commas between them; docs/compatibility.md has them",
+    meaning: "under the names fwatchdog and supervisor: old behaviours to restore, separated by commas; docs/compatibility.md lists them",
     ..PLAIN
 };

@@ -18,7 +18,7 @@ pub static EXEC_TIMEOUT: Setting = Setting {
     value: Some("D"),
     group: Group::Limits,
     default: Fallback::Text("5m"),
-    meaning: "how long the function may run; then it is ended and the answer is 504; 0 for no limit",
+    meaning: "how long the function may run; then it is ended and the response is 504; 0 for no limit",
     ..PLAIN
 };
 
@@ -68,7 +68,7 @@ pub static SEND_TIMEOUT: Setting = Setting {
     value: Some("D"),
     group: Group::Limits,
     default: Fallback::Text("1m"),
-    meaning: "how long a client may take nothing of its answer; then the connection is ended; 0 for no limit",
+    meaning: "how long a client may take nothing of its response; then the connection is ended; 0 for no limit",
     ..PLAIN
 };
 
@@ -88,7 +88,7 @@ pub static MAX_QUEUE: Setting = Setting {
     value: Some("N"),
     group: Group::Limits,
     default: Fallback::Text("0"),
-    meaning: "how many requests wait for a place when all are taken; 0 for none",
+    meaning: "how many requests wait for a permit when --max-inflight are running; 0 for none",
     ..PLAIN
 };
 
@@ -98,7 +98,7 @@ pub static QUEUE_TIMEOUT: Setting = Setting {
     value: Some("D"),
     group: Group::Limits,
     default: Fallback::Text("30s"),
-    meaning: "how long a request waits for a place; then 429; 0 for no limit",
+    meaning: "how long a request waits for a permit; then 429; 0 for no limit",
     ..PLAIN
 };
 

@@ -37,7 +37,7 @@ pub static TOKEN: Setting = Setting {
     name: "token",
     value: Some("T"),
     group: Group::Listener,
-    meaning: "the Bearer token that callers must show; others on the machine can read a flag, so prefer the variable or the file",
+    meaning: "the Bearer token that clients must send; other users of the machine can read a flag, so prefer the variable or the file",
     secret: true,
     ..PLAIN
 };
@@ -56,7 +56,7 @@ pub static JWT_ISSUER: Setting = Setting {
     name: "jwt-issuer",
     value: Some("URL"),
     group: Group::Listener,
-    meaning: "callers must show a JSON Web Token of this OpenID provider, with a permission for --jwt-function",
+    meaning: "clients must send a JSON Web Token of this OpenID provider, with a permission for --jwt-function",
     ..PLAIN
 };
 
@@ -65,6 +65,6 @@ pub static JWT_FUNCTION: Setting = Setting {
     name: "jwt-function",
     value: Some("NAMESPACE:NAME"),
     group: Group::Listener,
-    meaning: "how permissions in tokens name this function",
+    meaning: "the name of this function in the permissions of tokens",
     ..PLAIN
 };

@@ -6,8 +6,8 @@ use super::{Fallback, PLAIN, Setting};
 pub static UPSTREAM: Setting = Setting {
     name: "upstream",
     value: Some("URL"),
-    default: Fallback::Described("a free port on 127.0.0.1, told to the function in $PORT"),
-    meaning: "with --mode http: where the function listens; without a command nothing is started, and requests are passed there",
+    default: Fallback::Described("a free port on 127.0.0.1, passed to the function in $PORT"),
+    meaning: "with --mode http: the address at which the function listens; without a command bandog starts nothing and passes requests on to it",
     ..PLAIN
 };
 
@@ -16,7 +16,7 @@ pub static READY_PATH: Setting = Setting {
     name: "ready-path",
     value: Some("PATH"),
     default: Fallback::Described("it is ready when it listens"),
-    meaning: "with --mode http: the path that the function answers with 2xx when it is ready, such as /healthz",
+    meaning: "with --mode http: a path for which the function responds with 2xx when it is ready, such as /healthz",
     ..PLAIN
 };
 
@@ -24,6 +24,6 @@ pub static READY_PATH: Setting = Setting {
 pub static STATIC_DIR: Setting = Setting {
     name: "static-dir",
     value: Some("DIR"),
-    meaning: "with --mode static: the directory whose files are served; bandog --mode static DIR says the same",
+    meaning: "with --mode static: the directory whose files are served; bandog --mode static DIR does the same",
     ..PLAIN
 };
