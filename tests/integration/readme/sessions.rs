@@ -6,6 +6,9 @@ use std::{fs, path::Path};
 use super::pages::{self, Page};
 use crate::harness::{self, Command, command::BINARY, function, noise, program, serve, service::free_port};
 
+/// The command after one that starts a server, so that a block that is pasted as a whole sends nothing too early.
+const WAIT: &str = "until bandog health --ready; do sleep 0.1; done";
+
 /// Printed between the output of two commands.
 const MARK: &str = "\u{1e}";
 
@@ -60,10 +63,6 @@ fn play(page: &Page, steps: &[Step]) {
     let mut script = vec!["trap 'kill $! 2>/dev/null' EXIT".to_owned()];
     for step in steps {
         script.push(step.command.replace("8080", &port.to_string()));
-        if step.command.ends_with('&') {
-            let probe = format!("bandog health --ready --url http://127.0.0.1:{port} 2>/dev/null");
-            script.push(format!("until {probe}; do sleep 0.05; done"));
-        }
         script.push(format!("echo '{MARK}'"));
     }
     script.push("wait".to_owned());
@@ -73,7 +72,8 @@ fn play(page: &Page, steps: &[Step]) {
     fs::create_dir(&bin).expect("a directory");
     std::os::unix::fs::symlink(BINARY, bin.join("bandog")).expect("a link");
     let path = format!("{}:{}", bin.display(), harness::PATH);
-    let ran = bash.env("PATH", path).run();
+    // For `bandog health`, which asks at the address that `serve` would use.
+    let ran = bash.env("PATH", path).env("BANDOG_LISTEN", format!(":{port}")).run();
     let printed: Vec<&str> = ran.text().split(&format!("{MARK}\n")).collect();
     assert_eq!(printed.len(), steps.len() + 1, "{}: {ran}", page.path);
     for (step, printed) in steps.iter().zip(printed) {
@@ -88,6 +88,9 @@ fn every_session_prints_what_the_page_says() {
     for page in pages::all() {
         for session in sessions(&page) {
             assert!(session.len() >= 3, "{}: does this test still read the page? {session:#?}", page.path);
+            for pair in session.windows(2).filter(|pair| pair[0].command.ends_with('&')) {
+                assert_eq!(pair[1].command, WAIT, "{}: after {}", page.path, pair[0].command);
+            }
             play(&page, &session);
             played += 1;
         }
