@@ -35,12 +35,21 @@ impl Machine {
         Ok(Self {
             processor: processor.trim_start_matches([' ', '\t', ':']).to_owned(),
             cores: setting.cores,
-            kernel: format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy()),
+            kernel: kernel(&system.sysname().to_string_lossy(), &system.release().to_string_lossy()),
             memory_bytes: memory.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or_default() * 1024,
             date: said(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
             bandog: said(Command::new(&setting.bandog).arg("--version"))?,
             bandog_bytes: fs::metadata(&setting.bandog)?.len(),
         })
+    }
+}
+
+/// The kernel's name with the major and the minor version: the rest of a release is a build's own name.
+fn kernel(name: &str, release: &str) -> String {
+    let mut parts = release.split(['.', '-']);
+    match (parts.next(), parts.next()) {
+        (Some(major), Some(minor)) => format!("{name} {major}.{minor}"),
+        (_, _) => name.to_owned(),
     }
 }
 
@@ -61,5 +70,17 @@ impl fmt::Display for Machine {
             f,
             "{processor}, {cores} processors, {memory:.0} GiB, {kernel}, {date}; {bandog}, a binary of {size:.2} MiB"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_build_is_not_part_of_the_kernel() {
+        assert_eq!(kernel("Linux", "6.18.44-own-v1"), "Linux 6.18");
+        assert_eq!(kernel("Linux", "6.1-rc1"), "Linux 6.1");
+        assert_eq!(kernel("Linux", "odd"), "Linux");
     }
 }
