@@ -9,16 +9,16 @@ SHELL := /bin/sh
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Build, serve a real function, send it a real picture, save the answer under target/demo/
+demo: ## Install what it needs, build, serve a real function, send it a real picture, save the response under target/demo/
 	@scripts/demo.sh
 
 setup: ## Install what the tests need (Debian packages, a Python environment); quick when it is there
 	@scripts/setup.sh
 
-test: ## Set up, then run every test; says at the end what could not run, and why
+test: ## Install what the tests need, run every test, and list those that could not run, with the reason
 	@scripts/test.sh
 
-soak: ## Two minutes (SOAK_SECONDS) of mixed traffic, kills and hang-ups, with every answer checked
+soak: ## Two minutes (SOAK_SECONDS) of mixed traffic, kills and hang-ups, with every response checked
 	@scripts/soak.sh
 
 build: ## Build the static release binary dist/bandog, and prove that it needs no file but itself

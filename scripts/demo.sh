@@ -33,10 +33,10 @@ for _ in $(seq 100); do
 done
 address=$(cat "$demo/address")
 echo "demo: $function listens on http://$address; sending $demo/picture.png"
-dist/bandog call "http://$address/" --input "$demo/picture.png" --output "$demo/answer.zip"
+dist/bandog call "http://$address/" --input "$demo/picture.png" --output "$demo/response.zip"
 
 # The function made several files, which come as one zip.
-unzip -q "$demo/answer.zip" -d "$demo/answer"
-echo "demo: the answer is $demo/answer.zip, unpacked in $demo/answer:"
-find "$demo/answer" -type f -exec file {} +
+unzip -q "$demo/response.zip" -d "$demo/response"
+echo "demo: the response is $demo/response.zip, unpacked in $demo/response:"
+find "$demo/response" -type f -exec file {} +
 echo "demo: done; the listener stops now"

@@ -1,5 +1,5 @@
-//! A body becomes the input file the README's table says, however it is cut on its way; a bad one starts
-//! nothing and leaves nothing.
+//! A body becomes the input file that the table of docs/requests.md promises, however it is cut on its way; a bad one
+//! starts nothing and leaves nothing.
 //!
 //! Rows of that table that need one request each stand in `fixtures/golden/own.jsonl`; here is what takes more.
 

@@ -1,4 +1,4 @@
-//! What is printed at the end, and quoted in the README.
+//! What is printed at the end, and quoted in docs/performance.md.
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,10 @@
 //! The service behind every front door: admission, router, executors and responses.
 //!
-//! A front door (HTTP, `bandog run`) makes a [`Call`] and gives it to [`Service::call`], the one entry. From there on the
-//! call takes the same way whatever it came by: the router finds its executor, the admission gives it a permit, the
-//! executor takes its body in and responds. Nothing here knows a front door.
+//! A front door makes a [`Call`] and gives it to [`Service::call`], the one entry. The front doors are HTTP, and
+//! `bandog run` for an action that a server carries out; `bandog run` of a function or of a command action calls the
+//! runtime directly, since it needs no router and no permit. From there on the call takes the same way whatever it came
+//! by: the router finds its executor, the admission gives it a permit, the executor takes its body in and responds.
+//! Nothing here knows a front door.
 //!
 //! ```text
 //! call → router → admission → executor ─┬─ process       one process for each call

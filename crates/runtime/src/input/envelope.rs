@@ -106,7 +106,7 @@ impl Envelope {
     }
 }
 
-/// The decision table ("The request" in the README), by type.
+/// The decision table of docs/requests.md ("How the body becomes the input file"), by type.
 fn content(content_type: &[u8], transfer: TransferEncoding) -> Result<(BodyFormat, Option<&'static str>), InputError> {
     let media_type = media_type(content_type)?;
     let choice = match media_type.as_str() {
