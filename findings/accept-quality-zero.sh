@@ -7,7 +7,7 @@
 #            `text/*, text/csv;q=0` both choose text/csv.
 # Guess:     "anything but JSON" is not answered with JSON. RFC 9110 §12.4.2: a weight of 0 means "not acceptable";
 #            §12.5.1: the most specific range that matches counts.
-# bandog:    the form of a response is chosen by `Accept`; see the tests of its negotiation.
+# bandog:    the form of a response is chosen by `Accept`; see crates/runtime/src/reply/accept/tests.rs.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -6,7 +6,8 @@
 #            1.13.0 as `two%20words`. Each reads what it wrote itself. Both write and read specversion 1.0.
 # Guess:     two releases of one SDK exchange events. CloudEvents HTTP binding 1.0.2 §3.1.3.2: spaces, quotes, per cent
 #            signs and all beyond ASCII are percent-encoded in headers; 1.13.0 does neither half.
-# bandog:    header values reach a function as they came (`Http_Ce_Subject`); who decodes has to be said.
+# bandog:    header values reach a function as they came (`Http_Ce_Subject`); the documentation has to say which side
+#            decodes them.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -6,7 +6,7 @@
 #            is 200, no exception is raised, and `Content-Length` was honoured.
 # Guess:     both members, as from the other clients. RFC 1952 §2.2: a gzip file is a series of members; servers that
 #            concatenate compressed pieces (log shippers, `cat a.gz b.gz`, bgzip) send such bodies.
-# bandog:    `Content-Encoding: gzip` of requests is read member by member; see the tests of the gzip decoder.
+# bandog:    `Content-Encoding: gzip` of requests is read member by member; see tests/integration/decode.rs.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -7,7 +7,7 @@
 #            Django, which decodes the one, leaves the other as it is.
 # Guess:     that all do the same, or that one framework treats both encodings alike. RFC 7578 §4.7 advises senders not
 #            to use the field and leaves its meaning to RFC 2045 if they do; email.mime writes it by default.
-# bandog:    the reader of forms has to choose one of the three; see the tests of its intake.
+# bandog:    the reader of forms has to choose one of the three; see crates/runtime/src/input/tests.rs.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -9,7 +9,7 @@
 # Guess:     206, or 200 with the whole file, which is always allowed. RFC 9110 §14.1.2: a suffix longer than the
 #            representation means all of it; §14.1.1: a set is satisfiable if one of its ranges is; §14.2: a range in
 #            an unknown unit is ignored. `curl -r -100`, download managers and tails of logs send these.
-# bandog:    `--mode static`; see the tests of the conditions of its files.
+# bandog:    `--mode static`; see crates/service/src/executor/files/conditions.rs.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

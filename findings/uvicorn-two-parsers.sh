@@ -10,7 +10,7 @@
 # Guess:     one server, one meaning. RFC 9112 §3.2.2: a server must accept the absolute form; §5: white space around a
 #            value is not part of it; §2.2: a server should ignore at least one empty line; RFC 9110 §9.1: a method is a
 #            token.
-# bandog:    the head check accepts or refuses these forms before its parser sees them; see `wire` in the tests. A
+# bandog:    the head check accepts or refuses these forms before its parser sees them; see tests/integration/wire.rs. A
 #            function behind `--mode http` may well be a uvicorn.
 set -euo pipefail
 work=$(mktemp -d)
