@@ -49,8 +49,10 @@ pub(super) const EXAMPLES: &str = "Examples:
   bandog call localhost:8080 -i '{\"lang\": \"eng\"}'
   tar cz photos | bandog call localhost:8080 -f - -o out/
 
-A response in base64 is decoded. Several files come as a zip, which is saved as it is. The exit code is 0; 1 if the
-response is an error or incomplete, and then the message is on stderr and PATH stays as it was; 78 for wrong arguments.";
+A response in base64 is decoded. Several files come as a zip, which is saved as it is.
+
+The exit code is 0; 1 if the response is an error or incomplete, and then the message is on stderr
+and PATH stays as it was; 78 for wrong arguments.";
 
 /// The time to connect. The response has no limit: functions run for hours.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
