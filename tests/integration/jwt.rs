@@ -48,11 +48,17 @@ impl Provider {
     }
 
     fn token(&self, permission: &str) -> String {
+        self.signed("first", &json!({"function": {"permissions": [permission]}}))
+    }
+
+    /// A token with these claims besides, or in place of, those that every good one has.
+    fn signed(&self, key: &str, own: &Value) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-        let header = json!({"alg": "EdDSA", "kid": "first"}).to_string();
-        let claims = json!({
-            "iss": self.url(), "aud": [self.url()], "exp": now + 60, "function": {"permissions": [permission]},
-        });
+        let header = json!({"alg": "EdDSA", "kid": key}).to_string();
+        let mut claims = json!({"iss": self.url(), "aud": [self.url()], "exp": now + 60});
+        for (name, value) in own.as_object().expect("an object") {
+            claims[name] = value.clone();
+        }
         let message = format!("{}.{}", text(header), text(claims.to_string()));
         let signature = text(self.key.sign(message.as_bytes()));
         format!("{message}.{signature}")
@@ -77,6 +83,35 @@ fn a_caller_needs_a_token_with_a_permission_for_this_function() {
     assert!(!server.has_sign("started"), "no function ran so far");
     with(&provider.token("ns:*")).send().expect(200);
     assert!(server.has_sign("started"));
+}
+
+/// A wrong setting on either side refuses every caller: the log says which claim is wrong, the client learns nothing.
+#[test]
+fn the_log_says_why_a_token_is_refused() {
+    let provider = Provider::start();
+    let server = provider.guards(serve(function("sign.sh")));
+    let url = provider.url();
+    for (token, reason) in [
+        (
+            provider.signed("first", &json!({"iss": "https://id.example.org"})),
+            format!("its iss is \"https://id.example.org\"; expected \"{url}\""),
+        ),
+        (provider.signed("first", &json!({"aud": ["other"]})), format!("its aud is [\"other\"]; expected \"{url}\"")),
+        (provider.signed("first", &json!({"exp": 1})), "it has expired (exp)".to_owned()),
+        (provider.signed("first", &json!({"nbf": 99_999_999_999_u64})), "it is not valid yet (nbf)".to_owned()),
+        (provider.signed("second", &json!({})), "the provider has no key \"second\" (kid) for EdDSA".to_owned()),
+        ("a.b.c".to_owned(), "it is no JSON Web Token".to_owned()),
+    ] {
+        let answer = server.get("/").header("Authorization", format!("Bearer {token}")).send().expect(401);
+        assert!(!answer.text().contains(&reason), "{answer}");
+        let line = server.log_line(&reason, |line| line.contains(&format!("a token was refused: {reason}")));
+        assert!(line.contains("WARNING"), "{line}");
+        assert!(!server.log().contains(&token), "the token itself is not logged");
+    }
+    // A signature that is not the provider's says nothing of the claims.
+    let forged = format!("{}A", provider.signed("first", &json!({"iss": "forged"})));
+    server.get("/").header("Authorization", format!("Bearer {forged}")).send().expect(401);
+    assert!(!server.log().contains("forged"), "{server}");
 }
 
 #[test]

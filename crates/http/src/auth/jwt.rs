@@ -14,7 +14,10 @@ use std::{
 };
 
 use hyper::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation, decode, decode_header,
+    errors::{Error, ErrorKind},
+};
 use serde::Deserialize;
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -126,10 +129,15 @@ impl Jwt {
 
     async fn check(self: &Arc<Self>, headers: &HeaderMap) -> Result<(), Denied> {
         let token = bearer(headers).ok_or(Denied::NoToken)?;
-        let header = decode_header(token).map_err(|_| Denied::Invalid)?;
-        // Critical extensions must be understood (RFC 7515 §4.1.11), and none is.
-        let is_known = header.crit.is_none() && ALGORITHMS.contains(&header.alg);
-        let id = header.kid.filter(|_| is_known).ok_or(Denied::Invalid)?;
+        let header = decode_header(token).map_err(|_| refused("it is no JSON Web Token"))?;
+        if header.crit.is_some() {
+            // They must be understood (RFC 7515 §4.1.11), and none is.
+            return Err(refused("it has critical extensions (crit)"));
+        }
+        if !ALGORITHMS.contains(&header.alg) {
+            return Err(refused(format_args!("{:?} is not an accepted algorithm (alg)", header.alg)));
+        }
+        let id = header.kid.ok_or_else(|| refused("it names no key (kid)"))?;
         let mut keys = self.keys();
         if !keys.has(&id) {
             self.refresh(Some(&id)).await;
@@ -139,14 +147,18 @@ impl Jwt {
             let _ = timeout(BRIEFLY, self.refresh(None)).await;
             keys = self.keys();
         }
-        let key = keys.key(&id, header.alg).ok_or(Denied::Invalid)?;
+        let key = keys
+            .key(&id, header.alg)
+            .ok_or_else(|| refused(format_args!("the provider has no key {id:?} (kid) for {:?}", header.alg)))?;
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
         validation.set_required_spec_claims(&["iss", "aud"]);
         validation.set_issuer(&[keys.issuer()]);
         validation.set_audience(&[keys.issuer()]);
-        let Claims { function } = decode(token, key, &validation).map_err(|_| Denied::Invalid)?.claims;
+        let Claims { function } = decode(token, key, &validation)
+            .map_err(|error| refused(claim_mistake(&error, token, key, header.alg, keys.issuer())))?
+            .claims;
         if function.allow(&self.function) { Ok(()) } else { Err(Denied::NotPermitted) }
     }
 
@@ -170,6 +182,34 @@ impl Jwt {
         });
         let _ = done.await;
     }
+}
+
+/// Tells the operator why a token is not accepted; its client learns no more than that.
+fn refused(reason: impl std::fmt::Display) -> Denied {
+    tracing::warn!("a token was refused: {reason}");
+    Denied::Invalid
+}
+
+/// Why the claims of a token are not accepted, with those that a configuration may have wrong. They are shown only once the
+/// signature has been checked.
+fn claim_mistake(error: &Error, token: &[u8], key: &DecodingKey, algorithm: Algorithm, issuer: &str) -> String {
+    let (name, is_claim) = match error.kind() {
+        ErrorKind::InvalidIssuer => ("iss", true),
+        ErrorKind::InvalidAudience => ("aud", true),
+        ErrorKind::MissingRequiredClaim(name) => (name.as_str(), false),
+        ErrorKind::ExpiredSignature => return "it has expired (exp)".to_owned(),
+        ErrorKind::ImmatureSignature => return "it is not valid yet (nbf)".to_owned(),
+        ErrorKind::InvalidSignature => return "its signature is not that of the provider's key".to_owned(),
+        _ => return error.to_string(),
+    };
+    if !is_claim {
+        return format!("it has no {name}; expected {issuer:?}");
+    }
+    let mut any = Validation::new(algorithm);
+    any.required_spec_claims.clear();
+    (any.validate_exp, any.validate_nbf, any.validate_aud) = (false, false, false);
+    let claim = decode::<serde_json::Value>(token, key, &any).ok().map(|token| token.claims[name].to_string());
+    format!("its {name} is {}; expected {issuer:?}", claim.unwrap_or_default())
 }
 
 /// A poisoned lock guards state that every holder leaves whole.
