@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    bandog::process::reset_inherited_state();
     bandog::cli::main(std::env::args_os().collect(), &std::env::vars_os().collect())
 }

@@ -20,7 +20,8 @@ impl fmt::Display for Exit {
     }
 }
 
-/// Returns the name of a signal as in signal(7), and `SIG?` for a number that is not listed there.
+/// Returns the name of a signal as in signal(7), `SIGRT` for a real-time signal, and `SIG?` for a number
+/// that is not listed there.
 #[must_use]
 pub fn signal_name(signal: i32) -> &'static str {
     match signal {
@@ -39,9 +40,15 @@ pub fn signal_name(signal: i32) -> &'static str {
         libc::SIGPIPE => "SIGPIPE",
         libc::SIGALRM => "SIGALRM",
         libc::SIGTERM => "SIGTERM",
+        libc::SIGSTKFLT => "SIGSTKFLT",
         libc::SIGXCPU => "SIGXCPU",
         libc::SIGXFSZ => "SIGXFSZ",
+        libc::SIGVTALRM => "SIGVTALRM",
+        libc::SIGPROF => "SIGPROF",
+        libc::SIGIO => "SIGIO",
+        libc::SIGPWR => "SIGPWR",
         libc::SIGSYS => "SIGSYS",
+        32..=64 => "SIGRT",
         _ => "SIG?",
     }
 }

@@ -16,7 +16,7 @@
 //! leftovers    finds and kills descendants that left the process group
 //! sandbox      limits, user and sandbox, applied by the child itself before exec
 //! leader       the started process, its process group and its pidfd
-//! exit · ids · signals · trim
+//! exit · ids · inherited · refusal · signals · trim
 //! ```
 //!
 //! Requires Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`). The only crate with `unsafe` code.
@@ -25,10 +25,12 @@ mod cgroup;
 mod child;
 mod exit;
 pub mod ids;
+mod inherited;
 mod leader;
 mod leftovers;
 mod privileges;
 mod reaper;
+mod refusal;
 mod sandbox;
 mod signals;
 mod spawn;
@@ -39,6 +41,7 @@ mod trim;
 pub use cgroup::{CgroupLimits, Cgroups, CgroupsUnavailable, LimitEvents, oom_kills::OutOfMemoryKills};
 pub use child::Child;
 pub use exit::{Exit, signal_name};
+pub use inherited::{reset_inherited_state, was_closed};
 pub use leftovers::{
     kill_leftovers,
     tag::{InvocationTag, TAG_VARIABLE},

@@ -20,6 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
     leftovers::{orphans::reap_orphans, proc_tree},
+    refusal::refused,
     sandbox::rlimits::raise_open_file_limit,
     signals,
     supervise::cancel::WakeFd,
@@ -33,11 +34,13 @@ const PAUSE_WITH_ORPHANS: Duration = Duration::from_millis(10);
 const PAUSE_WITHOUT_ORPHANS: Duration = Duration::from_millis(30);
 
 /// Runs `work` on a thread named `name`. Until `work` returns, this thread reaps orphans and calls `stop` with the
-/// signal's number on each SIGTERM, SIGINT and SIGHUP (a closed terminal; ignored if it was ignored at start, as under
-/// nohup). Call this once, on the first thread of the process, before any other thread is started.
+/// signal's number on each signal whose default would end the process: SIGTERM, SIGINT, SIGQUIT, SIGUSR1 and so on
+/// (SIGHUP, a closed terminal, is ignored if it was ignored at start, as under nohup). Call this once, on the first thread
+/// of the process, before any other thread is started.
 ///
 /// # Errors
-/// The kernel refuses a descriptor or a thread. A panic of `work` is resumed in the caller.
+/// The kernel refuses a descriptor or a thread; the error names the system call. A panic of `work` is resumed in the
+/// caller.
 pub fn run_with_reaper<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -45,13 +48,11 @@ pub fn run_with_reaper<T: Send + 'static>(
 ) -> io::Result<T> {
     trim::limit_arenas();
     close_on_exec();
-    signals::handle_sigpipe();
+    signals::reset();
     raise_open_file_limit();
-    let mut taken = vec![libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
-    // A blocked signal is delivered to a signalfd even if its disposition is to be ignored (signal(7)).
-    taken.retain(|signal| *signal != libc::SIGHUP || !signals::ignored().contains(signal));
-    let (stops, deaths) = (take_signals(&taken)?, take_signals(&[libc::SIGCHLD])?);
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let (stops, deaths) = (take_signals(&signals::that_end())?, take_signals(&[libc::SIGCHLD])?);
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|error| refused("prctl(PR_SET_CHILD_SUBREAPER)", &error.into()))?;
     // Opens the list of children now. The file stays open, and a descriptor that appeared later would look like a leak.
     proc_tree::adopted();
     let done = Arc::new(WakeFd::new()?);
@@ -59,7 +60,12 @@ pub fn run_with_reaper<T: Send + 'static>(
     let worker = thread::Builder::new().name(name.to_owned()).spawn(move || {
         let _wake = wake;
         work()
+    });
+    let worker = worker.map_err(|error| {
+        let advice = "raise the limit on processes (ulimit -u, the container's pids limit) or the memory";
+        io::Error::new(error.kind(), format!("cannot start a thread: {error}; {advice}"))
     })?;
+    let mut cpu_time_is_over = false;
     let mut pause: Option<Timespec> = None;
     loop {
         let mut events = [
@@ -74,7 +80,10 @@ pub fn run_with_reaper<T: Send + 'static>(
             break;
         }
         if let Some(signal) = next_signal(&stops) {
-            stop(signal);
+            // The kernel repeats it every second, which is no order to make haste (setrlimit(2)).
+            if signal != libc::SIGXCPU || !std::mem::replace(&mut cpu_time_is_over, true) {
+                stop(signal);
+            }
         } else if pause_is_over {
             pause = None;
         } else if next_signal(&deaths).is_some() {
@@ -125,10 +134,10 @@ fn take_signals(signals: &[i32]) -> io::Result<OwnedFd> {
         }
         match libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) {
             0 => {}
-            errno => return Err(io::Error::from_raw_os_error(errno)),
+            errno => return Err(refused("rt_sigprocmask", &io::Error::from_raw_os_error(errno))),
         }
         let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
-        if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
+        if fd < 0 { Err(refused("signalfd4", &io::Error::last_os_error())) } else { Ok(OwnedFd::from_raw_fd(fd)) }
     }
 }
 

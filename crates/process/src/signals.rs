@@ -1,5 +1,5 @@
-//! Signal handling around the start of a process: the signals that the starting thread blocks, and the dispositions
-//! that the new program would inherit.
+//! Signals: the dispositions that bandog starts with, the signals that tell it to end, those that the thread which starts
+//! a process blocks, and the dispositions that the new program would inherit.
 
 use std::{cell::Cell, ffi::c_int, mem::MaybeUninit, sync::OnceLock};
 
@@ -34,9 +34,9 @@ impl Drop for SignalsBlocked {
     }
 }
 
-/// The signals that a thread's own fault raises. If they were blocked, a fault would end bandog without a message
-/// (sigprocmask(2)). If another process sends one between clone and exec, it runs a handler that only inspects the
-/// faulting address.
+/// The signals that a thread's own fault raises, which are not blocked here. For two of them Rust's runtime has a handler
+/// that says what has happened; if another process sends one between clone and exec, that only inspects the faulting
+/// address. A fault whose signal is blocked ends bandog all the same (sigprocmask(2)).
 const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
 
 /// Blocks all signals in this thread except [`FAULTS`]. Returns the previous mask.
@@ -68,7 +68,7 @@ const SIGNALS: std::ops::RangeInclusive<c_int> = 1..=64;
 /// Resets a signal to its default disposition with a single system call, for a child that shares bandog's memory.
 ///
 /// # Safety
-/// Changes the disposition of the calling process: must not be called in bandog itself.
+/// Changes the disposition of the calling process: in bandog itself only at its start.
 pub(crate) unsafe fn set_default(signal: c_int) {
     let default: KernelAction = [0; 8];
     let none = std::ptr::null::<KernelAction>();
@@ -76,9 +76,71 @@ pub(crate) unsafe fn set_default(signal: c_int) {
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, KERNEL_MASK) };
 }
 
-/// Installs a handler for SIGPIPE that does nothing; Rust's start-up code ignores the signal instead. Handlers are not
-/// inherited through exec (execve(2)), so that the default need not be restored in each started process.
-pub(crate) fn handle_sigpipe() {
+/// The signals by which the kernel reports what a system call also reports as an error (EPIPE, EFBIG): that is the error
+/// of one call, and no reason for bandog to end.
+const ERRORS: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
+/// The signals of interval timers.
+const TIMERS: [c_int; 3] = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF];
+
+/// Sets the disposition of every signal to the default, except that of an ignored SIGHUP and of [`ERRORS`], and unblocks
+/// all. To be called by the only thread.
+pub(crate) fn reset() {
+    for signal in SIGNALS.filter(|signal| *signal != libc::SIGHUP && is_ignored(*signal)) {
+        // SAFETY: bandog ignores no signal by its own will; Rust's start-up code ignores SIGPIPE, which follows.
+        unsafe { set_default(signal) };
+    }
+    ERRORS.into_iter().for_each(handle_by_nothing);
+    for signal in TIMERS {
+        // What a timer of the parent's has left pending goes when the signal is ignored (sigaction(2)).
+        // SAFETY: as above.
+        unsafe {
+            libc::signal(signal, libc::SIG_IGN);
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises `none`, and the previous mask is not asked for.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// Returns the signals that tell bandog to end: all whose default ends a process (signal(7)), because images and service
+/// managers choose among them, and because none may end bandog while a function runs. SIGKILL cannot be taken, [`ERRORS`]
+/// are none of them, and for SIGSEGV and SIGBUS there are handlers. A fault of bandog's own ends it although its signal is
+/// blocked.
+pub(crate) fn that_end() -> Vec<c_int> {
+    const STANDARD: [c_int; 18] = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGILL,
+        libc::SIGTRAP,
+        libc::SIGABRT,
+        libc::SIGFPE,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGTERM,
+        libc::SIGSTKFLT,
+        libc::SIGXCPU,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGIO,
+        libc::SIGPWR,
+        libc::SIGSYS,
+    ];
+    let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+    // A blocked signal is delivered to a signalfd even if its disposition is to be ignored (signal(7)).
+    let is_taken = |signal: &c_int| *signal != libc::SIGHUP || !is_ignored(*signal);
+    STANDARD.into_iter().filter(is_taken).chain(real_time).collect()
+}
+
+/// Installs a handler that does nothing. Handlers are not inherited through exec (execve(2)), so that the default need not
+/// be restored in each started process, as it would have to be for an ignored signal.
+fn handle_by_nothing(signal: c_int) {
     extern "C" fn nothing(_: c_int) {}
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: all zero is a value of it; the handler does nothing, and so may run at any moment.
@@ -86,23 +148,21 @@ pub(crate) fn handle_sigpipe() {
         let action = action.assume_init_mut();
         action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
         action.sa_flags = libc::SA_RESTART;
-        libc::sigaction(libc::SIGPIPE, action, std::ptr::null_mut());
+        libc::sigaction(signal, action, std::ptr::null_mut());
     }
 }
 
-/// Returns the signals that this process ignores, which exec would pass on: those that bandog's parent ignored (nohup,
-/// some CI systems) and, without [`handle_sigpipe`], SIGPIPE. Read once: bandog changes no disposition afterwards.
+/// Returns the signals that this process ignores, which exec would pass on: SIGHUP under nohup(1) and, without [`reset`],
+/// whatever bandog's parent ignored. Read once: bandog changes no disposition after its start.
 pub(crate) fn ignored() -> &'static [c_int] {
     static IGNORED: OnceLock<Vec<c_int>> = OnceLock::new();
-    IGNORED.get_or_init(|| {
-        let is_ignored = |signal: &c_int| {
-            let mut action: KernelAction = [0; 8];
-            let none = std::ptr::null::<KernelAction>();
-            // SAFETY: asks for the disposition only, and `action` is larger than any architecture's structure.
-            let known =
-                unsafe { libc::syscall(libc::SYS_rt_sigaction, *signal, none, action.as_mut_ptr(), KERNEL_MASK) } == 0;
-            known && action[0] == libc::SIG_IGN
-        };
-        SIGNALS.filter(is_ignored).collect()
-    })
+    IGNORED.get_or_init(|| SIGNALS.filter(|signal| is_ignored(*signal)).collect())
+}
+
+fn is_ignored(signal: c_int) -> bool {
+    let mut action: KernelAction = [0; 8];
+    let none = std::ptr::null::<KernelAction>();
+    // SAFETY: asks for the disposition only, and `action` is larger than any architecture's structure.
+    let known = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, none, action.as_mut_ptr(), KERNEL_MASK) } == 0;
+    known && action[0] == libc::SIG_IGN
 }

@@ -16,6 +16,8 @@ use rustix::{
     io::Errno,
 };
 
+use crate::refusal::refused;
+
 /// An eventfd(2) that any thread can signal and that poll(2) reports.
 #[derive(Debug)]
 pub struct WakeFd(OwnedFd);
@@ -23,7 +25,8 @@ pub struct WakeFd(OwnedFd);
 impl WakeFd {
     /// Creates a descriptor that is not signalled.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        fd.map(Self).map_err(|error| refused("eventfd2", &error.into()))
     }
 
     /// Wakes a thread that polls it now or later.
