@@ -1,6 +1,6 @@
 //! Unique ids: random UUIDs (RFC 9562, version 4). Each thread fetches random bytes for several ids in one system call.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, fs::File, io::Read as _};
 
 use rustix::{
     io::Errno,
@@ -27,7 +27,7 @@ thread_local! {
 /// Returns a new id.
 ///
 /// # Panics
-/// If getrandom(2) fails: the kernel is older than bandog supports, or a seccomp filter forbids the call.
+/// If getrandom(2) fails (a seccomp filter forbids the call), and there is no `/dev/urandom` either.
 #[must_use]
 pub fn random() -> Uuid {
     POOL.with_borrow_mut(|pool| {
@@ -49,7 +49,11 @@ impl RandomPool {
                 // A short read happens only soon after boot, before the kernel has gathered enough entropy
                 // (getrandom(2)).
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => panic!("getrandom failed: {error}"),
+                Err(error) => {
+                    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut self.bytes));
+                    read.unwrap_or_else(|other| panic!("getrandom: {error}; /dev/urandom: {other}"));
+                    break;
+                }
             }
         }
         self.left = POOL_SIZE;

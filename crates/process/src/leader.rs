@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::OwnedFd, time::Duration};
 
-use rustix::process::{Pid, Signal, WaitOptions, getpgid, pidfd_send_signal, waitpgid};
+use rustix::process::{Pid, Signal, WaitOptions, getpgid, kill_process, pidfd_send_signal, waitpgid};
 
 use crate::exit::Exit;
 
@@ -50,8 +50,9 @@ impl Leader {
     /// many programs treat a second SIGTERM differently from the first.
     pub(crate) fn signal(&self, signal: Signal) {
         self.group.signal(signal);
-        if getpgid(Some(self.group.0)) != Ok(self.group.0) {
-            let _ = pidfd_send_signal(&self.pidfd, signal);
+        if getpgid(Some(self.group.0)) != Ok(self.group.0) && pidfd_send_signal(&self.pidfd, signal).is_err() {
+            // A seccomp filter may not know the call. The pid is its own until it is reaped.
+            let _ = kill_process(self.group.0, signal);
         }
     }
 

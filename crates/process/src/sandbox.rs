@@ -16,8 +16,12 @@ use std::{
 };
 
 use libc::rlimit64;
-use rustix::process::Resource;
+use rustix::{
+    fs::{FileType, Gid, Uid, fchown, fstat},
+    process::Resource,
+};
 
+use crate::spawn::Streams;
 use rlimits::{ORIGINAL_OPEN_FILES, count_tasks, own_limits};
 use step::SetupStep;
 use write_rules::WritablePaths;
@@ -51,6 +55,8 @@ pub struct Confinement {
     max_processes: Option<u64>,
     /// The user that functions run as.
     uid: u32,
+    /// That user and its group, if they are not bandog's own.
+    user: Option<(u32, u32)>,
     identity: Vec<SetupStep>,
     sandbox: Option<WritablePaths>,
 }
@@ -98,7 +104,23 @@ impl Confinement {
             identity.push(SetupStep::NoNewPrivileges);
         }
         let uid = limits.user.map_or_else(|| rustix::process::getuid().as_raw(), |(uid, _)| uid);
-        Ok(Self { limits: steps, max_processes: limits.max_processes, uid, identity, sandbox })
+        Ok(Self { limits: steps, max_processes: limits.max_processes, uid, user: limits.user, identity, sandbox })
+    }
+
+    /// Gives the pipes that the process writes to, to the user that it becomes. To open them again by name
+    /// (`/dev/stdout`, `/proc/self/fd/2`) it needs the permissions of the file, although they are open already.
+    ///
+    /// # Errors
+    /// The kernel refuses it.
+    pub(crate) fn hand_over(&self, streams: Streams<'_>) -> io::Result<()> {
+        let Some((uid, gid)) = self.user else { return Ok(()) };
+        for stream in [streams.stdout, streams.stderr] {
+            // Anything else that it is given belongs to somebody already.
+            if FileType::from_raw_mode(fstat(stream)?.st_mode) == FileType::Fifo {
+                fchown(stream, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+            }
+        }
+        Ok(())
     }
 
     /// Prepares the confinement of one process, which may write in `workspace`.

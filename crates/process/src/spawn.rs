@@ -134,8 +134,10 @@ fn clone(context: &mut ChildContext<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | shared;
     if let Some(cgroup) = cgroup.filter(|_| !WITHOUT_CLONE3.load(Ordering::Relaxed)) {
         match clone_by(context, |stack, context, pidfd| clone3(stack, in_child, context, pidfd, cgroup, flags)) {
-            // The kernel is too old, or a seccomp filter rejects the call (Docker's reports ENOSYS).
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::E2BIG | libc::EINVAL)) => {
+            // The kernel is too old, or a seccomp filter rejects the call (Docker's reports ENOSYS, older ones EPERM).
+            Err(error)
+                if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM | libc::E2BIG | libc::EINVAL)) =>
+            {
                 WITHOUT_CLONE3.store(true, Ordering::Relaxed);
             }
             result => return result,
@@ -188,5 +190,52 @@ pub fn empty_input() -> io::Result<OwnedFd> {
             Ok(empty)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::fd::AsFd as _, thread};
+
+    use super::*;
+
+    /// Has a system call fail with EPERM in this thread, as a container's seccomp filter may.
+    fn refuse(call: libc::c_long) {
+        const LOAD: u16 = 0x20;
+        const JUMP_IF_EQUAL: u16 = 0x15;
+        const RETURN: u16 = 0x06;
+        let row = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
+        let mut rows = [
+            row(LOAD, 0, 0),
+            row(JUMP_IF_EQUAL, 1, u32::try_from(call).expect("a number")),
+            row(RETURN, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
+            row(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: 4, filter: rows.as_mut_ptr() };
+        // SAFETY: changes this thread only, by a program that is whole.
+        unsafe {
+            assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+            assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+        }
+    }
+
+    #[test]
+    fn a_filter_that_refuses_clone3_makes_it_join_the_cgroup_by_itself() {
+        // A process joins a cgroup by writing to this file of it.
+        let cgroup = tempfile::tempdir().expect("tempdir");
+        let procs = cgroup.path().join("cgroup.procs");
+        fs::write(&procs, "").expect("written");
+        let dir = fs::File::open(cgroup.path()).expect("open");
+        let code = thread::spawn(move || {
+            refuse(libc::SYS_clone3);
+            let null = empty_input().expect("opened");
+            let streams = Streams { stdin: null.as_fd(), stdout: null.as_fd(), stderr: null.as_fd() };
+            let (arguments, none) = ([c"true".as_ptr(), std::ptr::null()], [std::ptr::null()]);
+            let setup = ChildSetup { steps: &[], rlimit_locks: None, cgroup: Some(dir.as_fd()) };
+            let started = start(c"/bin/true", &arguments, &none, streams, setup).map_err(|refused| refused.source);
+            started.expect("started").reap().expect("reaped").0
+        });
+        assert_eq!(code.join().expect("no panic"), crate::exit::Exit::Code(0));
+        assert_eq!(fs::read(&procs).expect("readable"), b"0");
     }
 }

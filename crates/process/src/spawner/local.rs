@@ -40,6 +40,7 @@ impl LocalSpawner {
     pub(super) fn spawn(&self, request: SpawnRequest<'_>) -> Result<Child, SpawnerError> {
         let SpawnRequest { program, arguments, variables, streams, workspace, tag } = request;
         let confined = self.confinement.prepare(workspace).map_err(SpawnerError::Prepare)?;
+        self.confinement.hand_over(streams).map_err(SpawnerError::Prepare)?;
         let cgroup = self.cgroups.as_ref().map(Cgroups::take).transpose().map_err(SpawnerError::Prepare)?.flatten();
         Ok(spawn(program, arguments, variables, streams, &confined, Tracking { tag, cgroup })?)
     }
