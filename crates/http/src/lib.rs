@@ -11,6 +11,7 @@ mod handler;
 mod listener;
 mod lock_file;
 mod request_body;
+mod resolver;
 mod settings;
 mod validate;
 
@@ -19,6 +20,7 @@ use std::{io, sync::Arc, time::Instant};
 use self::{auth::Auth, connection::state::DisconnectTimer, lock_file::LockFile};
 pub use self::{
     listener::{bind, serve},
+    resolver::ThreadResolver,
     settings::{AdminSettings, AuthSettings, JwtSettings, Settings, ShownLimits, TokenSource},
 };
 use bandog_actions as actions;

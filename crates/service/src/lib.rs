@@ -17,6 +17,7 @@
 //! on a thread of its own (`workers`); the border between the two is in `body`.
 
 mod admission;
+mod aside;
 mod body;
 mod call;
 mod context;
@@ -41,6 +42,7 @@ use tokio::time::{Instant, timeout};
 
 pub use self::{
     admission::Admission,
+    aside::aside,
     body::{BrokenBody, NextFrame, Response, ResponseBody, Upload},
     call::{ActionCall, Call, Responder, Tunnel},
     context::{Context, Run},

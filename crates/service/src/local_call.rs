@@ -72,7 +72,7 @@ async fn one(
 ) -> Result<(), Unfinished> {
     let not_taken = |problem| Unfinished::NotTaken(Box::new(problem));
     let upload = LocalUpload::new(source).map_err(|error| {
-        not_taken(Problem::new(ErrorCode::Internal, format!("cannot start a thread for the input: {error}")))
+        not_taken(Problem::new(ErrorCode::Overloaded, format!("cannot start a thread for the input: {error}")))
     })?;
     let Response { mut body, outcome, .. } = service.call(call, Box::new(upload), &()).await.map_err(not_taken)?;
     if let Some(outcome) = outcome {

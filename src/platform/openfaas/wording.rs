@@ -162,6 +162,7 @@ impl AnswerStyle for Wording {
                     | Failure::Workspace(_)
                     | Failure::Output(_)
                     | Failure::Supervise(_)
+                    | Failure::NoThread(_)
                     | Failure::Upstream(_) => self.text(problem, &detail, output, request_type),
                 }
             }

@@ -9,6 +9,7 @@ mod crypto;
 mod keys;
 
 use std::{
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,12 +20,13 @@ use jsonwebtoken::{
     errors::{Error, ErrorKind},
 };
 use serde::Deserialize;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::time::timeout;
 
 use self::keys::{Keys, Provider};
 use super::bearer;
 use crate::{
     reply::{ErrorCode, Problem},
+    service::aside,
     settings::JwtSettings,
 };
 
@@ -38,6 +40,9 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// How long a request waits for keys to be fetched again that are only old: a provider that is slow, or gone, must not
 /// make every caller wait.
 const BRIEFLY: Duration = Duration::from_secs(2);
+
+/// The name of the thread that fetches.
+const THREAD: &str = "keys";
 
 /// Seconds by which the clocks of two machines may differ.
 const LEEWAY: u64 = 1;
@@ -75,6 +80,8 @@ pub(super) enum Denied {
     Invalid,
     #[error("insufficient permissions")]
     NotPermitted,
+    #[error("the provider's keys cannot be fetched now: no thread can be started for it")]
+    NoThread,
 }
 
 /// The claims that are checked in addition to those of [`Validation`].
@@ -104,7 +111,7 @@ impl Jwt {
         crypto::install();
         let provider = Provider::new(&settings.issuer);
         let first = provider.clone();
-        let keys = spawn_blocking(move || first.fetch()).await.map_err(|error| error.to_string())??;
+        let keys = aside(THREAD, move || first.fetch()).await.map_err(|error| error.to_string())??;
         if settings.debug {
             tracing::info!("JWT: issuer {}, keys {:?}", keys.issuer(), keys.ids().collect::<Vec<_>>());
         }
@@ -140,7 +147,7 @@ impl Jwt {
         let id = header.kid.ok_or_else(|| refused("it names no key (kid)"))?;
         let mut keys = self.keys();
         if !keys.has(&id) {
-            self.refresh(Some(&id)).await;
+            self.refresh(Some(&id)).await.map_err(|_| Denied::NoThread)?;
             keys = self.keys();
         } else if keys.age() > OLD {
             // One of them may have been withdrawn.
@@ -168,19 +175,26 @@ impl Jwt {
 
     /// Fetches the keys again, unless that was done just now. If it fails, the present ones stay in use. Dropping the future
     /// does not stop a fetch that has begun.
-    async fn refresh(&self, wanted: Option<&str>) {
+    ///
+    /// # Errors
+    /// No fetch has begun, as there is no thread for it.
+    async fn refresh(&self, wanted: Option<&str>) -> io::Result<()> {
         let mut fetched = self.fetched.lock().await;
         let is_there = wanted.is_some_and(|id| self.keys().has(id));
         if is_there || fetched.elapsed() < PAUSE {
-            return;
+            return Ok(());
         }
-        *fetched = Instant::now();
+        let before = std::mem::replace(&mut *fetched, Instant::now());
         let (provider, known) = (self.provider.clone(), Arc::clone(&self.keys));
-        let done = spawn_blocking(move || match provider.fetch() {
+        let done = aside(THREAD, move || match provider.fetch() {
             Ok(keys) => *lock(&known) = Arc::new(keys),
             Err(error) => tracing::warn!("{error}; the keys there are stay in use"),
         });
-        let _ = done.await;
+        done.await.inspect_err(|error| {
+            tracing::error!("cannot fetch the provider's keys: {error}");
+            // The provider was not asked: the next token is reason to try again.
+            *fetched = before;
+        })
     }
 }
 
@@ -259,6 +273,7 @@ impl From<Denied> for Problem {
             Denied::NoToken => r#"Bearer realm="IAM function invoke""#,
             Denied::Invalid => r#"Bearer realm="IAM function invoke", error="invalid_token""#,
             Denied::NotPermitted => return Problem::new(ErrorCode::Forbidden, denied.to_string()),
+            Denied::NoThread => return Problem::new(ErrorCode::Overloaded, denied.to_string()),
         };
         Problem::new(ErrorCode::Unauthorized, denied.to_string())
             .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))

@@ -3,7 +3,8 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{self, Read as _},
+    io::{self, BufRead as _, BufReader, Read as _},
+    os::unix::fs::FileTypeExt as _,
     path::{self, Path, PathBuf},
 };
 
@@ -86,6 +87,21 @@ impl Command {
         Self::by_shell(file, &words[1..], origin)
     }
 
+    /// Returns the interpreter that the first line of the script names, if it is another than the shell, which runs the
+    /// script nevertheless because it may not be executed; and the script.
+    #[must_use]
+    pub fn ignored_interpreter(&self) -> Option<(String, &Path)> {
+        let script = Path::new(self.arguments.get(1)?);
+        if self.program != Path::new(SHELL) || self.inline_script.is_some() || access(script, Access::EXEC_OK).is_ok() {
+            return None;
+        }
+        let mut line = Vec::new();
+        BufReader::new(File::open(script).ok()?.take(PROBE as u64)).read_until(b'\n', &mut line).ok()?;
+        let interpreter = String::from_utf8_lossy(line.strip_prefix(b"#!")?).trim().to_owned();
+        let is_shell = interpreter.split_whitespace().next().is_none_or(|name| [SHELL, "/usr/bin/sh"].contains(&name));
+        (!is_shell && interpreter != "/usr/bin/env sh").then_some((interpreter, script))
+    }
+
     fn by_shell(file: &Path, rest: &[OsString], origin: &'static str) -> Result<Self, String> {
         if access(file, Access::READ_OK).is_err() {
             return Err("cannot be read; check its mode and owner".to_owned());
@@ -123,6 +139,9 @@ fn check_file(file: &Path) -> Result<(), String> {
 pub fn check_exists(file: &Path) -> Result<(), String> {
     match fs::metadata(file) {
         Ok(metadata) if metadata.is_dir() => Err("is a directory; give the file in it".to_owned()),
+        Ok(metadata) if metadata.file_type().is_fifo() || metadata.file_type().is_socket() => {
+            Err("is a pipe, as <(…) makes one, which can be read only once; give a file".to_owned())
+        }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err("no such file".to_owned()),
         Err(error) => Err(format!("cannot be opened: {error}")),

@@ -161,6 +161,8 @@ error_codes! {
     UpstreamFailed: "upstream-failed", 502, NEVER, SOFTWARE, "The function did not respond";
     /// A function that speaks HTTP itself is not ready.
     NotReady: "not-ready", 503, SOON, SOFTWARE, "The function is not ready";
+    /// There is no thread to be had for the call: a limit on processes or memory is reached.
+    Overloaded: "overloaded", 503, SOON, SOFTWARE, "This instance has no room for another call";
     /// The requested range of the file does not exist.
     RangeNotSatisfiable: "range-not-satisfiable", 416, NEVER, SOFTWARE, "The requested range does not exist";
     /// bandog itself failed.
@@ -216,6 +218,7 @@ impl ErrorCode {
                 Failure::Workspace(_) => Self::WorkspaceUnavailable,
                 Failure::Output(_) => Self::OutputUnreadable,
                 Failure::Supervise(_) => Self::Internal,
+                Failure::NoThread(_) => Self::Overloaded,
                 Failure::Upstream(_) => Self::UpstreamFailed,
             },
             Outcome::TimedOut { .. } => Self::FunctionTimeout,

@@ -249,6 +249,7 @@ fn failures() -> Vec<(Outcome, u16, &'static str, u8)> {
         (failed(None, Failure::Workspace(io::ErrorKind::StorageFull.into())), 500, "workspace-unavailable", 70),
         (failed(code(0), Failure::Output(unreadable)), 500, "output-unreadable", 70),
         (failed(None, Failure::Supervise(io::ErrorKind::Other.into())), 500, "internal", 70),
+        (failed(None, Failure::NoThread(io::ErrorKind::WouldBlock.into())), 503, "overloaded", 70),
         (Outcome::TimedOut { report: run(Some(Exit::Signal(15)), "x"), limit }, 504, "function-timeout", 124),
         (Outcome::Cancelled { report: None, cause: Cause::ClientGone }, 499, "client-gone", 141),
         (Outcome::Cancelled { report: None, cause: Cause::Shutdown }, 503, "shutting-down", 143),

@@ -34,6 +34,7 @@ use crate::{
     body::{Response, ResponseSender},
     call::{Admitted, Held},
     context::Context,
+    executor::process::no_thread,
     invocation::{Cause, Failure, Outcome, Report},
     output::{
         self, BodySink, Disconnected, TransferError,
@@ -81,7 +82,8 @@ pub(crate) async fn call(
     let limit = context.settings.timeouts.send.map(|limit| (limit, Handle::current()));
     let sender = ResponseSender::new(response, &cancel, limit).multiplexed(responder.is_multiplexed());
     context.workers.submit(move || call.run(sender)).map_err(|error| {
-        Problem::new(ErrorCode::Internal, format!("cannot start a thread to read the file: {error}"))
+        tracing::error!("cannot start a thread to read a file: {error}");
+        no_thread(error)
     })?;
     responded.await.map_err(|_| Problem::new(ErrorCode::Internal, "reading the file broke down; see bandog's log"))
 }

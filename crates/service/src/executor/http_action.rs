@@ -123,7 +123,7 @@ async fn perform(
         count += 1;
         let (sent, sending) = request.payload.send(&context.workers).map_err(|error| Outcome::Failed {
             report: Report::of_exchange(started.elapsed()),
-            failure: Failure::Supervise(error),
+            failure: Failure::NoThread(error),
         })?;
         let response = upstream.ask(context, &request.head, sent, false).await;
         let ActionFailure { failure, status, traceback, may_help } = match response {

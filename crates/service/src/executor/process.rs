@@ -3,6 +3,7 @@
 pub(crate) mod document;
 
 use std::{
+    io,
     os::fd::BorrowedFd,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -25,7 +26,7 @@ use crate::{
     call::{Admitted, Held, Responder},
     context::Context,
     input::{BodySource, Envelope},
-    invocation::{Call as Invocation, Function},
+    invocation::{Call as Invocation, Failure, Function},
     logs::Level,
     output::{BodySink, Disconnected},
     process::Cancel,
@@ -95,6 +96,11 @@ fn invocation(context: &Context, head: &Parts, id: String, envelope: Envelope) -
     Invocation { id, envelope, variables, way: Placement::Any, texts: Vec::new(), details }
 }
 
+/// The problem of a call for which there is no thread.
+pub(super) fn no_thread(error: io::Error) -> Problem {
+    Problem::new(ErrorCode::Overloaded, Failure::NoThread(error).to_string())
+}
+
 /// Gives the invocation to a thread, feeds it the body, and waits for the response.
 async fn invoke(
     context: &Arc<Context>,
@@ -124,7 +130,7 @@ async fn invoke(
     };
     context.workers.submit(move || call.run()).map_err(|error| {
         tracing::error!("cannot start a thread for an invocation: {error}");
-        Problem::new(ErrorCode::Internal, format!("cannot start a thread for the invocation: {error}"))
+        no_thread(error)
     })?;
     let early = match upload {
         None => None,

@@ -11,7 +11,9 @@ use jsonwebtoken::{
     jwk::{JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use ureq::Agent;
+use ureq::{Agent, unversioned::transport::DefaultConnector};
+
+use crate::resolver::ThreadResolver;
 
 /// The most that one answer of the provider may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,11 +64,11 @@ impl fmt::Debug for Provider {
 impl Provider {
     /// `issuer` is the URL that `.well-known/openid-configuration` is below.
     pub(super) fn new(issuer: &str) -> Self {
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("bandog/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::default(), ThreadResolver);
         Self { discovery: format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')), agent }
     }
 

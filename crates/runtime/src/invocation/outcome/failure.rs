@@ -87,6 +87,11 @@ pub enum Failure {
     /// The process could not be supervised.
     #[error("cannot supervise the function: {0}")]
     Supervise(#[source] io::Error),
+    /// There was no thread to be had for a part of the call.
+    #[error(
+        "no thread can be started for the call: {0}; raise the limit on processes or memory, or lower --max-inflight"
+    )]
+    NoThread(#[source] io::Error),
     /// An upstream did not respond.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -110,6 +115,7 @@ impl Failure {
             | Self::InvalidResult(_)
             | Self::Workspace(_)
             | Self::Output(_)
+            | Self::NoThread(_)
             | Self::Upstream(_) => self.to_string(),
         }
     }

@@ -68,7 +68,7 @@ pub(super) async fn take(
         envelope,
     };
     let submitted = context.workers.submit(move || drop(tell.send(task.run(body))));
-    submitted.map_err(|error| failed(Failure::Supervise(error)))?;
+    submitted.map_err(|error| failed(Failure::NoThread(error)))?;
     let taken = told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("reading the body failed"))))?;
     taken.map_err(|fault| match fault {
         ArgumentFault::Refused(error) => Outcome::Refused(error),

@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _},
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -13,6 +13,7 @@ use hyper::http::uri::Authority;
 use tokio::net::TcpStream;
 
 use super::tls::Tls;
+use crate::aside::aside;
 
 /// Where a server is.
 #[derive(Debug, Clone)]
@@ -37,7 +38,7 @@ impl Address {
     pub(super) async fn reach(&self) -> io::Result<TcpStream> {
         let port = match self {
             Self::Named { authority, port, .. } => {
-                return TcpStream::connect((authority.host().trim_matches(['[', ']']), *port)).await;
+                return connect(authority.host().trim_matches(['[', ']']), *port).await;
             }
             Self::Local(port) => *port,
             Self::Assigned(port) => port.load(Ordering::Relaxed),
@@ -54,6 +55,16 @@ impl Address {
             Self::Local(_) | Self::Assigned(_) => None,
         }
     }
+}
+
+/// Connects to a host, at the first of its addresses that takes the connection.
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return TcpStream::connect((ip, port)).await;
+    }
+    let name = host.to_owned();
+    let places = aside("resolver", move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)).await??;
+    TcpStream::connect(&places[..]).await
 }
 
 impl fmt::Display for Address {

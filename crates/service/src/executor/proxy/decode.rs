@@ -45,7 +45,7 @@ pub(super) async fn decode(
     let (tell, told) = oneshot::channel();
     let shared = Arc::clone(context);
     let submitted = context.workers.submit(move || work(&shared, &envelope, body, tell));
-    submitted.map_err(|error| failed(Failure::Supervise(error)))?;
+    submitted.map_err(|error| failed(Failure::NoThread(error)))?;
     let decoded =
         told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("the decoding broke down"))))?;
     let Decoded { input, body } = decoded.map_err(|fault| match fault {

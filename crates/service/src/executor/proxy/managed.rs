@@ -37,6 +37,9 @@ const LONGEST_LOOK: Duration = Duration::from_millis(250);
 /// How long what it has said counts for those who ask bandog.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Between two attempts to start a thread, when the kernel has refused one.
+const THREAD_PAUSE: Duration = Duration::from_secs(1);
+
 /// How many ports are tried before the kernel is asked for any.
 const TRIES: usize = 64;
 
@@ -170,16 +173,37 @@ impl ManagedServer {
             tokio::spawn(Arc::clone(self).look(turn));
             return;
         };
+        if let Err(error) = self.start_thread(resident, context) {
+            let reason = format!("cannot start a thread for it: {error}");
+            tracing::error!("{} could not be started: {reason}; bandog tries again", self.who);
+            self.turn(ServerState::NotStarted(reason));
+            tokio::spawn(Arc::clone(self).begin_later(Arc::clone(resident), Arc::clone(context)));
+        }
+    }
+
+    /// Starts the thread on which its process lives.
+    fn start_thread(self: &Arc<Self>, resident: &Arc<Daemon>, context: &Arc<Context>) -> io::Result<()> {
         let (this, resident, context) = (Arc::clone(self), Arc::clone(resident), Arc::clone(context));
         let runtime = Handle::current();
-        let over = OverOnDrop(Arc::clone(self));
         let thread = thread::Builder::new().name("function".to_owned()).spawn(move || {
-            let _over = over;
+            let _over = OverOnDrop(Arc::clone(&this));
             let tell = |life| this.lives(life, &context, &runtime);
             resident.run(&|| this.variables(), &tell);
         });
-        if let Err(error) = thread {
-            tracing::error!("cannot start a thread for {}: {error}", self.who);
+        thread.map(drop)
+    }
+
+    /// Tries until there is a thread, or none is needed any more.
+    async fn begin_later(self: Arc<Self>, resident: Arc<Daemon>, context: Arc<Context>) {
+        let mut phase = context.lifecycle.watch();
+        loop {
+            tokio::select! {
+                () = phase.reached(Phase::Draining) => {
+                    self.turn(ServerState::Over);
+                    break;
+                }
+                () = sleep(THREAD_PAUSE) => if self.start_thread(&resident, &context).is_ok() { break },
+            }
         }
     }
 
