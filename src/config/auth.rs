@@ -1,8 +1,8 @@
 //! The callers that are let in: those with a shared token, or with a token of an OpenID provider.
 
 use std::{
-    fmt,
-    path::{self, PathBuf},
+    fmt, fs,
+    path::{self, Path, PathBuf},
 };
 
 use super::{
@@ -77,6 +77,8 @@ fn read_token(reader: &mut Reader<'_>) -> Option<Option<Token>> {
         (None, Some(raw)) => {
             let path = path::absolute(&raw.value).map_err(|_| "expected a path".to_owned());
             let path = path.and_then(|path| {
+                // It is read again when it changes.
+                check_file(&path)?;
                 check_token(&read_bounded(&path, MAX_TOKEN)?)?;
                 Ok(path)
             });
@@ -84,6 +86,17 @@ fn read_token(reader: &mut Reader<'_>) -> Option<Option<Token>> {
             reader.accept(&setting::TOKEN_FILE, Some(raw), path).map(|path| Some(Token::File(path)))
         }
     }
+}
+
+/// Refuses what can be read only once. To open a pipe that has no writer would take for ever, too.
+fn check_file(path: &Path) -> Result<(), String> {
+    let kind = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(());
+    }
+    Err("is a pipe or a device, as <(…) makes one, which can be read only once; give a file, or the token itself in \
+         BANDOG_TOKEN"
+        .to_owned())
 }
 
 /// The outer `None` is a mistake.

@@ -55,6 +55,15 @@ pub(super) fn read_command(
             if command.inline_script.is_some() {
                 shown.push_str(" (the script in SCRIPT)");
             }
+            // OSCAR runs its script by the shell, whatever the first line says; and `-- /bin/sh script` is an order.
+            let ignored = command.ignored_interpreter().filter(|_| command.origin == SCRIPT_FILE);
+            if let Some((interpreter, script)) = ignored {
+                reader.warn(format!(
+                    "{0} is run by /bin/sh, not by {interpreter} as its first line says, because it is not executable: \
+                     chmod +x {0}",
+                    script.display()
+                ));
+            }
             enter(reader, shown, origin);
             Some(command)
         }
@@ -166,9 +175,12 @@ fn nothing_to_run(script: &Path) -> Mistake {
     Mistake::new("function", None, Origin::Default, advice)
 }
 
+/// The [`Command::origin`] of a script that the user has named.
+const SCRIPT_FILE: &str = "--script";
+
 fn script_file(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mistake> {
     let name = if origin == Origin::Argument { "SCRIPT" } else { "--script" };
-    match Command::script(Path::new(value), "--script") {
+    match Command::script(Path::new(value), SCRIPT_FILE) {
         Ok(command) => Ok((command, origin)),
         Err(mut advice) => {
             // `bandog srve`, `bandog --listen :80 serve`: a word in the place of the script.

@@ -38,6 +38,49 @@ fn the_function_is_chosen_in_the_order_that_is_documented() {
 }
 
 #[test]
+fn an_interpreter_that_is_not_used_is_a_warning_that_says_how_it_would_be() {
+    let world = World::without_function()
+        .file("python", "#!/usr/bin/env python3\nimport os\n")
+        .file("bash", "#!/bin/bash -e\n:")
+        .file("sh", "#!/bin/sh -e\n:")
+        .file("env-sh", "#! /usr/bin/env sh\n:")
+        .file("bare", ":")
+        .program("may", "#!/usr/bin/env python3\n");
+    let warnings = |name: &str| {
+        let mut sources = world.sources.clone();
+        sources.typed.script = Some(world.path(name).into());
+        sources.resolve().warnings
+    };
+    for (name, interpreter) in [("python", "/usr/bin/env python3"), ("bash", "/bin/bash -e")] {
+        let path = world.path(name).display().to_string();
+        let said = format!(
+            "{path} is run by /bin/sh, not by {interpreter} as its first line says, because it is not executable: chmod +x \
+             {path}"
+        );
+        assert_eq!(warnings(name), [said]);
+    }
+    for name in ["sh", "env-sh", "bare", "may"] {
+        assert_eq!(warnings(name), [""; 0], "{name}");
+    }
+    // An order, and OSCAR's habit.
+    let mut world = world;
+    let python = world.path("python");
+    world.sources.typed.command = vec!["/bin/sh".into(), python.into()];
+    assert_eq!(world.sources.resolve().warnings, [""; 0]);
+    let oscar = World::without_function().file("script.sh", "#!/usr/bin/env python3\n");
+    assert_eq!(oscar.sources.resolve().warnings, [""; 0]);
+}
+
+#[test]
+fn a_script_that_is_a_pipe_is_refused() {
+    let world = World::without_function();
+    let pipe = world.path("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("made");
+    let mistake = world.flag("script", &pipe.display().to_string()).mistake();
+    assert!(mistake.contains("is a pipe, as <(…) makes one"), "{mistake}");
+}
+
+#[test]
 fn a_script_runs_by_itself_if_it_can_and_by_the_shell_if_not() {
     let world = World::without_function()
         .program("python", "#!/usr/bin/env python3\n")

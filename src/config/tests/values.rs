@@ -142,6 +142,11 @@ fn a_token_is_given_once_and_is_not_empty() {
     let config = World::new().variable("BANDOG_TOKEN", "abc\n").config();
     assert_eq!(config.listener.auth.token, Some(Token::Value("abc".to_owned())));
     assert!(World::new().variable("BANDOG_TOKEN", " ").mistake().contains("the token is empty"));
+    let world = World::new();
+    let pipe = world.path("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("made");
+    let mistake = world.flag("token-file", &pipe.display().to_string()).mistake();
+    assert!(mistake.contains("is a pipe or a device") && mistake.contains("BANDOG_TOKEN"), "{mistake}");
     let both = World::new().variable("BANDOG_TOKEN", "abc").flag("token-file", "/nonexistent").mistake();
     assert_eq!(both, "--token (from BANDOG_TOKEN): given together with --token-file; keep one of them");
 }
