@@ -2,7 +2,7 @@
 //!
 //! The arguments are collected here and interpreted by [`crate::config`], together with the other sources.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -24,8 +24,8 @@ pub mod install;
 pub mod run;
 pub mod serve;
 
-pub use exit::{BAD_CONFIGURATION, BAD_INPUT, FAILURE, INTERNAL};
-use exit::{complain, fail};
+pub use exit::{BAD_CONFIGURATION, BAD_INPUT, FAILURE, INTERNAL, NOT_WRITTEN, STOPPED};
+use exit::{complain, fail, say};
 pub use flags::{FunctionFlags, SettingFlags};
 
 const LONG_ABOUT: &str = "Turns any program into an HTTP function: one request, one process, one response.
@@ -109,9 +109,14 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
         Ok(cli) => cli,
         Err(error) => {
             // A closed pipe behind `--help` is not a failure.
-            let _ = error.print();
+            let printed = error.print().and_then(|()| if error.use_stderr() { Ok(()) } else { exit::check_stdout() });
             if !error.use_stderr() {
-                return ExitCode::SUCCESS;
+                return match printed {
+                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                        fail(NOT_WRITTEN, &exit::cannot_write(&error))
+                    }
+                    _ => ExitCode::SUCCESS,
+                };
             }
             exit::write_termination_log(&error.to_string());
             return BAD_CONFIGURATION.into();

@@ -24,6 +24,9 @@
 //! ever held as a whole. The first thread of the process does neither: it takes signals and reaps orphans
 //! ([`process::run_with_reaper`]).
 
+// They panic if the stream cannot be written, and the exit code would be the panic's: see `cli::exit`.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub use bandog_actions as actions;
 pub use bandog_http as http;
 pub use bandog_process::{self as process, ids};

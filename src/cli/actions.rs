@@ -1,14 +1,10 @@
 //! `bandog actions`: lists the actions of the service, from its file.
 
-use std::{
-    ffi::OsString,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{ValueEnum, ValueHint, builder::ValueParser};
 
-use super::{BAD_CONFIGURATION, FAILURE, complain, fail};
+use super::{BAD_CONFIGURATION, complain, exit::print};
 use crate::{
     actions::{
         list,
@@ -71,10 +67,5 @@ pub(super) fn main(flags: &ActionsFlags, sources: &Sources) -> ExitCode {
         ListFormat::Json => format!("{:#}\n", list::document(&service)),
         ListFormat::OpenApi => format!("{:#}\n", openapi::document(&service, Authentication::None)),
     };
-    if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        return fail(FAILURE, &format_args!("cannot write to stdout: {error}"));
-    }
-    ExitCode::SUCCESS
+    print(text.as_bytes(), 0)
 }

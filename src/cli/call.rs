@@ -19,15 +19,13 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use ureq::{
     Agent, SendBody,
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
-    unversioned::{
-        resolver::DefaultResolver,
-        transport::{ConnectProxyConnector, Connector as _, RustlsConnector, TcpConnector},
-    },
+    unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector, TcpConnector},
 };
 
-use super::{BAD_CONFIGURATION, FAILURE, fail, header as header_flag};
+use super::{BAD_CONFIGURATION, FAILURE, NOT_WRITTEN, fail, header as header_flag};
 use crate::{
     config::{Environment, quantity, setting},
+    http::ThreadResolver,
     reply,
 };
 
@@ -114,6 +112,9 @@ enum CallError {
     /// The response could not be written.
     #[error("cannot write {what}: {source}")]
     Output { what: String, source: std::io::Error },
+    /// The response could not be written to standard output.
+    #[error("cannot write to the standard output: {0}")]
+    Stdout(std::io::Error),
 }
 
 /// The call that the arguments describe.
@@ -133,6 +134,8 @@ pub(super) fn main(flags: CallFlags, environment: &Environment) -> ExitCode {
     match Call::new(flags, environment).and_then(|call| call.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ CallError::Usage(_)) => fail(BAD_CONFIGURATION, &error),
+        Err(CallError::Stdout(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => reply::READER_GONE.into(),
+        Err(error @ CallError::Stdout(_)) => fail(NOT_WRITTEN, &error),
         Err(error) => fail(FAILURE, &error),
     }
 }
@@ -202,7 +205,7 @@ impl Call {
             .chain(TcpConnector::default())
             .chain(EarlyResponse::new(stop))
             .chain(RustlsConnector::default());
-        Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
+        Ok(Agent::with_parts(config, connector, ThreadResolver))
     }
 
     fn send(&self, agent: &Agent, stop: &StopFlag) -> Result<http::Response<ureq::Body>, CallError> {

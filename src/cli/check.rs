@@ -1,14 +1,11 @@
 //! `bandog check`: prints the resolved configuration.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::{BAD_CONFIGURATION, FunctionFlags};
+use super::{BAD_CONFIGURATION, FunctionFlags, exit::print};
 use crate::config::Resolution;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -43,12 +40,7 @@ pub(super) fn main(flags: &CheckFlags, resolution: &Resolution) -> ExitCode {
         CheckFormat::Text => table(resolution),
         CheckFormat::Json => object(resolution),
     };
-    if let Err(error) = io::stdout().lock().write_all(text.as_bytes())
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        return super::fail(super::FAILURE, &format_args!("cannot write to stdout: {error}"));
-    }
-    if resolution.mistakes.is_empty() { ExitCode::SUCCESS } else { BAD_CONFIGURATION.into() }
+    print(text.as_bytes(), if resolution.mistakes.is_empty() { 0 } else { BAD_CONFIGURATION })
 }
 
 fn table(resolution: &Resolution) -> String {

@@ -1,9 +1,6 @@
 //! `bandog completions`: the script by which a shell completes command lines.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap_complete::Shell;
 
@@ -25,10 +22,5 @@ pub(super) fn main(flags: &CompletionsFlags) -> ExitCode {
     // Into memory first: the generator panics if its writer fails, which a closed pipe makes it do.
     let mut script = Vec::new();
     clap_complete::generate(flags.shell, &mut super::command(), "bandog", &mut script);
-    match io::stdout().lock().write_all(&script) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            super::fail(super::FAILURE, &format_args!("cannot write to stdout: {error}"))
-        }
-        _ => ExitCode::SUCCESS,
-    }
+    super::exit::print(&script, 0)
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{FAILURE, flags};
+use super::{FAILURE, fail, flags};
 use crate::config::{Sources, setting};
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -76,10 +76,7 @@ impl clap::Args for ListenFlag {
 pub(super) fn main(flags: &HealthFlags, sources: &Sources) -> ExitCode {
     match target(flags, sources).and_then(|target| probe(&target)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("bandog: {reason}");
-            FAILURE.into()
-        }
+        Err(reason) => fail(FAILURE, &reason),
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use clap::ValueHint;
 
-use super::{FAILURE, fail};
+use super::{FAILURE, exit::print, fail};
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog install /shared          in an init container; the other one starts /shared/bandog
@@ -54,12 +54,7 @@ impl InstallError {
 pub(super) fn main(flags: &InstallFlags) -> ExitCode {
     let opened = File::open(SELF).map_err(InstallError::new("read", Path::new(SELF)));
     match opened.and_then(|own| install(own, &flags.dir)) {
-        Ok(installed) => {
-            for line in installed {
-                println!("{line}");
-            }
-            ExitCode::SUCCESS
-        }
+        Ok(installed) => print(format!("{}\n", installed.join("\n")).as_bytes(), 0),
         Err(error) => fail(FAILURE, &error),
     }
 }

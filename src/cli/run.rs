@@ -36,8 +36,8 @@ name is run as ./NAME.
 
 Without --output a failure is on stdout as HTTP would send it, a JSON document; why is on stderr too.
 
-The exit code is the function's own (128+n for signal n); 65 for bad input, 70 for an internal failure, 78 for a bad
-configuration.";
+The exit code is the function's own (128+n for signal n); 65 for bad input, 70 for an internal failure, 74 for a result
+that cannot be written, 78 for a bad configuration.";
 
 /// The flags of `bandog run`.
 #[derive(Debug, clap::Args)]

@@ -326,7 +326,7 @@ fn run_told_to_stop_ends_its_function_and_leaves_nothing() {
 #[test]
 fn run_tells_that_its_result_could_not_be_written() {
     let shell = "echo e30= | \"$0\" run -- /bin/echo result >/dev/full";
-    let ran = program("sh").args(["-c", shell, BINARY]).run().expect(70);
+    let ran = program("sh").args(["-c", shell, BINARY]).run().expect(74);
     assert!(ran.complaint().contains("standard output"), "{ran}");
     // A reader that leaves early is no news.
     let shell = "echo e30= | \"$0\" run --log-level CRITICAL -- /usr/bin/seq 1000000 | head -n 1";

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Builder, Server, bandog, command::BINARY, function, program, serve, serve_command};
+use crate::surroundings::limits::{limit_to_no_thread, with_few_rights};
 
 struct Provider {
     server: Server,
@@ -169,6 +170,28 @@ fn a_provider_that_cannot_be_asked_is_an_error_at_the_start() {
     let ran = bandog(["serve", "--jwt-issuer", nobody, "--jwt-function", "ns:f", "--listen", ":0", "--", "true"]).run();
     assert_eq!(ran.code(), 70, "{ran}");
     assert!(ran.complaint().contains("http://127.0.0.1:1/.well-known/openid-configuration"), "{ran}");
+}
+
+/// With tokio's blocking pool it panicked, and the connection was closed without a word.
+#[test]
+fn a_key_that_cannot_be_asked_for_as_there_is_no_thread_is_503() {
+    let provider = Provider::start();
+    let flags = ["--jwt-issuer", &provider.url(), "--jwt-function", "ns:sign"];
+    let server = with_few_rights(serve_command("true").args(flags), 54783);
+    limit_to_no_thread(&server);
+    let token = format!("Bearer {}", provider.signed("second", &json!({"function": {"permissions": ["*"]}})));
+    let began = Instant::now();
+    // For half a minute after the start the provider is not asked again.
+    let answer = loop {
+        let answer = server.get("/").header("Authorization", &token).send();
+        if answer.status != 401 {
+            break answer;
+        }
+        assert!(began.elapsed() < Duration::from_mins(2), "{server}");
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    assert_eq!(answer.problem(503)["type"], "urn:bandog:error:overloaded");
+    assert_eq!(answer.header("retry-after"), Some("1"), "{answer}");
 }
 
 #[test]

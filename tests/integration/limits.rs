@@ -166,16 +166,19 @@ fn a_function_has_the_priority_it_is_given() {
 #[test]
 fn limits_are_shown_by_check_and_status() {
     let flags = ["--max-memory", "64MiB", "--max-cpu-time", "90s", "--max-open-files", "64", "--max-output", "1GiB"];
-    let checked = bandog(["check"]).args(flags).args(["--nice", "3", "--sandbox", "--", "true"]).run().expect(0);
-    for (flag, value) in [("--max-memory", "64MiB"), ("--nice", "3"), ("--sandbox", "true"), ("--user", "-")] {
+    // Without rights it may only go up from the one that the tests have.
+    let nice = rustix::process::getpriority_process(None).expect("the own priority").max(3);
+    let shown = &*nice.to_string();
+    let checked = bandog(["check"]).args(flags).args(["--nice", shown, "--sandbox", "--", "true"]).run().expect(0);
+    for (flag, value) in [("--max-memory", "64MiB"), ("--nice", shown), ("--sandbox", "true"), ("--user", "-")] {
         let row = checked.text().lines().find(|line| line.starts_with(flag)).unwrap_or_else(|| panic!("{checked}"));
         assert_eq!(row.split_whitespace().nth(1), Some(value), "{checked}");
     }
-    let server = serve_command("true").args(flags).args(["--nice", "3"]).start();
+    let server = serve_command("true").args(flags).args(["--nice", shown]).start();
     let limits = server.get("/_/status").send().expect(200).json()["limits"].clone();
     assert_eq!(limits["max_memory"], 64 << 20, "{limits}");
     assert_eq!(limits["max_cpu_time_seconds"], 90.0, "{limits}");
-    assert_eq!((&limits["max_open_files"], &limits["nice"]), (&64.into(), &3.into()), "{limits}");
+    assert_eq!((&limits["max_open_files"], &limits["nice"]), (&64.into(), &nice.into()), "{limits}");
     refused(&["--max-memory", "64KiB"], "expected 0, or a size of at least 1MiB");
     refused(&["--max-open-files", "3"], "expected 0, or a whole number of at least 8");
 }
@@ -341,6 +344,21 @@ fn leftovers_of_another_users_function_are_removed_at_start() {
     let server = serve_command("true").args(["--user", "54321"]).after(home).start();
     assert!(!dead.exists() && strange.exists(), "{server}");
     fs::remove_dir_all(strange).expect("removed");
+}
+
+/// Without `Confinement::hand_over` the pipes belonged to root: 500, "Permission denied", in every mode.
+#[test]
+fn another_user_may_open_its_streams_again() {
+    if !needs_root("--user") {
+        return;
+    }
+    let script = "echo one >/dev/stdout; echo two >/proc/self/fd/2; echo three | tee /dev/stderr";
+    for (mode, wanted) in
+        [("files", "one\ntwo\nthree\nthree\n"), ("stdio", "one\nthree\n"), ("streaming", "one\nthree\n")]
+    {
+        let server = as_user(USER, script, &["--mode", mode]);
+        assert_eq!(server.post("").send().expect(200).text(), wanted, "{mode}");
+    }
 }
 
 #[test]

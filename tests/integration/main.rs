@@ -33,6 +33,7 @@ mod security;
 mod stalled;
 mod static_files;
 mod supervisor;
+mod surroundings;
 mod upstream;
 mod watchdog;
 mod wire;

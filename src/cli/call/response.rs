@@ -16,6 +16,7 @@ use super::{
     decode::{GroupDecoder, NotBase64},
     progress::Progress,
 };
+use crate::cli::{exit::write_to_stdout, say};
 
 /// Bytes read from the connection at once.
 const PIECE: usize = 64 * 1024;
@@ -94,14 +95,14 @@ pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), CallE
     progress.end();
     let decoded_by_guess = writer.finish()?;
     if decoded_by_guess {
-        eprintln!("bandog: the response was all base64 and has been decoded; --raw keeps it as it is");
+        say(&"the response was all base64 and has been decoded; --raw keeps it as it is");
     }
     if let Some(path) = path {
         let is_zip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
         if kind == OutputKind::Zip && !call.raw && !is_zip {
-            eprintln!("bandog: several files came, as a zip: {}", path.display());
+            say(&format_args!("several files came, as a zip: {}", path.display()));
         } else if Some(&path) != call.output.as_ref() {
-            eprintln!("bandog: written to {}", path.display());
+            say(&format_args!("written to {}", path.display()));
         }
     }
     Ok(())
@@ -190,12 +191,9 @@ impl OpenTarget {
         match self {
             Self::Stdout { checked } => {
                 if !std::mem::replace(checked, true) && bytes.contains(&0) && io::stdout().is_terminal() {
-                    eprintln!("bandog: this is not text; --output PATH writes it to a file");
+                    say(&"this is not text; --output PATH writes it to a file");
                 }
-                io::stdout()
-                    .lock()
-                    .write_all(bytes)
-                    .map_err(|source| CallError::Output { what: "stdout".to_owned(), source })
+                write_to_stdout(bytes).map_err(CallError::Stdout)
             }
             Self::Direct(path, file) => {
                 file.write_all(bytes).map_err(|source| CallError::Output { what: path.display().to_string(), source })
@@ -209,9 +207,7 @@ impl OpenTarget {
     /// Gives the complete file its name.
     fn finish(self) -> Result<(), CallError> {
         match self {
-            Self::Stdout { .. } => {
-                io::stdout().lock().flush().map_err(|source| CallError::Output { what: "stdout".to_owned(), source })
-            }
+            Self::Stdout { .. } => io::stdout().lock().flush().map_err(CallError::Stdout),
             Self::Direct(..) => Ok(()),
             Self::Temporary(path, file) => match file.persist(&path) {
                 Ok(_) => Ok(()),

@@ -17,7 +17,9 @@ use tokio::sync::watch;
 use super::{Event, RunArgs, result, served, stdout::Stdout};
 use crate::{
     actions::{Interface, Placement},
-    cli::{BAD_CONFIGURATION, BAD_INPUT, INTERNAL, complain, fail, serve},
+    cli::{
+        BAD_CONFIGURATION, BAD_INPUT, INTERNAL, NOT_WRITTEN, STOPPED, complain, exit::cannot_write, fail, say, serve,
+    },
     config::{Config, Mode},
     input::{BodyError, BodySource, Envelope},
     invocation::{self, Call, Function, FunctionContext, NoObserver, Outcome},
@@ -50,9 +52,14 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
     let stop = {
         let (bell, cancel) = (Arc::clone(&bell), cancel.clone());
         move |_: i32| {
-            bell.wake();
+            if cancel.cause().is_some() {
+                cancel.cancel_now(Cause::Shutdown);
+            } else {
+                cancel.cancel(Cause::Shutdown);
+            }
             tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
-            if cancel.cause().is_some() { cancel.cancel_now(Cause::Shutdown) } else { cancel.cancel(Cause::Shutdown) }
+            // Last: a thread that it wakes looks for the cause.
+            bell.wake();
         }
     };
     let last_words = telemetry::FlushOnDrop(serve::LAST_WORDS);
@@ -112,7 +119,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };
     let service = config.function.service.as_deref();
     let facts = CallFacts { call_id: &call.id, service };
-    let (finished, sent) = match &io.output {
+    let (finished, sent, lost, is_interrupted) = match &io.output {
         None => {
             let mut stdout = match Stdout::new(bell) {
                 Ok(stdout) => stdout,
@@ -120,22 +127,30 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
             };
             let CompletedCall { finished, sent } =
                 call::run_and_answer(&function, &call, &mut source, cancel, &accept, service, &mut stdout);
-            if let Some(error) = stdout.error {
-                return fail(INTERNAL, &format!("cannot write to the standard output: {error}"));
-            }
-            (finished, sent.map_err(result::Error::Transfer))
+            (finished, sent.map_err(result::Error::Transfer), stdout.error, stdout.is_interrupted)
         }
         Some(path) => {
             let finished = invocation::run(&function, &call, &mut source, cancel, &mut NoObserver);
             let sent = result::write(&finished.outcome, &facts, path);
-            (finished, sent)
+            (finished, sent, None, false)
         }
     };
+    if is_interrupted {
+        return fail(STOPPED, &"told to stop before all of the answer was read");
+    }
     let code = match &finished.outcome {
         Outcome::Failed { report, .. } if report.exit.is_some() && hides_failure(config) => 0,
         outcome => reply::exit_code(outcome),
     };
-    if matches!(finished.outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. }) {
+    let is_stopped_by_reader = matches!(finished.outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. });
+    if let Some(error) = lost {
+        // The function's own code says more than that its failure cannot be shown.
+        if is_stopped_by_reader || code == 0 {
+            return fail(NOT_WRITTEN, &cannot_write(&error));
+        }
+        say(&cannot_write(&error));
+    }
+    if is_stopped_by_reader {
         // The reader has closed its end, as `head` does: there is no one to tell.
         return code.into();
     }
@@ -182,7 +197,7 @@ fn start_log(config: &Config) -> io::Result<()> {
     // The function's own story is in the result, and a failure is told at the end; more only if it is asked for.
     let level = if config.telemetry.level == Level::Debug { Level::Debug } else { Level::Critical };
     telemetry::init(level, config.telemetry.format)?;
-    config.warnings.iter().for_each(|warning| eprintln!("bandog: warning: {warning}"));
+    config.warnings.iter().for_each(|warning| say(&format_args!("warning: {warning}")));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::stdout::Stdout;
 use crate::{
-    cli::{BAD_CONFIGURATION, INTERNAL, complain, destination::Destination, fail, serve},
+    cli::{BAD_CONFIGURATION, INTERNAL, NOT_WRITTEN, STOPPED, complain, destination::Destination, exit, fail, serve},
     config::{Config, compose},
     input::BodySource,
     output::BodySink,
@@ -36,29 +36,33 @@ pub(super) fn run(
         None => &mut stdout,
     };
     let id = call.id.clone();
+    let told = stop.clone();
     let facts = CallFacts { call_id: &id, service: config.function.service.as_deref() };
     let called = match perform(config, call, source, stop, sink) {
         Ok(called) => called,
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
     if let Err(unfinished) = called {
+        // Whatever a signal has made of it: the input that broke off, the service that was not ready.
+        let code = |code: u8| if *told.borrow() == Stop::No { code } else { STOPPED };
         return match unfinished {
             Unfinished::NotTaken(problem) => {
                 let may_help = matches!(problem.code, ErrorCode::NotReady | ErrorCode::UpstreamFailed);
-                let code = if may_help { AGAIN } else { INTERNAL };
+                let known = if may_help { AGAIN } else { INTERNAL };
                 let problem = problem.call_id(&id);
                 show(&problem, output, &mut stdout);
-                fail(if problem.code == ErrorCode::Draining { STOPPED } else { code }, &problem.detail)
+                fail(if problem.code == ErrorCode::Draining { STOPPED } else { code(known) }, &problem.detail)
             }
             Unfinished::Ended(outcome) => {
                 show(&reply::refusal(&outcome, &facts), output, &mut stdout);
                 // The problem is on standard output already; do not repeat it.
-                fail(reply::exit_code(&outcome), &problem::explain(&outcome, &facts, output.is_some()))
+                fail(code(reply::exit_code(&outcome)), &problem::explain(&outcome, &facts, output.is_some()))
             }
-            Unfinished::BrokenOff => fail(INTERNAL, &"the service broke off in the middle of its response"),
+            Unfinished::BrokenOff => fail(code(INTERNAL), &"the service broke off in the middle of its response"),
             Unfinished::Gone => match (file.as_mut().and_then(Destination::take_error), stdout.error, output) {
                 (Some(error), _, Some(path)) => fail(INTERNAL, &cannot_write(path, &error)),
-                (_, Some(error), _) => fail(INTERNAL, &format!("cannot write to the standard output: {error}")),
+                (_, Some(error), _) => fail(NOT_WRITTEN, &exit::cannot_write(&error)),
+                _ if stdout.is_interrupted => fail(STOPPED, &"told to stop before all of the answer was read"),
                 _ => reply::READER_GONE.into(),
             },
         };
@@ -76,9 +80,6 @@ fn show(problem: &Problem, output: Option<&Path>, stdout: &mut Stdout) {
         let _ = stdout.send(problem.to_json());
     }
 }
-
-/// As if killed by SIGTERM, 128 + 15.
-const STOPPED: u8 = 143;
 
 fn perform(
     config: &Config,

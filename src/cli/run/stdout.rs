@@ -13,6 +13,7 @@ use hyper::header::HeaderMap;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
+    cli::exit::{cannot_write, check_stdout},
     output::{BodySink, Disconnected},
     process::WakeFd,
     reply::Head,
@@ -25,6 +26,8 @@ pub(super) struct Stdout {
     signalled: Arc<WakeFd>,
     /// The error of the last write; `None` if the reader has closed its end.
     pub(super) error: Option<io::Error>,
+    /// A signal has ended the wait for the reader.
+    pub(super) is_interrupted: bool,
 }
 
 impl Stdout {
@@ -34,17 +37,21 @@ impl Stdout {
     /// The message for the user, if there is no descriptor left.
     pub(super) fn new(signalled: &Arc<WakeFd>) -> Result<Self, String> {
         match io::stdout().as_fd().try_clone_to_owned() {
-            Ok(fd) => Ok(Self { file: fd.into(), signalled: Arc::clone(signalled), error: None }),
-            Err(error) => Err(format!("cannot write to the standard output: {error}")),
+            Ok(fd) => {
+                Ok(Self { file: fd.into(), signalled: Arc::clone(signalled), error: None, is_interrupted: false })
+            }
+            Err(error) => Err(cannot_write(&error)),
         }
     }
 
     /// Waits until a write does not block.
-    fn wait(&self) -> io::Result<()> {
+    fn wait(&mut self) -> io::Result<()> {
+        check_stdout()?;
         let mut events = [PollFd::new(&self.file, PollFlags::OUT), PollFd::new(&*self.signalled, PollFlags::IN)];
         poll(&mut events, None)?;
         // After a signal, a reader that still reads gets the problem.
-        if events[0].revents().is_empty() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        self.is_interrupted = events[0].revents().is_empty();
+        if self.is_interrupted { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 }
 

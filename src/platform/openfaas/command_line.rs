@@ -5,7 +5,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs, io,
+    fs,
+    io::{self, Write as _},
     process::ExitCode,
 };
 
@@ -39,7 +40,7 @@ struct Requests {
 pub fn run_flags(arguments: &[OsString], environment: &Environment) -> Option<ExitCode> {
     let requests = requests(arguments.get(1..).unwrap_or_default());
     if requests.help {
-        eprint!("{}", usage(arguments.first().map_or(OsStr::new("fwatchdog"), OsString::as_os_str)));
+        say(&usage(arguments.first().map_or(OsStr::new("fwatchdog"), OsString::as_os_str)));
         return Some(ExitCode::SUCCESS);
     }
     if requests.healthcheck {
@@ -47,10 +48,16 @@ pub fn run_flags(arguments: &[OsString], environment: &Environment) -> Option<Ex
     }
     if requests.version {
         let moment = Timestamp::now().strftime("%Y/%m/%d %H:%M:%S");
-        eprintln!("{moment} Version: {}\tSHA: unknown", env!("CARGO_PKG_VERSION"));
+        say(&format!("{moment} Version: {}\tSHA: unknown\n", env!("CARGO_PKG_VERSION")));
         return Some(ExitCode::SUCCESS);
     }
     None
+}
+
+/// Writes a message to standard error, where the watchdogs had it. What cannot be written is dropped: the exit code is what
+/// counts.
+fn say(message: &str) {
+    let _ = io::stderr().write_all(message.as_bytes());
 }
 
 fn requests(arguments: &[OsString]) -> Requests {
@@ -92,7 +99,7 @@ pub fn without_flags(mut arguments: Vec<OsString>) -> Vec<OsString> {
 fn healthcheck(environment: &Environment) -> ExitCode {
     match fs::metadata(lock_file(environment)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            eprintln!("unable to find lock file.");
+            say("unable to find lock file.\n");
             UNHEALTHY.into()
         }
         // After any other error the file may well be there.

@@ -230,8 +230,8 @@ fn the_table_of_exit_codes_has_those_of_run() {
         of(&["-i", "x", "--max-body", "lots", "--", "true"]),
         of(&["-i", "x", "--exec-timeout", "50ms", "--", "sleep", "60"]),
     ];
-    // 141 and 143 are those of signals, see `commands`.
-    let expected = seen.into_iter().chain(["the function's own", "128 + n", "141", "143"].map(str::to_owned));
+    // 74 is that of a full stream, see `surroundings::streams`; 141 and 143 are those of signals, see `commands`.
+    let expected = seen.into_iter().chain(["the function's own", "128 + n", "74", "141", "143"].map(str::to_owned));
     assert_eq!(told, expected.collect());
 }
 
