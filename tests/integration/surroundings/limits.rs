@@ -1,8 +1,10 @@
 //! Limits that bandog was started with: what is refused is the error of a call, and what cannot work is refused at start.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-use crate::harness::{Builder, Server, noise, serve_command};
+use crate::harness::{Builder, Server, noise, program, serve_command};
 
 /// A server as a user of its own: the kernel exempts root from the limit on processes and threads.
 pub(crate) fn with_few_rights(builder: Builder, user: u32) -> Server {
@@ -17,9 +19,13 @@ pub(crate) fn with_few_rights(builder: Builder, user: u32) -> Server {
     builder.under(&["setpriv", &format!("--reuid={user}"), "--clear-groups"]).start()
 }
 
-/// Leaves the server no further thread. It must not be root's.
+/// Leaves the server no further thread. It must not be root's. Without capabilities only its own user may do that.
 pub(crate) fn limit_to_no_thread(server: &Server) {
-    limit_to(server, Resource::Nproc, 0);
+    let user = std::fs::metadata(format!("/proc/{}", server.pid())).expect("it runs").uid();
+    let (reuid, pid) = (format!("--reuid={user}"), format!("--pid={}", server.pid()));
+    let words = ["setpriv", &reuid, "--clear-groups", "prlimit", &pid, "--nproc=0:0"];
+    let words = if rustix::process::geteuid().is_root() { &words[..] } else { &words[3..] };
+    program("env").args(words).run().expect(0);
 }
 
 fn limit_to(server: &Server, resource: Resource, limit: u64) {
