@@ -16,7 +16,16 @@ FOREIGN = {
     "OpenFaaS": re.compile(r"openfaas", re.IGNORECASE),
     "OSCAR": re.compile(r"\boscar", re.IGNORECASE),
     "faas-supervisor": re.compile(r"faas[-_ ]?supervisor", re.IGNORECASE),
+    "supervisor": re.compile(r"\bsupervisors?\b", re.IGNORECASE),
     "watchdog": re.compile(r"watchdog", re.IGNORECASE),
+    # Those of their variables that are no word of bandog's own as well (such as max_inflight).
+    "variable": re.compile(
+        r"\b(?:fprocess|function_process|upstream_url|http_upstream_url|static_path|prefix_logs|log_buffer_size"
+        r"|log_call_?id|marshal_request|combine_output|cgi_headers|write_debug|debug_headers|suppress_lock"
+        r"|healthcheck_interval|write_timeout|buffer_http|http_buffer_req_body|jwt_auth\w*|oauth_enabled)\b"
+    ),
+    # The realm of their tokens.
+    "realm": re.compile(r"IAM function"),
 }
 
 

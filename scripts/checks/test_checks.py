@@ -270,6 +270,19 @@ class Layers(Tree):
         self.assertEqual([line.split(": ")[1] for line in found], ["watchdog"])
         self.assertEqual(len(layers.unused_exceptions(excepted, self.root)), 1)
 
+    def test_the_habits_of_the_replaced_programs_are_foreign(self):
+        lines = [
+            'let logger = "supervisor";',
+            '"see log_buffer_size"',
+            '"suppress_lock=true does without"',
+            "// As `marshal_request` does.",
+            'r#"Bearer realm="IAM function invoke""#',
+            "fn supervise() {} // max_inflight, ready_path",
+        ]
+        self.write(**{"crates/x/src/lib.rs": "\n".join(lines)})
+        found = layers.foreign_names([self.root / "crates/x/src/lib.rs"], {}, self.root)
+        self.assertEqual([int(line.split(":")[1]) for line in found], [1, 2, 3, 4, 5])
+
     def test_unsafe_is_found_outside_its_place_and_not_in_text(self):
         self.write(
             **{
@@ -368,7 +381,8 @@ class Program(Tree):
                 "src/a.rs": "use crate::b; struct Two;\n",
                 "src/b.rs": "use crate::a; struct Two; fn f() { unsafe {} }\n",
                 "crates/x/Cargo.toml": '[package]\nname = "x"\n',
-                "crates/x/src/lib.rs": "// The watchdog.\n",
+                "crates/x/src/lib.rs": "",
+                "crates/x/tests/t.rs": "// The watchdog.\n",
                 "SECURITY.md": "`faults::f01_…`\n",
                 **{f"src/long{n}.rs": "\n" * 401 for n in range(9)},
             }

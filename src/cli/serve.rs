@@ -48,7 +48,7 @@ pub fn serve(config: Config) -> ExitCode {
 
 /// The life of the listener, on the network thread: bind, then ready, then serve.
 fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
-    telemetry::init(config.telemetry.level, config.telemetry.format)?;
+    telemetry::init(config.telemetry.log_settings())?;
     if let Some(watchdog) = &config.replaced.watchdog {
         if watchdog.write_debug {
             telemetry::enable_results()?;

@@ -8,7 +8,10 @@ use super::{Config, Metrics, Mode, Token};
 use crate::{
     http::{self, AdminSettings, AuthSettings, JwtSettings, ShownLimits, TokenSource},
     invocation::{Function, FunctionContext},
-    platform::LegacyBehaviour,
+    platform::{
+        LegacyBehaviour,
+        openfaas::{self, WatchdogSettings},
+    },
     service::{
         Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, PathPolicy, ProxySettings, Requests,
         Router, Service, Settings, StaticDir, Timeouts, Upstream,
@@ -55,7 +58,7 @@ fn settings(config: &Config) -> Settings {
         },
         requests: Requests {
             variables: config.header_variables(),
-            wrap: watchdog.is_some_and(|watchdog| watchdog.marshal_request),
+            document: watchdog.and_then(WatchdogSettings::document),
             echo: watchdog.is_some_and(|watchdog| watchdog.write_debug),
         },
         on_hang_up: config.replaced.compat.on_hang_up(),
@@ -76,6 +79,7 @@ pub fn http_settings(config: &Config) -> http::Settings {
         issuer: jwt.issuer,
         function: jwt.function,
         debug: jwt.debug,
+        realm: openfaas::REALM,
     });
     http::Settings {
         read_timeout: config.limits.read_timeout,
@@ -88,7 +92,7 @@ pub fn http_settings(config: &Config) -> http::Settings {
             callers: config.callers(),
             limits: limits(config),
         },
-        lock_file: config.replaced.watchdog.as_ref().and_then(|watchdog| watchdog.lock.clone()),
+        lock_file: config.replaced.watchdog.as_ref().and_then(WatchdogSettings::lock_file),
     }
 }
 

@@ -5,7 +5,7 @@
 use super::{Config, Limits, Mode};
 use crate::{
     invocation::{FunctionSettings, Logging, OwnLines, PORT, StdoutPolicy, Timeouts},
-    platform::openfaas::WatchdogSettings,
+    platform::{openfaas::WatchdogSettings, oscar},
 };
 
 impl Config {
@@ -31,6 +31,7 @@ impl Config {
                 max_logs,
                 forward: self.telemetry.forward_logs,
                 own_lines: watchdog.map_or(OwnLines::Among, WatchdogSettings::own_lines),
+                logger: oscar::LOGGER,
             },
             shows_failed_output: watchdog.is_some_and(|watchdog| watchdog.shows_failed_output(self.response_source())),
             retries,

@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 
 use super::{reader::Reader, setting};
-use crate::{logs::Level, telemetry::Format};
+use crate::{
+    logs::Level,
+    platform::oscar,
+    telemetry::{Format, LogSettings},
+};
 
 /// The settings of logs and metrics.
 #[derive(Debug, Clone)]
@@ -16,6 +20,14 @@ pub struct Telemetry {
     pub forward_logs: bool,
     /// `--metrics`.
     pub metrics: Metrics,
+}
+
+impl Telemetry {
+    /// The container log.
+    #[must_use]
+    pub fn log_settings(&self) -> LogSettings {
+        LogSettings { level: self.level, format: self.format, logger: oscar::LOGGER, names_calls: true }
+    }
 }
 
 /// Where metrics are served.

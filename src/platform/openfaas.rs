@@ -2,6 +2,7 @@
 
 pub mod command_line;
 pub mod fprocess;
+mod marshal;
 mod media_type;
 mod policies;
 pub mod settings;
@@ -34,6 +35,9 @@ impl WatchdogKind {
         }
     }
 }
+
+/// The realm in which callers show tokens, as of-watchdog names it. Clients of `--jwt-issuer` see it under every name.
+pub const REALM: &str = "IAM function invoke";
 
 /// The lock file, which is there while bandog serves.
 #[must_use]

@@ -16,6 +16,10 @@ pub use envelope::{EnvelopeFilter, QUERY_PREFIX};
 pub use job::{EventSource, JobEvent};
 pub use settings::SupervisorSettings;
 
+/// The name of the logger in bandog's own lines, under every name that it is started under: programs that read logs of
+/// faas-supervisor look for it.
+pub const LOGGER: &str = "supervisor";
+
 /// The wording of a job's response: of-watchdog's, behind which OSCAR runs the supervisor, if one of its old ways is
 /// switched on. `None` for bandog's own.
 #[must_use]

@@ -21,7 +21,7 @@ use self::{auth::Auth, connection::state::DisconnectTimer, lock_file::LockFile};
 pub use self::{
     listener::{bind, serve},
     resolver::ThreadResolver,
-    settings::{AdminSettings, AuthSettings, JwtSettings, Settings, ShownLimits, TokenSource},
+    settings::{AdminSettings, AuthSettings, JwtSettings, LockFileSettings, Settings, ShownLimits, TokenSource},
 };
 use bandog_actions as actions;
 use bandog_process as process;
@@ -48,7 +48,7 @@ impl Server {
         Ok(Self {
             service: Arc::new(service),
             auth: Auth::new(&settings.auth).await?,
-            lock_file: settings.lock_file.clone().map(LockFile::at),
+            lock_file: settings.lock_file.clone().map(LockFile::new),
             settings,
             disconnects: DisconnectTimer::default(),
             started: Instant::now(),

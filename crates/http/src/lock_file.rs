@@ -4,10 +4,11 @@ use std::{
     fs::{self, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt as _,
-    path::PathBuf,
 };
 
 use rustix::fs::OFlags;
+
+use crate::settings::LockFileSettings;
 
 /// The mode of the file, less the umask.
 const MODE: u32 = 0o660;
@@ -15,12 +16,12 @@ const MODE: u32 = 0o660;
 /// The lock file of this server.
 #[derive(Debug)]
 pub(super) struct LockFile {
-    path: PathBuf,
+    settings: LockFileSettings,
 }
 
 impl LockFile {
-    pub(super) fn at(path: PathBuf) -> Self {
-        Self { path }
+    pub(super) fn new(settings: LockFileSettings) -> Self {
+        Self { settings }
     }
 
     /// Makes the file, or takes the one that a predecessor left, as it is: it may be another name of a file of ours, and is
@@ -30,27 +31,28 @@ impl LockFile {
     /// The file cannot be written.
     pub(super) fn make(&self) -> io::Result<()> {
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let LockFileSettings { path, off_switch } = &self.settings;
         let made =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).custom_flags(flags).open(&self.path);
+            OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).custom_flags(flags).open(path);
         made.map(drop).map_err(|error| {
-            let path = self.path.display();
+            let path = path.display();
             io::Error::new(
                 error.kind(),
-                format!("cannot write the lock file {path}: {error}; suppress_lock=true does without"),
+                format!("cannot write the lock file {path}: {error}; {off_switch} does without"),
             )
         })
     }
 
     /// Whether it is there. Removing it marks this server as unhealthy.
     pub(super) fn is_there(&self) -> bool {
-        !matches!(fs::metadata(&self.path), Err(error) if error.kind() == io::ErrorKind::NotFound)
+        !matches!(fs::metadata(&self.settings.path), Err(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Removes it, unless it has been removed before.
     pub(super) fn remove(&self) {
-        match fs::remove_file(&self.path) {
+        match fs::remove_file(&self.settings.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("cannot remove the lock file {}: {error}", self.path.display());
+                tracing::warn!("cannot remove the lock file {}: {error}", self.settings.path.display());
             }
             Ok(()) | Err(_) => {}
         }

@@ -20,7 +20,16 @@ pub struct Settings {
     /// The admin pages.
     pub admin: AdminSettings,
     /// The file that exists while requests are taken.
-    pub lock_file: Option<PathBuf>,
+    pub lock_file: Option<LockFileSettings>,
+}
+
+/// The file that exists while requests are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockFileSettings {
+    /// Its path.
+    pub path: PathBuf,
+    /// The setting without the file, `NAME=VALUE`, for the error if it cannot be written.
+    pub off_switch: &'static str,
 }
 
 /// How callers authenticate.
@@ -60,6 +69,8 @@ pub struct JwtSettings {
     pub function: String,
     /// Whether the provider and its keys are named in the log.
     pub debug: bool,
+    /// The realm that a caller without a valid token is told.
+    pub realm: &'static str,
 }
 
 /// The admin pages.

@@ -6,6 +6,7 @@
 pub use self::{
     arguments::arguments,
     directory::InputDir,
+    document::{DocumentBody, DocumentFrame, InputDocument},
     envelope::{ContentHeaders, Envelope},
     error::{BodyForm, InputError, InputErrorKind},
     event::{StorageNotification, storage_notification},
@@ -22,6 +23,7 @@ pub mod chunkings;
 #[cfg(test)]
 mod corpus;
 mod directory;
+mod document;
 mod envelope;
 mod error;
 mod event;

@@ -104,6 +104,8 @@ pub fn stamp(moment: Timestamp) -> String {
 #[derive(Debug)]
 pub struct Logs {
     level: Level,
+    /// The name of the logger in own lines.
+    logger: &'static str,
     /// Bytes kept from the beginning; `u64::MAX` for no limit.
     max: u64,
     /// The directory in which the file is made when memory does not suffice; `None` once that has failed. Held open:
@@ -136,6 +138,7 @@ impl Logs {
     pub fn new(level: Level, max: u64, spill_place: Option<Arc<OwnedFd>>) -> Self {
         Self {
             level,
+            logger: "bandog",
             max: if max == 0 { u64::MAX } else { max },
             spill_place,
             spilled: None,
@@ -149,6 +152,12 @@ impl Logs {
             own: None,
             lost: None,
         }
+    }
+
+    /// Gives the own lines another name of their logger than `bandog`.
+    #[must_use]
+    pub fn with_logger(self, logger: &'static str) -> Self {
+        Self { logger, ..self }
     }
 
     /// Keeps the first [`TAIL_LIMIT`] bytes of the own lines apart as well.
@@ -175,7 +184,7 @@ impl Logs {
             return;
         }
         let newline = if self.ends_mid_line { "\n" } else { "" };
-        let line = format!("{newline}{} - supervisor - {level} - {message}\n", stamp(moment));
+        let line = format!("{newline}{} - {} - {level} - {message}\n", stamp(moment), self.logger);
         if let Some(own) = self.own.as_mut().filter(|own| own.len() + line.len() <= TAIL_LIMIT) {
             own.extend_from_slice(line.trim_start_matches('\n').as_bytes());
         }
@@ -424,11 +433,11 @@ mod tests {
     #[test]
     fn an_own_line_starts_on_a_line_of_its_own_and_obeys_the_level() {
         let moment: Timestamp = "2026-11-20T14:49:56.867Z".parse().expect("time");
-        let mut logs = Logs::new(Level::Info, 0, None);
+        let mut logs = Logs::new(Level::Info, 0, None).with_logger("name");
         logs.note(Level::Debug, moment, "unseen");
         logs.output(b"no newline");
         logs.note(Level::Info, moment, "seen");
-        assert_eq!(content(&logs), b"no newline\n2026-11-20 14:49:56,867 - supervisor - INFO - seen\n");
+        assert_eq!(content(&logs), b"no newline\n2026-11-20 14:49:56,867 - name - INFO - seen\n");
         let mut critical = Logs::new(Level::Critical, 0, None);
         critical.note(Level::Critical, moment, "unseen");
         assert!(critical.is_empty());

@@ -4,8 +4,8 @@
 //! invocation may see are captured in [`crate::logs`].
 //!
 //! ```text
-//! 2026-11-20 14:49:56,867 - supervisor - INFO - [CALL ID] message name=value
-//! {"call_id":"…","level":"INFO","logger":"supervisor","message":"…","name":"value","time":"2026-11-20T14:49:56.867Z"}
+//! 2026-11-20 14:49:56,867 - LOGGER - INFO - [CALL ID] message name=value
+//! {"call_id":"…","level":"INFO","logger":"LOGGER","message":"…","name":"value","time":"2026-11-20T14:49:56.867Z"}
 //! ```
 
 mod writer;
@@ -54,25 +54,56 @@ pub enum Format {
     Json,
 }
 
+/// The container log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogSettings {
+    /// The lowest level that is written.
+    pub level: Level,
+    /// The form of a line.
+    pub format: Format,
+    /// The name of the logger in bandog's own lines.
+    pub logger: &'static str,
+    /// Whether lines of text name their invocation. A process with one invocation does not need that.
+    pub names_calls: bool,
+}
+
 /// A format for the lines of functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionLines {
-    /// The text between the time and the line, before the name of the stream; `None` for neither text nor name.
-    pub prefix: Option<&'static str>,
-    /// Bytes of a line, beyond which it is cut and marked; `None` for no limit.
-    pub limit: Option<usize>,
+    /// The text before each line; `None` for none.
+    pub prefix: Option<LinePrefix>,
+    /// The longest line; `None` for no limit.
+    pub limit: Option<LineLimit>,
+}
+
+/// The text before a line of a function: the time, a space, the name of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinePrefix {
+    /// The format of the time, as `strftime` reads it.
+    pub time: &'static str,
+    /// The name of the stream, with the characters that separate it from the line.
+    pub stream: &'static str,
+}
+
+/// The longest line of a function. A longer one is cut and marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineLimit {
+    /// Bytes that are kept.
+    pub bytes: usize,
+    /// The name of the setting, which the mark refers to.
+    pub setting: &'static str,
 }
 
 impl FunctionLines {
     fn text(self, moment: Timestamp, line: &str) -> String {
-        let mut text = self.prefix.map_or_else(String::new, |prefix| {
-            let time = moment.strftime("%Y/%m/%d %H:%M:%S");
-            format!("{time} {prefix}")
+        let mut text = self.prefix.map_or_else(String::new, |LinePrefix { time, stream }| {
+            let time = moment.strftime(time);
+            format!("{time} {stream}")
         });
-        let kept = self.limit.map_or(line.len(), |limit| line.floor_char_boundary(limit));
+        let kept = self.limit.map_or(line.len(), |limit| line.floor_char_boundary(limit.bytes));
         text.push_str(&line[..kept]);
-        if kept < line.len() {
-            let _ = write!(text, " [bandog: {} bytes cut; see log_buffer_size]", line.len() - kept);
+        if let Some(limit) = self.limit.filter(|_| kept < line.len()) {
+            let _ = write!(text, " [bandog: {} bytes cut; see {}]", line.len() - kept, limit.setting);
         }
         text.push('\n');
         text
@@ -99,24 +130,12 @@ pub fn write_result(piece: &[u8]) {
     }
 }
 
-/// Starts the container log at `level` in `format`. To be called once, at start.
+/// Starts the container log. To be called once, at start.
 ///
 /// # Errors
 /// The kernel refuses the thread that writes.
-pub fn init(level: Level, format: Format) -> std::io::Result<()> {
-    start(LogSink { level, format, names_calls: true, writer: LogWriter::new(LogStream::Stderr) })
-}
-
-/// The same for a process with one invocation, of which every line is: none needs to name it.
-///
-/// # Errors
-/// The kernel refuses the thread that writes.
-pub fn init_for_one_call(level: Level, format: Format) -> std::io::Result<()> {
-    start(LogSink { level, format, names_calls: false, writer: LogWriter::new(LogStream::Stderr) })
-}
-
-fn start(sink: LogSink) -> std::io::Result<()> {
-    let sink = SINK.get_or_init(|| sink);
+pub fn init(settings: LogSettings) -> std::io::Result<()> {
+    let sink = SINK.get_or_init(|| LogSink { settings, writer: LogWriter::new(LogStream::Stderr) });
     sink.writer.start()?;
     // A second call finds a subscriber in place, which is this one.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ContainerLayer(sink)));
@@ -139,8 +158,8 @@ impl Drop for FlushOnDrop {
 
 /// One of bandog's own lines about an invocation.
 pub fn note(call_id: &str, level: Level, moment: Timestamp, message: &str) {
-    if let Some(sink) = SINK.get().filter(|sink| level >= sink.level) {
-        sink.write(&LogLine { moment, level, logger: "supervisor", call_id, message, fields: &[] });
+    if let Some(sink) = SINK.get().filter(|sink| level >= sink.settings.level) {
+        sink.write(&LogLine { moment, level, logger: sink.settings.logger, call_id, message, fields: &[] });
     }
 }
 
@@ -148,7 +167,7 @@ pub fn note(call_id: &str, level: Level, moment: Timestamp, message: &str) {
 pub fn forward(call_id: &str, message: &str) {
     if let Some(sink) = SINK.get() {
         let moment = Timestamp::now();
-        if let (Some(lines), Format::Text) = (FUNCTION_LINES.get(), sink.format) {
+        if let (Some(lines), Format::Text) = (FUNCTION_LINES.get(), sink.settings.format) {
             sink.writer.write(lines.text(moment, message).as_bytes());
             return;
         }
@@ -159,22 +178,19 @@ pub fn forward(call_id: &str, message: &str) {
 /// Whether lines of this level are written.
 #[must_use]
 pub fn is_enabled(level: Level) -> bool {
-    SINK.get().is_some_and(|sink| level >= sink.level)
+    SINK.get().is_some_and(|sink| level >= sink.settings.level)
 }
 
 #[derive(Debug)]
 struct LogSink {
-    level: Level,
-    format: Format,
-    /// Whether the lines of text say which invocation they are about.
-    names_calls: bool,
+    settings: LogSettings,
     writer: LogWriter,
 }
 
 impl LogSink {
     fn write(&self, line: &LogLine<'_>) {
-        let mut text = match self.format {
-            Format::Text => line.text(self.names_calls),
+        let mut text = match self.settings.format {
+            Format::Text => line.text(self.settings.names_calls),
             Format::Json => line.json(),
         };
         text.push('\n');
@@ -253,7 +269,7 @@ pub fn escape_controls(text: &str, out: &mut String) {
     }
 }
 
-/// LogLine ends of Unicode's own, and marks that turn the direction of a text: they make a line look like another.
+/// Whether a character ends a line in Unicode only, or turns the direction of a text: both make a line look like another.
 fn is_deceptive(char: char) -> bool {
     matches!(char, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -266,7 +282,7 @@ impl<S: Subscriber> Layer<S> for ContainerLayer {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         let level = level_of(metadata);
         // Below a warning, libraries describe their internals. The targets of all crates of bandog begin with its name.
-        level >= self.0.level && (level >= Level::Warning || metadata.target().starts_with("bandog"))
+        level >= self.0.settings.level && (level >= Level::Warning || metadata.target().starts_with("bandog"))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -275,7 +291,7 @@ impl<S: Subscriber> Layer<S> for ContainerLayer {
         self.0.write(&LogLine {
             moment: Timestamp::now(),
             level: level_of(event.metadata()),
-            logger: "supervisor",
+            logger: self.0.settings.logger,
             call_id: &fields.call_id,
             message: &fields.message,
             fields: &fields.others,
@@ -341,28 +357,32 @@ mod tests {
 
     fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> LogLine<'a> {
         let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
-        LogLine { moment, level, logger: "supervisor", call_id, message, fields }
+        LogLine { moment, level, logger: "name", call_id, message, fields }
     }
 
     #[test]
     fn a_function_line_is_written_in_its_own_format() {
         let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
-        let line = |prefix, limit| FunctionLines { prefix, limit }.text(moment, "h\u{e9}llo");
-        assert_eq!(line(Some("stderr: "), None), "2026/11/20 14:49:56 stderr: h\u{e9}llo\n");
+        let line = |prefix: Option<LinePrefix>, bytes: Option<usize>| {
+            let limit = bytes.map(|bytes| LineLimit { bytes, setting: "line_limit" });
+            FunctionLines { prefix, limit }.text(moment, "h\u{e9}llo")
+        };
+        let prefix = LinePrefix { time: "%d.%m.%Y %H:%M", stream: "stderr: " };
+        assert_eq!(line(Some(prefix), None), "20.11.2026 14:49 stderr: h\u{e9}llo\n");
         assert_eq!(line(None, Some(6)), "h\u{e9}llo\n");
-        assert_eq!(line(None, Some(2)), "h [bandog: 5 bytes cut; see log_buffer_size]\n");
+        assert_eq!(line(None, Some(2)), "h [bandog: 5 bytes cut; see line_limit]\n");
     }
 
     #[test]
     fn a_text_line_reads_as_the_contract_says_with_the_call_id() {
         let text = line(Level::Info, "abc", "input ready", &[("bytes", 7.into())]).text(true);
-        assert_eq!(text, "2026-11-20 14:49:56,867 - supervisor - INFO - [abc] input ready bytes=7");
+        assert_eq!(text, "2026-11-20 14:49:56,867 - name - INFO - [abc] input ready bytes=7");
     }
 
     #[test]
     fn a_line_break_in_a_message_cannot_forge_a_line() {
         let text = line(Level::Info, "", "a\nb\u{1b}[0m", &[("path", "x\ny".into())]).text(true);
-        assert_eq!(text, "2026-11-20 14:49:56,867 - supervisor - INFO - a\\x0ab\\x1b[0m path=\"x\\ny\"");
+        assert_eq!(text, "2026-11-20 14:49:56,867 - name - INFO - a\\x0ab\\x1b[0m path=\"x\\ny\"");
     }
 
     #[test]

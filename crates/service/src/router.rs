@@ -300,7 +300,7 @@ impl Route<'_> {
             Destination::Fallback => {
                 let (bodies, requests) = (&context.settings.bodies, &context.settings.requests);
                 // A document of our own says nothing of the body in it.
-                let is_untyped = bodies.ignore_type || requests.wrap;
+                let is_untyped = bodies.ignore_type || requests.document.is_some();
                 let labels = if is_untyped { ContentHeaders::default() } else { request::content_headers(headers) };
                 if bodies.decode {
                     Envelope::parse(&labels).map_err(Problem::bad_body)

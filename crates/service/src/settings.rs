@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 pub use crate::invocation::OnHangUp;
-use crate::{actions, request::HeaderVariables};
+use crate::{actions, input::InputDocument, request::HeaderVariables};
 
 /// The settings of the service.
 #[derive(Debug, Clone)]
@@ -72,8 +72,8 @@ pub struct Bodies {
 pub struct Requests {
     /// The environment variables made from the head.
     pub variables: HeaderVariables,
-    /// The input is a JSON document that holds the header fields and the body.
-    pub wrap: bool,
+    /// The document that a function reads in place of the body; `None` for the body itself.
+    pub document: Option<&'static dyn InputDocument>,
     /// Responses are also written to standard output.
     pub echo: bool,
 }

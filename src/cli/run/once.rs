@@ -33,7 +33,7 @@ use crate::{
     reply::{self, Accept, CallFacts, TransferError, problem},
     request,
     service::{self, ActionCall, Stop},
-    telemetry,
+    telemetry::{self, LogSettings},
 };
 use bandog_runtime::call::{self, CompletedCall};
 
@@ -190,13 +190,13 @@ fn hides_failure(config: &Config) -> bool {
 fn start_log(config: &Config) -> io::Result<()> {
     if config.replaced.supervisor.is_some() {
         // OSCAR shows it as the log of the job.
-        telemetry::init_for_one_call(config.telemetry.level, config.telemetry.format)?;
+        telemetry::init(LogSettings { names_calls: false, ..config.telemetry.log_settings() })?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         return Ok(());
     }
     // The function's own story is in the result, and a failure is told at the end; more only if it is asked for.
     let level = if config.telemetry.level == Level::Debug { Level::Debug } else { Level::Critical };
-    telemetry::init(level, config.telemetry.format)?;
+    telemetry::init(LogSettings { level, ..config.telemetry.log_settings() })?;
     config.warnings.iter().for_each(|warning| say(&format_args!("warning: {warning}")));
     Ok(())
 }

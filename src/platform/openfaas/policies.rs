@@ -4,16 +4,34 @@ use http::HeaderValue;
 
 use super::{
     WatchdogKind, WatchdogSettings,
+    marshal::MarshalledRequest,
     wording::{ResponseSource, Wording},
 };
 use crate::{
+    http::LockFileSettings,
+    input::InputDocument,
     invocation::OwnLines,
     platform::{Compat, LegacyBehaviour},
     request::{Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty},
-    telemetry::FunctionLines,
+    telemetry::{FunctionLines, LineLimit, LinePrefix},
 };
 
+/// The time in the container log, as Go's package `log` writes it.
+const TIME: &str = "%Y/%m/%d %H:%M:%S";
+
 impl WatchdogSettings {
+    /// The document that the function reads in place of the body of a request.
+    #[must_use]
+    pub fn document(&self) -> Option<&'static dyn InputDocument> {
+        if self.marshal_request { Some(&MarshalledRequest) } else { None }
+    }
+
+    /// The file that exists while bandog serves.
+    #[must_use]
+    pub fn lock_file(&self) -> Option<LockFileSettings> {
+        self.lock.clone().map(|path| LockFileSettings { path, off_switch: "suppress_lock=true" })
+    }
+
     /// The wording of responses.
     #[must_use]
     pub fn wording(&self, source: ResponseSource, max_inflight: usize, compat: Compat) -> Wording {
@@ -76,6 +94,9 @@ impl WatchdogSettings {
             ResponseSource::Upstream => "",
             ResponseSource::Stdout | ResponseSource::LiveStdout | ResponseSource::StaticFiles => "stderr: ",
         };
-        Some(FunctionLines { prefix: self.prefix_logs.then_some(stream), limit: self.log_limit })
+        Some(FunctionLines {
+            prefix: self.prefix_logs.then_some(LinePrefix { time: TIME, stream }),
+            limit: self.log_limit.map(|bytes| LineLimit { bytes, setting: "log_buffer_size" }),
+        })
     }
 }

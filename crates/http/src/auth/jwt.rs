@@ -64,6 +64,7 @@ const ALGORITHMS: [Algorithm; 9] = [
 #[derive(Debug)]
 pub(super) struct Jwt {
     provider: Provider,
+    realm: &'static str,
     /// `NAMESPACE:NAME`, as permissions name it.
     function: String,
     keys: Arc<Mutex<Arc<Keys>>>,
@@ -117,6 +118,7 @@ impl Jwt {
         }
         Ok(Self {
             provider,
+            realm: settings.realm,
             function: settings.function.clone(),
             keys: Arc::new(Mutex::new(Arc::new(keys))),
             fetched: tokio::sync::Mutex::new(Instant::now()),
@@ -129,7 +131,7 @@ impl Jwt {
             Ok(()) => Ok(()),
             Err(denied) => {
                 tracing::info!("a caller was denied: {denied}");
-                Err(denied.into())
+                Err(denied.problem(self.realm))
             }
         }
     }
@@ -266,17 +268,19 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
+impl Denied {
+    /// The response to the caller.
+    fn problem(self, realm: &str) -> Problem {
         // RFC 6750 §3: without a token no error is named.
-        let challenge = match denied {
-            Denied::NoToken => r#"Bearer realm="IAM function invoke""#,
-            Denied::Invalid => r#"Bearer realm="IAM function invoke", error="invalid_token""#,
-            Denied::NotPermitted => return Problem::new(ErrorCode::Forbidden, denied.to_string()),
-            Denied::NoThread => return Problem::new(ErrorCode::Overloaded, denied.to_string()),
+        let error = match self {
+            Self::NoToken => "",
+            Self::Invalid => r#", error="invalid_token""#,
+            Self::NotPermitted => return Problem::new(ErrorCode::Forbidden, self.to_string()),
+            Self::NoThread => return Problem::new(ErrorCode::Overloaded, self.to_string()),
         };
-        Problem::new(ErrorCode::Unauthorized, denied.to_string())
-            .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        let challenge = HeaderValue::try_from(format!(r#"Bearer realm="{realm}"{error}"#));
+        let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer"));
+        Problem::new(ErrorCode::Unauthorized, self.to_string()).header(WWW_AUTHENTICATE, challenge)
     }
 }
 

@@ -633,7 +633,7 @@ fn only_json_that_fits_an_environment_variable_is_an_event() {
     assert_eq!(of("", &padded(300_000)), None);
 }
 
-/// The bodies of the golden cases (what came of them in the Python supervisor is in `fixtures/golden`).
+/// The bodies of the golden cases; `fixtures/golden` holds the results of the program that they were measured on.
 #[test]
 fn the_golden_bodies_come_out_as_expected() {
     let labels = ContentHeaders::default();

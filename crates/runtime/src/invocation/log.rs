@@ -26,9 +26,9 @@ pub(super) struct InvocationLog<'a> {
 impl<'a> InvocationLog<'a> {
     /// Opens the logs. `spill_place` is the directory for the part that does not fit into memory.
     pub(super) fn new(logging: Logging, call_id: &'a str, spill_place: Option<Arc<OwnedFd>>) -> Self {
-        let Logging { level, max_logs, forward, own_lines } = logging;
+        let Logging { level, max_logs, forward, own_lines, logger } = logging;
         let level = if own_lines == OwnLines::LeftOut { Level::Critical } else { level };
-        let logs = Logs::new(level, max_logs, spill_place);
+        let logs = Logs::new(level, max_logs, spill_place).with_logger(logger);
         let forwards = forward || telemetry::is_enabled(Level::Debug);
         Self {
             call_id,

@@ -84,6 +84,8 @@ pub struct Logging {
     pub forward: bool,
     /// Where bandog's own lines go within the logs of an invocation.
     pub own_lines: OwnLines,
+    /// The name of the logger in bandog's own lines.
+    pub logger: &'static str,
 }
 
 /// Where bandog's own lines go within the logs of an invocation. Actions always use [`OwnLines::Among`].

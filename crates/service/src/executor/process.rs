@@ -1,7 +1,5 @@
 //! A process for each call: an invocation on a thread of its own, from the network side's hands back into them.
 
-pub(crate) mod document;
-
 use std::{
     io,
     os::fd::BorrowedFd,
@@ -18,14 +16,13 @@ use hyper::{
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
-use self::document::DocumentBody;
 use crate::{
     actions::{Placement, TextArgument},
     admission::Permit,
     body::{BodyIntake, CancelOnDrop, RequestBody, Response, ResponseSender},
     call::{Admitted, Held, Responder},
     context::Context,
-    input::{BodySource, Envelope},
+    input::{BodySource, DocumentBody, DocumentFrame, Envelope},
     invocation::{Call as Invocation, Failure, Function},
     logs::Level,
     output::{BodySink, Disconnected},
@@ -55,8 +52,8 @@ struct Prepared {
     invocation: Invocation,
     /// The form of the response.
     accept: Accept,
-    /// The beginning of the document that the body is put into, if it is.
-    document: Option<Vec<u8>>,
+    /// The document that the body is put into, if it is.
+    document: Option<DocumentFrame>,
 }
 
 /// Answers a call by the function.
@@ -68,9 +65,9 @@ pub(crate) async fn call(
     let Admitted { call_id, head, envelope, body, permit, responder } = admitted;
     let accept = Accept::in_style(&head.headers, context.style.as_ref());
     let accept = accept.with_trailers(Trailers::asked(head.version, &head.headers));
-    let Requests { variables, wrap, .. } = context.settings.requests;
+    let Requests { variables, document, .. } = context.settings.requests;
     let hides = |name: &str| request::is_hidden(name, variables);
-    let document = wrap.then(|| document::begin(&head.headers, hides));
+    let document = document.map(|document| document.frame(&head.headers, &hides));
     let prepared = Prepared { invocation: invocation(context, &head, call_id, envelope), accept, document };
     invoke(context, function, prepared, body, permit, responder).await
 }
@@ -170,8 +167,8 @@ impl ProcessCall {
                 if settings.requests.echo { &mut Echo(&mut sender) } else { &mut sender };
             let mut source: &mut dyn BodySource = &mut body;
             let mut wrapped;
-            if let Some(begin) = document {
-                wrapped = DocumentBody::new(begin, source);
+            if let Some(frame) = document {
+                wrapped = DocumentBody::new(frame, source);
                 source = &mut wrapped;
             }
             (context.run)(&function, &invocation, source, &cancel, &accept, settings.name.as_deref(), port)

@@ -139,7 +139,8 @@ impl Server {
     }
 
     async fn jwt(&self) -> Arc<Jwt> {
-        let settings = JwtSettings { issuer: self.url.clone(), function: "ns:figlet".to_owned(), debug: true };
+        let (issuer, function) = (self.url.clone(), "ns:figlet".to_owned());
+        let settings = JwtSettings { issuer, function, debug: true, realm: "functions" };
         Arc::new(Jwt::new(&settings).await.expect("keys"))
     }
 }
@@ -148,6 +149,14 @@ async fn check(jwt: &Arc<Jwt>, token: &str) -> Result<(), Denied> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a value"));
     jwt.check(&headers).await
+}
+
+#[test]
+fn a_denied_caller_is_told_the_realm_of_the_settings() {
+    let challenge = |denied: Denied| denied.problem("functions").into_parts().0.headers.remove(WWW_AUTHENTICATE);
+    assert_eq!(challenge(Denied::NoToken).expect("a challenge"), r#"Bearer realm="functions""#);
+    assert_eq!(challenge(Denied::Invalid).expect("a challenge"), r#"Bearer realm="functions", error="invalid_token""#);
+    assert_eq!(challenge(Denied::NotPermitted), None);
 }
 
 #[tokio::test]
