@@ -99,7 +99,7 @@ enum Command {
 /// Nothing else reads the environment.
 pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
     let invoked_as = InvokedAs::of(arguments.first().map(OsString::as_os_str));
-    if invoked_as == InvokedAs::Fwatchdog {
+    if invoked_as.takes_watchdog_flags() {
         if let Some(code) = command_line::run_flags(&arguments, environment) {
             return code;
         }
@@ -158,7 +158,7 @@ fn command() -> clap::Command {
 fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     // OSCAR's supervisor, started without arguments, handles the one event on its standard input.
     let invoked_as = InvokedAs::of(arguments.first().map(OsString::as_os_str));
-    if invoked_as == InvokedAs::Supervisor && arguments.len() == 1 {
+    if invoked_as.is_job() && arguments.len() == 1 {
         arguments.push("run".into());
     }
     let mut command = command();

@@ -17,7 +17,7 @@ use std::{
 };
 
 pub use compat::{Compat, LegacyBehaviour};
-pub use invoked_as::InvokedAs;
+pub use invoked_as::{InvokedAs, ProcessRank};
 pub use translation::{TranslatedValue, Translation, VariableError, VariableNote};
 
 /// Environment variables by name, as bandog was started with them.

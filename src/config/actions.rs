@@ -16,7 +16,6 @@ use super::{
 use crate::{
     actions::{self, Endpoint, Interface, ParsedFile, Service, Variable},
     invocation::Command,
-    platform::InvokedAs,
 };
 
 /// The default names of the file, the newest first.
@@ -109,7 +108,7 @@ pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<(PathBuf, ParsedFile)
 /// The file with one of the default names. In the place of another program there is none: that program did not know
 /// such files.
 fn default_file(reader: &Reader<'_>) -> Option<RawValue> {
-    if reader.sources.invoked_as != InvokedAs::Bandog {
+    if reader.sources.invoked_as.is_replacement() {
         return None;
     }
     let directories = &reader.sources.paths.actions;

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     actions::Service,
     invocation::{Command, Interpreter},
-    platform::{Compat, InvokedAs, openfaas, oscar},
+    platform::{Compat, ProcessRank, openfaas, oscar},
 };
 
 /// The function: its command and its surroundings.
@@ -110,7 +110,7 @@ pub(super) fn read_service(reader: &mut Reader<'_>) -> Option<Option<String>> {
         Origin::Variable(name) => *name == setting.variable(),
         _ => false,
     };
-    let raw = reader.raw(setting).filter(|raw| reader.sources.invoked_as != InvokedAs::Fwatchdog || is_explicit(raw));
+    let raw = reader.raw(setting).filter(|raw| reader.sources.invoked_as.heeds_platform_name() || is_explicit(raw));
     let Some(raw) = raw else {
         reader.note_unset(setting);
         return Some(None);
@@ -144,9 +144,10 @@ fn choose(sources: &Sources, script: Option<RawValue>, compat: Compat) -> Result
     }
     let standard = &sources.paths.script;
     let process = openfaas::fprocess::line(environment);
+    let rank = sources.invoked_as.process_rank();
     let run_process = |(name, line)| fprocess::command(environment, name, line, compat, standard).map(Some);
     if let Some((name, line)) = process
-        && sources.invoked_as == InvokedAs::Fwatchdog
+        && rank == ProcessRank::BeforeScript
         && !openfaas::fprocess::is_supervisor(line, compat)
     {
         return run_process((name, line));
@@ -162,8 +163,7 @@ fn choose(sources: &Sources, script: Option<RawValue>, compat: Compat) -> Result
         let wrong = |advice| Mistake::new("script", Some(standard.as_os_str()), Origin::Default, advice);
         return Ok(Some((command.map_err(wrong)?, Origin::Path(standard.clone()))));
     }
-    // The command of the watchdog is not for the supervisor that it starts.
-    process.filter(|_| sources.invoked_as != InvokedAs::Supervisor).map_or(Ok(None), run_process)
+    process.filter(|_| rank != ProcessRank::Never).map_or(Ok(None), run_process)
 }
 
 fn nothing_to_run(script: &Path) -> Mistake {

@@ -65,7 +65,7 @@ fn enter(reader: &mut Reader<'_>, translation: Translation) {
 
 /// `--compat`, as far as it can be understood, under a name for which it has an effect.
 pub(super) fn compat(reader: &Reader<'_>) -> Compat {
-    let raw = reader.raw(&setting::COMPAT).filter(|_| reader.sources.invoked_as != InvokedAs::Bandog);
+    let raw = reader.raw(&setting::COMPAT).filter(|_| reader.sources.invoked_as.is_replacement());
     raw.and_then(|raw| Compat::parse(&raw.value.to_string_lossy()).ok()).unwrap_or_default()
 }
 
@@ -73,7 +73,7 @@ pub(super) fn compat(reader: &Reader<'_>) -> Compat {
 pub(super) fn read_compat(reader: &mut Reader<'_>) -> Option<Compat> {
     let setting = &setting::COMPAT;
     let Some(raw) = reader.raw_and_noted(setting) else { return Some(Compat::default()) };
-    if reader.sources.invoked_as == InvokedAs::Bandog {
+    if !reader.sources.invoked_as.is_replacement() {
         reader.warn("--compat: has no effect; it applies under the names fwatchdog and supervisor".to_owned());
     }
     let parsed = Compat::parse(&raw.value.to_string_lossy());

@@ -50,7 +50,7 @@ pub fn read(
     let is_query = |name: &OsStr| name.as_encoded_bytes().starts_with(QUERY_PREFIX.as_bytes());
     let mut replaceable: Vec<_> = inherited.extract_if(.., |(name, _)| is_query(name)).collect();
     // Only a job is started with its own event. In a watchdog's environment an `EVENT` is a stale one.
-    let event = non_empty(environment, "EVENT").filter(|_| invoked_as == InvokedAs::Supervisor);
+    let event = non_empty(environment, "EVENT").filter(|_| invoked_as.is_job());
     let event = event.map(OsStr::to_owned);
     replaceable.extend(event.clone().map(|event| ("EVENT".into(), event)));
     let is_job = non_empty(environment, "JOB_UUID").is_some();
