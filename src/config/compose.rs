@@ -56,6 +56,7 @@ fn settings(config: &Config) -> Settings {
             encode: config.encodes(),
             ignore_type: config.replaced.compat.has(LegacyBehaviour::Untyped),
         },
+        input_filter: config.input_filter(),
         requests: Requests {
             variables: config.header_variables(),
             document: watchdog.and_then(WatchdogSettings::document),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{
     Answer, PATIENCE, Request, Server, Wire, decode, encode, eventually, fixture, noise, proc_status, server::Builder,
@@ -281,6 +281,46 @@ fn decoded_bodies_have_their_own_length_and_type() {
     let said = server.post(encode(&large)).to("/measure").send().expect(200);
     let plain = server.post(&large).media("application/octet-stream").to("/measure").send().expect(200);
     assert_eq!(said.text(), plain.text());
+}
+
+#[test]
+fn the_input_within_an_event_is_opened_by_decode() {
+    let event = |body: &str, kind: &str, encoded: bool| {
+        json!({
+            "httpMethod": "POST", "headers": {"Content-Type": kind}, "body": body, "isBase64Encoded": encoded,
+            "queryStringParameters": null,
+        })
+        .to_string()
+    };
+    let server = proxy().fwatchdog().env("fprocess", "/oscar/bin/supervisor").args(["--decode"]).start();
+    for (event, body, kind) in [
+        (event(&encode("picture"), "image/png", true), "picture", "image/png"),
+        (event("{\"a\": 1}", "application/json", false), "{\"a\": 1}", "application/json"),
+    ] {
+        let seen = seen(server.post(&event).media("application/json").send());
+        assert_eq!((&seen["body"], field(&seen, "content-type")), (&body.into(), vec![kind.to_owned()]));
+        assert_eq!(field(&seen, "content-length"), [body.len().to_string()]);
+    }
+    let object = json!({"eventSource": "minio:s3", "eventTime": "2026-11-20T14:49:56.867Z",
+        "s3": {"bucket": {"name": "in"}, "object": {"key": "a.png"}}});
+    let stored = json!({"EventName": "s3:ObjectCreated:Put", "Key": "in/a.png", "Records": [object]}).to_string();
+    server.post(&stored).media("application/json").send().expect(501);
+
+    // A function that fetches its input is sent the event, since it gets no file.
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = dir.path().join("function_config.yaml");
+    fs::write(&config, "file_stage_in: true\n").expect("written");
+    let server = proxy().fwatchdog().env("fprocess", "/oscar/bin/supervisor").args(["--decode"]);
+    let server = server.env("BANDOG_CONFIG", &config).start();
+    for (body, wanted) in [(&stored, &*stored), (&event("x", "text/plain", false), "")] {
+        let seen = seen(server.post(body).media("application/json").send());
+        assert_eq!((&seen["body"], field(&seen, "content-length")), (&wanted.into(), vec![wanted.len().to_string()]));
+    }
+
+    // Under bandog's own name a body is only a body.
+    let server = proxy().args(["--decode"]).start();
+    let event = event("x", "text/plain", false);
+    assert_eq!(seen(server.post(&event).media("application/json").send())["body"], event);
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 pub use crate::invocation::OnHangUp;
-use crate::{actions, input::InputDocument, request::HeaderVariables};
+use crate::{
+    actions,
+    input::{InputDocument, InputFilter},
+    request::HeaderVariables,
+};
 
 /// The settings of the service.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// How bodies are decoded and encoded.
     pub bodies: Bodies,
+    /// Opens the events of a platform in bodies that are decoded for a server; `None` where a body is only a body.
+    pub input_filter: Option<Arc<dyn InputFilter>>,
     /// How a function learns of its request.
     pub requests: Requests,
     /// Whether a function outlives the connection of its caller.

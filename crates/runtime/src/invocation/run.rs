@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     actions::{Placement, TextArgument},
-    input::{self, BodyError, BodySource, Envelope, Input, InputDir},
+    input::{self, BodyError, BodySource, Envelope, Input},
     logs::Level,
     process::Cancel,
     workspace::Workspace,
@@ -135,12 +135,8 @@ impl Invocation<'_> {
             self.log.note(Level::Debug, detail);
         }
         let max_body = self.function.max_body;
-        let mut input = take_in::take_in(self.workspace, &self.call.envelope, source, max_body)?;
-        if let Some(filter) = &self.function.input_filter {
-            let path = self.workspace.input_path();
-            let dir = InputDir { fd: self.workspace.input(), path: &path };
-            input = filter.filter(input, dir, max_body)?;
-        }
+        let filter = self.function.input_filter.as_deref();
+        let input = take_in::take_in(self.workspace, &self.call.envelope, source, max_body, filter)?;
         for note in &input.notes {
             self.log.note(Level::Info, note);
         }

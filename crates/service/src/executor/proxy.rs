@@ -226,7 +226,7 @@ async fn exchange(
     let (context, upstream, call_id) = (in_flight.context(), in_flight.upstream(), &*in_flight.call_id);
     let settings = &context.settings;
     if settings.bodies.decode && upstream.is_coded && !envelope.is_form() {
-        body = decode::decode(context, envelope, body, &mut parts.headers).await?;
+        body = decode::decode(context, call_id, envelope, body, &mut parts.headers).await?;
     }
     let facts = Facts {
         call_id,

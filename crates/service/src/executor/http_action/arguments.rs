@@ -109,7 +109,9 @@ impl Task {
         let workspace = self.context.workspaces.workspace();
         let workspace = workspace.map_err(|error| ArgumentFault::Workspace(Failure::Workspace(error)))?;
         let limit = self.context.settings.limits.body;
-        let input = take_in::take_in(&workspace, &self.envelope, &mut body, limit).map_err(ArgumentFault::Refused)?;
+        // The body of an action holds arguments, and no event of a platform.
+        let input = take_in::take_in(&workspace, &self.envelope, &mut body, limit, None);
+        let input = input.map_err(ArgumentFault::Refused)?;
         let (arguments, has_files) =
             take_in::bind(&workspace, &self.envelope, &input, (&self.action, self.way, &self.texts))
                 .map_err(ArgumentFault::Refused)?;

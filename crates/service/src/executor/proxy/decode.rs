@@ -1,4 +1,5 @@
-//! `--decode`: a body is taken in into a file first, and the content of that file is sent.
+//! `--decode`: a body is taken in into a file first, and the content of that file is sent. If it is an event of a platform,
+//! the input in it is sent; the variables of the event are for processes, and a server gets none.
 
 use std::{os::fd::OwnedFd, path::Path, sync::Arc};
 
@@ -27,6 +28,13 @@ use crate::{
 /// Bytes of a piece.
 const PIECE: usize = 64 * 1024;
 
+/// The content that is sent in place of a body that has been taken in.
+enum Content {
+    File(OwnedFd),
+    /// The event itself, where the function gets no file because it fetches its input; empty if there is none.
+    Event(Bytes),
+}
+
 /// A body that has been taken in, and the one that is sent in its place.
 struct Decoded {
     input: Input,
@@ -36,6 +44,7 @@ struct Decoded {
 /// Decodes a body as mode `files` does, and says in `headers` what it is then.
 pub(super) async fn decode(
     context: &Arc<Context>,
+    call_id: &str,
     envelope: Envelope,
     body: RequestBody,
     headers: &mut HeaderMap,
@@ -46,12 +55,16 @@ pub(super) async fn decode(
     let shared = Arc::clone(context);
     let submitted = context.workers.submit(move || work(&shared, &envelope, body, tell));
     submitted.map_err(|error| failed(Failure::NoThread(error)))?;
-    let decoded =
-        told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("the decoding broke down"))))?;
+    let decoded = told
+        .await
+        .map_err(|_| failed(Failure::Supervise(std::io::Error::other("the thread that decodes the body failed"))))?;
     let Decoded { input, body } = decoded.map_err(|fault| match fault {
         DecodeFault::Refused(error) => Outcome::Refused(error),
         DecodeFault::Workspace(error) => failed(Failure::Workspace(error)),
     })?;
+    for note in &input.notes {
+        tracing::info!(call_id, "{note}");
+    }
     describe(headers, &input);
     Ok(body)
 }
@@ -71,34 +84,57 @@ fn work(
 ) {
     // The workspace is removed before the result is sent; the file stays, since it is open.
     let stored = store(context, envelope, &mut body);
-    let (input, file) = match stored {
+    let (input, sent) = match stored {
         Ok(stored) => stored,
         Err(fault) => return drop(tell.send(Err(fault))),
     };
     let (body, pieces) = RequestBody::begun(Bytes::new());
-    let body = body.announced(Some(input.bytes));
-    if tell.send(Ok(Decoded { input, body })).is_ok() {
-        // An error is a body that ends too early, which the function does not take for the whole.
-        if let Err(error) = pour(&file, &pieces) {
-            tracing::error!("cannot read back the decoded body: {error}");
+    let length = match &sent {
+        Content::File(_) => input.bytes,
+        Content::Event(event) => event.len() as u64,
+    };
+    let body = body.announced(Some(length));
+    if tell.send(Ok(Decoded { input, body })).is_err() {
+        return;
+    }
+    match sent {
+        Content::File(file) => {
+            // An error is a body that ends too early, which the function does not take for the whole.
+            if let Err(error) = send_file(&file, &pieces) {
+                tracing::error!("cannot read back the decoded body: {error}");
+            }
+        }
+        Content::Event(event) => {
+            let is_taken = event.is_empty() || pieces.blocking_send(RequestFrame::Data(event)).is_ok();
+            // The receiver is gone if the server has answered before the end, which is its choice.
+            let _ = is_taken && pieces.blocking_send(RequestFrame::End).is_ok();
         }
     }
 }
 
 /// Decodes the body into a file.
-fn store(context: &Arc<Context>, envelope: &Envelope, body: &mut RequestBody) -> Result<(Input, OwnedFd), DecodeFault> {
+fn store(context: &Arc<Context>, envelope: &Envelope, body: &mut RequestBody) -> Result<(Input, Content), DecodeFault> {
     let workspace = context.workspaces.workspace().map_err(DecodeFault::Workspace)?;
-    let input =
-        take_in::take_in(&workspace, envelope, body, context.settings.limits.body).map_err(DecodeFault::Refused)?;
-    let name = input.path.as_deref().and_then(Path::file_name).unwrap_or_default();
+    let (limit, filter) = (context.settings.limits.body, context.settings.input_filter.as_deref());
+    let input = take_in::take_in(&workspace, envelope, body, limit, filter).map_err(DecodeFault::Refused)?;
+    // A form itself is passed on as it is, and does not come here.
+    if input.path.as_deref() == Some(workspace.input_path().as_path()) {
+        let reason = "the event contains a form with several files, which is not one body; send the form itself";
+        return Err(DecodeFault::Refused(input::InputError::Filter(reason.to_owned())));
+    }
+    let Some(path) = &input.path else {
+        let event = input.event.as_ref().map(|event| Bytes::from(event.json.clone()));
+        return Ok((input, Content::Event(event.unwrap_or_default())));
+    };
+    let name = path.file_name().unwrap_or_default();
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = openat(workspace.input(), name, flags, Mode::empty());
     let file = file.map_err(|error| DecodeFault::Workspace(error.into()))?;
-    Ok((input, file))
+    Ok((input, Content::File(file)))
 }
 
 /// Sends what is in the file, for as long as it is taken.
-fn pour(file: &OwnedFd, pieces: &mpsc::Sender<RequestFrame>) -> Result<(), Errno> {
+fn send_file(file: &OwnedFd, pieces: &mpsc::Sender<RequestFrame>) -> Result<(), Errno> {
     loop {
         let mut buffer = vec![0; PIECE];
         let count = retry_on_intr(|| read(file, &mut buffer))?;
@@ -114,6 +150,11 @@ fn pour(file: &OwnedFd, pieces: &mpsc::Sender<RequestFrame>) -> Result<(), Errno
 fn describe(headers: &mut HeaderMap, input: &Input) {
     headers.remove(CONTENT_ENCODING);
     headers.remove(CONTENT_TRANSFER_ENCODING);
+    if !input.notes.is_empty() {
+        // The label is that of the event, and not of the input that was in it.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(type_within(input)));
+        return;
+    }
     let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let kind = match input.kind {
@@ -123,11 +164,25 @@ fn describe(headers: &mut HeaderMap, input: &Input) {
         InputKind::Json => "application/json",
         // The label of bytes that were made fit for mail is that of the bytes.
         InputKind::Base64 if !is_wrapping(&sent) => return,
-        InputKind::Base64 => mime_guess::from_path(input.path.as_deref().unwrap_or(Path::new("")))
-            .first_raw()
-            .unwrap_or("application/octet-stream"),
+        InputKind::Base64 => type_by_name(input),
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+}
+
+/// The type of an input that was within an event.
+fn type_within(input: &Input) -> &'static str {
+    match input.kind {
+        InputKind::Json => "application/json",
+        InputKind::Empty | InputKind::Raw | InputKind::Text | InputKind::Base64 | InputKind::Multipart => {
+            if input.path.is_none() && input.event.is_some() { "application/json" } else { type_by_name(input) }
+        }
+    }
+}
+
+/// The type that the name of the input file tells.
+fn type_by_name(input: &Input) -> &'static str {
+    let path = input.path.as_deref().unwrap_or(Path::new(""));
+    mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream")
 }
 
 /// Types that say nothing of what is in the base64 they are the label of.
@@ -160,5 +215,10 @@ mod tests {
         ] {
             assert_eq!(described(kind, sent, name), wanted, "{kind} {sent} {name}");
         }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let input = Input::new("event-file-1.png".into(), InputKind::Raw, 1);
+        describe(&mut headers, &Input { notes: vec!["An event was opened."], ..input });
+        assert_eq!(headers[CONTENT_TYPE], "image/png", "the label was that of the event");
     }
 }
