@@ -182,3 +182,6 @@ fn start_of(logs: &Logs, limit: usize) -> Vec<u8> {
     bytes.truncate(read);
     bytes
 }
+
+#[cfg(test)]
+mod tests;
