@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::setting::Group;
 use super::*;
 use crate::{invocation::Stdin, logs::Level, telemetry::Format};
 
@@ -195,4 +196,27 @@ fn the_workspace_is_an_existing_directory_in_which_a_directory_can_be_made() {
     assert!(with(&world.path("file")).expect_err("a file").contains("not a directory"));
     // Root may write anywhere but here.
     assert!(with(Path::new("/proc/self")).expect_err("proc").contains("cannot make a directory in it"));
+}
+
+/// The limits that the status page does not show, with the reason.
+const NOT_SHOWN: [(&str, &str); 4] = [
+    ("retries", "it permits more, and limits nothing"),
+    ("kill-grace", "it only delays the end that another limit brings"),
+    ("user", "the page does not tell callers who functions run as"),
+    ("allow-write", "the page shows whether there is a sandbox, and not its paths"),
+];
+
+#[test]
+fn the_status_page_shows_every_limit() {
+    let limits = compose::http_settings(&World::new().config()).admin.limits;
+    let shown = serde_json::to_value(limits).expect("JSON");
+    let mut shown: Vec<&str> = shown.as_object().expect("an object").keys().map(String::as_str).collect();
+    let limits = setting::ALL.iter().filter(|setting| matches!(setting.group, Group::Limits | Group::Confinement));
+    for setting in limits.filter(|setting| NOT_SHOWN.iter().all(|(name, _)| *name != setting.name)) {
+        let name = setting.name.replace('-', "_");
+        let before = shown.len();
+        shown.retain(|key| key.strip_suffix("_seconds").unwrap_or(key) != name);
+        assert_eq!(before - shown.len(), 1, "{name}: add it to ShownLimits, or to NOT_SHOWN with a reason");
+    }
+    assert_eq!(shown, [""; 0], "the page shows only limits that can be set");
 }

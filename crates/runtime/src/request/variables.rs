@@ -3,9 +3,13 @@
 use std::{borrow::Cow, ffi::CString, fmt::Write as _};
 
 use http::{
-    header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
+    header::{
+        AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+    },
     request::Parts,
 };
+
+use crate::headers::{X_BANDOG_ERROR, X_BANDOG_TOKEN};
 
 /// Bytes of a header's value that fit into a variable; a longer one is left out, so that a client cannot make exec
 /// fail (one variable may have 128 KiB, all together a few MiB: execve(2)).
@@ -13,7 +17,8 @@ const VALUE_LIMIT: usize = 8 * 1024;
 
 /// Headers that never become variables: credentials, and `Proxy`, whose variable programs take for a setting
 /// (httpoxy, CVE-2016-5385).
-const HIDDEN: [&str; 5] = ["authorization", "proxy", "proxy-authorization", "x-bandog-token", "x-bandog-error"];
+static HIDDEN: [HeaderName; 5] =
+    [AUTHORIZATION, HeaderName::from_static("proxy"), PROXY_AUTHORIZATION, X_BANDOG_TOKEN, X_BANDOG_ERROR];
 
 /// Headers whose variable would have the name of one that bandog sets itself.
 const OWN: [&str; 7] = ["method", "path", "query", "host", "content-length", "contentlength", "transfer-encoding"];
@@ -150,8 +155,8 @@ fn decoded(path: &str) -> Cow<'_, [u8]> {
 /// Whether a header field is hidden from the function. `name` is in lower case.
 #[must_use]
 pub fn is_hidden(name: &str, policy: HeaderVariables) -> bool {
-    let is_shown = name == "authorization" && policy.authorization == Authorization::Shown;
-    HIDDEN.contains(&name) && !is_shown
+    let is_shown = name == AUTHORIZATION.as_str() && policy.authorization == Authorization::Shown;
+    HIDDEN.iter().any(|hidden| hidden.as_str() == name) && !is_shown
 }
 
 /// `Http_X_Forwarded_For` for `x-forwarded-for`; `None` if the header does not become a variable. Nor does a name with
