@@ -20,8 +20,8 @@ use crate::{
     workspace::WorkspaceRoot,
 };
 
-/// How long the end waits for who reads the log.
-pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the exit waits until the log has been read.
+pub(super) const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog serve ./ocr.sh
@@ -37,9 +37,9 @@ pub fn serve(config: Config) -> ExitCode {
         tracing::info!("{} received", process::signal_name(signal));
         tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
     };
-    let last_words = telemetry::FlushOnDrop(LAST_WORDS);
+    let flush_log = telemetry::FlushOnDrop(LOG_FLUSH_LIMIT);
     let ended = process::run_with_reaper("network", move || listen(&config, told), stop);
-    drop(last_words);
+    drop(flush_log);
     match ended.and_then(|result| result) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(INTERNAL, &error),
@@ -89,8 +89,8 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
 /// The place for workspaces, with those of dead predecessors removed, and what still runs in them killed.
 pub(super) fn make_root(config: &Config) -> io::Result<Arc<WorkspaceRoot>> {
     let place = config.function.workspace.display();
-    let tenant = config.confinement.user.as_ref().map(|user| user.uid);
-    let root = WorkspaceRoot::open_for(&config.function.workspace, tenant).map_err(|error| {
+    let function_user = config.confinement.user.as_ref().map(|user| user.uid);
+    let root = WorkspaceRoot::open_for(&config.function.workspace, function_user).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
     })?;
     let end_users = |workspaces: &[&OsStr]| {

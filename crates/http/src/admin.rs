@@ -65,7 +65,7 @@ pub(super) async fn page(server: &Server, path: &str) -> Result<Page, Problem> {
     }
 }
 
-/// The actions, for who asks for them.
+/// The actions, for the pages that list them.
 #[expect(clippy::result_large_err, reason = "the answer to the request, and made once for it")]
 fn actions(server: &Server) -> Result<&Service, Problem> {
     let detail = "there are no actions here: no oms.yml or microservice.yml was in / or in the working directory at the \

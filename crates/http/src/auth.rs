@@ -151,7 +151,9 @@ impl TokenFile {
                 if self.last.is_some() {
                     tracing::warn!("cannot read the token file {path}: {trouble}; the last token counts");
                 } else {
-                    tracing::error!("cannot read the token file {path}: {trouble}; nobody is let in");
+                    tracing::error!(
+                        "cannot read the token file {path}: {trouble}; every request is refused until it can be read"
+                    );
                 }
                 self.trouble = Some(trouble);
             }

@@ -29,7 +29,7 @@ pub(crate) fn limit_arenas() {
 }
 
 /// Gives back whatever of the heap is free. Takes about a millisecond for each ten megabytes that were in use, and
-/// whoever allocates meanwhile waits: for when a rush is over. Other C libraries than glibc do it as they go.
+/// other threads that allocate meanwhile wait, so it is for the time after a rush. Other C libraries than glibc do it as they go.
 pub fn give_back_heap() {
     // SAFETY: touches free memory only, under the heap's own lock (malloc_trim(3) is MT-safe).
     #[cfg(target_env = "gnu")]

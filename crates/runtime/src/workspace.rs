@@ -45,10 +45,10 @@ use crate::ids;
 const PREFIX: &str = "bandog-";
 
 /// How long an empty, unlocked directory is left alone: its maker may be between making and locking it.
-const NEWBORN: Duration = Duration::from_secs(10);
+const UNLOCKED_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long an invocation may take at its end to try again what could not be removed before.
-const UNDEAD: Duration = Duration::from_millis(50);
+/// How long an invocation may take at its end to remove workspaces that could not be removed before.
+const RETRY_LIMIT: Duration = Duration::from_millis(50);
 
 /// How a directory is opened: never through a link, never handed down to a function.
 const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -67,10 +67,10 @@ pub struct WorkspaceRoot {
     next: AtomicU64,
     open: AtomicUsize,
     /// The user that functions run as, if not our own.
-    tenant: Option<u32>,
+    function_user: Option<u32>,
     /// The workspaces that could not be removed and are tried again: no descriptor was free, or a process was still
     /// writing.
-    undead: Mutex<VecDeque<String>>,
+    unremoved: Mutex<VecDeque<String>>,
 }
 
 impl WorkspaceRoot {
@@ -79,8 +79,8 @@ impl WorkspaceRoot {
         Self::open_for(path, None)
     }
 
-    /// The same for functions of another user, whom workspaces are handed over to.
-    pub fn open_for(path: &Path, tenant: Option<u32>) -> io::Result<Self> {
+    /// The same for functions of another user, to whom workspaces are handed over.
+    pub fn open_for(path: &Path, function_user: Option<u32>) -> io::Result<Self> {
         let id = ids::random().simple().to_string();
         Ok(Self {
             // A link here is the operator's choice.
@@ -89,8 +89,8 @@ impl WorkspaceRoot {
             prefix: format!("{PREFIX}{}-", &id[..12]),
             next: AtomicU64::new(0),
             open: AtomicUsize::new(0),
-            tenant,
-            undead: Mutex::default(),
+            function_user,
+            unremoved: Mutex::default(),
         })
     }
 
@@ -122,14 +122,14 @@ impl WorkspaceRoot {
     fn lock_leftover(&self, name: &OsStr) -> Option<OwnedFd> {
         let dir = openat(&self.dir, name, OPEN_DIR, Mode::empty()).ok()?;
         let stat = fstat(&dir).ok()?;
-        let ours = stat.st_uid == rustix::process::geteuid().as_raw() || Some(stat.st_uid) == self.tenant;
+        let ours = stat.st_uid == rustix::process::geteuid().as_raw() || Some(stat.st_uid) == self.function_user;
         if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
             return None;
         }
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_ctime).unwrap_or_default());
-        let newborn = changed.elapsed().is_ok_and(|age| age < NEWBORN);
-        let unmade = newborn && removal::names(dir.as_fd()).is_ok_and(|names| names.is_empty());
-        (!unmade).then_some(dir)
+        let is_new = changed.elapsed().is_ok_and(|age| age < UNLOCKED_LIMIT);
+        let is_being_made = is_new && removal::names(dir.as_fd()).is_ok_and(|names| names.is_empty());
+        (!is_being_made).then_some(dir)
     }
 
     /// Makes the workspace of one invocation.
@@ -139,7 +139,7 @@ impl WorkspaceRoot {
             let next = match error.kind() {
                 io::ErrorKind::NotFound => "it was removed; make it again and restart bandog, or set --workspace",
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, or set --workspace",
-                _ => "see to it that this is possible, or set --workspace",
+                _ => "allow bandog to write there, or set --workspace",
             };
             let text = format!("cannot make a directory in {place}: {error}; {next}");
             io::Error::new(error.kind(), text)
@@ -173,17 +173,17 @@ impl WorkspaceRoot {
         let removed = removal::remove(self.dir.as_fd(), name);
         if let Err(error) = &removed {
             tracing::warn!("cannot remove the workspace {}: {error}", self.path.join(name).display());
-            self.undead().push_back(name.to_owned());
+            self.unremoved().push_back(name.to_owned());
         }
         removed.is_ok()
     }
 
     /// Tries again what could not be removed before, for as long as that works and does not take long.
-    fn remove_undead(&self) {
-        let deadline = Instant::now() + UNDEAD;
-        let count = self.undead().len();
+    fn retry_removals(&self) {
+        let deadline = Instant::now() + RETRY_LIMIT;
+        let count = self.unremoved().len();
         for _ in 0..count {
-            let Some(name) = self.undead().pop_front() else { return };
+            let Some(name) = self.unremoved().pop_front() else { return };
             if !self.remove(&name) || Instant::now() > deadline {
                 return;
             }
@@ -191,7 +191,7 @@ impl WorkspaceRoot {
     }
 
     /// Removes what a function put where its workspace was; whether nothing is left there. A neighbour's is left alone.
-    fn remove_impostor(&self, name: &str, of: Uid) -> rustix::io::Result<()> {
+    fn remove_replacement(&self, name: &str, of: Uid) -> rustix::io::Result<()> {
         let stat = match statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(()),
             other => other?,
@@ -207,8 +207,8 @@ impl WorkspaceRoot {
         }
     }
 
-    fn undead(&self) -> MutexGuard<'_, VecDeque<String>> {
-        self.undead.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unremoved(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.unremoved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many workspaces exist now.
@@ -414,20 +414,19 @@ impl Workspace {
             return;
         };
         // The function moved it away, or removed it itself.
-        let removed =
-            self.root.remove_impostor(&self.name, Uid::from_raw(made.st_uid)).and_then(|()| {
-                match whereabouts(&dirs.lock, &made) {
-                    Some((parent, name)) => removal::remove(parent.as_fd(), name),
-                    None => Ok(()),
-                }
-            });
+        let removed = self.root.remove_replacement(&self.name, Uid::from_raw(made.st_uid)).and_then(|()| {
+            match whereabouts(&dirs.lock, &made) {
+                Some((parent, name)) => removal::remove(parent.as_fd(), name),
+                None => Ok(()),
+            }
+        });
         if let Err(error) = removed {
             tracing::warn!("cannot remove the workspace {}, which its function moved: {error}", self.path.display());
         }
     }
 
     fn dirs(&self) -> &OpenDirs {
-        self.dirs.as_ref().expect("nobody outside has a workspace that is not made whole")
+        self.dirs.as_ref().expect("a workspace that is handed out has its directories")
     }
 }
 
@@ -437,7 +436,7 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         self.root.open.fetch_sub(1, Ordering::Relaxed);
         // Before its own removal, which may fail too.
-        self.root.remove_undead();
+        self.root.retry_removals();
         self.remove();
     }
 }
@@ -471,8 +470,8 @@ fn whereabouts(dir: &OwnedFd, made: &Stat) -> Option<(OwnedFd, OsString)> {
 impl Drop for WorkspaceRoot {
     /// The last chance before the next start.
     fn drop(&mut self) {
-        let undead = std::mem::take(&mut *self.undead());
-        for name in undead {
+        let unremoved = std::mem::take(&mut *self.unremoved());
+        for name in unremoved {
             self.remove(&name);
         }
     }
@@ -586,8 +585,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let living = root(dir.path()).workspace().expect("made");
         fs::create_dir_all(dir.path().join("bandog-dead-1/in")).expect("mkdir");
-        fs::create_dir(dir.path().join("bandog-newborn-1")).expect("mkdir");
-        fs::create_dir(dir.path().join("somebody-elses")).expect("mkdir");
+        fs::create_dir(dir.path().join("bandog-new-1")).expect("mkdir");
+        fs::create_dir(dir.path().join("another-program")).expect("mkdir");
         fs::write(dir.path().join("bandog-file"), b"x").expect("write");
         assert_eq!(root(dir.path()).remove_leftovers(|_| ()).expect("removed"), 1);
         assert!(!dir.path().join("bandog-dead-1").exists());

@@ -151,8 +151,8 @@ impl Metrics {
             // There from the start.
             duration.with_label_values::<&str>(&[]);
         }
-        let in_flight = gauge("http_requests_in_flight", "Requests being answered, queued ones included.")?;
-        let queued = gauge("bandog_queue_length", "Requests that wait for a place.")?;
+        let in_flight = gauge("http_requests_in_flight", "Requests in progress, including those in the queue.")?;
+        let queued = gauge("bandog_queue_length", "Requests in the queue.")?;
         let exits = counters(
             "bandog_function_exits_total",
             "Ends of functions, by exit code or the signal's name; none if nothing was started.",

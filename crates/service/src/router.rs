@@ -78,7 +78,7 @@ pub struct Commands {
 #[derive(Debug)]
 pub struct Actions {
     routes: Routes,
-    /// By the names of the actions. An action without one has an interface that is not spoken.
+    /// By the names of the actions. An action without one has an interface that is not supported.
     executors: BTreeMap<String, Executor>,
     /// By the port that a path is forwarded to.
     forwards: BTreeMap<u16, Executor>,
@@ -326,7 +326,7 @@ impl Route<'_> {
             }
             (Executor::HttpAction(how, upstream), Destination::Action { action, way, given }) => {
                 let texts = texts(&action, &admitted.head, given);
-                let action = http_action::Asked { action: &action, how, way, texts };
+                let action = http_action::RequestedAction { action: &action, how, way, texts };
                 Ok(http_action::call(context, upstream, action, admitted).await)
             }
             (Executor::Proxy(upstream) | Executor::HttpAction(_, upstream), _) => {
@@ -362,8 +362,7 @@ fn other_methods(MethodNotAllowed { allowed }: &MethodNotAllowed) -> Problem {
 
 fn not_supported(action: &Action) -> Problem {
     let (name, interface) = (&action.name, action.interface.name());
-    let detail = format!(
-        "the action {name} has an interface that this version of bandog describes but does not speak: {interface}"
-    );
+    let detail =
+        format!("the action {name} has an interface that this version of bandog does not support: {interface}");
     Problem::new(ErrorCode::InterfaceNotSupported, detail).member("interface", interface)
 }

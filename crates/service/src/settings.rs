@@ -1,4 +1,4 @@
-//! The settings of the service. All are plain values: whoever starts it decides what they are made from.
+//! The settings of the service. All are plain values, which the binary makes from flags, variables and files.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The one invocation of `bandog run`: the same way down as a request's, with files in place of sockets.
+//! The one invocation of `bandog run`: carried out like that of a request, with files in place of sockets.
 
 use std::{
     fs::File,
@@ -43,14 +43,14 @@ const PIECE: usize = 64 * 1024;
 /// Runs the function once.
 #[must_use]
 pub fn run(config: Config, io: RunArgs) -> ExitCode {
-    let bell = match WakeFd::new() {
-        Ok(bell) => Arc::new(bell),
+    let stop_signal = match WakeFd::new() {
+        Ok(stop_signal) => Arc::new(stop_signal),
         Err(error) => return complain(INTERNAL, &error),
     };
     let cancel = Cancel::new();
     let (tell, told) = watch::channel(Stop::No);
     let stop = {
-        let (bell, cancel) = (Arc::clone(&bell), cancel.clone());
+        let (stop_signal, cancel) = (Arc::clone(&stop_signal), cancel.clone());
         move |_: i32| {
             if cancel.cause().is_some() {
                 cancel.cancel_now(Cause::Shutdown);
@@ -59,19 +59,25 @@ pub fn run(config: Config, io: RunArgs) -> ExitCode {
             }
             tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
             // Last: a thread that it wakes looks for the cause.
-            bell.wake();
+            stop_signal.wake();
         }
     };
-    let last_words = telemetry::FlushOnDrop(serve::LAST_WORDS);
-    let ended = process::run_with_reaper("invocation", move || once(&config, &io, &bell, &cancel, told), stop);
-    drop(last_words);
+    let flush_log = telemetry::FlushOnDrop(serve::LOG_FLUSH_LIMIT);
+    let ended = process::run_with_reaper("invocation", move || once(&config, &io, &stop_signal, &cancel, told), stop);
+    drop(flush_log);
     match ended {
         Ok(code) => code,
         Err(error) => complain(INTERNAL, &error),
     }
 }
 
-fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told: watch::Receiver<Stop>) -> ExitCode {
+fn once(
+    config: &Config,
+    io: &RunArgs,
+    stop_signal: &Arc<WakeFd>,
+    cancel: &Cancel,
+    told: watch::Receiver<Stop>,
+) -> ExitCode {
     if let Err(error) = start_log(config) {
         return complain(INTERNAL, &format!("cannot start the log: {error}"));
     }
@@ -91,14 +97,14 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         Ok(envelope) => envelope,
         Err(error) => return fail(BAD_INPUT, &error),
     };
-    let mut source = match open(&io.event, bell).and_then(|source| of_job(config, io, source)) {
+    let mut source = match open(&io.event, stop_signal).and_then(|source| of_job(config, io, source)) {
         Ok(source) => source,
         Err(error) => return fail(BAD_INPUT, &error),
     };
     if let Some(action) = io.action.as_ref().filter(|action| matches!(action.interface, Interface::Http(_))) {
         let action = ActionCall { action: Arc::clone(action), texts: io.texts.clone() };
         let call = service::Call { id: request::call_id(&headers), head: imitated(&headers), action: Some(action) };
-        let stdout = match Stdout::new(bell) {
+        let stdout = match Stdout::new(stop_signal) {
             Ok(stdout) => stdout,
             Err(error) => return fail(INTERNAL, &error),
         };
@@ -121,7 +127,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
     let facts = CallFacts { call_id: &call.id, service };
     let (finished, sent, lost, is_interrupted) = match &io.output {
         None => {
-            let mut stdout = match Stdout::new(bell) {
+            let mut stdout = match Stdout::new(stop_signal) {
                 Ok(stdout) => stdout,
                 Err(error) => return fail(INTERNAL, &error),
             };
@@ -136,7 +142,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         }
     };
     if is_interrupted {
-        return fail(STOPPED, &"told to stop before all of the answer was read");
+        return fail(STOPPED, &"told to stop before all of the response was read");
     }
     let code = match &finished.outcome {
         Outcome::Failed { report, .. } if report.exit.is_some() && hides_failure(config) => 0,
@@ -151,7 +157,7 @@ fn once(config: &Config, io: &RunArgs, bell: &Arc<WakeFd>, cancel: &Cancel, told
         say(&cannot_write(&error));
     }
     if is_stopped_by_reader {
-        // The reader has closed its end, as `head` does: there is no one to tell.
+        // The reader has closed its end, as `head` does: nothing more can be sent.
         return code.into();
     }
     if !matches!(finished.outcome, Outcome::Done { .. }) {
@@ -176,7 +182,7 @@ fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
     };
     let program = config.actions.programs.actions.get(&action.name).ok_or_else(|| {
         let (name, interface) = (&action.name, action.interface.name());
-        io::Error::other(format!("the action {name} is done by {interface}, which is described but not spoken yet"))
+        io::Error::other(format!("the action {name} needs {interface}, which this version of bandog does not support"))
     })?;
     Function::of_action(&settings, &ground, action, program)
 }
@@ -194,7 +200,7 @@ fn start_log(config: &Config) -> io::Result<()> {
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         return Ok(());
     }
-    // The function's own story is in the result, and a failure is told at the end; more only if it is asked for.
+    // The log of the function is in the result, and a failure is reported at the end; more only if it is asked for.
     let level = if config.telemetry.level == Level::Debug { Level::Debug } else { Level::Critical };
     telemetry::init(LogSettings { level, ..config.telemetry.log_settings() })?;
     config.warnings.iter().for_each(|warning| say(&format_args!("warning: {warning}")));
@@ -281,10 +287,10 @@ enum Input {
 /// A file that may be a pipe or a terminal; a signal ends the wait for it.
 struct Waited {
     file: File,
-    bell: Arc<WakeFd>,
+    stop_signal: Arc<WakeFd>,
 }
 
-fn open(event: &Event, bell: &Arc<WakeFd>) -> Result<Input, String> {
+fn open(event: &Event, stop_signal: &Arc<WakeFd>) -> Result<Input, String> {
     let file = match event {
         Event::Text(text) => return Ok(Input::Text(Some(Bytes::from(text.clone())))),
         Event::Nowhere => return Ok(Input::Text(None)),
@@ -295,7 +301,7 @@ fn open(event: &Event, bell: &Arc<WakeFd>) -> Result<Input, String> {
         if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
     };
     match file.and_then(is_file) {
-        Ok(file) => Ok(Input::File(Waited { file, bell: Arc::clone(bell) })),
+        Ok(file) => Ok(Input::File(Waited { file, stop_signal: Arc::clone(stop_signal) })),
         Err(error) => Err(match event {
             Event::File(path) => format!("cannot read --input {}: {error}", path.display()),
             Event::Stdin | Event::Text(_) | Event::Nowhere => format!("cannot read the standard input: {error}"),
@@ -318,7 +324,7 @@ impl BodySource for Input {
 
 impl BodySource for Waited {
     fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
-        let mut events = [PollFd::new(&self.file, PollFlags::IN), PollFd::new(&*self.bell, PollFlags::IN)];
+        let mut events = [PollFd::new(&self.file, PollFlags::IN), PollFd::new(&*self.stop_signal, PollFlags::IN)];
         poll(&mut events, None).map_err(io::Error::from)?;
         if !events[1].revents().is_empty() {
             return Err(BodyError::Incomplete);

@@ -76,7 +76,7 @@ pub(super) fn run(
 /// Without --output a failure is on the standard output as HTTP would send it, in the place of the result.
 fn show(problem: &Problem, output: Option<&Path>, stdout: &mut Stdout) {
     if output.is_none() {
-        // Why there is no result is said on the standard error too, whoever reads this one.
+        // The standard error says why there is no result, too.
         let _ = stdout.send(problem.to_json());
     }
 }

@@ -33,8 +33,8 @@ use crate::{
 /// How old keys become before they are fetched again, with the next request.
 const OLD: Duration = Duration::from_mins(10);
 
-/// How long nothing is fetched after a try, however many tokens name unknown keys: who sends them must not make bandog
-/// a load for the provider.
+/// How long nothing is fetched after a try, however many tokens name unknown keys: callers that send them must not make
+/// bandog a load for the provider.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// How long a request waits for keys to be fetched again that are only old: a provider that is slow, or gone, must not
@@ -72,7 +72,7 @@ pub(super) struct Jwt {
     fetched: tokio::sync::Mutex<Instant>,
 }
 
-/// Why a caller is not let in.
+/// The reason why a caller is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Denied {
     #[error("Bearer must be present in Authorization header")]

@@ -37,7 +37,7 @@ const HELD_LIMIT: usize = 64 * 1024 * 1024;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// The gate of one connection.
+/// The filter of one connection.
 #[derive(Debug, Default)]
 pub(super) struct StrictReader {
     /// Bytes that have arrived and were not let through yet.
@@ -127,7 +127,7 @@ impl StrictReader {
                 into.put_slice(&self.pending[..count]);
                 *left -= count;
                 let is_over = *left == 0;
-                self.let_go(count);
+                self.discard(count);
                 if is_over {
                     self.enter_body();
                 }
@@ -135,13 +135,13 @@ impl StrictReader {
             ReaderState::Open => {
                 let count = self.pending.len().min(into.remaining());
                 into.put_slice(&self.pending[..count]);
-                self.let_go(count);
+                self.discard(count);
             }
             ReaderState::Body(body) => {
                 let count = self.pending.len().min(into.remaining());
                 let (kept, is_over) = follow(body, &self.pending[..count])?;
                 into.put_slice(&self.pending[..kept]);
-                self.let_go(kept);
+                self.discard(kept);
                 if is_over {
                     self.state = ReaderState::Head;
                 }
@@ -150,7 +150,7 @@ impl StrictReader {
         Ok(refusal)
     }
 
-    /// Follows a part of a body that was read past the gate; what is behind the end of the body is kept back.
+    /// Follows a part of a body that was read without [`StrictReader::push`]; the bytes after the end of the body are kept back.
     pub(super) fn follow(&mut self, read: &mut ReadBuf<'_>, before: usize) -> Result<(), Malformed> {
         let ReaderState::Body(body) = &mut self.state else { return Ok(()) };
         let (kept, is_over) = follow(body, &read.filled()[before..])?;
@@ -195,7 +195,7 @@ impl StrictReader {
             || self.pending[unseen..].windows(2).any(|pair| pair == b"\n\n" || pair == b"\n\r")
     }
 
-    fn let_go(&mut self, count: usize) {
+    fn discard(&mut self, count: usize) {
         (self.looked_at, self.searched) = (0, 0);
         self.release();
         if count == self.pending.len() {

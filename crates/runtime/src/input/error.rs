@@ -1,4 +1,4 @@
-//! Why a body was not taken, and what that means to whoever sent it.
+//! The reasons why a body is not accepted, and what each means to its sender.
 
 use std::io;
 

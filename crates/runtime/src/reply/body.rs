@@ -85,9 +85,9 @@ impl Body<'_> {
             Body::Zip(tree, encoding) => pour(sink, expected, encoding, &mut |into| tree.write_zip(into))?,
             Body::Logs(logs) => pour(sink, expected, BodyEncoding::Raw, &mut |into| pour_logs(logs, into))?,
             Body::Json(document) => {
-                let mut outlet = ChunkWriter::new(sink, document.expected_len());
-                document.write(&mut outlet)?;
-                outlet.finish()?
+                let mut writer = ChunkWriter::new(sink, document.expected_len());
+                document.write(&mut writer)?;
+                writer.finish()?
             }
             Body::Events(outcome, call) => {
                 EventStream::new(sink).finish(outcome, &call)?;
@@ -119,16 +119,16 @@ fn pour(
     source: &mut dyn FnMut(&mut dyn ChunkBuf) -> Result<(), TransferError>,
 ) -> Result<u64, TransferError> {
     let expected = announced.unwrap_or(u64::MAX);
-    let mut outlet = ChunkWriter::new(sink, expected);
+    let mut writer = ChunkWriter::new(sink, expected);
     match encoding {
-        BodyEncoding::Raw => source(&mut outlet)?,
+        BodyEncoding::Raw => source(&mut writer)?,
         BodyEncoding::Base64 => {
-            let mut encoder = Base64Encoder::new(&mut outlet, expected / 4 * 3);
+            let mut encoder = Base64Encoder::new(&mut writer, expected / 4 * 3);
             source(&mut encoder)?;
             encoder.finish()?;
         }
     }
-    Ok(outlet.finish()?)
+    Ok(writer.finish()?)
 }
 
 fn pour_logs(logs: &Logs, into: &mut dyn ChunkBuf) -> Result<(), TransferError> {

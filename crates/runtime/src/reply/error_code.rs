@@ -140,7 +140,7 @@ error_codes! {
     ActionUnavailable: "action-unavailable", 503, LATER, ACTION_UNAVAILABLE, "The action is temporarily unavailable";
     /// The result of the action does not match its description.
     ResultInvalid: "result-invalid", 500, NEVER, SOFTWARE, "The result does not match the action's description";
-    /// The action is described, but bandog does not speak its interface.
+    /// The action is described, but bandog does not support its interface.
     InterfaceNotSupported: "interface-not-supported", 501, NEVER, SOFTWARE,
         "The action's interface is not supported yet";
     /// The path is one of jobs, and none are kept.

@@ -99,12 +99,12 @@ impl<'s> EventStream<'s> {
         match outcome {
             Outcome::Done { report, output, .. } => {
                 let document = JsonDocument::new(report, output, call.call_id);
-                let mut outlet = ChunkWriter::new(self.sink, document.expected_len());
-                outlet.write(&events)?;
-                outlet.write(b"event: result\ndata: ")?;
-                document.write(&mut outlet)?;
-                outlet.write(b"\n\n")?;
-                outlet.finish()?;
+                let mut writer = ChunkWriter::new(self.sink, document.expected_len());
+                writer.write(&events)?;
+                writer.write(b"event: result\ndata: ")?;
+                document.write(&mut writer)?;
+                writer.write(b"\n\n")?;
+                writer.finish()?;
             }
             Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Cancelled { .. } | Outcome::Refused(_) => {
                 events.extend_from_slice(b"event: result\ndata: ");

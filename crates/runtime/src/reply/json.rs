@@ -73,35 +73,35 @@ impl<'a> JsonDocument<'a> {
     }
 
     /// Writes the document.
-    pub(crate) fn write(&self, outlet: &mut ChunkWriter<'_>) -> Result<(), TransferError> {
-        outlet.write(BEGIN)?;
+    pub(crate) fn write(&self, writer: &mut ChunkWriter<'_>) -> Result<(), TransferError> {
+        writer.write(BEGIN)?;
         match self.output {
             Output::None | Output::Streamed(_) => {}
             Output::File(file) => {
-                outlet.write(&begin_file(file.path(), file.media_type(), file.size()))?;
-                let mut encoder = Base64Encoder::new(outlet, file.size());
+                writer.write(&begin_file(file.path(), file.media_type(), file.size()))?;
+                let mut encoder = Base64Encoder::new(writer, file.size());
                 file.write_to(&mut encoder)?;
                 encoder.finish()?;
-                outlet.write(END_FILE)?;
+                writer.write(END_FILE)?;
             }
             Output::Tree(tree) => {
                 let mut opener = tree.opener();
                 for (index, entry) in tree.iter().enumerate() {
                     if index > 0 {
-                        outlet.write(b",")?;
+                        writer.write(b",")?;
                     }
                     let file = opener.open(entry)?;
-                    outlet.write(&begin_file(entry.path(), kind_of(entry.path()), entry.size()))?;
-                    let mut encoder = Base64Encoder::new(outlet, entry.size());
+                    writer.write(&begin_file(entry.path(), kind_of(entry.path()), entry.size()))?;
+                    let mut encoder = Base64Encoder::new(writer, entry.size());
                     file.write_to(&mut encoder, &mut |_| ())?;
                     encoder.finish()?;
-                    outlet.write(END_FILE)?;
+                    writer.write(END_FILE)?;
                 }
             }
         }
-        outlet.write(BEGIN_LOGS)?;
-        each_log_piece(&self.report.logs, &mut |piece| outlet.write(piece))?;
-        outlet.write(&self.end())?;
+        writer.write(BEGIN_LOGS)?;
+        each_log_piece(&self.report.logs, &mut |piece| writer.write(piece))?;
+        writer.write(&self.end())?;
         Ok(())
     }
 

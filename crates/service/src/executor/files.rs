@@ -85,7 +85,9 @@ pub(crate) async fn call(
         tracing::error!("cannot start a thread to read a file: {error}");
         no_thread(error)
     })?;
-    responded.await.map_err(|_| Problem::new(ErrorCode::Internal, "reading the file broke down; see bandog's log"))
+    responded
+        .await
+        .map_err(|_| Problem::new(ErrorCode::Internal, "reading the file failed unexpectedly; see bandog's log"))
 }
 
 impl FileCall {

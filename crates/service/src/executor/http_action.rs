@@ -33,9 +33,9 @@ use crate::{
     reply::Head,
 };
 
-/// The action that is called.
+/// The call of an action.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct RequestedAction<'a> {
     pub(crate) action: &'a Arc<Action>,
     /// The request that does it.
     pub(crate) how: &'a Arc<HttpCall>,
@@ -46,7 +46,7 @@ pub(crate) struct Asked<'a> {
 
 /// The resources that a call needs until its response has been sent.
 #[derive(Debug)]
-struct Kept {
+struct CallResources {
     _files: Option<Files>,
     _sending: Option<Sending>,
 }
@@ -55,7 +55,7 @@ struct Kept {
 pub(crate) async fn call(
     context: &Arc<Context>,
     upstream: &Arc<Upstream>,
-    asked: Asked<'_>,
+    requested: RequestedAction<'_>,
     admitted: Admitted<'_>,
 ) -> Response {
     let Admitted { call_id, head, envelope, body, permit, responder } = admitted;
@@ -71,15 +71,16 @@ pub(crate) async fn call(
         is_ours: upstream.managed().is_some(),
         closes,
     };
-    let (action, headers) = (asked.action, facts.fields(&upstream.address));
+    let (action, headers) = (requested.action, facts.fields(&upstream.address));
     let work = async {
-        let BoundCall { request, files } = arguments::take(context, upstream, asked, headers, envelope, body).await?;
+        let BoundCall { request, files } =
+            arguments::take(context, upstream, requested, headers, envelope, body).await?;
         let (result, sending) = perform(&in_flight, action, request, deadline).await?;
-        Ok((result, Kept { _files: files, _sending: sending }))
+        Ok((result, CallResources { _files: files, _sending: sending }))
     };
     let (outcome, is_whole) = in_time(&in_flight, &mut uploading, deadline, work).await;
     let mut response = match outcome {
-        Ok((result, kept)) => respond_with(result, kept, in_flight, uploading, deadline),
+        Ok((result, resources)) => respond_with(result, resources, in_flight, uploading, deadline),
         Err(outcome) => in_flight.refuse(outcome),
     };
     if !is_whole {
@@ -91,12 +92,12 @@ pub(crate) async fn call(
 /// The response that a result makes.
 fn respond_with(
     result: ActionResult,
-    kept: Kept,
+    resources: CallResources,
     mut in_flight: InFlightProxy,
     uploading: Uploading,
     deadline: Deadline,
 ) -> Response {
-    in_flight.keep(kept);
+    in_flight.keep(resources);
     match result {
         ActionResult::Streamed(response) => respond(*response, in_flight, uploading, deadline),
         ActionResult::Whole { mut headers, body, sender } => {

@@ -143,7 +143,7 @@ async fn invoke(
         None => responded.await,
     };
     let Ok(mut response) = response else {
-        return Err(Problem::new(ErrorCode::Internal, "the invocation broke down; see bandog's log"));
+        return Err(Problem::new(ErrorCode::Internal, "the invocation ended unexpectedly; see bandog's log"));
     };
     if !input.is_whole() {
         // The rest is not read.

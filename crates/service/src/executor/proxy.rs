@@ -120,8 +120,8 @@ impl Upstream {
             takes_redirections: false,
             limit: READY,
         };
-        let resident = function.map(|function| Daemon::new(function, who));
-        let managed = Some(Arc::new(ManagedServer::new(who, resident, assigned, health)));
+        let process = function.map(|function| Daemon::new(function, who));
+        let managed = Some(Arc::new(ManagedServer::new(who, process, assigned, health)));
         Self { address, who, prefix, is_coded: true, managed, pool: Pool::default() }
     }
 

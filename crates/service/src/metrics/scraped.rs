@@ -11,7 +11,7 @@ pub(super) fn append(ours: &mut Vec<u8>, theirs: &str) -> BTreeSet<String> {
     let known: BTreeSet<&str> = page.lines().filter_map(subject).map(family).collect();
     let mut left_out = BTreeSet::new();
     for line in theirs.lines() {
-        // Comments are for who reads their page; that of OpenMetrics says that it ends here.
+        // Comments are for readers of their page; one of OpenMetrics says that it ends here.
         let Some(name) = subject(line) else { continue };
         if let Some(known) = [name, family(name)].into_iter().find(|name| known.contains(name)) {
             left_out.insert(known.to_owned());

@@ -4,13 +4,13 @@ use super::*;
 
 /// The bytes that pass of a stream that arrives in pieces of `size`, read into buffers of `room`; and the refusal, if
 /// there was one.
-fn let_through(stream: &[u8], size: usize, room: usize) -> (Vec<u8>, Option<HeadRefusal>, Result<(), Malformed>) {
-    let (mut gate, mut through, mut refused) = (StrictReader::default(), Vec::new(), None);
+fn passed(stream: &[u8], size: usize, room: usize) -> (Vec<u8>, Option<HeadRefusal>, Result<(), Malformed>) {
+    let (mut reader, mut through, mut refused) = (StrictReader::default(), Vec::new(), None);
     let mut pieces = stream.chunks(size);
     loop {
         let mut space = vec![MaybeUninit::uninit(); room];
         let mut into = ReadBuf::uninit(&mut space);
-        match gate.pass(&mut into) {
+        match reader.pass(&mut into) {
             Ok(refusal) => refused = refused.or(refusal),
             Err(malformed) => return (through, refused, Err(malformed)),
         }
@@ -18,18 +18,18 @@ fn let_through(stream: &[u8], size: usize, room: usize) -> (Vec<u8>, Option<Head
             through.extend_from_slice(into.filled());
             continue;
         }
-        if gate.is_shut() {
+        if reader.is_shut() {
             return (through, refused, Ok(()));
         }
         let Some(piece) = pieces.next() else { return (through, refused, Ok(())) };
-        if gate.wants_head() {
-            gate.push(piece).expect("room");
+        if reader.wants_head() {
+            reader.push(piece).expect("room");
             continue;
         }
         let mut space = vec![MaybeUninit::uninit(); piece.len()];
         let mut read = ReadBuf::uninit(&mut space);
         read.put_slice(piece);
-        if let Err(malformed) = gate.follow(&mut read, 0) {
+        if let Err(malformed) = reader.follow(&mut read, 0) {
             return (through, refused, Err(malformed));
         }
         through.extend_from_slice(read.filled());
@@ -48,7 +48,7 @@ const PIPELINE: &[u8] = b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n\
 fn whatever_the_pieces_what_is_in_no_doubt_passes_byte_for_byte() {
     for size in [1, 2, 3, 7, 50, 1000] {
         for room in [1, 13, 8192] {
-            let (through, refused, end) = let_through(PIPELINE, size, room);
+            let (through, refused, end) = passed(PIPELINE, size, room);
             assert_eq!((refused, end), (None, Ok(())), "pieces of {size}, room for {room}");
             assert_eq!(String::from_utf8_lossy(&through), String::from_utf8_lossy(PIPELINE));
         }
@@ -61,7 +61,7 @@ fn after_a_refused_head_nothing_passes() {
         let stream =
             [PIPELINE, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", PIPELINE]
                 .concat();
-        let (through, refused, end) = let_through(&stream, size, 100);
+        let (through, refused, end) = passed(&stream, size, 100);
         assert_eq!(end, Ok(()));
         assert_eq!(refused.map(|refusal| refusal.code.as_str()), Some("bad-request"));
         assert_eq!(through, [PIPELINE, STAND_IN].concat(), "pieces of {size}");
@@ -72,7 +72,7 @@ fn after_a_refused_head_nothing_passes() {
 fn nothing_of_a_head_passes_before_its_end() {
     let head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n";
     for cut in 1..head.len() {
-        let (through, refused, _) = let_through(&head[..cut], 1000, 1000);
+        let (through, refused, _) = passed(&head[..cut], 1000, 1000);
         assert_eq!((through.len(), refused), (0, None), "cut at {cut}");
     }
 }
@@ -99,7 +99,7 @@ fn chunks_in_doubt_are_malformed() {
     ] {
         let stream = format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
         for size in [1, 1000] {
-            let (_, refused, end) = let_through(stream.as_bytes(), size, 100);
+            let (_, refused, end) = passed(stream.as_bytes(), size, 100);
             assert_eq!((refused, end), (None, Err(Malformed)), "{chunks:?}");
         }
     }
@@ -107,13 +107,13 @@ fn chunks_in_doubt_are_malformed() {
 
 #[test]
 fn a_head_that_comes_byte_by_byte_is_not_parsed_each_time() {
-    let mut gate = StrictReader::default();
+    let mut reader = StrictReader::default();
     let mut looks = 0;
     for byte in format!("GET / HTTP/1.1\r\nHost: {}", "x".repeat(60_000)).bytes() {
-        gate.push(&[byte]).expect("room");
-        let before = gate.looked_at;
-        gate.look();
-        looks += usize::from(gate.looked_at > before);
+        reader.push(&[byte]).expect("room");
+        let before = reader.looked_at;
+        reader.look();
+        looks += usize::from(reader.looked_at > before);
     }
     assert!((1..30).contains(&looks), "{looks} looks");
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use hyper::HeaderMap;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Asked, request::PreparedRequest};
+use super::{RequestedAction, request::PreparedRequest};
 use crate::{
     actions::{Action, Endpoint, HttpCall, MediaType, Placement, TextArgument},
     body::RequestBody,
@@ -23,7 +23,7 @@ pub(super) struct BoundCall {
     pub(super) files: Option<Files>,
 }
 
-/// A workspace that outlives the thread that filled it. Removed by another one, for that may take its time.
+/// A workspace that outlives the thread that filled it. Another thread removes it, since that may take long.
 pub(crate) struct Files {
     workspace: Option<Workspace>,
     context: Arc<Context>,
@@ -37,10 +37,10 @@ impl fmt::Debug for Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        // Where no thread is to be had, who is here does it.
+        // If no thread can be started, the closure is dropped here, which removes the workspace on the present thread.
         let workspace = self.workspace.take();
         if let Err(error) = self.context.workers.submit(move || drop(workspace)) {
-            tracing::warn!("no thread to remove a workspace: {error}");
+            tracing::warn!("cannot start a thread to remove a workspace, which was removed without one: {error}");
         }
     }
 }
@@ -49,7 +49,7 @@ impl Drop for Files {
 pub(super) async fn take(
     context: &Arc<Context>,
     upstream: &Arc<Upstream>,
-    asked: Asked<'_>,
+    requested: RequestedAction<'_>,
     headers: HeaderMap,
     envelope: Envelope,
     body: RequestBody,
@@ -60,16 +60,18 @@ pub(super) async fn take(
     let task = Task {
         context: Arc::clone(context),
         upstream: Arc::clone(upstream),
-        action: Arc::clone(asked.action),
-        how: Arc::clone(asked.how),
-        way: asked.way,
-        texts: asked.texts,
+        action: Arc::clone(requested.action),
+        how: Arc::clone(requested.how),
+        way: requested.way,
+        texts: requested.texts,
         headers,
         envelope,
     };
     let submitted = context.workers.submit(move || drop(tell.send(task.run(body))));
     submitted.map_err(|error| failed(Failure::NoThread(error)))?;
-    let taken = told.await.map_err(|_| failed(Failure::Supervise(std::io::Error::other("reading the body failed"))))?;
+    let taken = told
+        .await
+        .map_err(|_| failed(Failure::Supervise(std::io::Error::other("the thread that reads the body failed"))))?;
     taken.map_err(|fault| match fault {
         ArgumentFault::Refused(error) => Outcome::Refused(error),
         ArgumentFault::Workspace(failure) => failed(failure),

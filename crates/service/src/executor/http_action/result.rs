@@ -119,7 +119,7 @@ async fn check(
         let (action, kind, body) = (Arc::clone(action), kind.map(str::to_owned), body.clone());
         let job = move || drop(tell.send(action.output.check_response(kind.as_deref(), &body)));
         workers.submit(job).map_err(Failure::NoThread)?;
-        told.await.map_err(|_| Failure::Supervise(io::Error::other("the check of the result broke down")))?
+        told.await.map_err(|_| Failure::Supervise(io::Error::other("the thread that checks the result failed")))?
     };
     checked.map_err(|flaw| Failure::InvalidResult(flaw.to_string()))
 }

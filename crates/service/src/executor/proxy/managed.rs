@@ -1,4 +1,4 @@
-//! A managed server: whether it has been started, listens, and is ready; and its process, if that is ours.
+//! A managed server: whether it has been started, listens, and is ready; and its process, if bandog starts it.
 
 use std::{
     ffi::{CString, OsStr},
@@ -30,11 +30,11 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Between two looks whether the function is ready: the first, and the longest.
-const LOOK: Duration = Duration::from_millis(5);
-const LONGEST_LOOK: Duration = Duration::from_millis(250);
+/// The pauses between two checks whether the function is ready: the first, and the longest.
+const POLL_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_POLL_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long what it has said counts for those who ask bandog.
+/// How long the result of a check is given to those who ask bandog.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Between two attempts to start a thread, when the kernel has refused one.
@@ -43,7 +43,7 @@ const THREAD_PAUSE: Duration = Duration::from_secs(1);
 /// How many ports are tried before the kernel is asked for any.
 const TRIES: usize = 64;
 
-/// How the function stands.
+/// The state of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ServerState {
     /// It has been started, or soon will be, and is not ready.
@@ -67,7 +67,7 @@ pub(crate) enum AssignedPort {
     Nothing,
 }
 
-/// How far what stops a server has come.
+/// The progress of the command that stops a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StopStage {
     NotYet,
@@ -75,78 +75,80 @@ enum StopStage {
     Over,
 }
 
-/// How a server stands, for all who want to know. It may listen at several addresses.
+/// A server, with its state. It may listen at several addresses.
 #[derive(Debug)]
 pub(crate) struct ManagedServer {
-    /// Whose standing it is.
+    /// The noun for it in messages.
     who: UpstreamKind,
     /// Its process; `None` if bandog did not start it.
-    resident: Option<Arc<Daemon>>,
+    process: Option<Arc<Daemon>>,
     /// The shutdown command, which runs before its process is terminated.
-    errand: Option<Arc<StopCommand>>,
+    stop_command: Option<Arc<StopCommand>>,
     stop_stage: watch::Sender<StopStage>,
     assigned: AssignedPort,
     health: Health,
     state: watch::Sender<ServerState>,
-    /// Counts the turns in its life, so that what was found out about one process is not said of the next.
-    turn: AtomicU64,
-    /// When it was asked last whether it is ready, and whether it was.
+    /// Counts the starts, the failed starts and the ends, so that the result of a check of one process is not taken for the
+    /// next one.
+    generation: AtomicU64,
+    /// The time and the result of the last check for `/_/ready`.
     asked: Mutex<Option<(Instant, bool)>>,
 }
 
 impl ManagedServer {
     /// Nothing is started yet.
-    pub(crate) fn new(who: UpstreamKind, resident: Option<Daemon>, assigned: AssignedPort, health: Health) -> Self {
+    pub(crate) fn new(who: UpstreamKind, process: Option<Daemon>, assigned: AssignedPort, health: Health) -> Self {
         Self {
             who,
-            resident: resident.map(Arc::new),
-            errand: None,
+            process: process.map(Arc::new),
+            stop_command: None,
             stop_stage: watch::Sender::new(StopStage::NotYet),
             assigned,
             health,
             state: watch::Sender::new(ServerState::Starting),
-            turn: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
             asked: Mutex::default(),
         }
     }
 
-    /// With what stops it.
-    pub(crate) fn stopped_by(self, errand: Option<StopCommand>) -> Self {
-        Self { errand: errand.map(Arc::new), ..self }
+    /// Sets the command that stops it.
+    pub(crate) fn stopped_by(self, stop_command: Option<StopCommand>) -> Self {
+        Self { stop_command: stop_command.map(Arc::new), ..self }
     }
 
-    /// How long its end may take before its process is told.
+    /// How long the command that stops it may run before its process is terminated.
     pub(crate) fn patience(&self) -> Duration {
-        self.errand.as_ref().map_or(Duration::ZERO, |errand| errand.limit().unwrap_or(Duration::MAX))
+        self.stop_command.as_ref().map_or(Duration::ZERO, |stop_command| stop_command.limit().unwrap_or(Duration::MAX))
     }
 
     /// Whether its process is ours, and is started again when it has ended.
     pub(crate) fn is_ours(&self) -> bool {
-        self.resident.is_some()
+        self.process.is_some()
     }
 
-    /// Makes a workspace with files that the server is told of that of its process, which may have a user of its own.
+    /// Gives a workspace, with files that the server is told of, to the user of its process.
     pub(crate) fn hand_over(&self, workspace: &Workspace) -> Result<(), Failure> {
-        self.resident.as_ref().map_or(Ok(()), |resident| resident.hand_over(workspace))
+        self.process.as_ref().map_or(Ok(()), |process| process.hand_over(workspace))
     }
 
-    /// The next turn in its life; the number of it.
-    fn turn(&self, state: ServerState) -> u64 {
-        let mut turn = 0;
+    /// Begins the next generation in this state, and returns its number.
+    fn next_generation(&self, state: ServerState) -> u64 {
+        let mut generation = 0;
         self.state.send_modify(|now| {
-            turn = self.turn.fetch_add(1, Ordering::Relaxed) + 1;
+            generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
             *now = state;
         });
-        turn
+        generation
     }
 
-    /// The number of this turn in its life.
-    pub(crate) fn now(&self) -> u64 {
-        self.turn.load(Ordering::Relaxed)
+    /// The number of the present generation.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_at(&self, turn: u64) -> bool {
-        self.turn.load(Ordering::Relaxed) == turn
+    /// Whether this generation is the present one.
+    fn is_current(&self, generation: u64) -> bool {
+        self.generation.load(Ordering::Relaxed) == generation
     }
 
     /// Waits until it is ready, or it is known that it will not be soon; until `patience` ends.
@@ -166,43 +168,43 @@ impl ManagedServer {
         }
     }
 
-    /// Starts the function, if it is ours to start, and begins to look whether it is ready.
+    /// Starts the function, if bandog is to start it, and begins to check whether it is ready.
     pub(crate) fn begin(self: &Arc<Self>, context: &Arc<Context>) {
-        let Some(resident) = &self.resident else {
-            let turn = self.turn(ServerState::Starting);
-            tokio::spawn(Arc::clone(self).look(turn));
+        let Some(process) = &self.process else {
+            let generation = self.next_generation(ServerState::Starting);
+            tokio::spawn(Arc::clone(self).poll_health(generation));
             return;
         };
-        if let Err(error) = self.start_thread(resident, context) {
+        if let Err(error) = self.start_thread(process, context) {
             let reason = format!("cannot start a thread for it: {error}");
             tracing::error!("{} could not be started: {reason}; bandog tries again", self.who);
-            self.turn(ServerState::NotStarted(reason));
-            tokio::spawn(Arc::clone(self).begin_later(Arc::clone(resident), Arc::clone(context)));
+            self.next_generation(ServerState::NotStarted(reason));
+            tokio::spawn(Arc::clone(self).begin_later(Arc::clone(process), Arc::clone(context)));
         }
     }
 
     /// Starts the thread on which its process lives.
-    fn start_thread(self: &Arc<Self>, resident: &Arc<Daemon>, context: &Arc<Context>) -> io::Result<()> {
-        let (this, resident, context) = (Arc::clone(self), Arc::clone(resident), Arc::clone(context));
+    fn start_thread(self: &Arc<Self>, process: &Arc<Daemon>, context: &Arc<Context>) -> io::Result<()> {
+        let (this, process, context) = (Arc::clone(self), Arc::clone(process), Arc::clone(context));
         let runtime = Handle::current();
         let thread = thread::Builder::new().name("function".to_owned()).spawn(move || {
             let _over = OverOnDrop(Arc::clone(&this));
-            let tell = |life| this.lives(life, &context, &runtime);
-            resident.run(&|| this.variables(), &tell);
+            let tell = |event| this.on_event(event, &context, &runtime);
+            process.run(&|| this.variables(), &tell);
         });
         thread.map(drop)
     }
 
     /// Tries until there is a thread, or none is needed any more.
-    async fn begin_later(self: Arc<Self>, resident: Arc<Daemon>, context: Arc<Context>) {
+    async fn begin_later(self: Arc<Self>, process: Arc<Daemon>, context: Arc<Context>) {
         let mut phase = context.lifecycle.watch();
         loop {
             tokio::select! {
                 () = phase.reached(Phase::Draining) => {
-                    self.turn(ServerState::Over);
+                    self.next_generation(ServerState::Over);
                     break;
                 }
-                () = sleep(THREAD_PAUSE) => if self.start_thread(&resident, &context).is_ok() { break },
+                () = sleep(THREAD_PAUSE) => if self.start_thread(&process, &context).is_ok() { break },
             }
         }
     }
@@ -222,31 +224,31 @@ impl ManagedServer {
         Ok(vec![variable(OsStr::new(PORT), OsStr::new(&port.to_string()))?])
     }
 
-    /// Takes note of a turn in the function's life.
-    fn lives(self: &Arc<Self>, life: DaemonEvent, context: &Context, runtime: &Handle) {
-        match life {
+    /// Changes the state after an event of the process.
+    fn on_event(self: &Arc<Self>, event: DaemonEvent, context: &Context, runtime: &Handle) {
+        match event {
             DaemonEvent::Started(_) => {
-                let turn = self.turn(ServerState::Starting);
-                runtime.spawn(Arc::clone(self).look(turn));
+                let generation = self.next_generation(ServerState::Starting);
+                runtime.spawn(Arc::clone(self).poll_health(generation));
             }
             DaemonEvent::Ended(exit) => {
                 context.metrics.count_exit(exit);
-                self.turn(ServerState::Starting);
+                self.next_generation(ServerState::Starting);
             }
             DaemonEvent::NotStarted(reason) => {
-                self.turn(ServerState::NotStarted(reason));
+                self.next_generation(ServerState::NotStarted(reason));
             }
         }
     }
 
     pub(crate) fn let_end(&self) {
-        if let Some(resident) = &self.resident {
-            resident.stop_restarting();
+        if let Some(process) = &self.process {
+            process.stop_restarting();
         }
     }
 
-    /// Ends it: by what stops it, then its process by SIGTERM, and after the grace period by SIGKILL; or by that at
-    /// once.
+    /// Ends it: by the command that stops it, then its process by SIGTERM, and after the grace period by SIGKILL; or by
+    /// SIGKILL at once.
     pub(crate) fn end(self: &Arc<Self>, now: bool) {
         if now {
             // A stop that has not begun is cancelled.
@@ -257,25 +259,25 @@ impl ManagedServer {
                 }
                 is_first
             });
-            if let Some(errand) = &self.errand {
-                errand.kill();
+            if let Some(stop_command) = &self.stop_command {
+                stop_command.kill();
             }
-        } else if let Some(errand) = self.errand.clone().filter(|_| self.begins_stop()) {
+        } else if let Some(stop_command) = self.stop_command.clone().filter(|_| self.begins_stop()) {
             let this = Arc::clone(self);
             let thread = thread::Builder::new().name("shutdown".to_owned()).spawn(move || {
                 let over = StoppedOnDrop(this);
-                errand.run(&|| over.0.variables());
+                stop_command.run(&|| over.0.variables());
             });
             match thread {
                 Ok(_) => return,
-                Err(error) => tracing::error!("cannot start a thread for what stops the service: {error}"),
+                Err(error) => tracing::error!("cannot start a thread for the command that stops the service: {error}"),
             }
             self.stop_stage.send_replace(StopStage::Over);
         } else if *self.stop_stage.borrow() == StopStage::Running {
             return;
         }
-        if let Some(resident) = &self.resident {
-            resident.stop(now);
+        if let Some(process) = &self.process {
+            process.stop(now);
         }
     }
 
@@ -292,21 +294,21 @@ impl ManagedServer {
         is_first
     }
 
-    /// Ends when the process has, and is not started again, and nothing that stops it runs.
+    /// Waits until the process has ended and is not started again, and the command that stops it has ended.
     pub(crate) async fn is_over(&self) {
-        if self.resident.is_some() {
+        if self.process.is_some() {
             let _ = self.state.subscribe().wait_for(|state| *state == ServerState::Over).await;
         }
         let _ = self.stop_stage.subscribe().wait_for(|stage| *stage != StopStage::Running).await;
     }
 
-    /// Looks until the function is ready, or has come to another turn in its life.
-    async fn look(self: Arc<Self>, turn: u64) {
-        let mut pause = LOOK;
-        while self.is_at(turn) {
+    /// Checks until the function is ready, or the next generation begins.
+    async fn poll_health(self: Arc<Self>, generation: u64) {
+        let mut pause = POLL_PAUSE;
+        while self.is_current(generation) {
             if self.health.is_good().await {
                 self.state.send_if_modified(|state| {
-                    let is_news = self.is_at(turn) && *state == ServerState::Starting;
+                    let is_news = self.is_current(generation) && *state == ServerState::Starting;
                     if is_news {
                         *state = ServerState::Ready;
                     }
@@ -318,11 +320,11 @@ impl ManagedServer {
                 return;
             }
             sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_LOOK);
+            pause = (pause * 2).min(LONGEST_POLL_PAUSE);
         }
     }
 
-    /// For `/_/ready`: how the function stands, or what it says itself if it may be asked.
+    /// For `/_/ready`: the state, or the answer of the function itself if it may be asked.
     pub(crate) async fn is_ready(&self) -> bool {
         if *self.state.borrow() != ServerState::Ready {
             return false;
@@ -397,18 +399,18 @@ struct StoppedOnDrop(Arc<ManagedServer>);
 
 impl Drop for StoppedOnDrop {
     fn drop(&mut self) {
-        if let Some(resident) = &self.0.resident {
-            resident.stop(false);
+        if let Some(process) = &self.0.process {
+            process.stop(false);
         }
         self.0.stop_stage.send_replace(StopStage::Over);
     }
 }
 
-/// The thread has ended, in whatever way.
+/// Marks the server as ended when dropped, however its thread ended.
 struct OverOnDrop(Arc<ManagedServer>);
 
 impl Drop for OverOnDrop {
     fn drop(&mut self) {
-        self.0.turn(ServerState::Over);
+        self.0.next_generation(ServerState::Over);
     }
 }

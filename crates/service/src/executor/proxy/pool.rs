@@ -93,7 +93,7 @@ impl Upstream {
         if is_alone {
             head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let (turn, mut is_repeated) = (self.managed.as_ref().map(|managed| managed.now()), false);
+        let (generation, mut is_repeated) = (self.managed.as_ref().map(|managed| managed.generation()), false);
         loop {
             let used = if upgrades || is_alone { None } else { self.pool.take() };
             let is_used = used.is_some();
@@ -127,7 +127,7 @@ impl Upstream {
                     (true, Some(unsent), copy) => (body, again) = (unsent.into_body(), copy),
                     (true, None, Some(copy)) if failed.error().is_incomplete_message() || is_io(failed.error()) => {
                         sleep(PAUSE).await;
-                        if self.managed.as_ref().map(|managed| managed.now()) != turn {
+                        if self.managed.as_ref().map(|managed| managed.generation()) != generation {
                             let reason = reason(failed.error());
                             return Err((
                                 UpstreamError::NoResponse {
@@ -179,7 +179,7 @@ pub(super) async fn shake_hands(stream: impl AsyncRead + AsyncWrite + Unpin + Se
         .map_err(io::Error::other)?;
     tokio::spawn(async move {
         if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!("a connection that requests are passed on by ended: {error}");
+            tracing::debug!("a connection to a server ended: {error}");
         }
     });
     Ok(sender)

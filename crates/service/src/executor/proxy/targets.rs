@@ -23,7 +23,7 @@ const READY: Duration = Duration::from_secs(1);
 /// The servers that the requests of actions, and forwarded paths, go to.
 #[derive(Debug)]
 pub(crate) struct Targets {
-    /// Of the service's process; `None` if nothing is to be had from one.
+    /// The service's process; `None` if there is none.
     managed: Option<Arc<ManagedServer>>,
     /// The ports of that process.
     ports: BTreeMap<u16, Arc<Upstream>>,
@@ -46,9 +46,9 @@ impl Targets {
     ) -> io::Result<Self> {
         let ports = ports(service);
         let first = ports.first().copied().or(service.lifecycle.port);
-        let resident = startup.map(|function| Daemon::new(function, UpstreamKind::Service));
-        let errand = shutdown.map(StopCommand::new);
-        let managed = (resident.is_some() || errand.is_some() || first.is_some()).then(|| {
+        let process = startup.map(|function| Daemon::new(function, UpstreamKind::Service));
+        let stop_command = shutdown.map(StopCommand::new);
+        let managed = (process.is_some() || stop_command.is_some() || first.is_some()).then(|| {
             let health = match &service.health {
                 Some(health) => (Some(health.port), Some(health.path.clone())),
                 None => (first, None),
@@ -62,11 +62,11 @@ impl Targets {
             Arc::new(
                 ManagedServer::new(
                     UpstreamKind::Service,
-                    resident,
+                    process,
                     first.map_or(AssignedPort::Nothing, AssignedPort::Fixed),
                     health,
                 )
-                .stopped_by(errand),
+                .stopped_by(stop_command),
             )
         });
         let ports = ports.into_iter().map(|port| {

@@ -1,4 +1,4 @@
-//! https to servers elsewhere: whom that trusts, and its handshake.
+//! https to servers elsewhere: the certificates that are trusted, and the handshake.
 
 use std::{fmt, io, path::Path, sync::Arc};
 
@@ -58,7 +58,7 @@ impl Trust {
     }
 }
 
-/// How a host is spoken to.
+/// The TLS settings for one host.
 #[derive(Clone)]
 pub(crate) struct Tls {
     connector: TlsConnector,
