@@ -24,8 +24,9 @@ from checks import imports, layers, named, words  # noqa: E402
 # The most that each check lets pass, and its unit.
 LIMITS = {
     "circles": (0, "files in circles of imports"),
-    "headless": (1.0, "% of comment lines with a sentence that begins with What, Who, Whoever or Whom"),
+    "headless": (1.0, "% of comment lines with a sentence that begins with What, Who, Whoever or Whom, or with a clause of who alone"),
     "persons": (0.2, "% of comment lines with nobody, somebody, everybody or anybody"),
+    "messages": (0, "lines of messages with such a sentence or word"),
     "subjects": (0, "commit subjects over 72 characters"),
     "types": (0, "names that a crate gives to two types"),
     "long-files": (8, "source files over 400 lines"),
@@ -102,6 +103,7 @@ class House:
         ):
             note = f"{len(here)} of {comments.lines}; tests, benches and fuzz: {others.percent(there):.2f} %"
             yield Measured(limit, comments.percent(here), here, note)
+        yield Measured("messages", len(comments.messages), comments.messages)
         subjects = words.commit_subjects(self.root, SUBJECTS_SINCE)
         if subjects is None:
             yield Measured("subjects", 0, [], f"not checked: git knows no {SUBJECTS_SINCE[:7]} here")

@@ -236,13 +236,20 @@ class Words(Tree):
                     const TEXT: &str = "
                         // What a string says of anybody.
                     "; // Somebody is behind the code.
+                    // Not for who asks; it is for callers who ask, and whoever
+                    // waits does not. Who may do it depends on the
+                    // client, who knows who called.
+                    const MESSAGE: &str = "no token: nobody may call";
+#[cfg(test)]
+mod tests { const NAME: &str = "nobody"; }
                 ''',
             }
         )
         comments = words.Comments([self.root / "src/lib.rs"])
-        self.assertEqual(comments.lines, 7)
-        self.assertEqual([int(line.split(":")[1]) for line in comments.headless], [2, 4, 6])
+        self.assertEqual(comments.lines, 10)
+        self.assertEqual([int(line.split(":")[1]) for line in comments.headless], [2, 4, 6, 11, 12])
         self.assertEqual([int(line.split(":")[1]) for line in comments.persons], [2, 10])
+        self.assertEqual([int(line.split(":")[1]) for line in comments.messages], [9, 14])
 
     def test_subjects_are_read_since_the_base(self):
         def git(*arguments: str) -> str:

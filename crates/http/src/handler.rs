@@ -1,4 +1,4 @@
-//! One request, from its head to the response's: who calls, the checks of the head, a page of our own or the service.
+//! One request, from its head to that of the response: authentication, checks of the head, an own page or the service.
 
 use std::{
     convert::Infallible,

@@ -40,7 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Binds `address`, ready to be served.
 ///
 /// # Errors
-/// What the kernel says, with the address and the next step.
+/// The error of the kernel, with the address and the next step.
 pub async fn bind(address: SocketAddr, flag: &str) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot bind {address}: {error}; choose another with {flag}"))

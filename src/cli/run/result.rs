@@ -72,7 +72,7 @@ pub(super) fn write(outcome: &Outcome, facts: &CallFacts<'_>, path: &Path) -> Re
             Output::None | Output::Tree(_) | Output::Streamed(_) => OsStr::new(LOGS),
         });
     }
-    // The bytes themselves: of a file and of a zip what a client gets who asks for them; logs are text anyway.
+    // A file and a zip as the bytes that a client may ask for; logs are text anyway.
     let raw = Accept::parse(Some(b"application/octet-stream"));
     write_file(&path, |into| reply::answer(outcome, facts, &raw).write_to(into))
 }

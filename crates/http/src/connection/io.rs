@@ -24,7 +24,7 @@ const LOOK: usize = 8 * 1024;
 /// would make the kernel reset the connection, and the client lose the response (RFC 9112 §9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Bytes that are read and dropped in that time; who sends more does not listen.
+/// Bytes that are read and dropped in that time; a client that sends more does not listen.
 const LINGER_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The socket.

@@ -164,7 +164,7 @@ fn open_within(dir: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<OwnedFd
     openat(dir, name, OPEN_DIR, Mode::empty())
 }
 
-/// Takes away what is mounted at `name` in `dir`. Only who may mount could have done that: root.
+/// Unmounts the file system at `name` in `dir`. Only root can have mounted it.
 fn unmount(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     let path = [format!("/proc/self/fd/{}/", dir.as_raw_fd()).as_bytes(), name.to_bytes()].concat();
     rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)

@@ -116,7 +116,7 @@ impl Keys {
     #[cfg(test)]
     pub(super) fn make_old(self: &mut std::sync::Arc<Self>) {
         let old = Instant::now().checked_sub(2 * super::OLD).expect("a while ago");
-        std::sync::Arc::get_mut(self).expect("nobody else has them").fetched = old;
+        std::sync::Arc::get_mut(self).expect("the test has the only reference").fetched = old;
     }
 
     pub(super) fn has(&self, id: &str) -> bool {

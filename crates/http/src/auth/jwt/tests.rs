@@ -263,7 +263,7 @@ async fn new_keys_are_fetched_once_they_are_named_and_not_at_every_try() {
     let jwt = server.jwt().await;
     *server.keys.lock().expect("keys") = vec![new.listed()];
     let claims = server.claims(&["*"]);
-    // Just fetched: whoever makes up names of keys is no load for the provider.
+    // Just fetched: callers that make up names of keys are no load for the provider.
     assert_eq!(check(&jwt, &new.token(&claims)).await, Err(Denied::Invalid));
     assert_eq!(server.asked.load(Ordering::SeqCst), 1);
     *jwt.fetched.lock().await = Instant::now().checked_sub(PAUSE).expect("a while ago");

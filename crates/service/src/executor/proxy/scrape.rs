@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::{pool::nothing, targets::Targets};
 
-/// How long the process may take: who asks for the metrics does not wait longer either.
+/// How long the process may take: a client that asks for the metrics does not wait longer either.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// Bytes of a page that are taken.
