@@ -31,7 +31,7 @@ fn configured(yaml: &str, script: &str) -> Command {
 const CAT: &str = r#"cat "$INPUT_FILE_PATH""#;
 
 const MINIO: &str = concat!(
-    r#"{"EventName":"s3:ObjectCreated:Put","Key":"in/a.png","Records":[{"eventSource":"minio:s3","#,
+    r#"{"EventName":"s3:ObjectCreated:Put","Key":"in/dir/a b.png","Records":[{"eventSource":"minio:s3","#,
     r#""eventTime":"2026-11-20T14:49:56.867Z","s3":{"bucket":{"name":"in"},"object":{"key":"dir/a+b.png"}}}]}"#
 );
 

@@ -19,8 +19,37 @@ use super::{
 /// ordinary one. Real notifications have a few thousand.
 pub(super) const MAX_BYTES: usize = 128 * 1024 - 7;
 
-/// `eventSource` of Amazon S3, of MinIO, and of Ceph's object gateway, which sends the same records.
-const SOURCES: [&str; 3] = ["aws:s3", "minio:s3", "ceph:s3"];
+/// The stores that send records of S3's shape.
+const SOURCES: [Source; 5] = [
+    Source { name: "aws:s3", key: KeyForm::Encoded, has_path: false },
+    Source { name: "minio:s3", key: KeyForm::Encoded, has_path: true },
+    // MinIO's protocol, spoken by another program.
+    Source { name: "rustfs:s3", key: KeyForm::Encoded, has_path: true },
+    // NetApp's StorageGRID.
+    Source { name: "sgws:s3", key: KeyForm::Encoded, has_path: false },
+    // The object gateway of Ceph.
+    Source { name: "ceph:s3", key: KeyForm::Verbatim, has_path: false },
+];
+
+/// A store that sends records of S3's shape.
+#[derive(Debug)]
+struct Source {
+    /// Its `eventSource`.
+    name: &'static str,
+    /// The form of the key in a record.
+    key: KeyForm,
+    /// Whether a notification also has the member `Key`: the bucket, `/`, and the key without encoding.
+    has_path: bool,
+}
+
+/// The form of an object's key in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyForm {
+    /// Encoded as in a form: a blank is `+`, other characters are percent-encoded.
+    Encoded,
+    /// As the object is named. A `+` or `%` is part of the name.
+    Verbatim,
+}
 
 /// The event for the function, if `json` has the shape of a notification of an S3 store.
 #[must_use]
@@ -56,9 +85,9 @@ pub fn storage_notification(json: &[u8]) -> Option<StorageNotification> {
     let notification: Notification<'_> = serde_json::from_slice(json).ok()?;
     let record = notification.records.0?;
     let (time, source) = (record.time.text(), record.source.text()?);
-    let (store, object_key) = if SOURCES.contains(&source) {
-        record.s3.as_ref()?.bucket.name.text()?;
-        (S3, decoded(record.s3.as_ref()?.object.key.text()?))
+    let (store, object_key) = if let Some(source) = SOURCES.iter().find(|known| known.name == source) {
+        let S3Entity { bucket, object } = record.s3.as_ref()?;
+        (S3, source.object_key(bucket.name.text()?, object.key.text()?, notification.key.text())?)
     } else if source == "OneTrigger" {
         record.object_key.text().and(time)?;
         ("OneData", notification.key.text().filter(|key| key.starts_with('/'))?.to_owned())
@@ -134,9 +163,26 @@ struct DCacheEvent<'a> {
     _mask: First<IgnoredAny>,
 }
 
-/// Stores send keys as in the query of a URL: blanks as `+`, the rest percent-encoded. A key that does not decode to
-/// UTF-8 was not encoded, and stays as it is.
+impl Source {
+    /// The key of the object. `None` if the notification names two different objects, which no store does.
+    fn object_key(&self, bucket: &str, key: &str, path: Option<&str>) -> Option<String> {
+        let key = match self.key {
+            KeyForm::Encoded => decoded(key),
+            KeyForm::Verbatim => key.to_owned(),
+        };
+        let named = path.filter(|_| self.has_path);
+        let agrees = named
+            .is_none_or(|path| path.strip_prefix(bucket).and_then(|rest| rest.strip_prefix('/')) == Some(key.as_str()));
+        agrees.then_some(key)
+    }
+}
+
+/// Undoes the encoding of a form. A `%` without two digits stays, and so does a key that does not decode to UTF-8: it was
+/// not encoded.
 fn decoded(key: &str) -> String {
     let spaced = key.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().map_or_else(|_| key.to_owned(), Cow::into_owned)
 }
+
+#[cfg(test)]
+mod tests;

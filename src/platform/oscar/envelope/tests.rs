@@ -65,7 +65,7 @@ fn delegated(event: &str) -> Value {
 }
 
 fn minio() -> Value {
-    json!({"EventName": "s3:ObjectCreated:Put", "Key": "in/a", "Records": [{
+    json!({"EventName": "s3:ObjectCreated:Put", "Key": "in/dir/a b.png", "Records": [{
         "eventSource": "minio:s3", "eventTime": "2026-11-20T14:49:56.867Z",
         "s3": {"bucket": {"name": "in"}, "object": {"key": "dir/a+b.png"}},
     }]})
