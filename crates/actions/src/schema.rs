@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 
 pub(crate) mod check;
 mod json_schema;
-mod number;
+pub(crate) mod number;
 mod pattern;
 mod text;
 

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::input::{
     BodyError, BodySource, ContentHeaders, Envelope, Input, InputDir, InputError, InputFilter, InputKind,
@@ -174,11 +174,9 @@ fn loose_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
     if expected.delegated
         && let Ok(LooselyDelegated { event }) = serde_json::from_slice(json)
     {
-        let text = match event {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        return Some(Layer::Delegated(Cow::Owned(text)));
+        // Text, or the JSON of any other value as it was written.
+        let text = serde_json::from_str(event.get()).map_or(Cow::Borrowed(event.get()), |Text(text)| text);
+        return Some(Layer::Delegated(text));
     }
     None
 }
@@ -208,8 +206,9 @@ struct Delegated<'a> {
 
 /// A delegated event, by the rules of the replaced program.
 #[derive(Deserialize)]
-struct LooselyDelegated {
-    event: Value,
+struct LooselyDelegated<'a> {
+    #[serde(borrow)]
+    event: &'a RawValue,
 }
 
 /// An API gateway's request, by the rules of the replaced program.

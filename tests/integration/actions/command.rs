@@ -355,3 +355,35 @@ fn an_action_that_gives_nothing_may_print_as_much_as_it_likes() {
     let answer = run(&serve(file).start(), "talk", "{}").send().expect(200);
     assert_eq!((answer.body.len(), answer.header("content-type")), (0, None), "{answer}");
 }
+
+/// As floats of 64 bits they came out rounded, and with another spelling.
+#[test]
+fn a_number_reaches_the_action_as_it_was_written() {
+    let file = shows("{anything: {type: any}, map: {type: map}, real: {type: float}, whole: {type: int}}", "");
+    let server = serve(&file).start();
+    for number in
+        ["340282366920938463463374607431768211455", "1.10", "1E5", "-0", "1e400", "0.1000000000000000055511151231"]
+    {
+        let sent = format!(r#"{{"anything":{number},"map":{{"n":[{number}]}}}}"#);
+        assert_eq!(words(&server, "show", &sent), [sent], "{number}");
+    }
+    let sent = r#"{"real":1.10,"whole":5.0}"#;
+    assert_eq!(words(&server, "show", sent), [r#"{"real":1.10,"whole":5}"#]);
+    run(&server, "show", r#"{"real":1e400}"#).send().problem(400);
+    let query = server.request("POST", "/run/show?anything=1E5&map=%7B%22n%22%3A1.50%7D").send().expect(200);
+    assert_eq!(query.text(), "{\"anything\":1E5,\"map\":{\"n\":1.50}}\0");
+}
+
+/// Read as a form, it was quoted at length in a hundred errors.
+#[test]
+fn bytes_under_the_label_of_forms_are_one_error_that_names_the_type() {
+    let server = serve(&shows("{word: {type: string}}", "")).start();
+    let picture = [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], &crate::harness::noise(40_000)].concat();
+    for media in ["application/x-www-form-urlencoded", ""] {
+        let request = server.request("POST", "/run/show").body(&picture);
+        let answer = if media.is_empty() { request.send() } else { request.media(media).send() };
+        assert!(answer.body.len() < 1000, "{media}: {} bytes", answer.body.len());
+        let problem = answer.problem(400);
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Content-Type")), "{media}: {problem}");
+    }
+}

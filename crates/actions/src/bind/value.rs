@@ -17,6 +17,7 @@ use crate::{
     schema::{
         Schema, Type,
         check::{Strictness, element_at},
+        number,
     },
 };
 
@@ -163,7 +164,7 @@ impl Argument {
                 CheckedValue::File(_) | CheckedValue::List(_) => Value::Null,
             });
             let value: Value = values.collect();
-            if !choices.contains(&value) {
+            if !choices.iter().any(|choice| number::same(choice, &value)) {
                 errors
                     .push(|| ArgumentError::new(at, ArgumentErrorKind::Invalid, Some(&value), self.schema.expected()));
                 return None;

@@ -18,8 +18,8 @@ pub(crate) enum Strictness {
 }
 
 impl Schema {
-    /// Checks a JSON value and returns it in its canonical form: 5.0 becomes 5 where a whole number is declared, a
-    /// choice is written as in the file, members are in the declared order and without nulls.
+    /// Checks a JSON value and returns it in its canonical form: 5.0 becomes 5 where a whole number is declared (any
+    /// other number stays as it was written), a choice is written as in the file, members are in the declared order and without nulls.
     pub fn check(&self, value: Value) -> Result<Value, ArgumentErrors> {
         let mut errors = ArgumentErrors::default();
         let value = self.check_at(value, &mut String::new(), Strictness::Argument, &mut Budget::default(), &mut errors);
@@ -52,6 +52,9 @@ impl Schema {
             (Type::Object, Value::Object(members)) => self.check_members(members, at, strictness, budget, errors)?,
             (Type::Uuid, Value::String(text)) if !is_uuid(&text) => {
                 return self.refuse(&Value::String(text), at, errors);
+            }
+            (Type::Float, Value::Number(number)) if !number::is_float(&number) => {
+                return self.refuse(&Value::Number(number), at, errors);
             }
             (Type::Float, value @ Value::Number(_))
             | (Type::String | Type::Uuid | Type::Path, value @ Value::String(_))

@@ -115,5 +115,8 @@ fn float(text: &str) -> Option<Number> {
     {
         return None;
     }
-    serde_json::from_str(text).ok().or_else(|| int(text))
+    match json::read_json(text.as_bytes(), &mut Budget::default()) {
+        Ok(Value::Number(number)) => Some(number),
+        Ok(_) | Err(_) => int(text),
+    }
 }

@@ -34,6 +34,22 @@ fn number(text: &str) -> Option<Number> {
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     let is_float = digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0;
     let is_float = is_float && !exponent.is_empty() && digits(exponent);
-    // JSON has no number beyond the range of floats.
-    if is_float { Number::from_f64(text.parse().ok()?) } else { None }
+    // One beyond the range of floats is text, as it has always been.
+    if is_float && text.parse::<f64>().is_ok_and(f64::is_finite) { json_spelling(text).parse().ok() } else { None }
+}
+
+/// A number of YAML in the grammar of JSON, with all of its digits: `.5` is 0.5, `-2.` is -2.0, `+007.10` is 7.10.
+fn json_spelling(text: &str) -> String {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = unsigned.split_at(unsigned.find(['e', 'E']).unwrap_or(unsigned.len()));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, rest)| (whole, Some(rest)));
+    let whole = Some(whole.trim_start_matches('0')).filter(|whole| !whole.is_empty()).unwrap_or("0");
+    match fraction {
+        None => format!("{sign}{whole}{exponent}"),
+        Some("") => format!("{sign}{whole}.0{exponent}"),
+        Some(fraction) => format!("{sign}{whole}.{fraction}{exponent}"),
+    }
 }

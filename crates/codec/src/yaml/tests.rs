@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// A number with its digits.
+fn written(text: &str) -> Value {
+    Value::Number(text.parse().expect("a number"))
+}
+
 fn value(text: &str) -> Value {
     Node::parse(text).expect("YAML").value().expect("JSON")
 }
@@ -19,12 +24,16 @@ fn plain_scalars_are_what_the_core_schema_says_and_quoted_ones_are_texts() {
         ("0xFf", json!(255)),
         ("18446744073709551615", json!(u64::MAX)),
         ("-9223372036854775808", json!(i64::MIN)),
-        ("18446744073709551616", json!(18_446_744_073_709_551_616_f64)),
-        ("1.50", json!(1.5)),
+        ("18446744073709551616", written("18446744073709551616")),
+        ("340282366920938463463374607431768211455", written("340282366920938463463374607431768211455")),
+        ("1.50", written("1.50")),
+        ("+007.10", written("7.10")),
+        ("00", json!(0)),
+        ("-0.0", written("-0.0")),
         (".5", json!(0.5)),
         ("-2.", json!(-2.0)),
-        ("1e3", json!(1000.0)),
-        ("1E-2", json!(0.01)),
+        ("1e3", written("1e3")),
+        ("1E-2", written("1E-2")),
         ("True", json!(true)),
         ("FALSE", json!(false)),
         ("~", json!(null)),

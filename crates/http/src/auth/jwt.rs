@@ -11,7 +11,7 @@ mod keys;
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use hyper::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
@@ -19,7 +19,7 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
     errors::{Error, ErrorKind},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 
 use self::keys::{Keys, Provider};
@@ -44,8 +44,8 @@ const BRIEFLY: Duration = Duration::from_secs(2);
 /// The name of the thread that fetches.
 const THREAD: &str = "keys";
 
-/// Seconds by which the clocks of two machines may differ.
-const LEEWAY: u64 = 1;
+/// How far the clocks of two machines may differ.
+const LEEWAY: Duration = Duration::from_secs(1);
 
 /// All algorithms with a private key, which only the provider has.
 const ALGORITHMS: [Algorithm; 9] = [
@@ -88,6 +88,12 @@ pub(super) enum Denied {
 /// The claims that are checked in addition to those of [`Validation`].
 #[derive(Debug, Deserialize)]
 struct Claims {
+    /// `exp` and `nbf`, as the time since 1970. They are read here, since [`Validation`] takes no fraction of a second
+    /// (RFC 7519 §2 allows one) once serde_json keeps the spelling of numbers.
+    #[serde(rename = "exp", default, deserialize_with = "moment")]
+    expires: Option<Duration>,
+    #[serde(rename = "nbf", default, deserialize_with = "moment")]
+    not_before: Option<Duration>,
     #[serde(default)]
     function: Permissions,
 }
@@ -160,15 +166,15 @@ impl Jwt {
             .key(&id, header.alg)
             .ok_or_else(|| refused(format_args!("the provider has no key {id:?} (kid) for {:?}", header.alg)))?;
         let mut validation = Validation::new(header.alg);
-        validation.leeway = LEEWAY;
-        validation.validate_nbf = true;
+        validation.validate_exp = false;
         validation.set_required_spec_claims(&["iss", "aud"]);
         validation.set_issuer(&[keys.issuer()]);
         validation.set_audience(&[keys.issuer()]);
-        let Claims { function } = decode(token, key, &validation)
+        let claims: Claims = decode(token, key, &validation)
             .map_err(|error| refused(claim_mistake(&error, token, key, header.alg, keys.issuer())))?
             .claims;
-        if function.allow(&self.function) { Ok(()) } else { Err(Denied::NotPermitted) }
+        claims.check_at(since_1970()).map_err(refused)?;
+        if claims.function.allow(&self.function) { Ok(()) } else { Err(Denied::NotPermitted) }
     }
 
     fn keys(&self) -> Arc<Keys> {
@@ -213,8 +219,6 @@ fn claim_mistake(error: &Error, token: &[u8], key: &DecodingKey, algorithm: Algo
         ErrorKind::InvalidIssuer => ("iss", true),
         ErrorKind::InvalidAudience => ("aud", true),
         ErrorKind::MissingRequiredClaim(name) => (name.as_str(), false),
-        ErrorKind::ExpiredSignature => return "it has expired (exp)".to_owned(),
-        ErrorKind::ImmatureSignature => return "it is not valid yet (nbf)".to_owned(),
         ErrorKind::InvalidSignature => return "its signature is not that of the provider's key".to_owned(),
         _ => return error.to_string(),
     };
@@ -231,6 +235,32 @@ fn claim_mistake(error: &Error, token: &[u8], key: &DecodingKey, algorithm: Algo
 /// A poisoned lock guards state that every holder leaves whole.
 fn lock(keys: &Mutex<Arc<Keys>>) -> MutexGuard<'_, Arc<Keys>> {
     keys.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Claims {
+    /// Whether the token is neither over nor too early; which of the two it is.
+    fn check_at(&self, now: Duration) -> Result<(), &'static str> {
+        if self.expires.is_some_and(|expires| expires.saturating_add(LEEWAY) < now) {
+            return Err("it has expired (exp)");
+        }
+        if self.not_before.is_some_and(|begins| begins > now.saturating_add(LEEWAY)) {
+            return Err("it is not valid yet (nbf)");
+        }
+        Ok(())
+    }
+}
+
+/// A `NumericDate` of RFC 7519 §2, which must be a number if it is there.
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let seconds = f64::deserialize(deserializer)?.max(0.0);
+    // A moment that is too far away for a duration is after all others.
+    Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)))
+}
+
+/// The time of the system's clock, in whole seconds. Before 1970 it is 0.
+fn since_1970() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_secs(now.as_secs())
 }
 
 impl Permissions {

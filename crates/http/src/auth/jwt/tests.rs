@@ -17,7 +17,7 @@ use ring::{
         RsaPublicKeyComponents,
     },
 };
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use super::*;
 
@@ -226,6 +226,7 @@ async fn the_claims_of_a_token_must_hold() {
     let server = Server::start(vec![signer.listed()]);
     let jwt = server.jwt().await;
     let now = get_current_timestamp();
+    let fraction = |seconds: u64| format!("{seconds}.25").parse::<Number>().expect("a number").into();
     let with = |name: &str, value: Value| {
         let mut claims = server.claims(&["*"]);
         claims[name] = value;
@@ -235,6 +236,15 @@ async fn the_claims_of_a_token_must_hold() {
         (with("exp", (now - 5).into()), Err(Denied::Invalid)),
         (with("exp", "soon".into()), Err(Denied::Invalid)),
         (with("exp", Value::Null), Err(Denied::Invalid)),
+        (with("exp", json!([now + 60])), Err(Denied::Invalid)),
+        (with("exp", (-1).into()), Err(Denied::Invalid)),
+        (with("exp", fraction(now + 60)), Ok(())),
+        (with("exp", fraction(now - 5)), Err(Denied::Invalid)),
+        (with("exp", "1e400".parse::<Number>().expect("a number").into()), Err(Denied::Invalid)),
+        (with("exp", "1e18".parse::<Number>().expect("a number").into()), Ok(())),
+        (with("nbf", "soon".into()), Err(Denied::Invalid)),
+        (with("nbf", fraction(now + 30)), Err(Denied::Invalid)),
+        (with("nbf", fraction(now - 30)), Ok(())),
         (with("nbf", (now + 30).into()), Err(Denied::Invalid)),
         (with("nbf", (now - 30).into()), Ok(())),
         (with("iss", "http://somebody.else".into()), Err(Denied::Invalid)),
