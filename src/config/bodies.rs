@@ -1,13 +1,15 @@
 //! The bodies of requests and responses, and the standard streams that carry them.
 
 use super::{mode::Mode, reader::Reader, report::Origin, setting};
-use crate::invocation::Stdin;
+use crate::{input::Forms, invocation::Stdin};
 
 /// How bodies are passed on in the modes that can leave them as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bodies {
     /// `--decode`; see [`Config::decodes`](super::Config::decodes).
     pub decode: bool,
+    /// `--forms`: of use only where bodies are decoded.
+    pub forms: Forms,
     /// `--encode`; see [`Config::encodes`](super::Config::encodes).
     pub encode: bool,
     /// `--answer-type`: a media type that a header can carry.
@@ -21,12 +23,15 @@ pub struct Bodies {
 /// Reads the group.
 pub(super) fn read(reader: &mut Reader<'_>, mode: Option<Mode>) -> Option<Bodies> {
     let decode = reader.switch(&setting::DECODE);
+    let choices = [("detect", Forms::Detect), ("raw", Forms::Raw), ("json", Forms::Json)];
+    let forms = reader.choice(&setting::FORMS, &choices);
     let encode = reader.switch(&setting::ENCODE);
     let answer_type = read_answer_type(reader);
     let combine_output = reader.switch(&setting::COMBINE_OUTPUT);
     let stdin = read_stdin(reader, mode);
     Some(Bodies {
         decode: decode?,
+        forms: forms?,
         encode: encode?,
         answer_type: answer_type?,
         combine_output: combine_output?,

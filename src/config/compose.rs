@@ -53,6 +53,7 @@ fn settings(config: &Config) -> Settings {
         },
         bodies: Bodies {
             decode: config.decodes(),
+            forms: config.bodies.forms,
             encode: config.encodes(),
             ignore_type: config.replaced.compat.has(LegacyBehaviour::Untyped),
         },

@@ -12,7 +12,7 @@ mod listener;
 mod target;
 mod telemetry;
 
-pub use bodies::{ANSWER_TYPE, COMBINE_OUTPUT, DECODE, ENCODE};
+pub use bodies::{ANSWER_TYPE, COMBINE_OUTPUT, DECODE, ENCODE, FORMS};
 pub use confinement::{
     ALLOW_WRITE, MAX_CPU_TIME, MAX_MEMORY, MAX_OPEN_FILES, MAX_OUTPUT, MAX_PROCESSES, NICE, SANDBOX, USER,
 };
@@ -130,7 +130,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 48] = [
+pub static ALL: [&Setting; 49] = [
     &SCRIPT,
     &ACTIONS,
     &MODE,
@@ -138,6 +138,7 @@ pub static ALL: [&Setting; 48] = [
     &READY_PATH,
     &STATIC_DIR,
     &DECODE,
+    &FORMS,
     &ENCODE,
     &ANSWER_TYPE,
     &COMBINE_OUTPUT,

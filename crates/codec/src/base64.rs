@@ -1,19 +1,19 @@
 //! An incremental base64 decoder, and the encoding of whole slices. It does not decide whether a body is base64 at all; the caller does.
 //!
-//! Lenient where senders differ without ambiguity: the standard and the URL-safe alphabet (RFC 4648 §4 and §5, even
-//! mixed), with or without padding, blanks and line breaks anywhere (§3.3 lets a decoder ignore them). Strict about
-//! everything else: an invalid byte is reported, never skipped.
+//! Lenient where encoders and transports differ: the standard or the URL-safe alphabet (RFC 4648 §4 and §5), with or
+//! without padding, blanks and line breaks anywhere (§3.3 lets a decoder ignore them). Strict about everything else: an
+//! invalid byte is reported, never skipped, and a shape that no encoder writes is no base64.
 //!
-//! The last character may contain bits that belong to no byte. §3.5 leaves it to the decoder whether they must be zero.
-//! Here they are ignored if there is padding, since padding proves that the text is base64; without padding they must
-//! be zero, as every encoder writes them. This rule tells `Hello World` from base64.
+//! Two rules tell other text from base64. No encoder mixes the alphabets. And the last character may contain bits that
+//! belong to no byte: §3.5 leaves it to the decoder whether they must be zero. Here they must, as every encoder writes
+//! them, with padding or without: `Hello World` is no base64, and neither is the form `key=`.
 //!
 //! There are two paths. The scalar path defines the format. The fast path decodes runs of plain characters; if a block
 //! contains anything else, it leaves the whole block to the scalar path.
 
 mod encode;
 
-use memchr::memchr2_iter;
+use memchr::{memchr2, memchr2_iter};
 
 pub use self::encode::{append, encoded_len};
 
@@ -81,9 +81,56 @@ pub enum Base64Error {
     /// A single character in the last group: six bits do not make a byte.
     #[error("{0}, expected more: the last group has a single character")]
     Leftover(Position),
-    /// The last character of an unpadded body has non-zero bits that belong to no byte.
-    #[error("{0}, expected padding or more: the last character has spare bits")]
+    /// The last character has non-zero bits that belong to no byte.
+    #[error("{0}, expected another last character: it has spare bits, which encoders leave zero")]
     SpareBits(Position),
+    /// A character of the other alphabet than one before it.
+    #[error("{0}, expected one alphabet: either '+' and '/', or '-' and '_'")]
+    Mixed(Position),
+}
+
+impl Base64Error {
+    /// The position of the first byte that is wrong, or the end of the body.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        match self {
+            Self::Byte(position)
+            | Self::EarlyPadding(position)
+            | Self::HalfPadding(position)
+            | Self::AfterPadding(position)
+            | Self::Leftover(position)
+            | Self::SpareBits(position)
+            | Self::Mixed(position) => *position,
+        }
+    }
+}
+
+/// The two alphabets, which differ in two characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alphabet {
+    /// RFC 4648 §4: `+` and `/`.
+    Standard,
+    /// RFC 4648 §5: `-` and `_`.
+    UrlSafe,
+}
+
+impl Alphabet {
+    /// The alphabet that alone has this character.
+    fn of(byte: u8) -> Option<Self> {
+        match byte {
+            b'+' | b'/' => Some(Self::Standard),
+            b'-' | b'_' => Some(Self::UrlSafe),
+            _ => None,
+        }
+    }
+
+    /// Whether one of the characters belongs to this alphabet alone.
+    fn is_shown_by(self, characters: &[u8]) -> bool {
+        match self {
+            Self::Standard => memchr2(b'+', b'/', characters).is_some(),
+            Self::UrlSafe => memchr2(b'-', b'_', characters).is_some(),
+        }
+    }
 }
 
 /// The part of the padding that has been read.
@@ -105,8 +152,8 @@ pub struct Decoder {
     /// The number of characters in `group`, 0 to 3.
     count: u8,
     padding: Padding,
-    /// Whether the last block used the URL-safe alphabet, which is then tried first.
-    url_safe: bool,
+    /// The alphabet of the body; `None` while no character has shown it.
+    alphabet: Option<Alphabet>,
     /// Whether the last block had line breaks; if so, the next block is searched for them first.
     has_lines: bool,
     /// The last block without its line breaks; kept to reuse the allocation.
@@ -122,7 +169,7 @@ impl Decoder {
             group: 0,
             count: 0,
             padding: Padding::None,
-            url_safe: false,
+            alphabet: None,
             has_lines: false,
             squeezed: Vec::new(),
         }
@@ -152,7 +199,7 @@ impl Decoder {
         match (self.padding, self.count) {
             (Padding::Half, _) => Err(Base64Error::HalfPadding(end)),
             (Padding::None, 1) => Err(Base64Error::Leftover(end)),
-            (Padding::None, 2..) if self.unpadded() & 0xff_ffff >> (8 * (self.count - 1)) != 0 => {
+            (Padding::None | Padding::Whole, 2..) if self.unpadded() & 0xff_ffff >> (8 * (self.count - 1)) != 0 => {
                 Err(Base64Error::SpareBits(end))
             }
             (Padding::None | Padding::Whole, _) => {
@@ -196,13 +243,15 @@ impl Decoder {
             let (groups, tail) = squeezed.split_at(squeezed.len() / 4 * 4);
             // The last characters form an unfinished group. If one of them is invalid, the scalar path reports which.
             let ends_well = tail.iter().all(|byte| CLASS[usize::from(*byte)] < 64);
-            if ends_well && self.simd(groups, out) {
+            let before = out.len();
+            if ends_well && self.simd(groups, out) && tail.iter().all(|byte| self.take(*byte)) {
                 for &byte in tail {
                     self.group = self.group << 6 | u32::from(CLASS[usize::from(byte)]);
                     self.count += 1;
                 }
                 clean.len()
             } else {
+                out.truncate(before);
                 0
             }
         };
@@ -211,13 +260,22 @@ impl Decoder {
         done
     }
 
-    /// Decodes whole groups of a single alphabet, or leaves `out` unchanged.
+    /// Decodes whole groups of the alphabet of the body, or leaves `out` unchanged.
     fn simd(&mut self, groups: &[u8], out: &mut Vec<u8>) -> bool {
-        for url_safe in [self.url_safe, !self.url_safe] {
-            let codec = if url_safe { base64_simd::URL_SAFE_NO_PAD } else { base64_simd::STANDARD_NO_PAD };
+        let possible = match self.alphabet {
+            Some(alphabet) => [Some(alphabet), None],
+            None => [Some(Alphabet::Standard), Some(Alphabet::UrlSafe)],
+        };
+        for alphabet in possible.into_iter().flatten() {
+            let codec = match alphabet {
+                Alphabet::Standard => base64_simd::STANDARD_NO_PAD,
+                Alphabet::UrlSafe => base64_simd::URL_SAFE_NO_PAD,
+            };
             let before = out.len();
             if codec.decode_append(groups, out).is_ok() {
-                self.url_safe = url_safe;
+                if self.alphabet.is_none() && alphabet.is_shown_by(groups) {
+                    self.alphabet = Some(alphabet);
+                }
                 return true;
             }
             out.truncate(before);
@@ -225,12 +283,21 @@ impl Decoder {
         false
     }
 
+    /// Notes the alphabet that a character shows; false if the body has shown the other one.
+    fn take(&mut self, byte: u8) -> bool {
+        let shown = Alphabet::of(byte);
+        self.alphabet = self.alphabet.or(shown);
+        shown.is_none() || shown == self.alphabet
+    }
+
     /// Decodes byte by byte. This function defines the format.
     fn scalar(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Base64Error> {
         for (index, &byte) in bytes.iter().enumerate() {
-            let position = || Position::byte(self.offset + index as u64, byte);
+            let offset = self.offset;
+            let position = || Position::byte(offset + index as u64, byte);
             match (CLASS[usize::from(byte)], self.padding) {
                 (BLANK, _) => {}
+                (62..64, Padding::None) if !self.take(byte) => return Err(Base64Error::Mixed(position())),
                 (value @ 0..64, Padding::None) => {
                     self.group = self.group << 6 | u32::from(value);
                     self.count += 1;

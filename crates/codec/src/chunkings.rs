@@ -51,28 +51,18 @@ fn decode_base64(body: &[u8], cuts: &[usize]) -> Result<Vec<u8>, base64::Base64E
     Ok(out)
 }
 
-/// Decodes with the `base64` crate, after removing blanks and mapping both alphabets to one. Non-zero spare bits are
-/// accepted with padding only.
+/// Decodes with the `base64` crate, in either alphabet, after removing blanks.
 fn reference_base64(body: &[u8]) -> Option<Vec<u8>> {
     use ::base64::{
         Engine as _, alphabet,
         engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
     };
-    let plain: Vec<u8> = body
-        .iter()
-        .filter(|byte| !b" \t\n\x0b\x0c\r".contains(byte))
-        .map(|byte| match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => *other,
-        })
-        .collect();
+    let plain: Vec<u8> = body.iter().filter(|byte| !b" \t\n\x0b\x0c\r".contains(byte)).copied().collect();
     let padding =
         if plain.contains(&b'=') { DecodePaddingMode::RequireCanonical } else { DecodePaddingMode::RequireNone };
-    let config = GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(plain.contains(&b'='))
-        .with_decode_padding_mode(padding);
-    GeneralPurpose::new(&alphabet::STANDARD, config).decode(plain).ok()
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(padding);
+    let decode = |alphabet| GeneralPurpose::new(alphabet, config).decode(&plain).ok();
+    decode(&alphabet::STANDARD).or_else(|| decode(&alphabet::URL_SAFE))
 }
 
 /// base64: every split gives the result of the reference, and the same error at the same offset.

@@ -15,6 +15,7 @@ pub use self::{
     received::{FormPart, Input, InputKind, StorageEvent},
     source::{BodyError, BodySource},
     store::store_file,
+    urlencoded::Forms,
 };
 
 mod arguments;
@@ -38,3 +39,4 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod text;
+mod urlencoded;

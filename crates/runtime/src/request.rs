@@ -6,7 +6,7 @@ mod head;
 mod variables;
 
 pub use self::{
-    head::{call_id, content_headers, details},
+    head::{call_id, content_headers, details, url},
     variables::{Authorization, HeaderVariables, VariableSet, VariableValues, WhenEmpty, is_hidden, of as variables},
 };
 pub use crate::headers::X_BANDOG_TOKEN;

@@ -147,7 +147,7 @@ impl Service {
         context.check_open(Phase::Draining)?;
         let route = self.router.find(&call)?;
         let expects = expects_continue(&call.head.headers)?;
-        let envelope = route.envelope(context, &call.head.headers)?;
+        let envelope = route.envelope(context, &call.head)?;
         // A call that can only be rejected is rejected by its head alone, and its client not asked for the body.
         if context.admission.is_full() {
             return Err(rejected(context, Rejected::Full));

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 
-use hyper::{HeaderMap, Method, header::CONTENT_LENGTH, http::request::Parts};
+use hyper::{Method, header::CONTENT_LENGTH, http::request::Parts};
 
 use super::{
     body::Response,
@@ -286,7 +286,8 @@ impl Route<'_> {
 
     /// How the body is to be taken in, from what the head says of it.
     #[expect(clippy::result_large_err, reason = "the response to the request, and made once for it")]
-    pub(crate) fn envelope(&self, context: &Context, headers: &HeaderMap) -> Result<Envelope, Problem> {
+    pub(crate) fn envelope(&self, context: &Context, head: &Parts) -> Result<Envelope, Problem> {
+        let headers = &head.headers;
         let limit = context.settings.limits.body;
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| limit > 0 && length > limit) {
@@ -303,7 +304,11 @@ impl Route<'_> {
                 let is_untyped = bodies.ignore_type || requests.document.is_some();
                 let labels = if is_untyped { ContentHeaders::default() } else { request::content_headers(headers) };
                 if bodies.decode {
-                    Envelope::parse(&labels).map_err(Problem::bad_body)
+                    let envelope = Envelope::parse(&labels).map_err(Problem::bad_body)?.with_forms(bodies.forms);
+                    Ok(match request::url(head) {
+                        Some(url) => envelope.asked_by(url, length),
+                        None => envelope,
+                    })
                 } else {
                     Ok(Envelope::as_sent(&labels))
                 }

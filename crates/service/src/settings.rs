@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 pub use crate::invocation::OnHangUp;
 use crate::{
     actions,
-    input::{InputDocument, InputFilter},
+    input::{Forms, InputDocument, InputFilter},
     request::HeaderVariables,
 };
 
@@ -67,6 +67,8 @@ pub struct Timeouts {
 pub struct Bodies {
     /// Request bodies are decoded by their header fields; otherwise they are passed on as they were sent.
     pub decode: bool,
+    /// The treatment of bodies that are labelled as forms, where bodies are decoded.
+    pub forms: Forms,
     /// Responses are encoded in the form that the caller accepts; otherwise they are passed on as they are.
     pub encode: bool,
     /// Request bodies are decoded without a look at their header fields.

@@ -58,7 +58,7 @@ pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service
         actions: None,
         limits: Limits { inflight: 1, queue: 16, body: 0 },
         timeouts: Timeouts { exec: None, queue: None, send: None, kill_grace: grace, drain: Duration::from_secs(30) },
-        bodies: Bodies { decode: true, encode: true, ignore_type: false },
+        bodies: Bodies { decode: true, forms: crate::input::Forms::Detect, encode: true, ignore_type: false },
         input_filter: None,
         requests: Requests { variables: HeaderVariables::default(), document: None, echo: false },
         on_hang_up: OnHangUp::Stop,

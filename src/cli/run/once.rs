@@ -89,7 +89,7 @@ fn once(
     let envelope = if io.action.is_some() {
         Envelope::for_action(&labels)
     } else if config.decodes() {
-        Envelope::parse(&labels)
+        Envelope::parse(&labels).map(|envelope| envelope.with_forms(config.bodies.forms))
     } else {
         Ok(Envelope::as_sent(&labels))
     };

@@ -11,6 +11,15 @@ pub static DECODE: Setting = Setting {
     ..PLAIN
 };
 
+/// `--forms`.
+pub static FORMS: Setting = Setting {
+    name: "forms",
+    value: Some("detect|raw|json"),
+    default: Fallback::Text("detect"),
+    meaning: "what becomes of a decoded body labelled application/x-www-form-urlencoded: JSON or base64 as without the label, the form as it is, or a JSON object of its fields",
+    ..PLAIN
+};
+
 /// `--encode`.
 pub static ENCODE: Setting = Setting {
     name: "encode",

@@ -108,6 +108,6 @@ pub static MAX_LOGS: Setting = Setting {
     value: Some("SIZE"),
     group: Group::Limits,
     default: Fallback::Text("64MiB"),
-    meaning: "how much is kept of what one invocation prints; more is cut from the middle and marked; 0 for no limit",
+    meaning: "how much is kept of what one invocation prints; of more, the middle is left out, and the beginning, a mark and the end are as long as this; 0 for no limit",
     ..PLAIN
 };

@@ -5,15 +5,24 @@ use serde_json::{Map, Value, json};
 
 use super::{Schema, Type, check::Strictness, pattern::Pattern};
 
-/// Base64 as bandog accepts it: both alphabets, blanks anywhere, padding or none. Without padding the spare bits must
-/// be zero.
-pub(super) const BASE64: &str = concat!(
-    r"^[\t-\r ]*(?:(?:[A-Za-z0-9+/_-][\t-\r ]*){4})*",
-    r"(?:[A-Za-z0-9+/_-][\t-\r ]*[AQgw][\t-\r ]*",
-    r"|(?:[A-Za-z0-9+/_-][\t-\r ]*){2}[AEIMQUYcgkosw048][\t-\r ]*",
-    r"|(?:[A-Za-z0-9+/_-][\t-\r ]*){2}=[\t-\r ]*=[\t-\r ]*",
-    r"|(?:[A-Za-z0-9+/_-][\t-\r ]*){3}=[\t-\r ]*)?$"
-);
+/// Base64 in one alphabet: blanks between the characters, padding or none, no spare bits in the last character.
+macro_rules! base64_in {
+    ($character:literal) => {
+        concat!(
+            r"(?:(?:",
+            $character,
+            r"[\t-\r ]*){4})*(?:",
+            $character,
+            r"[\t-\r ]*[AQgw][\t-\r ]*(?:=[\t-\r ]*=[\t-\r ]*)?|(?:",
+            $character,
+            r"[\t-\r ]*){2}[AEIMQUYcgkosw048][\t-\r ]*(?:=[\t-\r ]*)?)?"
+        )
+    };
+}
+
+/// Base64 as bandog accepts it: either alphabet, blanks anywhere, padding or none.
+pub(super) const BASE64: &str =
+    concat!(r"^[\t-\r ]*(?:", base64_in!("[A-Za-z0-9+/]"), "|", base64_in!("[A-Za-z0-9_-]"), ")$");
 
 /// The text form of RFC 9562 §4.
 const UUID: &str = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";

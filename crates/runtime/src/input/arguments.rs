@@ -31,7 +31,7 @@ const PIECE: usize = 64 * 1024;
 /// Reads what a body holds, which was received in `dir` by [`Envelope::for_action`].
 ///
 /// - JSON is an object with arguments in it; so is base64 of one.
-/// - `application/x-www-form-urlencoded` is a form, unless it begins with `{`, or is base64 of something that does, or,
+/// - `application/x-www-form-urlencoded` is a form without control characters, unless it begins with `{`, or is base64 of something that does, or,
 ///   for an action of which one argument is a file, base64 with no argument's name in it.
 /// - The parts of a form are arguments; a file for an argument of another type than `path` is read as its text.
 /// - All else is a file.
@@ -102,6 +102,11 @@ fn urlencoded(path: &Path, bytes: u64, dir: InputDir<'_>, action: &Action, way: 
     let is_object = |text: &[u8]| text.iter().find(|byte| !is_blank(**byte)) == Some(&b'{');
     if is_object(text) {
         return object_of(text);
+    }
+    // What has control characters is a file, and the label the one that curl sets by itself.
+    let is_control = |byte: &u8| byte.is_ascii_control() && !is_blank(*byte);
+    if let Some(offset) = text.iter().position(is_control) {
+        return Err(InputError::BytesInForm { byte: text[offset], offset });
     }
     let pairs = || actions::decode_pairs(text);
     let is_known = pairs().any(|(name, _)| action.argument(&name).is_some());

@@ -5,7 +5,14 @@ use bandog_codec::{
     parameters,
 };
 
-use super::{InputError, filename, text::TextFormat};
+use super::{
+    Forms, InputError, filename,
+    text::TextFormat,
+    urlencoded::{AskedBy, is_like_form},
+};
+
+/// The label of forms without files.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The header fields with which the sender describes a body: their raw values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +37,10 @@ pub struct Envelope {
     pub(super) name: Option<String>,
     /// Extension of a generated name, without its dot.
     pub(super) extension: Option<&'static str>,
+    /// Whether the body has the label of forms, `application/x-www-form-urlencoded`.
+    is_labelled_form: bool,
+    /// The request it came with, if it came with one.
+    asked_by: Option<AskedBy>,
 }
 
 /// The format of a body.
@@ -41,6 +52,8 @@ pub(super) enum BodyFormat {
     Raw,
     /// `application/x-www-form-urlencoded` that is taken for what it says it is; the bytes as they are.
     Fields,
+    /// The same, to become a JSON object.
+    FormObject,
     /// A form, with its boundary.
     Multipart(Vec<u8>),
 }
@@ -53,8 +66,55 @@ impl Envelope {
         let gzip = content_encoding(labels.content_encoding.as_deref())?;
         let name = labels.content_disposition.as_deref().and_then(parameters::file_name);
         let name = name.as_deref().and_then(filename::sanitised);
-        let (content, extension) = content(labels.content_type.as_deref().unwrap_or_default(), transfer)?;
-        Ok(Self { content, gzip, name, extension })
+        let content_type = labels.content_type.as_deref().unwrap_or_default();
+        let (content, extension) = content(content_type, transfer)?;
+        let is_labelled_form =
+            media_type(content_type)? == FORM && content == BodyFormat::Text(TextFormat::JsonOrBase64);
+        Ok(Self { content, gzip, name, extension, is_labelled_form, asked_by: None })
+    }
+
+    /// The same, with another treatment of a body that has the label of forms.
+    #[must_use]
+    pub fn with_forms(self, forms: Forms) -> Self {
+        match forms {
+            Forms::Raw if self.is_labelled_form => Self { content: BodyFormat::Raw, ..self },
+            Forms::Json if self.is_labelled_form => Self { content: BodyFormat::FormObject, ..self },
+            Forms::Detect | Forms::Raw | Forms::Json => self,
+        }
+    }
+
+    /// The same, of a request to this URL with a body of that length, for messages.
+    #[must_use]
+    pub fn asked_by(self, url: String, length: Option<u64>) -> Self {
+        Self { asked_by: Some(AskedBy { url, length }), ..self }
+    }
+
+    /// An error with what the body looks like, and the way out. `head` is the beginning of the body.
+    pub(super) fn explained(&self, error: InputError, head: &[u8]) -> InputError {
+        let shown = match &error {
+            InputError::NeitherBegun { base64, .. } | InputError::Neither { base64, .. } => base64.position(),
+            _ => return error,
+        };
+        // Up to the error, so that it says the same however the body arrives in pieces.
+        let shown = usize::try_from(shown.offset).unwrap_or(usize::MAX).saturating_add(1);
+        let is_form = is_like_form(&head[..head.len().min(shown)]);
+        match error {
+            InputError::NeitherBegun { base64, .. } if is_form && self.is_labelled_form => {
+                let way = "it is a form: start bandog with --forms json for an object of its fields, or with --forms raw \
+                           or --mode stdio for the form as it is; or send multipart/form-data";
+                InputError::NeitherBegun { base64, way: way.to_owned() }
+            }
+            InputError::NeitherBegun { base64, .. } => {
+                let way = "send other bytes as they are with Content-Type: application/octet-stream";
+                let line = self.asked_by.as_ref().map(|asked_by| format!(": {}", asked_by.curl_line(head)));
+                InputError::NeitherBegun { base64, way: way.to_owned() + &line.unwrap_or_default() }
+            }
+            InputError::Neither { json, base64, .. } if is_form => {
+                let look = "; it looks like a form: send JSON, or label it as application/x-www-form-urlencoded";
+                InputError::Neither { json, base64, look: look.to_owned() }
+            }
+            other => other,
+        }
     }
 
     /// For a body with the arguments of an action. The label of forms is what curl's `-d` and many clients put on
@@ -62,13 +122,7 @@ impl Envelope {
     /// which is found out when the whole is there (see [`super::arguments`]).
     pub fn for_action(labels: &ContentHeaders) -> Result<Self, InputError> {
         let envelope = Self::parse(labels)?;
-        let media_type = media_type(labels.content_type.as_deref().unwrap_or_default())?;
-        Ok(match (media_type.as_str(), &envelope.content) {
-            ("application/x-www-form-urlencoded", BodyFormat::Text(TextFormat::JsonOrBase64)) => {
-                Self { content: BodyFormat::Fields, ..envelope }
-            }
-            _ => envelope,
-        })
+        Ok(if envelope.is_labelled_form { Self { content: BodyFormat::Fields, ..envelope } } else { envelope })
     }
 
     /// For a body that was base64, and has been decoded: whatever text it might be is taken as bytes.
@@ -76,13 +130,20 @@ impl Envelope {
     pub fn decoded(self) -> Self {
         match self.content {
             BodyFormat::Text(_) => Self { content: BodyFormat::Raw, ..self },
-            BodyFormat::Raw | BodyFormat::Fields | BodyFormat::Multipart(_) => self,
+            BodyFormat::Raw | BodyFormat::Fields | BodyFormat::FormObject | BodyFormat::Multipart(_) => self,
         }
     }
 
     /// For base64 that is in a file already.
     pub(super) fn base64() -> Self {
-        Self { content: BodyFormat::Text(TextFormat::Base64), gzip: false, name: None, extension: None }
+        Self {
+            content: BodyFormat::Text(TextFormat::Base64),
+            gzip: false,
+            name: None,
+            extension: None,
+            is_labelled_form: false,
+            asked_by: None,
+        }
     }
 
     /// For a body that is stored as it was sent: the header fields only name the file. Mistakes in them are left to the
@@ -96,6 +157,8 @@ impl Envelope {
             gzip: false,
             name: name.as_deref().and_then(filename::sanitised),
             extension: media_type.as_deref().and_then(filename::extension),
+            is_labelled_form: false,
+            asked_by: None,
         }
     }
 
@@ -119,7 +182,7 @@ fn content(content_type: &[u8], transfer: TransferEncoding) -> Result<(BodyForma
             .into());
         }
         "multipart/form-data" => return Ok((BodyFormat::Multipart(boundary(content_type)?), None)),
-        "" | "application/x-www-form-urlencoded" | "application/base64" => TextFormat::JsonOrBase64,
+        "" | FORM | "application/base64" => TextFormat::JsonOrBase64,
         "text/plain" => TextFormat::JsonBase64OrText,
         "application/json" => TextFormat::AnyJsonOrBase64,
         suffixed if suffixed.ends_with("+json") => TextFormat::Json,

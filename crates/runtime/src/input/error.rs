@@ -35,21 +35,46 @@ pub enum InputError {
     #[error("the body is not base64: {0}")]
     NotBase64(#[from] base64::Base64Error),
     /// It is labelled JSON and might have been base64.
-    #[error("the body is neither JSON ({json}) nor base64 ({base64})")]
+    #[error("the body is neither JSON ({json}) nor base64 ({base64}){look}")]
     Neither {
         /// Why it is not JSON.
         json: json::JsonError,
         /// Why it is not base64.
         base64: base64::Base64Error,
+        /// What it looks like, with the way out, if that can be told; else empty.
+        look: String,
     },
     /// It does not begin as JSON does, and is not base64.
-    #[error(
-        "the body is neither JSON, which begins with '{{', '[' or '\"', nor base64: {base64}; send other bytes as they \
-         are with Content-Type: application/octet-stream"
-    )]
+    #[error("the body is neither JSON, which begins with '{{', '[' or '\"', nor base64: {base64}; {way}")]
     NeitherBegun {
         /// Why it is not base64.
         base64: base64::Base64Error,
+        /// The way out.
+        way: String,
+    },
+    /// It is to become an object of the fields of a form, and is none.
+    #[error("the body cannot become an object of the fields of a form: {0}; --forms raw stores it as it is")]
+    NotForm(String),
+    /// It is to become an object of the fields of a form, which are held in memory, and is too long for that.
+    #[error(
+        "the form is longer than the {limit} bytes of which an object is made; --forms raw stores it as it is, and \
+         multipart/form-data makes a file of each field"
+    )]
+    LongForm {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// It is labelled as a form with arguments, and has bytes that no form has.
+    #[error(
+        "the body is no form, though its Content-Type is application/x-www-form-urlencoded, as curl sets it by itself: \
+         byte 0x{byte:02x} at offset {offset}; send a file with its own Content-Type, such as image/png or \
+         application/octet-stream: curl -H 'Content-Type: application/octet-stream' --data-binary @FILE …"
+    )]
+    BytesInForm {
+        /// The first such byte.
+        byte: u8,
+        /// Where.
+        offset: usize,
     },
     /// It is not the form it is labelled as.
     #[error("the body is not multipart/form-data: {0}")]
@@ -145,8 +170,10 @@ impl InputError {
             | Self::Neither { .. }
             | Self::NeitherBegun { .. }
             | Self::NotMultipart(_)
+            | Self::NotForm(_)
+            | Self::BytesInForm { .. }
             | Self::Filter(_) => InputErrorKind::Bad,
-            Self::TooLarge { .. } | Self::LongArguments { .. } => InputErrorKind::TooLarge,
+            Self::TooLarge { .. } | Self::LongArguments { .. } | Self::LongForm { .. } => InputErrorKind::TooLarge,
             Self::Arguments(_) => InputErrorKind::Arguments,
             Self::Storage { .. } => InputErrorKind::Storage,
             Self::Store(_) => InputErrorKind::Store,

@@ -5,8 +5,13 @@ use std::path::PathBuf;
 use bandog_codec::{gzip, multipart};
 
 use super::{
-    BodyForm, BodySource, Envelope, Input, InputDir, InputError, InputKind, envelope::BodyFormat, event, filename,
-    form::FormDecoder, store::InputFiles, text::TextDetector,
+    BodyForm, BodySource, Envelope, Input, InputDir, InputError, InputKind,
+    envelope::BodyFormat,
+    event, filename,
+    form::FormDecoder,
+    store::InputFiles,
+    text::TextDetector,
+    urlencoded::{FormObject, HEAD},
 };
 
 /// Reads a body to its end and stores its content in `dir`. Neither the body as sent nor the decompressed body may be
@@ -59,7 +64,8 @@ impl SizeLimit {
 
 /// Decodes a body as it arrives, after its content encoding was undone.
 enum BodyDecoder<'a> {
-    Text { text: TextDetector, file: SingleFile<'a>, empty: bool },
+    Text { text: TextDetector, file: SingleFile<'a>, envelope: &'a Envelope, head: Vec<u8> },
+    FormObject { form: FormObject, file: SingleFile<'a> },
     Raw { file: SingleFile<'a> },
     Multipart { parser: Box<multipart::Parser>, form: Box<FormDecoder<'a>>, empty: bool },
 }
@@ -71,10 +77,13 @@ struct SingleFile<'a> {
 }
 
 impl<'a> BodyDecoder<'a> {
-    fn new(envelope: &Envelope, dir: InputDir<'a>) -> Self {
+    fn new(envelope: &'a Envelope, dir: InputDir<'a>) -> Self {
         let single = || SingleFile::new(envelope, dir);
         match &envelope.content {
-            BodyFormat::Text(choice) => Self::Text { text: TextDetector::new(*choice), file: single(), empty: true },
+            BodyFormat::Text(choice) => {
+                Self::Text { text: TextDetector::new(*choice), file: single(), envelope, head: Vec::new() }
+            }
+            BodyFormat::FormObject => Self::FormObject { form: FormObject::default(), file: single() },
             BodyFormat::Raw | BodyFormat::Fields => Self::Raw { file: single() },
             BodyFormat::Multipart(boundary) => Self::Multipart {
                 parser: Box::new(multipart::Parser::new(boundary)),
@@ -86,10 +95,11 @@ impl<'a> BodyDecoder<'a> {
 
     fn push(&mut self, chunk: &[u8]) -> Result<(), InputError> {
         match self {
-            Self::Text { text, file, empty } => {
-                *empty &= chunk.is_empty();
-                text.push(chunk, &mut file.store)
+            Self::Text { text, file, envelope, head } => {
+                head.extend_from_slice(&chunk[..chunk.len().min(HEAD - head.len())]);
+                text.push(chunk, &mut file.store).map_err(|error| envelope.explained(error, head))
             }
+            Self::FormObject { form, .. } => form.push(chunk),
             Self::Raw { file } => file.store.write(chunk).map_err(InputError::Store),
             Self::Multipart { parser, form, empty } => {
                 *empty &= chunk.is_empty();
@@ -100,9 +110,14 @@ impl<'a> BodyDecoder<'a> {
 
     fn finish(self, envelope: &Envelope, dir: InputDir<'_>) -> Result<Input, InputError> {
         match self {
-            Self::Text { file, empty: true, .. } => file.finish(InputKind::Empty),
-            Self::Text { text, mut file, empty: false } => {
-                let kind = text.finish(&mut file.store)?;
+            Self::Text { file, head, .. } if head.is_empty() => file.finish(InputKind::Empty),
+            Self::Text { text, mut file, head, .. } => {
+                let kind = text.finish(&mut file.store).map_err(|error| envelope.explained(error, &head))?;
+                file.finish(kind)
+            }
+            Self::FormObject { form, mut file } => {
+                let (kind, object) = form.finish()?;
+                file.store.write(&object).map_err(InputError::Store)?;
                 file.finish(kind)
             }
             Self::Raw { file } => {

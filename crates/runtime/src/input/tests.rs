@@ -142,7 +142,6 @@ fn labelled_json_any_value_is_json_and_only_then_may_it_be_base64() {
         ("fals", b"\x7d\xa9\x6c"),
         ("-1e-", b"\xfb\x57\xbe"),
         ("\x0bQQ==", b"A"),
-        ("  ", b""),
     ] {
         assert_eq!(stored(&labels, base64.as_bytes()), (InputKind::Base64, wanted.to_vec()), "{base64:?}");
     }
@@ -154,9 +153,54 @@ fn labelled_json_any_value_is_json_and_only_then_may_it_be_base64() {
         "the body is neither JSON (byte 0x33 '3' at offset 3, expected nothing after the JSON value) nor base64 (byte \
          0x21 '!' at offset 5, expected a character of base64)"
     );
-    for bad in [&b"1.5.5"[..], b"1.", b"hello", b"\x0b{}"] {
+    for bad in [&b"1.5.5"[..], b"1.", b"hello", b"\x0b{}", b" ", b" \r\n", b"\t\x0c", b"\xef\xbb\xbf \n"] {
         assert_eq!(refused(&labels, bad).0, InputErrorKind::Bad, "{}", bad.escape_ascii());
     }
+}
+
+#[test]
+fn a_form_with_another_label_is_called_one() {
+    for form in ["key=", "a=1&b=x+y", "token=a&text=b", "message=Hello"] {
+        let (kind, message) = refused(&typed("application/json"), form.as_bytes());
+        assert_eq!(kind, InputErrorKind::Bad, "{form}");
+        assert!(
+            message.ends_with("; it looks like a form: send JSON, or label it as application/x-www-form-urlencoded"),
+            "{message}"
+        );
+        let (kind, message) = refused(&typed("application/x-www-form-urlencoded"), form.as_bytes());
+        assert_eq!(kind, InputErrorKind::Bad, "{form}");
+        assert!(message.contains("--forms json") && message.contains("--forms raw or --mode stdio"), "{message}");
+    }
+    for other in ["Hello World", "QQ==QQ==", "a b=c", "===="] {
+        for label in ["application/json", "application/x-www-form-urlencoded"] {
+            let (_, message) = refused(&typed(label), other.as_bytes());
+            assert!(!message.contains("a form"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn forms_are_stored_as_they_are_or_as_an_object_if_the_operator_says_so() {
+    let stored = |labels: &ContentHeaders, forms: Forms, body: &[u8]| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let fd = fs::File::open(directory.path()).expect("it opens");
+        let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
+        let envelope = Envelope::parse(labels).expect("labels").with_forms(forms);
+        let input = receive(&envelope, &mut ChunkedBody::new(body, &[]), dir, 0).expect("an input");
+        (input.kind, fs::read(input.path.expect("a file")).expect("it is read"))
+    };
+    let form = typed("Application/X-WWW-Form-URLencoded; charset=utf-8");
+    let body = b"token=a&text=b+%26&text=c";
+    assert_eq!(stored(&form, Forms::Raw, body), (InputKind::Raw, body.to_vec()));
+    let object = br#"{"token":"a","text":["b &","c"]}"#.to_vec();
+    assert_eq!(stored(&form, Forms::Json, body), (InputKind::Json, object));
+    for forms in [Forms::Raw, Forms::Json] {
+        assert_eq!(stored(&form, forms, b"").0, InputKind::Empty);
+        for other in ["", "application/json", "application/base64"] {
+            assert_eq!(stored(&typed(other), forms, b"SGVsbG8=").1, b"Hello", "{other} is another label");
+        }
+    }
+    assert_eq!(stored(&form, Forms::Detect, b"SGVsbG8=").1, b"Hello");
 }
 
 #[test]

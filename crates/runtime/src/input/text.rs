@@ -184,13 +184,13 @@ impl TextDetector {
         let choice = self.choice;
         match self.stage {
             TextState::Mark(_) | TextState::Text => Ok(InputKind::Text),
-            // Nothing but blanks: no JSON, but base64 of nothing. A text of blanks is one.
+            // Nothing but blanks: no JSON, but without a label base64 of nothing. A text of blanks is one.
             TextState::Blanks(blanks) => match choice {
-                TextFormat::Json => {
+                TextFormat::Json | TextFormat::AnyJsonOrBase64 => {
                     blanks.and_then(json::Checker::finish).map(|()| InputKind::Json).map_err(InputError::NotJson)
                 }
                 TextFormat::JsonBase64OrText => Ok(InputKind::Text),
-                TextFormat::JsonOrBase64 | TextFormat::AnyJsonOrBase64 | TextFormat::Base64 => {
+                TextFormat::JsonOrBase64 | TextFormat::Base64 => {
                     store.clear().map_err(InputError::Store)?;
                     Ok(InputKind::Base64)
                 }
@@ -225,12 +225,13 @@ impl TextDetector {
     }
 }
 
-/// Says of a body that is not base64 why it is not JSON either, if it could have been.
+/// Says of a body that is not base64 why it is not JSON either, if it could have been. What it looks like is added by
+/// the receiver, which knows its head.
 fn neither(error: InputError, choice: TextFormat, not_json: Option<json::JsonError>) -> InputError {
     match (error, not_json) {
-        (InputError::NotBase64(base64), Some(json)) => InputError::Neither { json, base64 },
+        (InputError::NotBase64(base64), Some(json)) => InputError::Neither { json, base64, look: String::new() },
         (InputError::NotBase64(base64), None) if choice == TextFormat::JsonOrBase64 => {
-            InputError::NeitherBegun { base64 }
+            InputError::NeitherBegun { base64, way: String::new() }
         }
         (error, _) => error,
     }

@@ -3,10 +3,11 @@
 use http::{
     HeaderMap,
     header::{
-        AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue,
+        AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue,
         PROXY_AUTHORIZATION,
     },
     request::Parts,
+    uri::{Authority, PathAndQuery},
 };
 
 use crate::{
@@ -39,6 +40,19 @@ pub fn content_headers(headers: &HeaderMap) -> ContentHeaders {
         content_transfer_encoding: joined(headers, &CONTENT_TRANSFER_ENCODING),
         content_disposition: joined(headers, &CONTENT_DISPOSITION),
     }
+}
+
+/// Returns the URL of the request as a word of a shell, if the client has said where it is and it can be one.
+#[must_use]
+pub fn url(parts: &Parts) -> Option<String> {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = parts.uri.authority().map(Authority::as_str).or(host)?;
+    let url = format!("http://{host}{}", parts.uri.path_and_query().map_or("/", PathAndQuery::as_str));
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/%".contains(&byte);
+    if url.bytes().all(is_plain) {
+        return Some(url);
+    }
+    url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'').then(|| format!("'{url}'"))
 }
 
 /// Returns the head for the log at DEBUG, without secrets.
