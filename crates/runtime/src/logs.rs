@@ -1,9 +1,9 @@
 //! The captured logs of one invocation: bandog's own lines at or above the level, and the function's output, in the
 //! order written.
 //!
-//! Memory is bounded: what is over [`MEMORY_LIMIT`] lies in a nameless file, what is over the maximum (`--max-logs`)
+//! Memory is bounded: what is over [`MEMORY_LIMIT`] lies in a nameless file. What is over the maximum (`--max-logs`)
 //! is left out from the middle and marked, so that both the beginning and the last lines, which say why it failed,
-//! are kept.
+//! are kept; with the mark they are as long as the maximum.
 //!
 //! This is what the *caller* may see. The container's own log is [`crate::telemetry`].
 
@@ -29,6 +29,9 @@ pub const MEMORY_LIMIT: usize = 256 * 1024;
 
 /// Bytes of output that go to the file as they are, once there is one: copying them would cost more than the call.
 const LARGE: usize = 32 * 1024;
+
+/// Bytes for the mark of a cut that `--max-logs` asked for, whatever its number.
+const MARK: u64 = 80;
 
 /// Bytes kept of the end when the middle is left out; also what a failed run's answer quotes.
 pub const TAIL_LIMIT: usize = 64 * 1024;
@@ -106,8 +109,10 @@ pub struct Logs {
     level: Level,
     /// The name of the logger in own lines.
     logger: &'static str,
-    /// Bytes kept from the beginning; `u64::MAX` for no limit.
+    /// Bytes kept in all, with the mark of a cut; `u64::MAX` for no limit.
     max: u64,
+    /// Bytes kept of the beginning.
+    max_head: u64,
     /// The directory in which the file is made when memory does not suffice; `None` once that has failed. Held open:
     /// the function may have put something else under its name.
     spill_place: Option<Arc<OwnedFd>>,
@@ -136,10 +141,14 @@ impl Logs {
     /// the directory where a file may be made for what does not fit in memory (it has a name for an instant only).
     #[must_use]
     pub fn new(level: Level, max: u64, spill_place: Option<Arc<OwnedFd>>) -> Self {
+        let max = if max == 0 { u64::MAX } else { max };
+        // The other half is for the end, which says why it failed, and for the mark of a cut.
+        let max_tail = (TAIL_LIMIT as u64).min((max / 2).max(MARK).min(max));
         Self {
             level,
             logger: "bandog",
-            max: if max == 0 { u64::MAX } else { max },
+            max,
+            max_head: if max == u64::MAX { max } else { max - max_tail },
             spill_place,
             spilled: None,
             spilled_len: 0,
@@ -200,7 +209,7 @@ impl Logs {
         debug_assert!(!self.sealed, "nothing is written after the end");
         let Some(last) = bytes.last() else { return };
         self.ends_mid_line = *last != b'\n';
-        let room = usize::try_from(self.max - self.head_len()).unwrap_or(usize::MAX);
+        let room = usize::try_from(self.max_head - self.head_len()).unwrap_or(usize::MAX);
         let room = if self.tail.is_empty() { room.min(bytes.len()) } else { 0 };
         let (head, rest) = bytes.split_at(room);
         let kept = self.append_head(head);
@@ -219,10 +228,10 @@ impl Logs {
             Ok(()) => return bytes.len(),
             Err(error) => self.lost = self.lost.take().or(Some(error)),
         }
-        // No place on disk: what is in memory stays the beginning, and the rest is treated as over the maximum.
+        // No place on disk: what is in memory stays the beginning, and of the rest only the end is kept.
         let kept = MEMORY_LIMIT.saturating_sub(self.recent.len()).min(bytes.len());
         self.recent.extend_from_slice(&bytes[..kept]);
-        self.max = self.head_len();
+        self.max_head = self.head_len();
         kept
     }
 
@@ -267,16 +276,27 @@ impl Logs {
         }
         self.sealed = true;
         self.spill_place = None;
-        if self.cut > 0 {
-            let excess = self.tail.len().saturating_sub(TAIL_LIMIT);
-            self.tail.drain(..excess);
-            self.cut += excess as u64;
-            let why = match &self.lost {
-                None => "see --max-logs".to_owned(),
-                Some(error) => error.to_string(),
-            };
-            self.marker = format!("\n[bandog: {} bytes of logs left out here; {why}]\n", self.cut).into_bytes();
+        let room = usize::try_from(self.max - self.head_len()).unwrap_or(usize::MAX);
+        if self.cut == 0 && self.tail.len() <= room {
+            return;
         }
+        let why = match &self.lost {
+            None => "see --max-logs".to_owned(),
+            Some(error) => error.to_string(),
+        };
+        let mark = |cut: u64| format!("\n[bandog: {cut} bytes of logs left out here; {why}]\n").into_bytes();
+        let (before, length) = (self.cut, self.tail.len());
+        let cut_for = |kept: usize| before + (length - kept) as u64;
+        // What the mark takes is left out as well, which may make its number a digit longer, once.
+        let mut kept = length.min(TAIL_LIMIT).min(room);
+        for _ in 0..2 {
+            kept = kept.min(room.saturating_sub(mark(cut_for(kept)).len()));
+        }
+        self.cut = cut_for(kept);
+        self.tail.drain(..length - kept);
+        self.marker = mark(self.cut);
+        // A limit that is shorter than the mark has the beginning of it.
+        self.marker.truncate(room - kept);
     }
 
     /// The error that lost lines which should have been kept, such as a full workspace. Lines beyond the maximum do not
@@ -341,105 +361,4 @@ impl Logs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn content(logs: &Logs) -> Vec<u8> {
-        let mut all = Vec::new();
-        let mut buffer = [0; 1000];
-        loop {
-            let read = logs.read_at(all.len() as u64, &mut buffer).expect("readable");
-            if read == 0 {
-                return all;
-            }
-            all.extend_from_slice(&buffer[..read]);
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_in_memory_is_read_back_from_the_file_unchanged() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let mut logs =
-            Logs::new(Level::Critical, 0, Some(Arc::new(File::open(dir.path()).expect("a directory").into())));
-        let mut wanted = Vec::new();
-        for number in 0..100_000 {
-            let line = format!("line {number}\n");
-            logs.output(line.as_bytes());
-            wanted.extend_from_slice(line.as_bytes());
-        }
-        assert!(logs.recent.len() <= MEMORY_LIMIT, "memory is bounded");
-        assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 0, "the file has no name");
-        assert!(content(&logs) == wanted);
-        logs.seal();
-        assert!(content(&logs) == wanted);
-        assert_eq!(logs.len(), wanted.len() as u64);
-    }
-
-    #[test]
-    fn large_pieces_and_small_ones_are_kept_in_the_order_written() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let mut logs =
-            Logs::new(Level::Critical, 0, Some(Arc::new(File::open(dir.path()).expect("a directory").into())));
-        let mut wanted = Vec::new();
-        for (number, length) in [65_536, 10, 65_536, 65_536, 65_536, 1, 65_536, 300, 32_768, 32_767].iter().enumerate()
-        {
-            let piece: Vec<u8> = (0..=250).cycle().skip(number).take(*length).collect();
-            logs.output(&piece);
-            wanted.extend_from_slice(&piece);
-            assert!(content(&logs) == wanted, "after {number} pieces");
-        }
-        assert!(logs.spilled.is_some(), "all of that is more than memory holds");
-    }
-
-    #[test]
-    fn over_the_maximum_the_middle_is_left_out_and_marked() {
-        let mut logs = Logs::new(Level::Critical, 1000, None);
-        for number in 0..100_000 {
-            logs.output(format!("{number:08}\n").as_bytes());
-        }
-        logs.seal();
-        assert!(logs.take_loss().is_none());
-        let text = String::from_utf8(content(&logs)).expect("text");
-        assert!(text.starts_with("00000000\n00000001\n"));
-        assert!(text.ends_with("00099998\n00099999\n"));
-        assert!(text.contains(&format!("[bandog: {} bytes of logs left out here", 900_000 - 1000 - TAIL_LIMIT)));
-        assert_eq!(logs.len(), text.len() as u64);
-    }
-
-    #[test]
-    fn exactly_the_maximum_and_a_tail_more_is_not_a_cut() {
-        let mut logs = Logs::new(Level::Critical, 1000, None);
-        let wanted: Vec<u8> = (0..=250).cycle().take(1000 + TAIL_LIMIT).collect();
-        for piece in wanted.chunks(37) {
-            logs.output(piece);
-        }
-        logs.seal();
-        assert!(content(&logs) == wanted);
-    }
-
-    #[test]
-    fn without_a_place_to_spill_memory_stays_bounded_and_the_end_is_kept() {
-        let mut logs = Logs::new(Level::Critical, 0, None);
-        for _ in 0..10_000 {
-            logs.output(&[b'x'; 1000]);
-        }
-        logs.output(b"the end");
-        logs.seal();
-        assert!(logs.take_loss().is_some(), "it is told from a cut that was asked for");
-        assert!(logs.recent.len() + logs.tail.len() <= MEMORY_LIMIT + 2 * TAIL_LIMIT);
-        assert!(logs.tail(7).expect("readable") == "the end");
-    }
-
-    #[test]
-    fn an_own_line_starts_on_a_line_of_its_own_and_obeys_the_level() {
-        let moment: Timestamp = "2026-11-20T14:49:56.867Z".parse().expect("time");
-        let mut logs = Logs::new(Level::Info, 0, None).with_logger("name");
-        logs.note(Level::Debug, moment, "unseen");
-        logs.output(b"no newline");
-        logs.note(Level::Info, moment, "seen");
-        assert_eq!(content(&logs), b"no newline\n2026-11-20 14:49:56,867 - name - INFO - seen\n");
-        let mut critical = Logs::new(Level::Critical, 0, None);
-        critical.note(Level::Critical, moment, "unseen");
-        assert!(critical.is_empty());
-    }
-}
+mod tests;
