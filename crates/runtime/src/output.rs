@@ -25,6 +25,8 @@ pub mod tree;
 pub mod zip;
 
 pub(crate) use self::names::portable;
+#[cfg(test)]
+pub(crate) use self::response_headers::parse as parse_response_headers;
 pub use self::{
     access::FileAccess,
     collect::{collect, is_empty},

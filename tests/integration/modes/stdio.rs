@@ -198,6 +198,19 @@ fn files_in_the_output_directory_are_left_out_with_a_warning() {
     }
 }
 
+/// Each of two lines was sent, `Vary: Accept` was lost, and a location without a status was answered with 200.
+#[test]
+fn the_headers_of_a_function_are_added_to_those_that_caches_and_clients_need() {
+    let command = r#"printf 'Vary: Origin\nContent-Type: a/b\nContent-Type: text/x-last\nLocation: /there\n' >"$RESPONSE_HEADERS_PATH"; echo lit"#;
+    for mode in ["files", "stdio", "streaming"] {
+        let server = serve(mode, command);
+        let server = if mode == "files" { server } else { server.args(["--encode"]) }.start();
+        let answer = server.post("").send().expect(302);
+        assert_eq!(answer.wants("content-type"), "text/x-last", "{mode}: {answer}");
+        assert_eq!((answer.wants("location"), answer.wants("vary")), ("/there", "Accept, Origin"), "{mode}: {answer}");
+    }
+}
+
 #[test]
 fn a_function_says_its_own_status_type_and_headers() {
     let command = r#"printf 'Status: 201\nContent-Type: text/x-own\nX-Lamp: on\n' >"$RESPONSE_HEADERS_PATH"; echo lit"#;

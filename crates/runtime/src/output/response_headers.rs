@@ -36,10 +36,10 @@ pub struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
-    /// The value of the first field of that name, in any case.
+    /// The value of the last field of that name, in any case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+        self.fields.iter().rfind(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::{
@@ -74,13 +74,38 @@ pub(crate) fn report_fields(head: &mut Head, report: &Report) {
     }
 }
 
-/// Returns the status that the function has set, or else 200.
+/// Returns the status that the function has set. Without one it is 302 if the function has set `Location`, as a CGI script
+/// does (RFC 3875 §6.2.3), or else 200.
 pub(crate) fn status(response_headers: &ResponseHeaders) -> StatusCode {
-    response_headers.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK)
+    let own = response_headers.status.and_then(|status| StatusCode::from_u16(status).ok());
+    own.unwrap_or_else(|| match response_headers.field("location") {
+        Some(_) => StatusCode::FOUND,
+        None => StatusCode::OK,
+    })
 }
 
-/// Adds the fields that the function has set, which replace those of the same name. Returns whether the status permits
-/// no body.
+/// The fields of a response that have one value (RFC 9110, RFC 6266, RFC 6797, Fetch). Of several lines the last
+/// counts, as in a program that sets a field again.
+const SINGLE_FIELDS: [HeaderName; 15] = [
+    header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_MAX_AGE,
+    header::AGE,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_LOCATION,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::EXPIRES,
+    header::LAST_MODIFIED,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::SERVER,
+    header::STRICT_TRANSPORT_SECURITY,
+];
+
+/// Adds the fields that the function has set, which replace those of the same name, but for `Vary`: what bandog chooses
+/// by is a reason for caches as well as what the function chooses by. Returns whether the status permits no body.
 pub(crate) fn own_fields(head: &mut Head, response_headers: &ResponseHeaders) -> bool {
     let describes_body = response_headers.field("content-type").is_some();
     let mut names = Vec::new();
@@ -93,15 +118,32 @@ pub(crate) fn own_fields(head: &mut Head, response_headers: &ResponseHeaders) ->
         if of_body && !describes_body {
             continue;
         }
-        if names.contains(&name) {
+        if name == header::VARY || names.contains(&name) && !SINGLE_FIELDS.contains(&name) {
             head.headers.append(name, value);
         } else {
             head.headers.insert(name.clone(), value);
             names.push(name);
         }
     }
+    join_vary(&mut head.headers);
     // RFC 9110 §15.3.5, §15.3.6, §15.4.5: responses with these statuses have no content.
     matches!(head.status.as_u16(), 204 | 205 | 304)
+}
+
+/// Makes one field of several lines of `Vary`, with each name once, as old caches look at the first line alone. A value
+/// that is not text stays as it is.
+fn join_vary(headers: &mut HeaderMap) {
+    let lines: Option<Vec<&str>> = headers.get_all(header::VARY).iter().map(|line| line.to_str().ok()).collect();
+    let Some(lines) = lines.filter(|lines| lines.len() > 1) else { return };
+    let mut names: Vec<&str> = Vec::new();
+    for name in lines.iter().flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty()) {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
+        headers.insert(header::VARY, value);
+    }
 }
 
 /// A duration in seconds as C's `%f` writes it: six decimals.
@@ -130,3 +172,6 @@ pub fn disposition(name: &[u8]) -> String {
         .collect();
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", percent_encode(name.as_bytes(), ATTRIBUTE))
 }
+
+#[cfg(test)]
+mod tests;

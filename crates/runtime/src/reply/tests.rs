@@ -211,7 +211,7 @@ fn other_fields_of_the_function_are_passed_on_and_repeated_ones_kept() {
     let (head, body) = answered(&directed(output, text), &Accept::default());
     assert_eq!(body, b"eA==");
     assert_eq!(field(&head, "set-cookie"), "a=1 | b=2");
-    assert_eq!((field(&head, "vary").as_str(), field(&head, "x-own").as_str()), ("Cookie", "1"));
+    assert_eq!((field(&head, "vary").as_str(), field(&head, "x-own").as_str()), ("Accept, Cookie", "1"));
     assert_eq!(field(&head, "content-encoding"), "", "our base64 is not compressed");
 }
 
