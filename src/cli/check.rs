@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::{BAD_CONFIGURATION, FunctionFlags, exit::print};
-use crate::config::Resolution;
+use crate::{config::Resolution, telemetry};
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog check                    in a container: is everything in place?
@@ -61,8 +61,9 @@ fn table(resolution: &Resolution) -> String {
 
 /// A value on one line.
 fn escaped(text: &str) -> String {
+    let is_unseen = |letter: char| letter.is_control() || telemetry::is_deceptive(letter);
     text.chars()
-        .flat_map(|letter| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] })
+        .flat_map(|letter| if is_unseen(letter) { letter.escape_default().collect() } else { vec![letter] })
         .collect()
 }
 

@@ -112,9 +112,26 @@ fn logs_over_the_limit_are_cut_and_the_cut_is_marked() {
     assert!(text.as_bytes().ends_with(&wanted[wanted.len() - 1000..]), "the end is kept");
     let mark = text.find("left out").unwrap_or_else(|| panic!("no mark in {} bytes", text.len()));
     assert!(text[mark.saturating_sub(200)..].contains("--max-logs"));
-    assert!(text.len() < 100_000 + 64 * 1024 + 200, "{} bytes", text.len());
-    let whole = server.post(encode("90000")).send().expect(200);
-    assert!(whole.body == sequence(90_000), "what fits is whole");
+    assert_eq!(text.len(), 100_000, "beginning, mark and end together");
+    let whole = server.post(encode("100000")).send().expect(200);
+    assert!(whole.body == sequence(100_000), "what fits is whole");
+    let more = server.post(encode("100001")).send().expect(200);
+    assert!(more.body.len() == 100_000 && more.text().contains("left out"), "one byte more is a cut");
+}
+
+#[test]
+fn no_character_of_a_path_makes_a_line_of_the_log_look_like_another() {
+    for format in ["text", "json"] {
+        let server = serve_command("echo").args(["--log-format", format]).start();
+        for mark in
+            ["\u{2028}", "\u{2029}", "\u{85}", "\u{202e}", "\u{61c}", "\u{2066}", "\u{200f}", "\u{feff}", "\u{ad}"]
+        {
+            let id = format!("call-{:x}", u32::from(mark.chars().next().expect("one")));
+            server.get(&format!("/a{mark}b")).header("X-Call-Id", &id).send().expect(200);
+            let line = server.log_line("the request", |line| line.contains(&id) && line.contains("/a"));
+            assert!(!line.contains(mark) && line.contains("/a\\u"), "{format}: {line:?}");
+        }
+    }
 }
 
 #[test]

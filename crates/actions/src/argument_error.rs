@@ -181,9 +181,8 @@ impl std::error::Error for ArgumentErrors {}
 /// A value as errors quote it: whole if it is short, else the beginning of its JSON text.
 fn quoted_value(value: &Value) -> Value {
     match value {
-        Value::Null | Value::Bool(_) => value.clone(),
         Value::Number(number) if number.as_str().len() > QUOTED => shortened(number.as_str()).into(),
-        Value::Number(_) => value.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         Value::String(text) => shortened(text).into(),
         Value::Array(_) | Value::Object(_) => match beginning(value) {
             Ok(()) => value.clone(),

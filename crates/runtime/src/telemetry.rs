@@ -8,6 +8,7 @@
 //! {"call_id":"…","level":"INFO","logger":"LOGGER","message":"…","name":"value","time":"2026-11-20T14:49:56.867Z"}
 //! ```
 
+mod escape;
 mod writer;
 
 use std::{
@@ -28,6 +29,8 @@ use tracing_subscriber::{
 };
 
 use crate::logs::{Level, stamp};
+use escape::escaped_json;
+pub use escape::{escape_controls, is_deceptive};
 use writer::{LogStream, LogWriter};
 
 /// Bytes of a line beside its message, seldom more.
@@ -216,15 +219,15 @@ impl LogLine<'_> {
             line.push_str(part);
         }
         if names_call && !self.call_id.is_empty() {
-            for part in ["[", self.call_id, "] "] {
-                line.push_str(part);
-            }
+            line.push('[');
+            escape_controls(self.call_id, &mut line);
+            line.push_str("] ");
         }
         escape_controls(self.message, &mut line);
         for (name, value) in self.fields {
             let _ = match value {
                 Value::String(text) if is_plain(text) => write!(line, " {name}={text}"),
-                other => write!(line, " {name}={other}"),
+                other => write!(line, " {name}={}", escaped_json(other.to_string())),
             };
         }
         line
@@ -242,36 +245,13 @@ impl LogLine<'_> {
         for (name, value) in self.fields {
             object.insert((*name).to_owned(), value.clone());
         }
-        Value::Object(object).to_string()
+        escaped_json(Value::Object(object).to_string())
     }
 }
 
 /// Whether a value can stand in a line of text without quotes.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
-}
-
-/// Control characters other than a tab, written as `\xNN`, so that what a client or a function chose (a path, a file
-/// name) cannot forge a line.
-pub fn escape_controls(text: &str, out: &mut String) {
-    if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        out.push_str(text);
-        return;
-    }
-    for char in text.chars() {
-        if char.is_control() && char != '\t' {
-            let _ = write!(out, "\\x{:02x}", u32::from(char));
-        } else if is_deceptive(char) {
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(char));
-        } else {
-            out.push(char);
-        }
-    }
-}
-
-/// Whether a character ends a line in Unicode only, or turns the direction of a text: both make a line look like another.
-fn is_deceptive(char: char) -> bool {
-    matches!(char, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The layer that writes tracing's events.
@@ -352,47 +332,4 @@ impl Visit for FieldVisitor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> LogLine<'a> {
-        let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
-        LogLine { moment, level, logger: "name", call_id, message, fields }
-    }
-
-    #[test]
-    fn a_function_line_is_written_in_its_own_format() {
-        let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
-        let line = |prefix: Option<LinePrefix>, bytes: Option<usize>| {
-            let limit = bytes.map(|bytes| LineLimit { bytes, setting: "line_limit" });
-            FunctionLines { prefix, limit }.text(moment, "h\u{e9}llo")
-        };
-        let prefix = LinePrefix { time: "%d.%m.%Y %H:%M", stream: "stderr: " };
-        assert_eq!(line(Some(prefix), None), "20.11.2026 14:49 stderr: h\u{e9}llo\n");
-        assert_eq!(line(None, Some(6)), "h\u{e9}llo\n");
-        assert_eq!(line(None, Some(2)), "h [bandog: 5 bytes cut; see line_limit]\n");
-    }
-
-    #[test]
-    fn a_text_line_reads_as_the_contract_says_with_the_call_id() {
-        let text = line(Level::Info, "abc", "input ready", &[("bytes", 7.into())]).text(true);
-        assert_eq!(text, "2026-11-20 14:49:56,867 - name - INFO - [abc] input ready bytes=7");
-    }
-
-    #[test]
-    fn a_line_break_in_a_message_cannot_forge_a_line() {
-        let text = line(Level::Info, "", "a\nb\u{1b}[0m", &[("path", "x\ny".into())]).text(true);
-        assert_eq!(text, "2026-11-20 14:49:56,867 - name - INFO - a\\x0ab\\x1b[0m path=\"x\\ny\"");
-    }
-
-    #[test]
-    fn a_json_line_parses_and_holds_every_field() {
-        let json = line(Level::Error, "abc", "said \"no\"\n", &[("exit", 3.into())]).json();
-        let value: Value = serde_json::from_str(&json).expect("JSON");
-        assert_eq!(value["time"], "2026-11-20T14:49:56.867Z");
-        assert_eq!(value["level"], "ERROR");
-        assert_eq!(value["call_id"], "abc");
-        assert_eq!(value["message"], "said \"no\"\n");
-        assert_eq!(value["exit"], 3);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 //! A name that the sender chose is kept as far as possible, but becomes a plain base name: it cannot leave the
 //! directory, contains no control characters, and fits every file system.
 
-use crate::ids;
+use crate::{ids, telemetry};
 
 /// The longest name in bytes that Linux file systems take (`NAME_MAX`); longer ones are cut before the extension.
 const MAX_BYTES: usize = 255;
@@ -48,13 +48,9 @@ fn shortened(name: &str, mark: &str) -> String {
     format!("{stem}{mark}{extension}")
 }
 
-/// Characters that end a string early, break a line, or show a name other than it is: controls (Unicode Cc), line
-/// separators, and the format characters (Cf) that reorder or hide text.
+/// Characters that end a string early, break a line, or show a name other than it is.
 fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    c.is_control() || telemetry::is_deceptive(c)
 }
 
 /// The usual extension, without its dot, of a media type (`image/png`, in lower case).

@@ -1,0 +1,96 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> LogLine<'a> {
+    let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
+    LogLine { moment, level, logger: "name", call_id, message, fields }
+}
+
+#[test]
+fn a_function_line_is_written_in_its_own_format() {
+    let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
+    let line = |prefix: Option<LinePrefix>, bytes: Option<usize>| {
+        let limit = bytes.map(|bytes| LineLimit { bytes, setting: "line_limit" });
+        FunctionLines { prefix, limit }.text(moment, "h\u{e9}llo")
+    };
+    let prefix = LinePrefix { time: "%d.%m.%Y %H:%M", stream: "stderr: " };
+    assert_eq!(line(Some(prefix), None), "20.11.2026 14:49 stderr: h\u{e9}llo\n");
+    assert_eq!(line(None, Some(6)), "h\u{e9}llo\n");
+    assert_eq!(line(None, Some(2)), "h [bandog: 5 bytes cut; see line_limit]\n");
+}
+
+#[test]
+fn a_text_line_reads_as_the_contract_says_with_the_call_id() {
+    let text = line(Level::Info, "abc", "input ready", &[("bytes", 7.into())]).text(true);
+    assert_eq!(text, "2026-11-20 14:49:56,867 - name - INFO - [abc] input ready bytes=7");
+}
+
+#[test]
+fn a_line_break_in_a_message_cannot_forge_a_line() {
+    let text = line(Level::Info, "", "a\nb\u{1b}[0m", &[("path", "x\ny".into())]).text(true);
+    assert_eq!(text, "2026-11-20 14:49:56,867 - name - INFO - a\\x0ab\\x1b[0m path=\"x\\ny\"");
+}
+
+#[test]
+fn a_json_line_parses_and_holds_every_field() {
+    let json = line(Level::Error, "abc", "said \"no\"\n", &[("exit", 3.into())]).json();
+    let value: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(value["time"], "2026-11-20T14:49:56.867Z");
+    assert_eq!(value["level"], "ERROR");
+    assert_eq!(value["call_id"], "abc");
+    assert_eq!(value["message"], "said \"no\"\n");
+    assert_eq!(value["exit"], 3);
+}
+
+/// Texts with everything that could forge a line.
+fn odd_texts() -> impl Strategy<Value = String> {
+    let marks = vec![
+        '\u{85}',
+        '\u{2028}',
+        '\u{2029}',
+        '\u{202a}',
+        '\u{202e}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{61c}',
+        '\u{200e}',
+        '\u{200f}',
+        '\u{200b}',
+        '\u{feff}',
+        '\u{ad}',
+        '\u{e0041}',
+        '\u{9b}',
+        '\u{7f}',
+        '\u{1b}',
+        '\n',
+        '\r',
+        '\0',
+        '"',
+        '\\',
+        '=',
+        ' ',
+        'a',
+        'é',
+    ];
+    prop::collection::vec(prop_oneof![prop::sample::select(marks), any::<char>()], 0..12)
+        .prop_map(|chars| chars.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn no_field_of_a_line_can_forge_another_line(
+        call_id in odd_texts(), message in odd_texts(), path in odd_texts(), number in any::<f64>(),
+    ) {
+        let fields = [("path", path.as_str().into()), ("seconds", number.into())];
+        let entry = line(Level::Info, &call_id, &message, &fields);
+        let (text, json) = (entry.text(true), entry.json());
+        for written in [&text, &json] {
+            let seen = |char: char| (!char.is_control() || char == '\t') && !is_deceptive(char);
+            prop_assert!(written.chars().all(seen), "{:?}", written);
+        }
+        let read: Value = serde_json::from_str(&json).expect("JSON");
+        prop_assert_eq!(read["message"].as_str(), Some(message.as_str()), "the value is the same");
+        prop_assert_eq!(read["path"].as_str(), Some(path.as_str()));
+    }
+}
