@@ -92,7 +92,7 @@ fn perform(
     let called = runtime.block_on(async {
         let workspaces = serve::make_root(config)?;
         let service = Arc::new(compose::service(config, &workspaces)?);
-        Ok(call_locally(service, call, source, stop, sink).await)
+        Ok(Box::pin(call_locally(service, call, source, stop, sink)).await)
     });
     runtime.shutdown_background();
     called
