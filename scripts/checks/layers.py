@@ -22,7 +22,7 @@ FOREIGN = {
     "variable": re.compile(
         r"\b(?:fprocess|function_process|upstream_url|http_upstream_url|static_path|prefix_logs|log_buffer_size"
         r"|log_call_?id|marshal_request|combine_output|cgi_headers|write_debug|debug_headers|suppress_lock"
-        r"|healthcheck_interval|write_timeout|buffer_http|http_buffer_req_body|jwt_auth\w*|oauth_enabled)\b"
+        r"|healthcheck_interval|write_timeout|hard_timeout|buffer_http|http_buffer_req_body|jwt_auth\w*|oauth_enabled)\b"
     ),
     # The realm of their tokens.
     "realm": re.compile(r"IAM function"),

@@ -115,7 +115,7 @@ impl Confinement {
     pub(crate) fn hand_over(&self, streams: Streams<'_>) -> io::Result<()> {
         let Some((uid, gid)) = self.user else { return Ok(()) };
         for stream in [streams.stdout, streams.stderr] {
-            // Anything else that it is given belongs to somebody already.
+            // A stream of any other kind has an owner already, who keeps it.
             if FileType::from_raw_mode(fstat(stream)?.st_mode) == FileType::Fifo {
                 fchown(stream, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
             }

@@ -92,7 +92,7 @@ pub(crate) fn reset() {
     }
     ERRORS.into_iter().for_each(handle_by_nothing);
     for signal in TIMERS {
-        // What a timer of the parent's has left pending goes when the signal is ignored (sigaction(2)).
+        // A signal that a timer of the parent has left pending is discarded when it is ignored (sigaction(2)).
         // SAFETY: as above.
         unsafe {
             libc::signal(signal, libc::SIG_IGN);
