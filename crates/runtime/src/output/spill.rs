@@ -112,9 +112,9 @@ mod tests {
             let file = spool.into_file("text/x", true);
             assert_eq!((file.size(), file.media_type(), file.is_bare()), (wanted.len() as u64, "text/x", true));
             let mut kept = MemorySink::default();
-            let mut outlet = ChunkWriter::new(&mut kept, file.size());
-            file.write_to(&mut outlet).expect("readable");
-            outlet.finish().expect("kept");
+            let mut writer = ChunkWriter::new(&mut kept, file.size());
+            file.write_to(&mut writer).expect("readable");
+            writer.finish().expect("kept");
             assert!(kept.bytes() == wanted, "{pieces:?}");
         }
     }

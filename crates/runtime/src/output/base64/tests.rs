@@ -10,13 +10,13 @@ const RAW: usize = CHUNK / 4 * 3;
 
 fn encode(bytes: &[u8], expected: u64, step: usize) -> MemorySink {
     let mut sink = MemorySink::default();
-    let mut outlet = ChunkWriter::new(&mut sink, encoded_len(expected));
-    let mut encoder = Base64Encoder::new(&mut outlet, expected);
+    let mut writer = ChunkWriter::new(&mut sink, encoded_len(expected));
+    let mut encoder = Base64Encoder::new(&mut writer, expected);
     for part in bytes.chunks(step) {
         encoder.write(part).expect("sent");
     }
     encoder.finish().expect("sent");
-    assert_eq!(outlet.finish(), Ok(encoded_len(bytes.len() as u64)));
+    assert_eq!(writer.finish(), Ok(encoded_len(bytes.len() as u64)));
     sink
 }
 

@@ -11,9 +11,9 @@ use crate::{
 fn document(report: &Report, output: &Output, call_id: &str) -> (Value, String) {
     let mut sink = MemorySink::default();
     let document = JsonDocument::new(report, output, call_id);
-    let mut outlet = ChunkWriter::new(&mut sink, document.expected_len());
-    document.write(&mut outlet).expect("written");
-    outlet.finish().expect("sent");
+    let mut writer = ChunkWriter::new(&mut sink, document.expected_len());
+    document.write(&mut writer).expect("written");
+    writer.finish().expect("sent");
     let text = sink.text();
     (serde_json::from_str(&text).expect("JSON"), text)
 }
