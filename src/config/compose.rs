@@ -12,6 +12,7 @@ use crate::{
         LegacyBehaviour,
         openfaas::{self, WatchdogSettings},
     },
+    process,
     service::{
         Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, PathPolicy, ProxySettings, Requests,
         Router, Service, Settings, StaticDir, Timeouts, Upstream,
@@ -39,11 +40,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         name: config.function.service.clone(),
         actions: config.actions.service.clone(),
-        limits: Limits {
-            inflight: config.limits.max_inflight,
-            queue: config.limits.max_queue,
-            body: config.limits.max_body,
-        },
+        limits: Limits { inflight: inflight(config), queue: config.limits.max_queue, body: config.limits.max_body },
         timeouts: Timeouts {
             exec: config.limits.exec_timeout,
             queue: config.limits.queue_timeout,
@@ -67,6 +64,20 @@ fn settings(config: &Config) -> Settings {
         retries: config.limits.retries,
         consumes_authorization: config.listener.auth.token.is_some() || config.listener.auth.jwt.is_some(),
         metric_labels: if watchdog.is_some() { MetricLabels::Detailed } else { MetricLabels::Plain },
+    }
+}
+
+/// The most calls at once: what is configured, and no more than there can be open files for.
+fn inflight(config: &Config) -> usize {
+    /// Open files of a call: its connection, its workspace, its process, its cgroup, its pipes, and its input and output.
+    const FILES_OF_A_PROCESS: u64 = 16;
+    /// Open files of a call that starts no process: both connections, or a connection and a file, and some to spare.
+    const FILES_OF_AN_EXCHANGE: u64 = 4;
+    let exchanges = matches!(config.mode, Mode::Http | Mode::Static) && config.actions.service.is_none();
+    let most = process::most_calls(if exchanges { FILES_OF_AN_EXCHANGE } else { FILES_OF_A_PROCESS });
+    match config.limits.max_inflight {
+        0 => most,
+        wanted => wanted.min(most),
     }
 }
 

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{reader::Reader, setting};
+use super::{
+    reader::Reader,
+    report::{Mistake, Origin},
+    setting,
+};
+use crate::process;
 
 /// The limits on requests and invocations.
 #[derive(Debug, Clone)]
@@ -31,6 +36,15 @@ pub struct Limits {
     pub max_logs: u64,
 }
 
+/// Reports the limits of bandog's own process with which it cannot work.
+fn check_own_limits(reader: &mut Reader<'_>) {
+    for (name, value, least) in process::too_small_limits() {
+        let value = value.to_string();
+        let advice = format!("expected at least {least}, which bandog needs to serve one call; raise the limit");
+        reader.mistakes.push(Mistake::new(name, Some(value.as_ref()), Origin::Default, advice));
+    }
+}
+
 /// Reads the group.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Limits> {
     let max_body = reader.size(&setting::MAX_BODY);
@@ -44,6 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Limits> {
     let max_queue = reader.count(&setting::MAX_QUEUE);
     let queue_timeout = reader.timeout(&setting::QUEUE_TIMEOUT);
     let max_logs = reader.size(&setting::MAX_LOGS);
+    check_own_limits(reader);
     Some(Limits {
         max_body: max_body?,
         exec_timeout: exec_timeout?,

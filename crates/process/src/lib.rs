@@ -16,7 +16,7 @@
 //! leftovers    finds and kills descendants that left the process group
 //! sandbox      limits, user and sandbox, applied by the child itself before exec
 //! leader       the started process, its process group and its pidfd
-//! exit · ids · inherited · refusal · signals · trim
+//! exit · ids · inherited · refusal · room · signals · trim
 //! ```
 //!
 //! Requires Linux 5.3 or later (pidfd_open(2), `CLONE_PIDFD`). The only crate with `unsafe` code.
@@ -31,6 +31,7 @@ mod leftovers;
 mod privileges;
 mod reaper;
 mod refusal;
+mod room;
 mod sandbox;
 mod signals;
 mod spawn;
@@ -48,6 +49,7 @@ pub use leftovers::{
 };
 pub use privileges::{is_own_user, may_become, may_limit_processes, may_sandbox, may_set_nice};
 pub use reaper::run_with_reaper;
+pub use room::{memory_left, most_calls, too_small_limits};
 pub use sandbox::{Confinement, Limits};
 pub use spawn::{
     Streams, empty_input,

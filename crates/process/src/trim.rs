@@ -6,6 +6,9 @@ use std::{
     slice,
 };
 
+#[cfg(target_env = "gnu")]
+use crate::room::is_memory_limited;
+
 /// Arenas of the heap for all threads. glibc gives each new thread one of its own, up to eight a processor, and keeps
 /// in each of them what was freed there (mallopt(3)): what a rush of requests needed would stay for good. With one,
 /// threads wait for each other: a switch more in each request (7 instead of 6, of 8 clients on two processors).
@@ -16,8 +19,10 @@ const ARENAS_OF_A_PROCESSOR: usize = 2;
 pub(crate) fn limit_arenas() {
     #[cfg(target_env = "gnu")]
     let arenas = {
+        // Each arena reserves 64 MiB.
+        let arenas_of_a_processor = if is_memory_limited() { 0 } else { ARENAS_OF_A_PROCESSOR };
         let processors = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);
-        c_int::try_from(processors.max(2) * ARENAS_OF_A_PROCESSOR).unwrap_or(c_int::MAX)
+        c_int::try_from((processors.max(2) * arenas_of_a_processor).max(1)).unwrap_or(c_int::MAX)
     };
     // SAFETY: sets numbers in the C library; no other thread runs yet.
     #[cfg(target_env = "gnu")]

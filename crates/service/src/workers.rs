@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use crate::process::give_back_all;
+use crate::process::{give_back_all, memory_left};
 
 /// How long a thread without work is kept.
 const IDLE: Duration = Duration::from_secs(10);
@@ -21,6 +21,12 @@ const IDLE: Duration = Duration::from_secs(10);
 /// stacks of ended threads, and in each of them what it needs for a thread (24 KiB): the larger they are, the fewer it
 /// keeps.
 const STACK: usize = 2 * 1024 * 1024;
+
+/// Bytes that stay free for connections and everything else that is no call.
+const RESERVE: u64 = 16 * 1024 * 1024;
+
+/// Bytes that a call may still allocate when its thread has begun: the buffers of its body, its output and its logs.
+const CALL_MEMORY: u64 = 1024 * 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -60,12 +66,17 @@ impl Workers {
     pub(super) fn submit(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut state = self.0.lock();
         state.busy += 1;
+        let busy = state.busy;
         let free = state.idle.pop();
         drop(state);
         if let Some(desk) = free {
             *lock(&desk.job) = Some(Box::new(job));
             desk.arrived.notify_one();
             return Ok(());
+        }
+        if let Some(error) = no_room(busy) {
+            self.0.finished();
+            return Err(error);
         }
         let pool = Arc::clone(&self.0);
         let first: Job = Box::new(job);
@@ -78,6 +89,17 @@ impl Workers {
     pub(super) fn are_quiet(&self) -> bool {
         self.0.lock().busy == 0
     }
+}
+
+/// Why there is no room for another thread beside the `busy` ones, itself counted: an allocation that fails ends the
+/// process, so that room is kept for those of all calls.
+fn no_room(busy: usize) -> Option<io::Error> {
+    let needed = RESERVE + STACK as u64 + busy as u64 * CALL_MEMORY;
+    let left = memory_left().filter(|left| *left < needed)?;
+    let (left, needed) = (left / 1024, needed / 1024);
+    let message =
+        format!("the limit on memory (ulimit -v, ulimit -d) leaves {left} KiB, where {needed} KiB are needed");
+    Some(io::Error::new(io::ErrorKind::OutOfMemory, message))
 }
 
 impl Threads {

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-use crate::harness::{Builder, Server, noise, program, serve_command};
+use crate::harness::{Answer, Builder, Server, command::BINARY, noise, program, serve_command};
 
 /// A server as a user of its own: the kernel exempts root from the limit on processes and threads.
 pub(crate) fn with_few_rights(builder: Builder, user: u32) -> Server {
@@ -67,4 +67,44 @@ fn a_call_for_which_there_is_no_thread_is_503() {
     let answer = server.post("").send();
     assert_eq!(answer.header("retry-after"), Some("1"), "{answer}");
     assert_eq!(answer.problem(503)["type"], "urn:bandog:error:overloaded");
+}
+
+/// Without the look at the limits, in `config::limits`, it started, and answered every call with 500, or was aborted.
+#[test]
+fn limits_with_which_nothing_can_work_are_refused_at_start_with_the_number_needed() {
+    for (limit, named) in [("-n 16", "ulimit -n: \"16\": expected at least 64"), ("-v 30000", "expected at least")] {
+        for command in ["serve --listen 127.0.0.1:0", "run -i x", "check"] {
+            let line = format!("ulimit {limit}; exec {BINARY} {command} -- true");
+            let ran = program("dash").args(["-c", &line]).run();
+            let said = format!("{}{}", ran.text(), ran.complaint());
+            assert!(ran.code() == 78 && said.contains(named), "{limit}: {ran}");
+        }
+    }
+}
+
+/// Without the look at the memory that is left, in `workers`, an allocation failed, and that was the end of it.
+#[test]
+fn many_calls_in_little_memory_are_answered_or_sent_away() {
+    let server = serve_command("sleep 0.2; echo done").quiet().after_command("ulimit -v 122880").start();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..60).map(|_| scope.spawn(|| server.post("").send())).collect();
+        calls.into_iter().map(|call| call.join().expect("an answer")).collect()
+    });
+    let done = answers.iter().filter(|answer| answer.status == 200 && answer.text() == "done\n").count();
+    let turned_away = answers.iter().filter(|answer| answer.status == 503).count();
+    assert!(done > 0 && done + turned_away == answers.len(), "{done} + {turned_away}: {server}");
+    assert_eq!(server.post("").send().expect(200).text(), "done\n");
+}
+
+/// Without the bound in `config::compose` those for which there were no files were 500.
+#[test]
+fn many_calls_with_few_files_are_answered_or_sent_away() {
+    let server = serve_command("sleep 0.2; echo done").quiet().after_command("ulimit -n 128").start();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..30).map(|_| scope.spawn(|| server.post("").send())).collect();
+        calls.into_iter().map(|call| call.join().expect("an answer")).collect()
+    });
+    let done = answers.iter().filter(|answer| answer.status == 200 && answer.text() == "done\n").count();
+    let turned_away = answers.iter().filter(|answer| answer.status == 429).count();
+    assert!(done > 0 && done + turned_away == answers.len(), "{done} + {turned_away}: {server}");
 }
