@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::{
     Config, FunctionConfig, Mode, Replaced, Sources,
     actions::{self, ActionsFile},
-    bodies, config_file, confinement, environment, function, lifecycle, limits, listener,
+    bodies, compose, config_file, confinement, environment, function, lifecycle, limits, listener,
     reader::Reader,
     replaced,
     report::{Mistake, Resolution},
@@ -21,6 +21,14 @@ pub(super) fn resolve(sources: &Sources) -> Resolution {
     let config = compose(&mut reader);
     let Reader { entries, mut warnings, mistakes, .. } = reader;
     warnings.extend(environment::unknown(&sources.environment));
+    if let Some(config) = &config {
+        let (wanted, most) = (config.limits.max_inflight, compose::inflight(config));
+        if wanted > most {
+            warnings.push(format!(
+                "--max-inflight: {wanted}: the limit on open files (ulimit -n) leaves room for {most} calls at once; raise it"
+            ));
+        }
+    }
     let config = config.filter(|_| mistakes.is_empty()).map(|config| Config { warnings: warnings.clone(), ..config });
     Resolution { config, entries, warnings, mistakes }
 }

@@ -8,7 +8,7 @@ const LEAST_MEMORY: u64 = 32 * 1024 * 1024;
 
 /// Open files that bandog needs whatever it does, and the fewest with which it can serve.
 const OWN_FILES: u64 = 48;
-const LEAST_FILES: u64 = 64;
+const LEAST_FILES: u64 = 40;
 
 /// Returns the bytes that may still be mapped (`RLIMIT_AS`, `RLIMIT_DATA`); `None` without a limit.
 #[must_use]
