@@ -23,13 +23,16 @@ use bytes::Bytes;
 use memchr::memmem;
 use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
-use crate::input::{
-    BodyError, BodySource, ContentHeaders, Envelope, Input, InputDir, InputError, InputFilter, InputKind,
-    StorageNotification, receive,
-    shape::{Text, Texts},
-    storage_notification,
+use crate::{
+    actions::{Budget, read_json},
+    input::{
+        BodyError, BodySource, ContentHeaders, Envelope, Input, InputDir, InputError, InputFilter, InputKind,
+        StorageNotification, receive,
+        shape::{Text, Texts},
+        storage_notification,
+    },
 };
 
 /// Bytes of the largest body that is searched for an event. A larger one is an ordinary body. The search takes two or
@@ -174,8 +177,13 @@ fn loose_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
     if expected.delegated
         && let Ok(LooselyDelegated { event }) = serde_json::from_slice(json)
     {
-        // Text, or the JSON of any other value as it was written.
-        let text = serde_json::from_str(event.get()).map_or(Cow::Borrowed(event.get()), |Text(text)| text);
+        // Text, or the JSON of any other value without blanks and with its numbers as they were written; what is too large
+        // to be read stays as it is.
+        let text = match read_json(event.get().as_bytes(), &mut Budget::default()) {
+            Ok(Value::String(text)) => Cow::Owned(text),
+            Ok(other) => Cow::Owned(other.to_string()),
+            Err(_) => Cow::Borrowed(event.get()),
+        };
         return Some(Layer::Delegated(text));
     }
     None

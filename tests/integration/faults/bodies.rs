@@ -156,8 +156,8 @@ fn a_form_reaches_the_function_as_the_operator_asks_for_it() {
             "CRITICAL",
             "--forms",
             forms,
-            "-H",
-            "Content-Type: application/x-www-form-urlencoded",
+            "--content-type",
+            "application/x-www-form-urlencoded",
         ]);
         let ran = ran.with_workspace().stdin(form).args(["--", "/bin/sh", "-c", "cat \"$INPUT_FILE_PATH\""]).run();
         assert_eq!(ran.expect(0).text(), wanted, "run, {forms}");

@@ -269,6 +269,9 @@ fn one_key_is_enough_if_the_old_way_is_wanted() {
     assert_eq!((&*content, variables), ("hello", vec![("CONT_VAR_a".into(), "b".into())]));
     assert_eq!(loosely(json!({"httpMethod": "GET"})).0, "");
     assert_eq!(loosely(json!({"a": 1})).0, r#"{"a":1}"#);
+    let numbers = r#"{"event": {"a": [1.10, 1E5, 340282366920938463463374607431768211455]}}"#;
+    let left = unwrapped_as(numbers.as_bytes(), false, true).expect("an input").content.expect("a file");
+    assert_eq!(left, br#"{"a":[1.10,1E5,340282366920938463463374607431768211455]}"#, "as they were written");
     let storage = json!({"event": minio()}).to_string();
     assert!(matches!(unwrapped_as(storage.as_bytes(), false, true), Err(InputError::Storage { .. })));
 }
