@@ -152,7 +152,7 @@ metrics: {prometheus: {tls: false, port: 81, uri: /prometheus}}
                 "run": {"method": "POST", "path": "/run/resize"},
                 "arguments": [
                     {"name": "image", "type": "path", "in": "requestBody", "required": true, "help": "The picture"},
-                    {"name": "width", "type": "int", "range": {"min": 1, "max": 5e3}, "in": "requestBody",
+                    {"name": "width", "type": "int", "range": {"min": 1, "max": "5e3".parse::<serde_json::Number>().expect("a number")}, "in": "requestBody",
                      "required": false, "default": 100},
                     {"name": "height", "type": "float", "in": "requestBody", "required": false, "default": 5},
                     {"name": "mode", "type": "enum", "enum": ["fast", 2, true, null, "2"], "in": "requestBody",
