@@ -90,6 +90,9 @@ fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
 pub(super) fn make_root(config: &Config) -> io::Result<Arc<WorkspaceRoot>> {
     let place = config.function.workspace.display();
     let function_user = config.confinement.user.as_ref().map(|user| user.uid);
+    if !config.function.needs_workspace {
+        return Ok(Arc::new(WorkspaceRoot::unopened(&config.function.workspace, function_user)));
+    }
     let root = WorkspaceRoot::open_for(&config.function.workspace, function_user).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot open {place}: {error}; choose another with --workspace"))
     })?;

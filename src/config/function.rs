@@ -28,8 +28,10 @@ pub struct FunctionConfig {
     /// The variables that functions inherit: bandog's own without its secrets and the names that it sets itself, and
     /// the defaults of the actions file.
     pub environment: Vec<(OsString, OsString)>,
-    /// `--workspace`: the directory in which workspaces are made; absolute, checked.
+    /// `--workspace`: the directory in which workspaces are made; absolute, and checked if it is needed.
     pub workspace: PathBuf,
+    /// Whether a call may need a workspace.
+    pub needs_workspace: bool,
     /// `--service`: the only name that `/run/NAME` accepts, if it is known.
     pub service: Option<String>,
 }

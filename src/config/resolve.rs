@@ -63,7 +63,10 @@ fn compose(reader: &mut Reader<'_>) -> Option<Config> {
         _ => function::read_command(reader, is_optional, is_present, actions.service.as_deref()),
     };
     let bodies = bodies::read(reader, mode);
-    let workspace = workspace::read(reader);
+    // Files are served, and bodies passed on, without one: from a root file system that is read-only as well.
+    let decodes = bodies.as_ref().is_some_and(|bodies| bodies.decode) && mode == Some(Mode::Http);
+    let needs_workspace = command.is_some() || is_present || decodes;
+    let workspace = workspace::read(reader, needs_workspace);
     let service = function::read_service(reader);
     let listener = listener::read(reader, watchdog.as_ref().is_some_and(|watchdog| watchdog.jwt_debug));
     let limits = limits::read(reader);
@@ -78,7 +81,7 @@ fn compose(reader: &mut Reader<'_>) -> Option<Config> {
         mode: mode?,
         bodies: bodies?,
         target: target?,
-        function: FunctionConfig { command, environment, workspace: workspace?, service: service? },
+        function: FunctionConfig { command, environment, workspace: workspace?, needs_workspace, service: service? },
         actions,
         listener: listener?,
         limits: limits?,

@@ -10,18 +10,19 @@ use super::{reader::Reader, setting};
 /// The way to correct each mistake.
 const NEXT: &str = "name another with --workspace or mount a volume there";
 
-/// Reads the directory, and checks that it can be used.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<PathBuf> {
+/// Reads the directory, and checks that it can be used if it `is_needed`.
+pub(super) fn read(reader: &mut Reader<'_>, is_needed: bool) -> Option<PathBuf> {
     let setting = &setting::WORKSPACE;
     let raw = reader.raw_or_default(setting)?;
     reader.note(setting, raw.value.to_string_lossy(), raw.origin.clone());
-    let directory = usable_directory(Path::new(&raw.value));
+    let path = Path::new(&raw.value);
+    let directory = if is_needed { usable_directory(path) } else { absolute(path) };
     reader.accept(setting, Some(raw), directory)
 }
 
 /// The absolute path of a directory in which a directory could be made just now.
 fn usable_directory(directory: &Path) -> Result<PathBuf, String> {
-    let absolute = path::absolute(directory).map_err(|_| "expected a directory".to_owned())?;
+    let absolute = absolute(directory)?;
     match fs::metadata(&absolute) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(format!("not a directory; {NEXT}")),
@@ -33,4 +34,8 @@ fn usable_directory(directory: &Path) -> Result<PathBuf, String> {
         .and_then(tempfile::TempDir::close)
         .map_err(|error| format!("cannot make a directory in it: {}; {NEXT}", error.kind()))?;
     Ok(absolute)
+}
+
+fn absolute(directory: &Path) -> Result<PathBuf, String> {
+    path::absolute(directory).map_err(|_| "expected a directory".to_owned())
 }

@@ -259,3 +259,15 @@ fn a_directory_that_is_replaced_is_served_without_a_restart() {
     assert_eq!(server.get("/digits").send().expect(200).text(), "9");
     assert_eq!(server.get("/data.json").send().status, 404);
 }
+
+/// In a container whose root file system is read-only there may be no place to write at all.
+#[test]
+fn files_are_served_without_a_workspace() {
+    let dir = site();
+    let server = listener(&dir.path().join("public"))
+        .without_workspace()
+        .args(["--workspace", "/proc/nothing-can-be-made-here"])
+        .start();
+    assert_eq!(server.get("/digits").send().expect(200).text(), "0123456789");
+    assert_eq!(server.get("/_/status").send().json()["workspaces"], 0);
+}

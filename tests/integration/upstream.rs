@@ -459,3 +459,14 @@ fn the_host_of_the_target_is_the_one_that_the_function_is_told() {
         assert_eq!(field(&seen, name), ["a.example:81"], "{name}");
     }
 }
+
+#[test]
+fn requests_are_passed_on_without_a_workspace_unless_bodies_are_decoded() {
+    let function = proxy().start();
+    let url = format!("http://{}", function.address);
+    let flags = ["--mode", "http", "--upstream", &url, "--workspace", "/proc/nothing-can-be-made-here"];
+    let server = Builder::new().without_workspace().args(flags).start();
+    assert_eq!(seen(server.post("x").to("/echo").send())["body"], "x");
+    let refused = crate::harness::bandog(["check", "--decode"]).args(flags).run().expect(78);
+    assert!(refused.text().contains("--workspace"), "{refused}");
+}

@@ -219,10 +219,22 @@ fn a_place_for_workspaces_that_is_removed_is_said_so() {
     fs::remove_dir(server.workspace()).expect("empty");
     for _ in 0..3 {
         let answer = server.post(encode("x")).send();
-        fails(&answer, "workspace-unavailable", &["No such file or directory", "restart bandog"]);
+        fails(&answer, "workspace-unavailable", &["No such file or directory", "make it again"]);
     }
     server.get("/_/health").send().expect(200);
-    fs::create_dir(server.workspace()).expect("for the check at the end");
+    fs::create_dir(server.workspace()).expect("made again");
+    server.post(encode("x")).send().expect(200);
+}
+
+/// A volume that is mounted again, a directory that a deployment replaces.
+#[test]
+fn a_place_for_workspaces_that_is_replaced_by_another_is_found_again() {
+    let server = serve(function("copy.sh")).start();
+    server.post(encode("x")).send().expect(200);
+    fs::rename(server.workspace(), server.scratch().join("away")).expect("rename");
+    fs::create_dir(server.workspace()).expect("made");
+    eventually("the new one is used", || (server.post(encode("x")).send().status == 200).then_some(()));
+    assert_eq!(listing(&server.scratch().join("away")), [""; 0]);
 }
 
 #[test]

@@ -232,3 +232,20 @@ fn run_has_nothing_to_say_to_a_function_that_speaks_http() {
     let ran = bandog(["run", "--mode", "http", "--", "/bin/true"]).run().expect(78);
     assert!(ran.complaint().contains("serve"), "{}", ran.complaint());
 }
+
+#[test]
+fn a_port_that_another_process_holds_is_not_taken_for_the_function() {
+    let stranger = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("bound");
+    let address = stranger.local_addr().expect("an address");
+    let url = format!("http://{address}");
+    let server = super::proxy().args(["--upstream", &url, "--queue-timeout", "10m"]).start();
+    let line = server.log_line("the reason", |line| line.contains("another process listens at"));
+    assert!(line.contains(&address.to_string()) && line.contains("use another port"), "{line}");
+    assert_eq!(server.get("/_/ready").send().status, 503);
+    server.get("/").send().problem(502);
+    assert!(!server.log().contains("is ready") && server.living().is_empty(), "{server}");
+    // When it has gone, the function is started.
+    drop(stranger);
+    eventually("the function", || (server.get("/_/ready").send().status == 200).then_some(()));
+    super::seen(server.get("/").send());
+}

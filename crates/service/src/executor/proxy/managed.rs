@@ -16,7 +16,7 @@ use bandog_runtime::daemon::{Daemon, DaemonEvent, StopCommand};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, watch},
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::health::Health;
@@ -36,6 +36,9 @@ const LONGEST_POLL_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long the result of a check is given to those who ask bandog.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long an address may take to say whether something listens there already.
+const TAKEN: Duration = Duration::from_secs(1);
 
 /// Between two attempts to start a thread, when the kernel has refused one.
 const THREAD_PAUSE: Duration = Duration::from_secs(1);
@@ -190,7 +193,8 @@ impl ManagedServer {
         let thread = thread::Builder::new().name("function".to_owned()).spawn(move || {
             let _over = OverOnDrop(Arc::clone(&this));
             let tell = |event| this.on_event(event, &context, &runtime);
-            process.run(&|| this.variables(), &tell);
+            let variables = || this.check_address(&runtime).and_then(|()| this.variables());
+            process.run(&variables, &tell);
         });
         thread.map(drop)
     }
@@ -206,6 +210,25 @@ impl ManagedServer {
                 }
                 () = sleep(THREAD_PAUSE) => if self.start_thread(&process, &context).is_ok() { break },
             }
+        }
+    }
+
+    /// Fails if something listens where the process is to listen: calls would go there, and it would seem to be ready.
+    fn check_address(&self, runtime: &Handle) -> io::Result<()> {
+        let address = match (&self.health.address, &self.assigned) {
+            (Some(address), AssignedPort::Fixed(_) | AssignedPort::Nothing) => address,
+            // A port that is chosen for each start is free.
+            (Some(_), AssignedPort::Free(_)) | (None, _) => return Ok(()),
+        };
+        match runtime.block_on(async { timeout(TAKEN, address.reach()).await }) {
+            Ok(Ok(_)) => Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!(
+                    "another process listens at {address} already and would get its calls; end that, or use another port"
+                ),
+            )),
+            // Refused, or not to be reached at all.
+            Ok(Err(_)) | Err(_) => Ok(()),
         }
     }
 
