@@ -1,6 +1,6 @@
 //! The exit status of a process, and the names of signals.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The exit status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +9,24 @@ pub enum Exit {
     Code(i32),
     /// It was killed by this signal.
     Signal(i32),
+}
+
+/// The resources that a process and the children it waited for have used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The CPU time of all of them.
+    pub cpu_time: Duration,
+    /// The largest resident set of one of them, in bytes. Never less than that of bandog when it started the process:
+    /// until exec the child used the same memory, as after vfork(2).
+    pub peak_memory: u64,
+}
+
+impl Usage {
+    /// The resources that two processes have used, one after the other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { cpu_time: self.cpu_time + other.cpu_time, peak_memory: self.peak_memory.max(other.peak_memory) }
+    }
 }
 
 impl fmt::Display for Exit {

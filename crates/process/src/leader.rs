@@ -4,7 +4,7 @@ use std::{io, os::fd::OwnedFd, time::Duration};
 
 use rustix::process::{Pid, Signal, WaitOptions, getpgid, kill_process, pidfd_send_signal, waitpgid};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 
 /// The process group of a child. The type rules out 0 (bandog's own group), 1 (init) and −1 (all processes) as a target
 /// of signals.
@@ -56,8 +56,8 @@ impl Leader {
         }
     }
 
-    /// Waits for the process. Returns its status, and the CPU time that it and the children it waited for have used.
-    pub(crate) fn reap(&mut self) -> io::Result<(Exit, Duration)> {
+    /// Waits for the process. Returns its status, and what it and the children it waited for have used.
+    pub(crate) fn reap(&mut self) -> io::Result<(Exit, Usage)> {
         let pid = self.group.0.as_raw_nonzero().get();
         let mut status = 0;
         loop {
@@ -82,7 +82,10 @@ impl Leader {
             } else {
                 Exit::Signal(libc::WTERMSIG(status))
             };
-            return Ok((exit, duration(usage.ru_utime) + duration(usage.ru_stime)));
+            let cpu_time = duration(usage.ru_utime) + duration(usage.ru_stime);
+            // KiB (getrusage(2)).
+            let peak_memory = u64::try_from(usage.ru_maxrss).unwrap_or_default().saturating_mul(1024);
+            return Ok((exit, Usage { cpu_time, peak_memory }));
         }
     }
 }

@@ -41,7 +41,7 @@ mod trim;
 
 pub use cgroup::{CgroupLimits, Cgroups, CgroupsUnavailable, LimitEvents, oom_kills::OutOfMemoryKills};
 pub use child::Child;
-pub use exit::{Exit, signal_name};
+pub use exit::{Exit, Usage, signal_name};
 pub use inherited::{reset_inherited_state, was_closed};
 pub use leftovers::{
     kill_leftovers,

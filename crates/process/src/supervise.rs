@@ -18,7 +18,7 @@ use rustix::{
 use crate::{
     cgroup::{Cgroup, LimitEvents},
     child::Child,
-    exit::Exit,
+    exit::{Exit, Usage},
 };
 use cancel::{Cancel, Cause, WakeFd};
 use output::{Capacity, Observer, OutputPipe, Outputs, Progress, READ_SIZE, ResponsePipe};
@@ -56,8 +56,8 @@ pub struct Ended {
     pub exit: Exit,
     /// The reason why it ended.
     pub end: End,
-    /// The CPU time that it and the children it waited for have used.
-    pub cpu_time: Duration,
+    /// What it and the children it waited for have used.
+    pub usage: Usage,
     /// The number of times that it reached a limit of its cgroup.
     pub limit_events: LimitEvents,
 }
@@ -93,10 +93,10 @@ pub fn supervise(
             observer.observe(written);
         })?;
     }
-    let (exit, cpu_time) = child.leader.reap()?;
+    let (exit, usage) = child.leader.reap()?;
     child.kill_the_rest(left_nothing);
     let limit_events = child.tracking.cgroup.as_ref().map(Cgroup::limit_events).unwrap_or_default();
-    Ok(Ended { exit, end, cpu_time, limit_events })
+    Ok(Ended { exit, end, usage, limit_events })
 }
 
 /// The progress of the termination.

@@ -132,6 +132,8 @@ pub struct Logs {
     ends_mid_line: bool,
     /// A second copy of the own lines, where they are also needed on their own.
     own: Option<Vec<u8>>,
+    /// That copy is the only one.
+    is_own_apart: bool,
     /// Why the file could not be made or written.
     lost: Option<io::Error>,
 }
@@ -159,6 +161,7 @@ impl Logs {
             sealed: false,
             ends_mid_line: false,
             own: None,
+            is_own_apart: false,
             lost: None,
         }
     }
@@ -173,6 +176,12 @@ impl Logs {
     #[must_use]
     pub fn keeping_own_lines(self) -> Self {
         Self { own: Some(Vec::new()), ..self }
+    }
+
+    /// Keeps the first [`TAIL_LIMIT`] bytes of the own lines apart, and none of them among the others.
+    #[must_use]
+    pub fn parting_own_lines(self) -> Self {
+        Self { is_own_apart: true, ..self.keeping_own_lines() }
     }
 
     /// The own lines, if they are kept apart.
@@ -192,12 +201,16 @@ impl Logs {
         if !self.keeps(level) {
             return;
         }
-        let newline = if self.ends_mid_line { "\n" } else { "" };
-        let line = format!("{newline}{} - {} - {level} - {message}\n", stamp(moment), self.logger);
+        let newline = if self.ends_mid_line && !self.is_own_apart { "
+" } else { "" };
+        let line = format!("{newline}{} - {} - {level} - {message}
+", stamp(moment), self.logger);
         if let Some(own) = self.own.as_mut().filter(|own| own.len() + line.len() <= TAIL_LIMIT) {
             own.extend_from_slice(line.trim_start_matches('\n').as_bytes());
         }
-        self.append(line.as_bytes());
+        if !self.is_own_apart {
+            self.append(line.as_bytes());
+        }
     }
 
     /// Adds what the function wrote, untouched.

@@ -143,7 +143,13 @@ impl Function {
         Ok(Self {
             stdin: Stdin::Null,
             stdout: Some(StdoutRules::of_action(settings)),
-            logging: Logging { own_lines: OwnLines::Among, ..settings.logging },
+            logging: Logging {
+                own_lines: match settings.logging.own_lines {
+                    OwnLines::Apart => OwnLines::Apart,
+                    OwnLines::Among | OwnLines::CopiedApart | OwnLines::LeftOut => OwnLines::Among,
+                },
+                ..settings.logging
+            },
             shows_failed_output: false,
             input_filter: None,
             action: Some(ActionCommand { action: Arc::clone(action), retries: settings.retries }),

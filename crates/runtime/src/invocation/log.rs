@@ -32,7 +32,11 @@ impl<'a> InvocationLog<'a> {
         let forwards = forward || telemetry::is_enabled(Level::Debug);
         Self {
             call_id,
-            logs: if own_lines == OwnLines::CopiedApart { logs.keeping_own_lines() } else { logs },
+            logs: match own_lines {
+                OwnLines::CopiedApart => logs.keeping_own_lines(),
+                OwnLines::Apart => logs.parting_own_lines(),
+                OwnLines::Among | OwnLines::LeftOut => logs,
+            },
             lines: forwards.then(|| LineForwarder::new(call_id)),
         }
     }
@@ -73,7 +77,7 @@ impl<'a> InvocationLog<'a> {
         // Forwards the last line, which may lack a line end.
         drop(self.lines.take());
         self.logs.seal();
-        Report { exit, duration, logs: self.logs, failed_output: None, attempts: None }
+        Report { exit, duration, logs: self.logs, failed_output: None, attempts: None, usage: None }
     }
 
     /// Ends the logs of a run that failed.

@@ -14,7 +14,7 @@ use crate::{
     input,
     logs::{Level, Logs, TAIL_LIMIT},
     output::{Output, OutputFile, ResponseHeaders},
-    process::{Cause, Exit},
+    process::{Cause, Exit, Usage},
 };
 
 /// The facts about a run, from the moment when the function was started or failed to start.
@@ -30,6 +30,8 @@ pub struct Report {
     pub failed_output: Option<OutputFile>,
     /// The attempts at an action; `None` for other functions.
     pub attempts: Option<Attempts>,
+    /// The resources that the process has used, over all attempts; `None` if none was started.
+    pub usage: Option<Usage>,
 }
 
 /// The attempts at an action.
@@ -49,7 +51,7 @@ impl Report {
     pub fn of_exchange(duration: Duration) -> Self {
         let mut logs = Logs::new(Level::Critical, 0, None);
         logs.seal();
-        Self { exit: None, duration, logs, failed_output: None, attempts: None }
+        Self { exit: None, duration, logs, failed_output: None, attempts: None, usage: None }
     }
 }
 
@@ -125,14 +127,15 @@ impl Outcome {
         }
     }
 
-    /// Adds the attempts at an action to the report.
-    pub(super) fn with_attempts(mut self, attempts: Option<Attempts>) -> Self {
+    /// Adds the attempts at an action, and the resources used, to the report.
+    pub(super) fn with_facts(mut self, attempts: Option<Attempts>, usage: Option<Usage>) -> Self {
         let report = match &mut self {
             Self::Done { report, .. } | Self::Failed { report, .. } | Self::TimedOut { report, .. } => Some(report),
             Self::Cancelled { report, .. } => report.as_mut(),
             Self::Refused(_) | Self::Passed => None,
         };
         if let Some(report) = report {
+            report.usage = usage;
             report.attempts = attempts.map(|mut attempts| {
                 attempts.shorten();
                 attempts

@@ -23,7 +23,7 @@ use crate::{
     actions::{Placement, TextArgument},
     input::{self, BodyError, BodySource, Envelope, Input},
     logs::Level,
-    process::Cancel,
+    process::{Cancel, Usage},
     workspace::Workspace,
 };
 
@@ -81,9 +81,10 @@ pub fn run(
     let log = InvocationLog::new(function.logging, &call.id, Some(workspace.log_dir()));
     let stdout = function.stdout.as_ref().map(Stdout::new);
     let attempts = function.action.as_ref().map(|_| Attempts::default());
+    let (ran, usage) = (None, None);
     let workspace_of_run = &mut workspace;
     let invocation =
-        Invocation { function, call, workspace: workspace_of_run, cancel, log, stdout, started, ran: None, attempts };
+        Invocation { function, call, workspace: workspace_of_run, cancel, log, stdout, started, ran, attempts, usage };
     let outcome = invocation.run(source, observer);
     Finished { outcome, workspace: Some(workspace) }
 }
@@ -103,6 +104,8 @@ struct Invocation<'a> {
     ran: Option<Duration>,
     /// `None` for a function that is not an action.
     attempts: Option<Attempts>,
+    /// Of all processes so far; `None` before the end of the first.
+    usage: Option<Usage>,
 }
 
 impl Invocation<'_> {
@@ -159,7 +162,7 @@ impl Invocation<'_> {
         // Counted before the start, so that no kill in between is missed.
         let killed_before = self.function.limits.count_killed();
         let ended = self.prepare(input, arguments).and_then(|launch| self.attempt(&launch, observer));
-        let attempts = self.attempts.take();
+        let (attempts, usage) = (self.attempts.take(), self.usage);
         let count = attempts.as_ref().map_or(0, |attempts| attempts.count);
         let outcome = match ended {
             Ok(ended) => self.conclude(ended, count, killed_before),
@@ -168,7 +171,7 @@ impl Invocation<'_> {
                 self.log.failed(failure, None, duration)
             }
         };
-        outcome.with_attempts(attempts)
+        outcome.with_facts(attempts, usage)
     }
 
     fn duration(&self) -> Duration {

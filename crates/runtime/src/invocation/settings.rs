@@ -88,13 +88,16 @@ pub struct Logging {
     pub logger: &'static str,
 }
 
-/// Where bandog's own lines go within the logs of an invocation. Actions always use [`OwnLines::Among`].
+/// Where bandog's own lines go within the logs of an invocation. Actions use [`OwnLines::Apart`], or else
+/// [`OwnLines::Among`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnLines {
     /// Among the lines of the function.
     Among,
     /// Among the lines of the function, with a copy kept apart from them.
     CopiedApart,
+    /// Apart from the lines of the function, and not among them.
+    Apart,
     /// Nowhere, except for those of the level CRITICAL.
     LeftOut,
 }

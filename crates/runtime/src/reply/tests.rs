@@ -31,7 +31,14 @@ pub(super) fn logs(text: impl AsRef<[u8]>) -> Logs {
 }
 
 pub(super) fn run(exit: Option<Exit>, text: impl AsRef<[u8]>) -> Report {
-    Report { exit, duration: Duration::from_micros(1_234_567), logs: logs(text), failed_output: None, attempts: None }
+    Report {
+        exit,
+        duration: Duration::from_micros(1_234_567),
+        logs: logs(text),
+        failed_output: None,
+        attempts: None,
+        usage: None,
+    }
 }
 
 pub(super) fn done_with(output: Output, text: impl AsRef<[u8]>) -> Outcome {

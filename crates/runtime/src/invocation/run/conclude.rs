@@ -18,7 +18,7 @@ use crate::{
 impl Invocation<'_> {
     /// Returns the outcome of a process that has ended, after `attempts` attempts at an action.
     pub(super) fn conclude(mut self, ended: Ended, attempts: u32, killed_before: Option<u64>) -> Outcome {
-        let Ended { exit, end, cpu_time, limit_events } = ended;
+        let Ended { exit, end, usage, limit_events } = ended;
         let duration = self.duration();
         if (end, exit) != (End::Itself, Exit::Code(0)) {
             self.quote_output();
@@ -56,7 +56,7 @@ impl Invocation<'_> {
                     };
                     let action = self.function.action.as_ref();
                     let failure = action.and_then(|_| ActionCommand::failure(exit, attempts));
-                    let failure = failure.unwrap_or_else(|| diagnose::failure(exit, cpu_time, limits, killed));
+                    let failure = failure.unwrap_or_else(|| diagnose::failure(exit, usage.cpu_time, limits, killed));
                     self.failed(failure, exit)
                 }
             },

@@ -36,6 +36,7 @@ impl Invocation<'_> {
         recorder.observe(&[]);
         let ended = process::supervise(child, pipes.outputs(), rules, self.cancel, &mut recorder);
         let ended = ended.map_err(Failure::Supervise)?;
+        self.usage = Some(self.usage.unwrap_or_default().and(ended.usage));
         self.ran = Some(self.started.elapsed());
         let is_shown = ended.end == End::Itself && (ended.exit == Exit::Code(0) || function.shows_failed_output);
         if let Some(response) = pipes.outputs().response.filter(|_| is_shown || recorder.wants_rest(ended.end)) {
