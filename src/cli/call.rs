@@ -22,7 +22,7 @@ use ureq::{
     unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector, TcpConnector},
 };
 
-use super::{BAD_CONFIGURATION, FAILURE, NOT_WRITTEN, fail, header as header_flag};
+use super::{BAD_CONFIGURATION, FAILURE, NOT_WRITTEN, destination, fail, header as header_flag};
 use crate::{
     config::{Environment, quantity, setting},
     http::ThreadResolver,
@@ -177,6 +177,11 @@ impl Call {
     }
 
     fn run(&self) -> Result<(), CallError> {
+        if let Some(path) = &self.output {
+            // Found out before the function runs for nothing.
+            destination::check(path)
+                .map_err(|source| CallError::Output { what: path.display().to_string(), source })?;
+        }
         let stop = StopFlag::default();
         let agent = self.agent(&stop)?;
         let response = self.send(&agent, &stop)?;

@@ -117,7 +117,7 @@ fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListene
     if let Some(path) = &config.listener.address_file {
         let written = Destination::open(path).and_then(|mut file| {
             file.file().write_all(format!("{address}\n").as_bytes())?;
-            file.finish()
+            file.finish().map(drop)
         });
         written.map_err(|error| {
             io::Error::new(error.kind(), format!("cannot write --address-file {}: {error}", path.display()))

@@ -28,6 +28,7 @@ mod outlive;
 mod paths;
 mod process;
 mod readme;
+mod results;
 mod sandbox;
 mod security;
 mod stalled;

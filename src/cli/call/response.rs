@@ -1,14 +1,12 @@
 //! A response with a 2xx status: decoded while it arrives, and written completely or not at all.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    ffi::{OsStr, OsString},
     io::{self, IsTerminal as _, Read as _, Write},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use http::{HeaderMap, Response, header};
-use tempfile::NamedTempFile;
 use ureq::Body;
 
 use super::{
@@ -16,7 +14,12 @@ use super::{
     decode::{GroupDecoder, NotBase64},
     progress::Progress,
 };
-use crate::cli::{exit::write_to_stdout, say};
+use crate::cli::{
+    destination::{Destination, Outlet, Written},
+    exit::write_to_stdout,
+    say,
+};
+use crate::output::STDOUT_NAME;
 
 /// Bytes read from the connection at once.
 const PIECE: usize = 64 * 1024;
@@ -77,9 +80,7 @@ pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), CallE
     let (parts, body) = response.into_parts();
     let kind = OutputKind::of(&parts.headers);
     let encoding = if call.raw { Encoding::Plain } else { Encoding::of(&parts.headers, kind) };
-    let path = call.output.as_deref().map(|path| destination(path, kind, &parts.headers)).transpose()?;
-    let target = WriteTarget::new(path.as_deref())?;
-    let mut writer = BodyWriter::new(target, encoding)?;
+    let mut writer = BodyWriter::new(call.output.as_deref(), &name_in_directory(kind, &parts.headers), encoding)?;
     let mut progress = Progress::new("receiving", body.content_length());
     // The limit of the HTTP client is for bodies in memory; this one is streamed.
     let mut reader = body.into_with_config().limit(u64::MAX).reader();
@@ -93,17 +94,14 @@ pub(super) fn receive(call: &Call, response: Response<Body>) -> Result<(), CallE
         writer.push(&piece[..count])?;
     }
     progress.end();
-    let decoded_by_guess = writer.finish()?;
+    let Received { decoded_by_guess, place } = writer.finish()?;
     if decoded_by_guess {
         say(&"the response was all base64 and has been decoded; --raw keeps it as it is");
     }
-    if let Some(path) = path {
+    if let (Some(asked), Some((path, bytes))) = (call.output.clone(), place) {
         let is_zip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-        if kind == OutputKind::Zip && !call.raw && !is_zip {
-            say(&format_args!("several files came, as a zip: {}", path.display()));
-        } else if Some(&path) != call.output.as_ref() {
-            say(&format_args!("written to {}", path.display()));
-        }
+        let is_zip = kind == OutputKind::Zip && !call.raw && !is_zip;
+        Written { asked, path, files: None, bytes, is_zip }.tell();
     }
     Ok(())
 }
@@ -112,25 +110,20 @@ fn broken(call: &Call, error: io::Error) -> CallError {
     call.network(&ureq::Error::from(error))
 }
 
-/// The file to write: PATH, or a file in that directory with the name that the server gives.
-fn destination(path: &Path, kind: OutputKind, headers: &HeaderMap) -> Result<PathBuf, CallError> {
-    let wants_directory = path.as_os_str().as_encoded_bytes().ends_with(b"/");
-    if wants_directory {
-        fs::create_dir_all(path).map_err(|source| CallError::Output { what: path.display().to_string(), source })?;
-    }
-    if !wants_directory && !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    let name = match kind {
-        OutputKind::File => headers.get("x-output-name").and_then(|name| plain_name(name.as_bytes())),
-        OutputKind::Zip | OutputKind::Logs | OutputKind::Stdout | OutputKind::Unknown => None,
-    };
+/// The name of the response where PATH is a directory: the one that the server gives, or else the one that `bandog run`
+/// gives.
+fn name_in_directory(kind: OutputKind, headers: &HeaderMap) -> OsString {
     let usual = match kind {
-        OutputKind::File | OutputKind::Stdout | OutputKind::Unknown => "output",
+        OutputKind::File => {
+            let told = headers.get("x-output-name").and_then(|name| plain_name(name.as_bytes()));
+            return told.unwrap_or_else(|| "output".to_owned()).into();
+        }
+        OutputKind::Unknown => "output",
+        OutputKind::Stdout => STDOUT_NAME,
         OutputKind::Zip => "output.zip",
-        OutputKind::Logs => "output.txt",
+        OutputKind::Logs => "logs.txt",
     };
-    Ok(path.join(name.unwrap_or_else(|| usual.to_owned())))
+    usual.into()
 }
 
 /// The last part of a percent-encoded path, if it can be a file name: the server must not choose the directory.
@@ -142,106 +135,84 @@ fn plain_name(encoded: &[u8]) -> Option<String> {
 }
 
 /// Where the response is written to.
-enum WriteTarget {
-    Stdout,
-    /// A device or a pipe, written as the response arrives.
-    Direct(PathBuf, File),
-    /// A file, which appears when it is complete.
-    Whole(PathBuf),
-}
-
-impl WriteTarget {
-    fn new(path: Option<&Path>) -> Result<Self, CallError> {
-        let Some(path) = path else { return Ok(Self::Stdout) };
-        let failed = |source| CallError::Output { what: path.display().to_string(), source };
-        match fs::metadata(path) {
-            // A symbolic link stays one; its target is replaced.
-            Ok(metadata) if metadata.is_file() => Ok(Self::Whole(path.canonicalize().map_err(failed)?)),
-            Ok(_) => OpenOptions::new()
-                .write(true)
-                .open(path)
-                .map(|file| Self::Direct(path.to_owned(), file))
-                .map_err(failed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Whole(path.to_owned())),
-            Err(error) => Err(failed(error)),
-        }
-    }
-}
-
-/// An open [`WriteTarget`].
-enum OpenTarget {
+enum Place {
     Stdout { checked: bool },
-    Direct(PathBuf, File),
-    Temporary(PathBuf, NamedTempFile),
+    File { file: Destination, path: PathBuf, bytes: u64 },
 }
 
-impl OpenTarget {
-    fn temporary(path: &Path) -> Result<Self, CallError> {
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The mode of a new file, less the umask.
-        let made = tempfile::Builder::new()
-            .prefix(".bandog-call-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(directory);
-        made.map(|file| Self::Temporary(path.to_owned(), file))
-            .map_err(|source| CallError::Output { what: path.display().to_string(), source })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), CallError> {
+impl Place {
+    fn write(&mut self, piece: &[u8]) -> Result<(), CallError> {
         match self {
             Self::Stdout { checked } => {
-                if !std::mem::replace(checked, true) && bytes.contains(&0) && io::stdout().is_terminal() {
+                if !std::mem::replace(checked, true) && piece.contains(&0) && io::stdout().is_terminal() {
                     say(&"this is not text; --output PATH writes it to a file");
                 }
-                write_to_stdout(bytes).map_err(CallError::Stdout)
+                write_to_stdout(piece).map_err(CallError::Stdout)
             }
-            Self::Direct(path, file) => {
-                file.write_all(bytes).map_err(|source| CallError::Output { what: path.display().to_string(), source })
-            }
-            Self::Temporary(path, file) => {
-                file.write_all(bytes).map_err(|source| CallError::Output { what: path.display().to_string(), source })
+            Self::File { file, path, bytes } => {
+                *bytes += piece.len() as u64;
+                file.file().write_all(piece).map_err(|source| cannot_write(path, source))
             }
         }
     }
 
-    /// Gives the complete file its name.
-    fn finish(self) -> Result<(), CallError> {
+    /// Gives the complete file its name. Returns that, and its size.
+    fn finish(self) -> Result<Option<(PathBuf, u64)>, CallError> {
         match self {
-            Self::Stdout { .. } => io::stdout().lock().flush().map_err(CallError::Stdout),
-            Self::Direct(..) => Ok(()),
-            Self::Temporary(path, file) => match file.persist(&path) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(CallError::Output { what: path.display().to_string(), source: error.error }),
-            },
+            Self::Stdout { .. } => io::stdout().lock().flush().map(|()| None).map_err(CallError::Stdout),
+            Self::File { file, path, bytes } => {
+                let place = file.finish().map_err(|source| cannot_write(&path, source))?;
+                Ok(Some((place, bytes)))
+            }
         }
     }
+}
+
+fn cannot_write(path: &Path, source: io::Error) -> CallError {
+    CallError::Output { what: path.display().to_string(), source }
+}
+
+/// What has become of a response.
+struct Received {
+    /// An unlabelled response has been decoded.
+    decoded_by_guess: bool,
+    /// The file, and its size.
+    place: Option<(PathBuf, u64)>,
 }
 
 /// Decodes the body, or keeps both forms until it is known which one is right.
 struct BodyWriter {
-    raw: Option<OpenTarget>,
-    decoded: Option<(GroupDecoder, OpenTarget)>,
+    raw: Option<Place>,
+    decoded: Option<(GroupDecoder, Place)>,
     buffer: Vec<u8>,
     is_empty: bool,
 }
 
 impl BodyWriter {
-    fn new(target: WriteTarget, encoding: Encoding) -> Result<Self, CallError> {
-        let (raw, decoded) = match (target, encoding) {
-            (WriteTarget::Whole(path), Encoding::Perhaps) => {
-                (Some(OpenTarget::temporary(&path)?), Some(OpenTarget::temporary(&path)?))
-            }
-            (target, encoding) => {
-                let sink = match target {
-                    WriteTarget::Stdout => OpenTarget::Stdout { checked: false },
-                    WriteTarget::Direct(path, file) => OpenTarget::Direct(path, file),
-                    WriteTarget::Whole(path) => OpenTarget::temporary(&path)?,
-                };
-                // Bytes that have been written to a pipe cannot be taken back, so the encoding is not guessed.
-                if encoding == Encoding::Base64 { (None, Some(sink)) } else { (Some(sink), None) }
-            }
+    /// Writes to standard output, or to `path`: that file, or the file `name` in that directory.
+    fn new(path: Option<&Path>, name: &OsStr, encoding: Encoding) -> Result<Self, CallError> {
+        let Some(path) = path else { return Ok(Self::of(None, Place::Stdout { checked: false }, encoding)) };
+        let failed = |source| cannot_write(path, source);
+        let mut outlet = Outlet::open(path).map_err(failed)?;
+        let mut open = || {
+            let file = outlet.create(name).map_err(failed)?;
+            Ok(Place::File { file, path: path.to_owned(), bytes: 0 })
         };
-        Ok(Self { raw, decoded: decoded.map(|sink| (GroupDecoder::new(), sink)), buffer: Vec::new(), is_empty: true })
+        let target = open()?;
+        // Bytes that have been written to a pipe cannot be taken back, so that the encoding is not guessed.
+        let is_hidden = matches!(&target, Place::File { file, .. } if file.is_hidden());
+        let second = if encoding == Encoding::Perhaps && is_hidden { Some(open()?) } else { None };
+        Ok(Self::of(second, target, encoding))
+    }
+
+    /// With a second target, both forms are kept.
+    fn of(second: Option<Place>, target: Place, encoding: Encoding) -> Self {
+        let (raw, decoded) = match second {
+            Some(second) => (Some(second), Some(target)),
+            None if encoding == Encoding::Base64 => (None, Some(target)),
+            None => (Some(target), None),
+        };
+        Self { raw, decoded: decoded.map(|target| (GroupDecoder::new(), target)), buffer: Vec::new(), is_empty: true }
     }
 
     fn push(&mut self, piece: &[u8]) -> Result<(), CallError> {
@@ -260,19 +231,18 @@ impl BodyWriter {
         }
     }
 
-    /// Returns whether an unlabelled response has been decoded.
-    fn finish(self) -> Result<bool, CallError> {
+    /// Ends the response in the form that is right.
+    fn finish(self) -> Result<Received, CallError> {
         let Self { raw, decoded, mut buffer, is_empty } = self;
         if let Some((decoder, mut target)) = decoded {
             buffer.clear();
             if decoder.finish(&mut buffer).is_ok() {
                 target.write(&buffer)?;
-                return target.finish().map(|()| raw.is_some() && !is_empty);
+                let place = target.finish()?;
+                return Ok(Received { decoded_by_guess: raw.is_some() && !is_empty, place });
             }
         }
-        match raw {
-            Some(target) => target.finish().map(|()| false),
-            None => Err(CallError::NotBase64),
-        }
+        let raw = raw.ok_or(CallError::NotBase64)?;
+        Ok(Received { decoded_by_guess: false, place: raw.finish()? })
     }
 }

@@ -265,7 +265,9 @@ fn into_a_directory_the_answer_goes_under_its_own_name_and_nowhere_else() {
         ("X-Output-Kind: file\r\nX-Output-Name: ..\r\n", "output"),
         ("X-Output-Kind: file\r\nX-Output-Name: .bashrc\r\n", "output"),
         ("X-Output-Kind: zip\r\n", "output.zip"),
-        ("X-Output-Kind: logs\r\n", "output.txt"),
+        ("X-Output-Kind: logs\r\n", "logs.txt"),
+        ("X-Output-Kind: stdout\r\n", "stdout"),
+        ("", "output"),
     ] {
         let server = answering(ok(fields, "AAAA"));
         let mut caller = Caller::new(&server.url);

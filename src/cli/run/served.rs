@@ -1,15 +1,26 @@
 //! `bandog run ACTION` of an action that is done by a request.
 
-use std::{io, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    ffi::OsStr,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::stdout::Stdout;
 use crate::{
-    cli::{BAD_CONFIGURATION, INTERNAL, NOT_WRITTEN, STOPPED, complain, destination::Destination, exit, fail, serve},
+    cli::{
+        BAD_CONFIGURATION, INTERNAL, NOT_WRITTEN, STOPPED, complain,
+        destination::{Destination, Outlet, Written},
+        exit, fail, serve,
+    },
     config::{Config, compose},
     input::BodySource,
-    output::BodySink,
+    output::{BodySink, Disconnected, STDOUT_NAME},
     reply::{self, CallFacts, ErrorCode, Problem, problem},
     service::{Call, Stop, Unfinished, call_locally},
 };
@@ -27,10 +38,7 @@ pub(super) fn run(
     stop: watch::Receiver<Stop>,
 ) -> ExitCode {
     let cannot_write = |path: &Path, error: &io::Error| format!("cannot write --output {}: {error}", path.display());
-    let mut file = match output.map(Destination::open).transpose() {
-        Ok(file) => file,
-        Err(error) => return fail(BAD_CONFIGURATION, &cannot_write(output.unwrap_or(Path::new("")), &error)),
-    };
+    let mut file = output.map(FileSink::new);
     let sink: &mut (dyn BodySink + Send) = match &mut file {
         Some(file) => file,
         None => &mut stdout,
@@ -50,16 +58,18 @@ pub(super) fn run(
                 let may_help = matches!(problem.code, ErrorCode::NotReady | ErrorCode::UpstreamFailed);
                 let known = if may_help { AGAIN } else { INTERNAL };
                 let problem = problem.call_id(&id);
+                let code = if problem.code == ErrorCode::Draining { STOPPED } else { code(known) };
                 show(&problem, output, &mut stdout);
-                fail(if problem.code == ErrorCode::Draining { STOPPED } else { code(known) }, &problem.detail)
+                fail(code, &problem.detail)
             }
             Unfinished::Ended(outcome) => {
+                let code = code(reply::exit_code(&outcome));
                 show(&reply::refusal(&outcome, &facts), output, &mut stdout);
                 // The problem is on standard output already; do not repeat it.
-                fail(code(reply::exit_code(&outcome)), &problem::explain(&outcome, &facts, output.is_some()))
+                fail(code, &problem::explain(&outcome, &facts, output.is_some()))
             }
             Unfinished::BrokenOff => fail(code(INTERNAL), &"the service broke off in the middle of its response"),
-            Unfinished::Gone => match (file.as_mut().and_then(Destination::take_error), stdout.error, output) {
+            Unfinished::Gone => match (file.as_mut().and_then(FileSink::take_error), stdout.error, output) {
                 (Some(error), _, Some(path)) => fail(INTERNAL, &cannot_write(path, &error)),
                 (_, Some(error), _) => fail(NOT_WRITTEN, &exit::cannot_write(&error)),
                 _ if stdout.is_interrupted => fail(STOPPED, &"told to stop before all of the answer was read"),
@@ -67,9 +77,57 @@ pub(super) fn run(
             },
         };
     }
-    match file.map(Destination::finish).transpose() {
-        Ok(_) => ExitCode::SUCCESS,
+    match file.map(FileSink::finish).transpose() {
+        Ok(written) => {
+            if let Some(written) = written {
+                written.tell();
+            }
+            ExitCode::SUCCESS
+        }
         Err(error) => fail(INTERNAL, &cannot_write(output.unwrap_or(Path::new("")), &error)),
+    }
+}
+
+/// `--output`, which is left alone until there is a result.
+struct FileSink<'p> {
+    path: &'p Path,
+    file: Option<Destination>,
+    bytes: u64,
+    error: Option<io::Error>,
+}
+
+impl<'p> FileSink<'p> {
+    fn new(path: &'p Path) -> Self {
+        Self { path, file: None, bytes: 0, error: None }
+    }
+
+    fn open(&mut self) -> io::Result<&mut Destination> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => Outlet::open(self.path)?.create(OsStr::new(STDOUT_NAME))?,
+        };
+        Ok(self.file.insert(file))
+    }
+
+    fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    fn finish(mut self) -> io::Result<Written> {
+        self.open()?;
+        let path = self.file.map_or_else(|| Ok(self.path.to_owned()), Destination::finish)?;
+        Ok(Written { asked: self.path.to_owned(), path, files: None, bytes: self.bytes, is_zip: false })
+    }
+}
+
+impl BodySink for FileSink<'_> {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
+        self.bytes += piece.len() as u64;
+        let written = self.open().and_then(|file| file.file().write_all(&piece));
+        written.map_err(|error| {
+            self.error = Some(error);
+            Disconnected
+        })
     }
 }
 
