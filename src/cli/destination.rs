@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use self::temporary::{Temporary, Wanted};
 pub(super) use self::{
     directory::Directory,
-    outlet::{Outlet, Written, check, is_directory},
+    outlet::{Outlet, Written, check, counted, is_directory},
 };
 use crate::output::{BodySink, Disconnected};
 

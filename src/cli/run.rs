@@ -14,8 +14,10 @@ pub use once::run;
 
 mod once;
 mod result;
+mod screen;
 mod served;
 mod stdout;
+mod terminal;
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog run ./ocr.sh -f page.png -o page.txt     a file is the input, as with `bandog call`
@@ -34,7 +36,8 @@ pub(super) const EXAMPLES: &str = "Examples:
 For an action stdin is read only with -f -. The word is an action if the file has one of that name; a script of the same
 name is run as ./NAME.
 
-Without --output a failure is on stdout as HTTP would send it, a JSON document; why is on stderr too.
+Without --output a failure is on stdout as HTTP would send it, a JSON document; why is on stderr too. If stdout is a
+terminal, logs appear while the function runs, and a failure and a summary are sentences on stderr.
 
 The exit code is the function's own (128+n for signal n); 65 for bad input, 70 for an internal failure, 74 for a result
 that cannot be written, 78 for a bad configuration.";

@@ -35,6 +35,7 @@ mod stalled;
 mod static_files;
 mod supervisor;
 mod surroundings;
+mod terminal;
 mod upstream;
 mod watchdog;
 mod wire;

@@ -83,7 +83,7 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 /// A number with its noun.
-fn counted(number: u64, noun: &str) -> String {
+pub(in crate::cli) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

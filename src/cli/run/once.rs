@@ -14,7 +14,7 @@ use hyper::{Method, Request, http::request::Parts};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::watch;
 
-use super::{Event, RunArgs, result, served, stdout::Stdout};
+use super::{Event, RunArgs, result, screen::Screen, served, stdout::Stdout, terminal};
 use crate::{
     actions::{Interface, Placement},
     cli::{
@@ -22,7 +22,7 @@ use crate::{
     },
     config::{Config, Mode},
     input::{BodyError, BodySource, Envelope},
-    invocation::{self, Call, Function, FunctionContext, NoObserver, Outcome},
+    invocation::{self, Call, Function, FunctionContext, NoObserver, Outcome, OwnLines},
     logs::Level,
     output::Disconnected,
     platform::{
@@ -97,6 +97,9 @@ fn once(
         Ok(envelope) => envelope,
         Err(error) => return fail(BAD_INPUT, &error),
     };
+    if io.event == Event::Stdin && terminal::is_wanted(config, &headers) {
+        terminal::announce_input();
+    }
     let mut source = match open(&io.event, stop_signal).and_then(|source| of_job(config, io, source)) {
         Ok(source) => source,
         Err(error) => return fail(BAD_INPUT, &error),
@@ -108,12 +111,18 @@ fn once(
             Ok(stdout) => stdout,
             Err(error) => return fail(INTERNAL, &error),
         };
-        return served::run(config, call, Box::new(source), io.output.as_deref(), stdout, told);
+        let screen = terminal::is_wanted(config, &headers).then(|| Screen::new(stop_signal)).transpose();
+        let screen = match screen {
+            Ok(screen) => screen,
+            Err(error) => return fail(INTERNAL, &error),
+        };
+        return served::run(config, call, Box::new(source), io.output.as_deref(), (stdout, screen), told);
     }
     if let (None, Mode::Http | Mode::Static) = (&io.action, config.mode) {
         return complain(BAD_CONFIGURATION, &"this mode is for HTTP; use bandog serve, or run with --mode files");
     }
-    let function = match function(config, io) {
+    let is_for_person = terminal::is_wanted(config, &headers);
+    let function = match function(config, io, is_for_person) {
         Ok(function) => function,
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
@@ -125,6 +134,9 @@ fn once(
     let accept = if io.output.is_some() { Accept::parse(None) } else { Accept::in_style(&headers, style.as_ref()) };
     let service = config.function.service.as_deref();
     let facts = CallFacts { call_id: &call.id, service };
+    if is_for_person {
+        return terminal::run((&function, &call, &facts), &mut source, cancel, stop_signal, io.output.as_deref());
+    }
     let (finished, sent, lost, is_interrupted) = match &io.output {
         None => {
             let mut stdout = match Stdout::new(stop_signal) {
@@ -173,9 +185,13 @@ fn once(
 }
 
 /// The function, or the command of the action, that is run.
-fn function(config: &Config, io: &RunArgs) -> io::Result<Function> {
+fn function(config: &Config, io: &RunArgs, is_for_person: bool) -> io::Result<Function> {
     let ground = FunctionContext::new(&config.confinement, serve::make_root(config)?)?;
-    let settings = config.function_settings();
+    let mut settings = config.function_settings();
+    if is_for_person && config.telemetry.level != Level::Debug {
+        // Between the function's lines bandog's own would be in the way.
+        settings.logging.own_lines = OwnLines::Apart;
+    }
     let Some(action) = &io.action else {
         let command = config.function.command.as_ref().ok_or_else(|| io::Error::other("no function is configured"))?;
         return Function::new(&settings, &ground, command);

@@ -6,17 +6,22 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
+    time::Instant,
 };
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::stdout::Stdout;
+use super::{
+    screen::{Screen, is_text},
+    stdout::Stdout,
+    terminal,
+};
 use crate::{
     cli::{
         BAD_CONFIGURATION, INTERNAL, NOT_WRITTEN, STOPPED, complain,
-        destination::{Destination, Outlet, Written},
-        exit, fail, serve,
+        destination::{Destination, Outlet, Written, counted},
+        exit, fail, say, serve,
     },
     config::{Config, compose},
     input::BodySource,
@@ -34,14 +39,18 @@ pub(super) fn run(
     call: Call,
     source: Box<dyn BodySource + Send>,
     output: Option<&Path>,
-    mut stdout: Stdout,
+    (mut stdout, screen): (Stdout, Option<Screen>),
     stop: watch::Receiver<Stop>,
 ) -> ExitCode {
+    let started = Instant::now();
+    let mut view = screen.map(ResultView::new);
+    let is_for_person = view.is_some();
     let cannot_write = |path: &Path, error: &io::Error| format!("cannot write --output {}: {error}", path.display());
     let mut file = output.map(FileSink::new);
-    let sink: &mut (dyn BodySink + Send) = match &mut file {
-        Some(file) => file,
-        None => &mut stdout,
+    let sink: &mut (dyn BodySink + Send) = match (&mut file, &mut view) {
+        (Some(file), _) => file,
+        (None, Some(view)) => view,
+        (None, None) => &mut stdout,
     };
     let id = call.id.clone();
     let told = stop.clone();
@@ -59,11 +68,17 @@ pub(super) fn run(
                 let known = if may_help { AGAIN } else { INTERNAL };
                 let problem = problem.call_id(&id);
                 let code = if problem.code == ErrorCode::Draining { STOPPED } else { code(known) };
+                if is_for_person {
+                    return fail(code, &terminal::problem(&problem, code));
+                }
                 show(&problem, output, &mut stdout);
                 fail(code, &problem.detail)
             }
             Unfinished::Ended(outcome) => {
                 let code = code(reply::exit_code(&outcome));
+                if is_for_person {
+                    return fail(code, &terminal::failure(&outcome, &facts, code));
+                }
                 show(&reply::refusal(&outcome, &facts), output, &mut stdout);
                 // The problem is on standard output already; do not repeat it.
                 fail(code, &problem::explain(&outcome, &facts, output.is_some()))
@@ -77,14 +92,55 @@ pub(super) fn run(
             },
         };
     }
+    let bytes = match (&file, &mut view) {
+        (Some(file), _) => file.bytes,
+        (None, Some(view)) => view.end(),
+        (None, None) => 0,
+    };
     match file.map(FileSink::finish).transpose() {
         Ok(written) => {
             if let Some(written) = written {
                 written.tell();
             }
+            if is_for_person {
+                let (time, size) = (terminal::seconds(started.elapsed()), counted(bytes, "byte"));
+                say(&format_args!("exit code 0, {time}, {size}"));
+            }
             ExitCode::SUCCESS
         }
         Err(error) => fail(INTERNAL, &cannot_write(output.unwrap_or(Path::new("")), &error)),
+    }
+}
+
+/// The result at a terminal, if it is text.
+struct ResultView {
+    screen: Screen,
+    /// `None` before the first byte.
+    is_text: Option<bool>,
+    bytes: u64,
+}
+
+impl ResultView {
+    fn new(screen: Screen) -> Self {
+        Self { screen, is_text: None, bytes: 0 }
+    }
+
+    /// Ends the last line, or says how the result is had. Returns its size.
+    fn end(&mut self) -> u64 {
+        self.screen.end_line();
+        if self.is_text == Some(false) {
+            let size = counted(self.bytes, "byte");
+            say(&format_args!("{size}, which are no text; write them with -o FILE"));
+        }
+        self.bytes
+    }
+}
+
+impl BodySink for ResultView {
+    fn send(&mut self, piece: Bytes) -> Result<(), Disconnected> {
+        self.bytes += piece.len() as u64;
+        let is_text = *self.is_text.get_or_insert_with(|| is_text(&piece));
+        if is_text { self.screen.send(piece) } else { Ok(()) }
     }
 }
 
