@@ -201,10 +201,18 @@ impl Logs {
         if !self.keeps(level) {
             return;
         }
-        let newline = if self.ends_mid_line && !self.is_own_apart { "
-" } else { "" };
-        let line = format!("{newline}{} - {} - {level} - {message}
-", stamp(moment), self.logger);
+        let newline = if self.ends_mid_line && !self.is_own_apart {
+            "
+"
+        } else {
+            ""
+        };
+        let line = format!(
+            "{newline}{} - {} - {level} - {message}
+",
+            stamp(moment),
+            self.logger
+        );
         if let Some(own) = self.own.as_mut().filter(|own| own.len() + line.len() <= TAIL_LIMIT) {
             own.extend_from_slice(line.trim_start_matches('\n').as_bytes());
         }

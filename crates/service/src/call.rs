@@ -42,6 +42,12 @@ pub trait Responder: Sync {
         false
     }
 
+    /// Starts the servers that the call needs, where that is left to the call: it does so once its arguments are known to
+    /// be right. Returns whether it is.
+    fn starts_servers(&self) -> bool {
+        false
+    }
+
     /// Runs `tunnel` on the caller's connection once the response has been written, which changes to another protocol.
     fn switch_protocols(&self, tunnel: Tunnel) {
         drop(tunnel);

@@ -153,9 +153,11 @@ impl Service {
             return Err(rejected(context, Rejected::Full));
         }
         let mut body = BodyIntake::new(upload, &context.metrics.received);
+        // Such a call starts the server itself.
+        let upstream = route.executor().upstream().filter(|_| !responder.starts_servers());
         let permit = tokio::select! {
             biased;
-            permit = wait_turn(context, route.executor().upstream(), &mut body, expects) => permit?,
+            permit = wait_turn(context, upstream, &mut body, expects) => permit?,
             // The end waits for those alone that have a permit: a client that sends half a body, or queues behind a call
             // that never ends, holds nothing up.
             () = async { context.lifecycle.watch().reached(Phase::Draining).await } => {

@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     Service,
     body::{NextFrame, Response, Upload},
-    call::Call,
+    call::{Call, Responder},
     lifecycle::Stop,
     shutdown::{drain, stopped_now},
 };
@@ -57,7 +57,6 @@ pub async fn call_locally(
             }
         }
     });
-    service.begin();
     let called = one(&service, call, source, sink).await;
     drain(&service, JoinSet::new(), stop).await;
     ends.abort();
@@ -74,7 +73,7 @@ async fn one(
     let upload = LocalUpload::new(source).map_err(|error| {
         not_taken(Problem::new(ErrorCode::Overloaded, format!("cannot start a thread for the input: {error}")))
     })?;
-    let Response { mut body, outcome, .. } = service.call(call, Box::new(upload), &()).await.map_err(not_taken)?;
+    let Response { mut body, outcome, .. } = service.call(call, Box::new(upload), &OneCall).await.map_err(not_taken)?;
     if let Some(outcome) = outcome {
         return Err(Unfinished::Ended(outcome));
     }
@@ -85,6 +84,16 @@ async fn one(
         }
     }
     Ok(())
+}
+
+/// The caller of the one call, for which the servers are started when its arguments are known to be right: that may take
+/// minutes.
+struct OneCall;
+
+impl Responder for OneCall {
+    fn starts_servers(&self) -> bool {
+        true
+    }
 }
 
 /// A body that is read on a thread of its own, which is never joined: a terminal may say nothing for ever.

@@ -332,7 +332,7 @@ impl Route<'_> {
             (Executor::HttpAction(how, upstream), Destination::Action { action, way, given }) => {
                 let texts = texts(&action, &admitted.head, given);
                 let action = http_action::RequestedAction { action: &action, how, way, texts };
-                Ok(http_action::call(context, upstream, action, admitted).await)
+                http_action::call(context, upstream, action, admitted).await
             }
             (Executor::Proxy(upstream) | Executor::HttpAction(_, upstream), _) => {
                 Ok(proxy::forward(context, upstream, admitted).await)

@@ -42,7 +42,8 @@ fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
 
 /// The process that the service was has ended.
 fn is_over(home: &Path) {
-    let pids = fs::read_to_string(home.join("starts")).expect("it was started");
+    // Without one it was not started.
+    let pids = fs::read_to_string(home.join("starts")).unwrap_or_default();
     for pid in pids.lines() {
         assert!(!Path::new("/proc").join(pid).exists(), "{pid} is left");
     }
@@ -103,10 +104,35 @@ fn nobody_fetches_keys_for_callers_that_there_are_not() {
 
 #[test]
 fn a_service_that_cannot_be_started_is_told_and_may_be_tried_again() {
-    let text = filled(ACTIONS).replace("[python3,", "[/bin/false,");
-    let ran = bandog(["run", "echo", "--queue-timeout", "500ms"]).with_workspace().file(FILE, &text).run().expect(2);
+    let text = filled(ACTIONS).replace("[python3, ", "[/bin/sh, -c, 'exec sleep 1000', ");
+    let ran = bandog(["run", "status", "-a", "code=404", "--queue-timeout", "500ms"])
+        .with_workspace()
+        .file(FILE, &text)
+        .run()
+        .expect(2);
     assert!(ran.complaint().contains("not ready"), "{ran}");
     assert_eq!(json(ran.text())["type"], "urn:bandog:error:not-ready", "{ran}");
+}
+
+#[test]
+fn wrong_arguments_are_told_before_the_service_is_started() {
+    for (arguments, wanted) in [(["status", "-a", "code=x"], "`code`"), (["status", "-a", "other=1"], "`other`")] {
+        let ran = run(arguments).run().expect(65);
+        assert!(ran.complaint().contains(wanted), "{ran}");
+        assert!(!ran.home().join("starts").exists(), "{ran}");
+    }
+}
+
+#[test]
+fn a_service_that_ends_at_once_ends_the_run_with_its_code() {
+    for (command, code) in [("exit 7", 7), ("kill -9 $$", 137), ("exit 0", 70)] {
+        let text = filled(ACTIONS).replace("[python3, ", &format!("[/bin/sh, -c, '{command}', "));
+        let started = std::time::Instant::now();
+        let ran = bandog(["run", "status", "-a", "code=404"]).with_workspace().file(FILE, &text).run().expect(code);
+        assert!(ran.complaint().contains("ended before it was ready"), "{ran}");
+        assert_eq!(json(ran.text())["type"], "urn:bandog:error:upstream-failed", "{ran}");
+        assert!(started.elapsed().as_secs() < 10, "{ran}");
+    }
 }
 
 /// A run that is watched while it lasts, in this directory, by its standard input and its mark.

@@ -1,7 +1,10 @@
 //! The exit code of `bandog run`.
 
 use super::error_code::{ErrorCode, RunExit};
-use crate::{invocation::Outcome, process::Exit};
+use crate::{
+    invocation::{Failure, Outcome, UpstreamError},
+    process::Exit,
+};
 
 /// The exit code of a process that never ran: `EX_SOFTWARE` of sysexits.h.
 const NOT_RUN: u8 = 70;
@@ -12,12 +15,24 @@ const NOT_RUN: u8 = 70;
 pub fn exit_code(outcome: &Outcome) -> u8 {
     let Some(code) = ErrorCode::of_outcome(outcome) else { return 0 };
     match code.run_exit() {
-        RunExit::Fixed(code) => code,
-        RunExit::Process => match outcome.report().and_then(|report| report.exit) {
-            // wait(2) reports eight bits.
-            Some(Exit::Code(code)) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
-            Some(Exit::Signal(signal)) => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
-            None => NOT_RUN,
+        RunExit::Fixed(code) => match outcome {
+            // A server that ends well and serves nothing is a failure all the same.
+            Outcome::Failed { failure: Failure::Upstream(UpstreamError::EndedEarly { exit, .. }), .. }
+                if *exit != Exit::Code(0) =>
+            {
+                of_exit(*exit)
+            }
+            _ => code,
         },
+        RunExit::Process => outcome.report().and_then(|report| report.exit).map_or(NOT_RUN, of_exit),
+    }
+}
+
+/// The exit code of a shell for a process that ended like this.
+fn of_exit(exit: Exit) -> u8 {
+    match exit {
+        // wait(2) reports eight bits.
+        Exit::Code(code) => u8::try_from(code & 0xFF).unwrap_or(u8::MAX),
+        Exit::Signal(signal) => u8::try_from(128 + (signal & 0x7F)).unwrap_or(u8::MAX),
     }
 }

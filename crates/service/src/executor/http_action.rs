@@ -30,7 +30,7 @@ use crate::{
     context::Context,
     invocation::{Attempts, Backoff, Cause, Failure, Outcome, Report, UpstreamError},
     lifecycle::Phase,
-    reply::Head,
+    reply::{Head, Problem},
 };
 
 /// The call of an action.
@@ -57,12 +57,12 @@ pub(crate) async fn call(
     upstream: &Arc<Upstream>,
     requested: RequestedAction<'_>,
     admitted: Admitted<'_>,
-) -> Response {
+) -> Result<Response, Problem> {
     let Admitted { call_id, head, envelope, body, permit, responder } = admitted;
     let settings = &context.settings;
     let (body, mut uploading) = Uploading::begin(body, settings.limits.body);
     let in_flight = InFlightProxy::new(context, upstream, permit, call_id);
-    let deadline = in_flight.deadline(limit(settings.timeouts.exec, &head.headers));
+    let mut deadline = in_flight.deadline(limit(settings.timeouts.exec, &head.headers));
     let closes = settings.actions.as_ref().is_some_and(|service| service.generation.closes_connections());
     let facts = ActionFacts {
         call_id: &in_flight.call_id,
@@ -72,13 +72,32 @@ pub(crate) async fn call(
         closes,
     };
     let (action, headers) = (requested.action, facts.fields(&upstream.address));
-    let work = async {
-        let BoundCall { request, files } =
-            arguments::take(context, upstream, requested, headers, envelope, body).await?;
-        let (result, sending) = perform(&in_flight, action, request, deadline).await?;
-        Ok((result, CallResources { _files: files, _sending: sending }))
+    let work = arguments::take(context, upstream, requested, headers, envelope, body);
+    let (mut bound, mut is_whole) = in_time(&in_flight, &mut uploading, deadline, work).await;
+    if bound.is_ok() && responder.starts_servers() {
+        let since = Instant::now();
+        match upstream.begin(context).await {
+            // The time of a call is for the call.
+            Ok(Ok(())) => deadline = deadline.and_then(|(limit, at)| Some((limit, at.checked_add(since.elapsed())?))),
+            Ok(Err(error)) => {
+                let report = Report::of_exchange(since.elapsed());
+                bound = Err(Outcome::Failed { report, failure: Failure::Upstream(error) });
+            }
+            Err(problem) => {
+                in_flight.turn_away();
+                return Err(problem);
+            }
+        }
+    }
+    let outcome = match bound {
+        Ok(BoundCall { request, files }) => {
+            let work = perform(&in_flight, action, request, deadline);
+            let (outcome, now_whole) = in_time(&in_flight, &mut uploading, deadline, work).await;
+            is_whole = now_whole;
+            outcome.map(|(result, sending)| (result, CallResources { _files: files, _sending: sending }))
+        }
+        Err(outcome) => Err(outcome),
     };
-    let (outcome, is_whole) = in_time(&in_flight, &mut uploading, deadline, work).await;
     let mut response = match outcome {
         Ok((result, resources)) => respond_with(result, resources, in_flight, uploading, deadline),
         Err(outcome) => in_flight.refuse(outcome),
@@ -86,7 +105,7 @@ pub(crate) async fn call(
     if !is_whole {
         response.head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response
+    Ok(response)
 }
 
 /// The response that a result makes.

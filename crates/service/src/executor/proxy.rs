@@ -143,6 +143,18 @@ impl Upstream {
         }
     }
 
+    /// Starts the server if its state is known, and waits until it is ready. A process that ends before that is not
+    /// waited for.
+    pub(crate) async fn begin(&self, context: &Arc<Context>) -> Result<Result<(), UpstreamError>, Problem> {
+        let Some(managed) = &self.managed else { return Ok(Ok(())) };
+        managed.begin(context);
+        tokio::select! {
+            biased;
+            exit = managed.ends_early() => Ok(Err(UpstreamError::EndedEarly { upstream: self.who, exit })),
+            ready = managed.wait(context) => ready.map(Ok),
+        }
+    }
+
     /// Sends a request. A process of our own that does not listen is waited for: nothing has been sent to it.
     pub(crate) async fn ask(
         &self,

@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use crate::process::Exit;
+
 /// The kinds of servers that requests are passed on to, as messages name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpstreamKind {
@@ -41,6 +43,14 @@ pub enum UpstreamError {
         upstream: UpstreamKind,
         /// The reason.
         reason: String,
+    },
+    /// Its process ended before it was ready, and the call does not wait for another one.
+    #[error("{upstream} ended before it was ready: {exit}; --log-level DEBUG shows its output")]
+    EndedEarly {
+        /// Its kind.
+        upstream: UpstreamKind,
+        /// How its process ended.
+        exit: Exit,
     },
     /// No connection to its address could be made.
     #[error("{upstream} cannot be reached at {address}: {source}")]

@@ -102,6 +102,11 @@ impl InFlightProxy {
         });
     }
 
+    /// Gives back its resources without counting it, if it has been counted otherwise.
+    pub(crate) fn turn_away(mut self) {
+        self.held = None;
+    }
+
     /// Ends it with a problem as the response.
     pub(crate) fn refuse(mut self, outcome: Outcome) -> Response {
         let service = self.context.settings.name.as_deref();

@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     sync::{
         Arc,
-        atomic::{AtomicU16, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -25,7 +25,7 @@ use crate::{
     ids,
     invocation::{Failure, Outcome, PORT, Report, UpstreamError, UpstreamKind},
     lifecycle::Phase,
-    process::variable,
+    process::{Exit, variable},
     reply::{ErrorCode, Problem},
     workspace::Workspace,
 };
@@ -96,6 +96,9 @@ pub(crate) struct ManagedServer {
     generation: AtomicU64,
     /// The time and the result of the last check for `/_/ready`.
     asked: Mutex<Option<(Instant, bool)>>,
+    has_begun: AtomicBool,
+    /// How its process ended, if it did before it was ready.
+    early_end: watch::Sender<Option<Exit>>,
 }
 
 impl ManagedServer {
@@ -111,6 +114,8 @@ impl ManagedServer {
             state: watch::Sender::new(ServerState::Starting),
             generation: AtomicU64::new(0),
             asked: Mutex::default(),
+            has_begun: AtomicBool::new(false),
+            early_end: watch::Sender::new(None),
         }
     }
 
@@ -171,8 +176,18 @@ impl ManagedServer {
         }
     }
 
+    /// Resolves when its process has ended before it was ready.
+    pub(crate) async fn ends_early(&self) -> Exit {
+        let mut early_end = self.early_end.subscribe();
+        match early_end.wait_for(Option::is_some).await.ok().and_then(|exit| *exit) {
+            Some(exit) => exit,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Starts the function, if bandog is to start it, and begins to check whether it is ready.
     pub(crate) fn begin(self: &Arc<Self>, context: &Arc<Context>) {
+        self.has_begun.store(true, Ordering::Relaxed);
         let Some(process) = &self.process else {
             let generation = self.next_generation(ServerState::Starting);
             tokio::spawn(Arc::clone(self).poll_health(generation));
@@ -256,6 +271,9 @@ impl ManagedServer {
             }
             DaemonEvent::Ended(exit) => {
                 context.metrics.count_exit(exit);
+                if *self.state.borrow() == ServerState::Starting {
+                    self.early_end.send_replace(Some(exit));
+                }
                 self.next_generation(ServerState::Starting);
             }
             DaemonEvent::NotStarted(reason) => {
@@ -273,6 +291,9 @@ impl ManagedServer {
     /// Ends it: by the command that stops it, then its process by SIGTERM, and after the grace period by SIGKILL; or by
     /// SIGKILL at once.
     pub(crate) fn end(self: &Arc<Self>, now: bool) {
+        if !self.has_begun.load(Ordering::Relaxed) {
+            return;
+        }
         if now {
             // A stop that has not begun is cancelled.
             self.stop_stage.send_if_modified(|stage| {
@@ -319,6 +340,9 @@ impl ManagedServer {
 
     /// Waits until the process has ended and is not started again, and the command that stops it has ended.
     pub(crate) async fn is_over(&self) {
+        if !self.has_begun.load(Ordering::Relaxed) {
+            return;
+        }
         if self.process.is_some() {
             let _ = self.state.subscribe().wait_for(|state| *state == ServerState::Over).await;
         }
