@@ -29,6 +29,7 @@ use crate::{
     reply,
 };
 
+mod arguments;
 mod decode;
 mod early;
 mod input;
@@ -37,15 +38,20 @@ mod progress;
 mod response;
 #[cfg(test)]
 mod tests;
+mod verbose;
 
 use early::{EarlyResponse, StopFlag};
 use input::{Base64Upload, CallInput};
+use verbose::ShowRequests;
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog call localhost:8080 --input page.png --output page.txt
   bandog call https://oscar.example/run/ocr --token … -f page.png -o page.txt
   bandog call localhost:8080 -i '{\"lang\": \"eng\"}'
   tar cz photos | bandog call localhost:8080 -f - -o out/
+  bandog call localhost:8080/run/count -a text='to be' -a unit=word
+                                                  the arguments of an action, as a JSON object
+  bandog call localhost:8080/run/resize -a image=@photo.jpg -a width=80 -o small.jpg
 
 A response in base64 is decoded. Several files come as a zip, which is saved as it is.
 
@@ -80,6 +86,13 @@ pub struct CallFlags {
     /// A header to send, such as "Accept: application/json"; may be repeated
     #[arg(long, value_name = "NAME:VALUE")]
     pub header: Vec<String>,
+    /// An argument of an action: JSON, text, or @FILE for the content of a file; may be repeated. Together they are the
+    /// body, a JSON object; with --input or --text-input they are the query
+    #[arg(long, short = 'a', value_name = "NAME=VALUE")]
+    pub argument: Vec<String>,
+    /// Show the heads of the request and of the response on stderr, without the token
+    #[arg(long, short = 'v')]
+    pub verbose: bool,
     /// Write the response as it comes, without decoding it
     #[arg(long)]
     pub raw: bool,
@@ -127,6 +140,7 @@ struct Call {
     raw: bool,
     timeout: Option<Duration>,
     ca_file: Option<PathBuf>,
+    verbose: bool,
 }
 
 /// Makes the call.
@@ -164,16 +178,20 @@ impl Call {
             }
             duration.filter(|duration| !duration.is_zero())
         });
-        let input = CallInput::new(flags.text_input, flags.input);
-        set_input_headers(&input, &mut headers);
-        match uri {
-            Some(uri) if mistakes.is_empty() => {
-                let CallFlags { output, raw, ca_file, .. } = flags;
-                let output = output.filter(|path| path.as_os_str() != "-");
-                Ok(Self { uri, headers, input, output, raw, timeout, ca_file })
+        let mut input = CallInput::new(flags.text_input, flags.input);
+        let Some(mut uri) = uri.filter(|_| mistakes.is_empty()) else {
+            return Err(CallError::Usage(mistakes.join("\n")));
+        };
+        match input {
+            CallInput::None if !flags.argument.is_empty() => {
+                input = CallInput::Arguments(arguments::document(&flags.argument)?);
             }
-            _ => Err(CallError::Usage(mistakes.join("\n"))),
+            _ => uri = arguments::in_query(uri, &flags.argument)?,
         }
+        set_input_headers(&input, &mut headers);
+        let CallFlags { output, raw, ca_file, verbose, .. } = flags;
+        let output = output.filter(|path| path.as_os_str() != "-");
+        Ok(Self { uri, headers, input, output, raw, timeout, ca_file, verbose })
     }
 
     fn run(&self) -> Result<(), CallError> {
@@ -184,7 +202,11 @@ impl Call {
         }
         let stop = StopFlag::default();
         let agent = self.agent(&stop)?;
-        let response = self.send(&agent, &stop)?;
+        let (parts, body) = self.send(&agent, &stop)?.into_parts();
+        if self.verbose {
+            verbose::show_response(&parts);
+        }
+        let response = http::Response::from_parts(parts, body);
         if !response.status().is_success() {
             return Err(CallError::Refused(problem::describe(&self.uri, response)));
         }
@@ -209,7 +231,8 @@ impl Call {
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
             .chain(EarlyResponse::new(stop))
-            .chain(RustlsConnector::default());
+            .chain(RustlsConnector::default())
+            .chain(ShowRequests(self.verbose));
         Ok(Agent::with_parts(config, connector, ThreadResolver))
     }
 
@@ -219,6 +242,10 @@ impl Call {
             headers.clone_from(&self.headers);
         }
         let built = |error: http::Error| CallError::Usage(format!("cannot make a request of that: {error}"));
+        if let CallInput::Arguments(document) = &self.input {
+            let request = request.body(document.as_str()).map_err(built)?;
+            return agent.run(request).map_err(|error| self.network(&error));
+        }
         let Some((source, raw_len)) = self.input.open()? else {
             let request = request.body(&b""[..]).map_err(built)?;
             return agent.run(request).map_err(|error| self.network(&error));
@@ -267,6 +294,10 @@ impl Call {
 /// Describes the input in headers: its name, and that a given type is the type of the bytes, although they are sent as
 /// base64. Other servers ignore these headers.
 fn set_input_headers(input: &CallInput, headers: &mut HeaderMap) {
+    if let CallInput::Arguments(_) = input {
+        headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        return;
+    }
     if let CallInput::File(path) = input
         && let Some(name) = path.file_name()
         && let Ok(value) = HeaderValue::from_str(&reply::disposition(name.as_bytes()))

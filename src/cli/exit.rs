@@ -52,6 +52,11 @@ pub(super) fn say(message: &dyn Display) {
     }
 }
 
+/// Writes a line to standard error as it is. It is dropped if that cannot be written.
+pub(super) fn say_plainly(line: &dyn Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Writes the result of a command to standard output. Returns `code`, or reports that the result is lost. A reader that
 /// has closed its end has read enough.
 pub(super) fn print(result: &[u8], code: u8) -> ExitCode {

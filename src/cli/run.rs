@@ -147,10 +147,13 @@ impl RunFlags {
     }
 }
 
-/// Parses `NAME=VALUE`.
+/// Splits `NAME=VALUE`.
+pub(super) fn split_argument(argument: &str) -> Result<(&str, &str), String> {
+    let parts = argument.split_once('=').filter(|(name, _)| !name.is_empty());
+    parts.ok_or_else(|| format!("--argument {argument:?}: expected NAME=VALUE"))
+}
+
 fn parse_argument(argument: &str) -> Result<TextArgument, String> {
-    let Some((name, value)) = argument.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-        return Err(format!("--argument {argument:?}: expected NAME=VALUE"));
-    };
+    let (name, value) = split_argument(argument)?;
     Ok(TextArgument { name: name.to_owned(), value: Some(value.to_owned()), source: TextSource::CommandLine })
 }

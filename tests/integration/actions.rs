@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use crate::harness::{Builder, fixture};
 
+mod call;
 mod command;
 mod confined;
 mod description;

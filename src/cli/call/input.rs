@@ -23,6 +23,8 @@ pub(super) enum CallInput {
     Stdin,
     /// A file.
     File(PathBuf),
+    /// The JSON object of the arguments, which is sent as it is.
+    Arguments(String),
 }
 
 impl fmt::Display for CallInput {
@@ -32,6 +34,7 @@ impl fmt::Display for CallInput {
             Self::Text(_) => f.write_str("--text-input"),
             Self::Stdin => f.write_str("stdin"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Arguments(_) => f.write_str("--argument"),
         }
     }
 }
@@ -52,7 +55,9 @@ impl CallInput {
         let failed = |source| CallError::Input { what: self.to_string(), source };
         match self {
             Self::None => Ok(None),
-            Self::Text(text) => Ok(Some((Box::new(Cursor::new(text)), Some(text.len() as u64)))),
+            Self::Text(text) | Self::Arguments(text) => {
+                Ok(Some((Box::new(Cursor::new(text)), Some(text.len() as u64))))
+            }
             Self::Stdin => Ok(Some((Box::new(io::stdin().lock()), None))),
             Self::File(path) => {
                 let file = File::open(path).map_err(failed)?;

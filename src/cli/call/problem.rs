@@ -45,7 +45,7 @@ fn add_problem(text: &mut String, problem: &serde_json::Map<String, Value>) {
 }
 
 /// The text without the characters that control a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() && !"\n\t".contains(letter) { '\u{fffd}' } else { letter })
         .collect()

@@ -99,6 +99,8 @@ impl Caller {
             output: Some(dir.path().join("out")),
             token: None,
             header: Vec::new(),
+            argument: Vec::new(),
+            verbose: false,
             raw: false,
             timeout: Some("20s".to_owned()),
             ca_file: None,
