@@ -104,6 +104,19 @@ const SINGLE_FIELDS: [HeaderName; 15] = [
     header::STRICT_TRANSPORT_SECURITY,
 ];
 
+/// The fields that describe the bytes of a body as the function wrote them (RFC 9110 §8 and §14, RFC 9530, RFC 3230).
+const OF_BYTES: [&str; 9] = [
+    "accept-ranges",
+    "content-digest",
+    "content-encoding",
+    "content-md5",
+    "content-range",
+    "content-transfer-encoding",
+    "content-type",
+    "digest",
+    "repr-digest",
+];
+
 /// Adds the fields that the function has set, which replace those of the same name, but for `Vary`: what bandog chooses
 /// by is a reason for caches as well as what the function chooses by. Returns whether the status permits no body.
 pub(crate) fn own_fields(head: &mut Head, response_headers: &ResponseHeaders) -> bool {
@@ -113,9 +126,8 @@ pub(crate) fn own_fields(head: &mut Head, response_headers: &ResponseHeaders) ->
         let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) else {
             continue;
         };
-        // These fields describe the function's own encoding, and would be wrong for our base64 or JSON.
-        let of_body = matches!(name.as_str(), "content-type" | "content-encoding" | "content-transfer-encoding");
-        if of_body && !describes_body {
+        // They would be wrong for our base64 or JSON.
+        if OF_BYTES.contains(&name.as_str()) && !describes_body {
             continue;
         }
         if name == header::VARY || names.contains(&name) && !SINGLE_FIELDS.contains(&name) {

@@ -80,3 +80,13 @@ proptest! {
         prop_assert_eq!(values(&headers, "vary"), [b"Accept"]);
     }
 }
+
+#[test]
+fn what_is_said_of_the_functions_own_bytes_does_not_stand_on_their_base64() {
+    for name in OF_BYTES.iter().filter(|name| **name != "content-type") {
+        let (_, headers) = with_fields(format!("{name}: x\nX-Own: 1\n").as_bytes());
+        assert_eq!((values(&headers, name).len(), values(&headers, "x-own").len()), (0, 1), "{name}");
+        let (_, headers) = with_fields(format!("{name}: x\nContent-Type: a/b\n").as_bytes());
+        assert_eq!(values(&headers, name), [b"x"], "{name}");
+    }
+}
