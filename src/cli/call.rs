@@ -4,29 +4,21 @@
 //! client works with bandog, and with the services that it replaces (OSCAR's gateway, OpenFaaS), whose responses have
 //! fewer labels.
 
-use std::{
-    ffi::OsStr,
-    io::Read as _,
-    os::unix::ffi::OsStrExt as _,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{ffi::OsStr, io, os::unix::ffi::OsStrExt as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::ValueHint;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use ureq::{
     Agent, SendBody,
-    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
-    unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector, TcpConnector},
+    unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector},
 };
 
 use super::{BAD_CONFIGURATION, FAILURE, NOT_WRITTEN, destination, fail, header as header_flag};
 use crate::{
     config::{Environment, quantity, setting},
-    http::ThreadResolver,
+    http::{ThreadResolver, TlsConnector},
     reply,
+    service::tls,
 };
 
 mod arguments;
@@ -214,10 +206,12 @@ impl Call {
     }
 
     fn agent(&self, stop: &StopFlag) -> Result<Agent, CallError> {
-        let roots = match &self.ca_file {
-            Some(path) => RootCerts::Specific(Arc::new(certificates(path)?)),
-            None => RootCerts::WebPki,
-        };
+        let own = self.ca_file.as_deref().map(|path| {
+            let named = |error: io::Error| CallError::Usage(format!("--ca-file {}: {error}", path.display()));
+            tls::read_certificates(path).map_err(named)
+        });
+        let trust = tls::client_config(own.transpose()?);
+        let trust = trust.map_err(|error| CallError::Usage(format!("--ca-file: {error}")))?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // A streamed input cannot be sent twice, and the token must not go to the target of a redirect.
@@ -226,12 +220,11 @@ impl Call {
             .timeout_global(self.timeout)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("bandog/", env!("CARGO_PKG_VERSION")))
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
             .chain(EarlyResponse::new(stop))
-            .chain(RustlsConnector::default())
+            .chain(TlsConnector(trust))
             .chain(ShowRequests(self.verbose));
         Ok(Agent::with_parts(config, connector, ThreadResolver))
     }
@@ -347,26 +340,4 @@ fn token(flag: Option<&str>, environment: &Environment) -> Result<Option<HeaderV
     let mut value = value.ok_or_else(|| format!("{name}: expected a token of visible ASCII characters"))?;
     value.set_sensitive(true);
     Ok(Some(value))
-}
-
-fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, CallError> {
-    /// All public authorities together have less than 1 MiB.
-    const MAX: u64 = 16 * 1024 * 1024;
-    let what = || format!("--ca-file {}", path.display());
-    let mut pem = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX).read_to_end(&mut pem))
-        .map_err(|source| CallError::Input { what: what(), source })?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(CallError::Usage(format!("{}: expected certificates in PEM: {error}", what()))),
-        }
-    }
-    if certificates.is_empty() {
-        return Err(CallError::Usage(format!("{}: expected certificates in PEM, found none", what())));
-    }
-    Ok(certificates)
 }

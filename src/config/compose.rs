@@ -92,6 +92,7 @@ pub fn http_settings(config: &Config) -> http::Settings {
         issuer: jwt.issuer,
         function: jwt.function,
         debug: jwt.debug,
+        certificates: config.listener.ca_file.clone(),
         realm: openfaas::REALM,
     });
     http::Settings {
@@ -175,7 +176,9 @@ fn commands(config: &Config, ground: &FunctionContext) -> io::Result<Commands> {
     let limit = service.and_then(|service| service.lifecycle.shutdown.as_ref()?.timeout);
     commands.shutdown =
         of_service(&config.actions.programs.shutdown, Some(limit.unwrap_or(config.limits.kill_grace))).transpose()?;
-    let certificates = config.function.environment.iter().find(|(name, _)| name == SSL_CERT_FILE);
-    commands.certificates = certificates.map(|(_, path)| PathBuf::from(path));
+    // The actions file may have a default for the variable.
+    let of_file = || config.function.environment.iter().find(|(name, _)| name == SSL_CERT_FILE);
+    let certificates = config.listener.ca_file.clone();
+    commands.certificates = certificates.or_else(|| of_file().map(|(_, path)| PathBuf::from(path)));
     Ok(commands)
 }

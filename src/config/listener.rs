@@ -12,6 +12,7 @@ use super::{
     report::Origin,
     setting,
 };
+use crate::service::tls;
 
 /// The settings of the listener.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Listener {
     pub address_file: Option<PathBuf>,
     /// `--paths any`: no path is kept from the function.
     pub any_path: bool,
+    /// `--ca-file`: the certificates that servers elsewhere are trusted by.
+    pub ca_file: Option<PathBuf>,
     /// The callers that are let in.
     pub auth: Auth,
 }
@@ -31,8 +34,15 @@ pub(super) fn read(reader: &mut Reader<'_>, debugs_jwt: bool) -> Option<Listener
     let address = read_address(reader);
     let address_file = reader.path(&setting::ADDRESS_FILE);
     let any_path = reader.choice(&setting::PATHS, &[("usual", false), ("any", true)]);
+    let ca_file = read_ca_file(reader);
     let auth = auth::read(reader, debugs_jwt);
-    Some(Listener { address: address?, address_file: address_file?, any_path: any_path?, auth: auth? })
+    Some(Listener {
+        address: address?,
+        address_file: address_file?,
+        any_path: any_path?,
+        ca_file: ca_file?,
+        auth: auth?,
+    })
 }
 
 /// Reads `--listen`, or `PORT`, which is a port only.
@@ -52,4 +62,13 @@ pub(super) fn read_address(reader: &mut Reader<'_>) -> Option<SocketAddr> {
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     reader.note(setting, address.to_string(), raw.origin);
     Some(address)
+}
+
+/// Reads `--ca-file`, whose certificates must be readable at start. The outer `None` is a mistake.
+#[expect(clippy::option_option, reason = "a mistake, no file and a file are three things")]
+fn read_ca_file(reader: &mut Reader<'_>) -> Option<Option<PathBuf>> {
+    let Some(raw) = reader.raw_and_noted(&setting::CA_FILE) else { return Some(None) };
+    let path = PathBuf::from(&raw.value);
+    let read = tls::read_certificates(&path).map(|_| path).map_err(|error| error.to_string());
+    reader.accept(&setting::CA_FILE, Some(raw), read).map(Some)
 }

@@ -22,7 +22,7 @@ pub use limits::{
     EXEC_TIMEOUT, IDLE_TIMEOUT, KILL_GRACE, MAX_BODY, MAX_INFLIGHT, MAX_LOGS, MAX_QUEUE, QUEUE_TIMEOUT, READ_TIMEOUT,
     RETRIES, SEND_TIMEOUT,
 };
-pub use listener::{ADDRESS_FILE, JWT_FUNCTION, JWT_ISSUER, LISTEN, PATHS, TOKEN, TOKEN_FILE};
+pub use listener::{ADDRESS_FILE, CA_FILE, JWT_FUNCTION, JWT_ISSUER, LISTEN, PATHS, TOKEN, TOKEN_FILE};
 pub use target::{READY_PATH, STATIC_DIR, UPSTREAM};
 pub use telemetry::{FORWARD_LOGS, LOG_FORMAT, LOG_LEVEL, METRICS};
 
@@ -130,7 +130,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 49] = [
+pub static ALL: [&Setting; 50] = [
     &SCRIPT,
     &ACTIONS,
     &MODE,
@@ -153,6 +153,7 @@ pub static ALL: [&Setting; 49] = [
     &TOKEN_FILE,
     &JWT_ISSUER,
     &JWT_FUNCTION,
+    &CA_FILE,
     &MAX_BODY,
     &EXEC_TIMEOUT,
     &RETRIES,

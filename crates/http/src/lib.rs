@@ -13,6 +13,7 @@ mod lock_file;
 mod request_body;
 mod resolver;
 mod settings;
+mod tls;
 mod validate;
 
 use std::{io, sync::Arc, time::Instant};
@@ -22,6 +23,7 @@ pub use self::{
     listener::{bind, serve},
     resolver::ThreadResolver,
     settings::{AdminSettings, AuthSettings, JwtSettings, LockFileSettings, Settings, ShownLimits, TokenSource},
+    tls::TlsConnector,
 };
 use bandog_actions as actions;
 use bandog_process as process;

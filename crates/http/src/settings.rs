@@ -69,6 +69,8 @@ pub struct JwtSettings {
     pub function: String,
     /// Whether the provider and its keys are named in the log.
     pub debug: bool,
+    /// The certificates that the provider's server is trusted by; `None` for those of Mozilla's authorities.
+    pub certificates: Option<PathBuf>,
     /// The realm that a caller without a valid token is told.
     pub realm: &'static str,
 }

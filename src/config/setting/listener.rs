@@ -68,3 +68,14 @@ pub static JWT_FUNCTION: Setting = Setting {
     meaning: "the name of this function in the permissions of tokens",
     ..PLAIN
 };
+
+/// `--ca-file`.
+pub static CA_FILE: Setting = Setting {
+    name: "ca-file",
+    value: Some("PATH"),
+    group: Group::Listener,
+    platform: &["SSL_CERT_FILE"],
+    default: Fallback::Described("the authorities that Mozilla's programs trust"),
+    meaning: "certificates, in PEM, that the provider of --jwt-issuer and the servers of actions are trusted by: their own, or those of authorities",
+    ..PLAIN
+};

@@ -136,3 +136,77 @@ fn https_is_spoken_to_whom_the_certificate_is_of_and_to_nobody_else() {
         assert!(problem["detail"].as_str().expect("text").contains("certificate"), "{problem}");
     }
 }
+
+/// As the manuals of openssl make one: it signs itself, may sign others, and names its host in the subject alone.
+fn self_signed(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
+    let (certificate, key) = (dir.join("certificate.pem"), dir.join("key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (certificate, key)
+}
+
+#[test]
+fn a_certificate_that_signs_itself_is_trusted_where_it_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = self_signed(dir.path());
+    let port = free_port();
+    let _other = other(port, &[("CERTIFICATE", &certificate), ("KEY", &key)]);
+    eventually("a port that listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    let url = format!("https://localhost:{port}");
+    // An action's server, by the flag and by the variable.
+    let actions = || service(&file(&url));
+    for server in
+        [actions().arg_path("--ca-file", &certificate), actions().env("SSL_CERT_FILE", certificate.as_os_str())]
+    {
+        assert_eq!(call(&server.start()).expect(200).json()["target"], "/echo/a%2Fb?q=1");
+    }
+    // The client.
+    let called = |flags: &[&OsStr]| {
+        let run =
+            crate::harness::bandog([OsStr::new("call"), OsStr::new(&url), OsStr::new("--text-input"), OsStr::new("x")]);
+        run.args(flags).run()
+    };
+    called(&[OsStr::new("--ca-file"), certificate.as_os_str()]).expect(0);
+    assert!(called(&[]).expect(1).complaint().contains("certificate"));
+    // A provider of tokens, whose documents are none here.
+    let guarded = |flags: &[&OsStr]| {
+        let serve = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--jwt-issuer",
+            &url,
+            "--jwt-function",
+            "a:b",
+            "--script",
+            "/bin/true",
+        ];
+        format!("{}", crate::harness::bandog(serve).args(flags).run().expect(70))
+    };
+    let reached = guarded(&[OsStr::new("--ca-file"), certificate.as_os_str()]);
+    assert!(reached.contains("issuer") && !reached.contains("certificate:"), "{reached}");
+    assert!(guarded(&[]).contains("certificate"), "a stranger's certificate is not trusted");
+    // The same subject, another key.
+    let other_dir = tempfile::tempdir().expect("a directory");
+    let (stranger, _) = self_signed(other_dir.path());
+    assert!(called(&[OsStr::new("--ca-file"), stranger.as_os_str()]).expect(1).complaint().contains("certificate"));
+}
+
+#[test]
+fn a_file_without_certificates_is_a_mistake_at_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let empty = dir.path().join("empty.pem");
+    std::fs::write(&empty, "nothing\n").expect("written");
+    for (path, wanted) in [(empty.as_path(), "found none"), (Path::new("/missing.pem"), "No such file")] {
+        let ran = crate::harness::bandog(["check", "--script", "/bin/true"])
+            .args([OsStr::new("--ca-file"), path.as_os_str()]);
+        let ran = ran.run().expect(78);
+        assert!(ran.text().contains("--ca-file") && ran.text().contains(wanted), "{ran}");
+    }
+}

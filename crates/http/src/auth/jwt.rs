@@ -116,7 +116,7 @@ impl Jwt {
     /// They cannot be had: what was asked and what came back.
     pub(super) async fn new(settings: &JwtSettings) -> Result<Self, String> {
         crypto::install();
-        let provider = Provider::new(&settings.issuer);
+        let provider = Provider::new(&settings.issuer, settings.certificates.as_deref())?;
         let first = provider.clone();
         let keys = aside(THREAD, move || first.fetch()).await.map_err(|error| error.to_string())??;
         if settings.debug {

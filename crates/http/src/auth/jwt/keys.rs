@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -11,9 +12,14 @@ use jsonwebtoken::{
     jwk::{JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use ureq::{Agent, unversioned::transport::DefaultConnector};
+use ureq::{
+    Agent,
+    unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector},
+};
 
-use crate::resolver::ThreadResolver;
+use bandog_service::tls;
+
+use crate::{resolver::ThreadResolver, tls::TlsConnector};
 
 /// The most that one answer of the provider may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,14 +68,23 @@ impl fmt::Debug for Provider {
 }
 
 impl Provider {
-    /// `issuer` is the URL that `.well-known/openid-configuration` is below.
-    pub(super) fn new(issuer: &str) -> Self {
+    /// `issuer` is the URL that `.well-known/openid-configuration` is below, `certificates` the file of those that its
+    /// server is trusted by; without it Mozilla's.
+    ///
+    /// # Errors
+    /// The file has no certificates that can be read.
+    pub(super) fn new(issuer: &str, certificates: Option<&Path>) -> Result<Self, String> {
+        let own = certificates.map(|path| {
+            tls::read_certificates(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+        });
+        let trust = tls::client_config(own.transpose()?).map_err(|error| error.to_string())?;
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("bandog/", env!("CARGO_PKG_VERSION")))
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), ThreadResolver);
-        Self { discovery: format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')), agent }
+        let connector = ConnectProxyConnector::default().chain(TcpConnector::default()).chain(TlsConnector(trust));
+        let agent = Agent::with_parts(config, connector, ThreadResolver);
+        Ok(Self { discovery: format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')), agent })
     }
 
     /// Asks for the keys. Blocks.

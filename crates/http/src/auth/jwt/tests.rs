@@ -140,7 +140,7 @@ impl Server {
 
     async fn jwt(&self) -> Arc<Jwt> {
         let (issuer, function) = (self.url.clone(), "ns:figlet".to_owned());
-        let settings = JwtSettings { issuer, function, debug: true, realm: "functions" };
+        let settings = JwtSettings { issuer, function, debug: true, certificates: None, realm: "functions" };
         Arc::new(Jwt::new(&settings).await.expect("keys"))
     }
 }
@@ -305,7 +305,7 @@ async fn a_provider_that_does_not_answer_holds_callers_up_briefly_and_once() {
     // It takes connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("bound");
     let url = format!("http://{}", silent.local_addr().expect("address"));
-    Arc::get_mut(&mut jwt).expect("nobody else has it").provider = Provider::new(&url);
+    Arc::get_mut(&mut jwt).expect("nobody else has it").provider = Provider::new(&url, None).expect("a provider");
     lock(&jwt.keys).make_old();
     *jwt.fetched.lock().await = Instant::now().checked_sub(PAUSE).expect("a while ago");
     let began = Instant::now();

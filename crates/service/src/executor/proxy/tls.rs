@@ -1,51 +1,26 @@
 //! https to servers elsewhere: the certificates that are trusted, and the handshake.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{fmt, io, path::Path};
 
 use tokio::net::TcpStream;
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-    },
-};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 
-/// The variable that OpenSSL's programs take their authorities from, which messages name.
-const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+use crate::tls::{client_config, read_certificates};
 
 /// The certificates that all connections trust.
 pub(super) struct Trust(TlsConnector);
 
 impl Trust {
-    /// Those that `certificates` holds, or that Mozilla's programs trust, as `bandog call` does.
+    /// Those of the file, or those of the authorities that Mozilla's programs trust, as `bandog call` does.
     ///
     /// # Errors
     /// The file has no certificates that can be read.
     pub(super) fn new(certificates: Option<&Path>) -> io::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        match certificates {
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Some(path) => {
-                let failed =
-                    |what: &dyn fmt::Display| io::Error::other(format!("{SSL_CERT_FILE}={}: {what}", path.display()));
-                for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))? {
-                    let certificate = certificate.map_err(|error| failed(&error))?;
-                    roots.add(certificate).map_err(|error| failed(&error))?;
-                }
-                if roots.is_empty() {
-                    return Err(failed(&"no certificate is in it"));
-                }
-            }
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(config).into()))
+        let own = certificates.map(|path| {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            read_certificates(path).map_err(named)
+        });
+        Ok(Self(client_config(own.transpose()?)?.into()))
     }
 
     /// For connections to this host.
