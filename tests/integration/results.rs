@@ -105,6 +105,25 @@ fn a_place_that_takes_no_result_is_refused_before_the_run() {
 }
 
 #[test]
+fn a_result_whose_place_has_gone_is_kept_elsewhere() {
+    for (shell, name) in [(ONE, "one.txt"), (FIVE, "d/5.jpg")] {
+        let command = run("gone/result", &format!("rmdir \"$HOME/gone\"; touch \"$HOME/gone\"; {shell}"));
+        let home = command.home().to_owned();
+        for name in ["gone", "tmp"] {
+            fs::create_dir(home.join(name)).expect("made");
+        }
+        let ran = command.env("HOME", &home).env("TMPDIR", home.join("tmp")).run().expect(70);
+        let kept = listing(&home.join("tmp"));
+        let file = kept.iter().find(|path| path.ends_with(name)).unwrap_or_else(|| panic!("{kept:?}: {ran}"));
+        let directory = home.join("tmp").join(&kept[0]);
+        assert!(fs::metadata(home.join("tmp").join(file)).expect("there").len() > 0);
+        assert_eq!(mode(&directory), 0o700, "a result may be private");
+        assert!(ran.complaint().contains("cannot write --output gone/result"), "{ran}");
+        assert!(ran.complaint().contains(&format!("the result is in {}", directory.display())), "{ran}");
+    }
+}
+
+#[test]
 fn run_and_call_give_the_same_names_and_messages() {
     for (shell, name) in [(ONE, "one.txt"), ("echo only logs", "logs.txt")] {
         let server = serve_command(shell).args(["--log-level", "CRITICAL"]).start();

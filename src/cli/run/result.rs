@@ -5,7 +5,9 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -46,8 +48,21 @@ pub(super) fn check(path: &Path) -> Result<(), Error> {
     destination::check(path).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
-/// Writes the result of a run that was successful to `path`, and says where it is; leaves it alone otherwise.
+/// Writes the result of a run that was successful to `path`, and says where it is; leaves it alone otherwise. If that
+/// fails, the result is kept in a temporary directory: it may have taken hours.
 pub(super) fn write(outcome: &Outcome, facts: &CallFacts<'_>, path: &Path) -> Result<(), Error> {
+    let written = write_to(outcome, facts, path);
+    if let Err(Error::Write { .. }) = &written
+        && let Ok(directory) =
+            tempfile::Builder::new().prefix("bandog-result-").permissions(Permissions::from_mode(0o700)).tempdir()
+        && write_to(outcome, facts, directory.path()).is_ok()
+    {
+        say(&format_args!("the result is in {}", directory.keep().display()));
+    }
+    written
+}
+
+fn write_to(outcome: &Outcome, facts: &CallFacts<'_>, path: &Path) -> Result<(), Error> {
     let Outcome::Done { report, output, .. } = outcome else { return Ok(()) };
     let failed = |source| Error::Write { path: path.to_owned(), source };
     // What is written to, and not replaced, takes one file: a pipe, a device.
