@@ -2,14 +2,15 @@
 
 use std::fs;
 
-use crate::harness::{Command, Ran, bandog, command::BINARY, decode, program};
+use crate::harness::{Command, Ran, bandog, command::BINARY, decode, program, serve_command};
 
-/// Runs a command whose standard output is a terminal, and prints what that shows. If it shows `first`, the file `go` is
-/// made. Standard error stays apart.
+/// Runs a command whose standard output is a terminal, or the stream that `AT_A_TERMINAL` names, and prints what that
+/// shows. If it shows `first`, the file `go` is made. The other stream stays apart.
 const AT_A_TERMINAL: &str = r#"
 import os, pty, subprocess, sys
 master, slave = pty.openpty()
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=slave)
+streams = {os.environ.get("AT_A_TERMINAL", "stdout"): slave}
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, **streams)
 os.close(slave)
 shown = b""
 while True:
@@ -107,6 +108,18 @@ fn a_stream_is_shown_while_it_is_written() {
 fn a_form_that_is_asked_for_is_given() {
     let ran = run(&["--header", "Accept: application/json"], "echo logged").expect(0);
     assert!(ran.text().starts_with('{') && ran.text().contains("\"files\":[]"), "{ran}");
+}
+
+#[test]
+fn a_person_is_told_where_the_result_is() {
+    let flags = ["run", "-i", "", "-o", "a.txt"];
+    let command = at_a_terminal(&flags).with_workspace().env("AT_A_TERMINAL", "stderr");
+    let ran = command.args(["--", "/bin/sh", "-c", "printf x >\"$TMP_OUTPUT_DIR/b.txt\""]).run().expect(0);
+    assert_eq!(ran.text(), "bandog: written to a.txt (1 byte)\n", "{ran}");
+    let server = serve_command("printf x >\"$TMP_OUTPUT_DIR/b.txt\"").start();
+    let command = at_a_terminal(&["call", &server.url("/"), "-o", "a.txt"]).env("AT_A_TERMINAL", "stderr");
+    let ran = command.run().expect(0);
+    assert_eq!(ran.text(), "bandog: written to a.txt (1 byte)\n", "{ran}");
 }
 
 #[test]

@@ -216,8 +216,10 @@ pub(super) fn failure(outcome: &Outcome, facts: &CallFacts<'_>, code: u8) -> Str
         Some(attempts) => String::from_utf8_lossy(&attempts.traceback).into_owned(),
         None => report.logs.tail(LAST_BYTES).unwrap_or_default(),
     });
+    let status = outcome.report().and_then(|report| report.attempts.as_ref()?.status);
+    let heading = if status.is_some() { "its server responded" } else { "its log ends with" };
     let (title, detail) = (known.title(), problem::explain(outcome, facts, false));
-    let (log, next) = (last_lines(&last.unwrap_or_default()), advice(known));
+    let (log, next) = (last_lines(&last.unwrap_or_default(), heading), advice(known));
     format!("{title}: {detail}\nexit code {code}{log}\nnext: {next}")
 }
 
@@ -228,11 +230,11 @@ pub(super) fn problem(problem: &Problem, code: u8) -> String {
 }
 
 /// The end of a log, indented.
-fn last_lines(log: &str) -> String {
+fn last_lines(log: &str, heading: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-    let heading = if last.is_empty() { "" } else { "\nits log ends with:" };
-    last.iter().fold(heading.to_owned(), |text, line| text + "\n  " + &printable(line))
+    let heading = if last.is_empty() { String::new() } else { format!("\n{heading}:") };
+    last.iter().fold(heading, |text, line| text + "\n  " + &printable(line))
 }
 
 /// The line without the characters that control a terminal.
@@ -316,10 +318,10 @@ mod tests {
     #[test]
     fn the_end_of_a_log_is_short_and_printable() {
         let log = (0..100).map(|number| format!("line {number}\n")).collect::<Vec<_>>().concat();
-        let text = last_lines(&log);
+        let text = last_lines(&log, "its log ends with");
         assert!(text.starts_with("\nits log ends with:\n  line 90\n") && text.ends_with("\n  line 99"), "{text}");
-        assert_eq!(last_lines(""), "");
-        assert!(!last_lines("a\u{1b}[2Jb").contains('\u{1b}'));
+        assert_eq!(last_lines("", "x"), "");
+        assert!(!last_lines("a\u{1b}[2Jb", "x").contains('\u{1b}'));
     }
 
     #[test]
