@@ -26,7 +26,13 @@ impl Telemetry {
     /// The container log.
     #[must_use]
     pub fn log_settings(&self) -> LogSettings {
-        LogSettings { level: self.level, format: self.format, logger: oscar::LOGGER, names_calls: true }
+        LogSettings {
+            level: self.level,
+            format: self.format,
+            logger: oscar::LOGGER,
+            names_calls: true,
+            quotes_failures: true,
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! No line is lost, none is invented: what the caller sees of a run, and what the container log tells of it.
 
+mod output;
+mod usage;
+
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::Value;

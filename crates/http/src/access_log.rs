@@ -3,7 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context as TaskContext, Poll, ready},
     time::Instant,
 };
@@ -15,8 +15,10 @@ use hyper::{HeaderMap, Method, Request, Version};
 use super::{
     admin,
     connection::{state::ConnectionState, stream::ResponseWatch},
+    request_body::Arrival,
 };
 use crate::{
+    process::Usage,
     reply::X_BANDOG_ERROR,
     service::{BrokenBody, Context, OTHER_METHOD, ResponseBody},
 };
@@ -43,6 +45,10 @@ pub(super) struct RequestRecord {
     is_probe: bool,
     status: Option<u16>,
     sent: u64,
+    /// The body of the request.
+    pub(super) arrival: Arc<Arrival>,
+    /// What the processes of the invocation have used, once the response is over.
+    usage: Option<Usage>,
     complete: bool,
 }
 
@@ -65,6 +71,8 @@ impl RequestRecord {
             is_probe,
             status: None,
             sent: 0,
+            arrival: Arc::default(),
+            usage: None,
             complete: false,
         }
     }
@@ -138,7 +146,21 @@ impl Drop for RequestRecord {
         } else if self.is_probe {
             tracing::debug!(method, path, status, bytes, seconds, "probe");
         } else {
-            tracing::info!(call_id, method, path, status, bytes, seconds, "request");
+            let bytes_in = self.arrival.bytes.load(Ordering::Relaxed);
+            let cpu_seconds = self.usage.map(|usage| usage.cpu_time.as_secs_f64());
+            let peak_memory_bytes = self.usage.map(|usage| usage.peak_memory);
+            tracing::info!(
+                call_id,
+                method,
+                path,
+                status,
+                bytes,
+                seconds,
+                bytes_in,
+                cpu_seconds,
+                peak_memory_bytes,
+                "request"
+            );
         }
     }
 }
@@ -166,6 +188,13 @@ fn split(frame: Frame<Bytes>, rest: &mut Bytes) -> Frame<Bytes> {
             Frame::data(data)
         }
         Err(other) => other,
+    }
+}
+
+impl Drop for LoggedBody {
+    fn drop(&mut self) {
+        // The last frame follows the end of the processes.
+        self.record.usage = self.body.usage();
     }
 }
 

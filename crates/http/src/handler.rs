@@ -2,10 +2,7 @@
 
 use std::{
     convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use hyper::{
@@ -20,7 +17,7 @@ use super::{
     access_log::{LoggedBody, RequestRecord},
     admin::{self, Page},
     connection::{state::ConnectionState, stream::ResponseWatch, strict::HeadRefusal},
-    request_body::{self, BodyReader},
+    request_body::{self, Arrival, BodyReader},
     validate,
 };
 use crate::{
@@ -43,7 +40,7 @@ pub(super) async fn handle(
     let (version, is_small) = (request.version(), has_small_body(&request));
     let (mut parts, body) = request.into_parts();
     validate::settle_host(&mut parts);
-    let mut body = Received { body: Some(body), due: Arc::default(), is_small };
+    let mut body = Received { body: Some(body), arrival: Arc::clone(&record.arrival), is_small };
     let answer = if let Some(refusal) = refusal {
         Err(Problem::new(refusal.code, refusal.detail).closing())
     } else {
@@ -51,7 +48,7 @@ pub(super) async fn handle(
             biased;
             answer = route(&server, parts, &mut body, &state, &mut record) => answer,
             // Dropping the other future takes back everything: the turn in the queue, the function that runs.
-            () = state.disconnected(&server.disconnects) => Err(disconnected(body.due.load(Ordering::Relaxed))),
+            () = state.disconnected(&server.disconnects) => Err(disconnected(body.arrival.is_due.load(Ordering::Relaxed))),
         }
     };
     let Response { head, body, .. } = match answer {
@@ -81,8 +78,7 @@ pub(super) async fn handle(
 struct Received {
     /// Until it is read.
     body: Option<Incoming>,
-    /// Whether more of it is to come, once it is read.
-    due: Arc<AtomicBool>,
+    arrival: Arc<Arrival>,
     is_small: bool,
 }
 
@@ -158,9 +154,9 @@ async fn route(
     // First of all: a caller that may not call learns nothing else.
     server.auth.admit(&head.headers).await?;
     validate::check(server, &head)?;
-    let Received { body, due, is_small } = received;
+    let Received { body, arrival, is_small } = received;
     let Some(body) = body.take() else { return Err(disconnected(false)) };
-    let body = BodyReader::new(body, server.settings.read_timeout, due, *is_small);
+    let body = BodyReader::new(body, server.settings.read_timeout, arrival, *is_small);
     let call = Call { id: record.call_id.clone(), head, action: None };
     server.service.call(call, Box::new(body), state).await
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -30,6 +30,15 @@ const DISCARDED: u64 = 16 * 1024;
 /// How long such a body may take after the response.
 const DISCARDING: Duration = Duration::from_secs(1);
 
+/// How much of a body has arrived.
+#[derive(Debug, Default)]
+pub(super) struct Arrival {
+    /// Whether more is to come, once it is read.
+    pub(super) is_due: AtomicBool,
+    /// Bytes that were read, as sent.
+    pub(super) bytes: AtomicU64,
+}
+
 /// A body that is being read.
 #[derive(Debug)]
 pub(super) struct BodyReader {
@@ -37,18 +46,17 @@ pub(super) struct BodyReader {
     body: Option<Incoming>,
     /// When all of it must have arrived (`--read-timeout`).
     deadline: Option<Instant>,
-    /// Whether more is to come.
-    due: Arc<AtomicBool>,
+    arrival: Arc<Arrival>,
     /// Nothing has been read, and reading it later costs less than a new connection.
     can_discard: bool,
 }
 
 impl BodyReader {
-    /// Reads a body, for at most `limit` from now on. `due` is true while more is to come.
-    pub(super) fn new(body: Incoming, limit: Option<Duration>, due: &Arc<AtomicBool>, can_discard: bool) -> Self {
+    /// Reads a body, for at most `limit` from now on, and counts it in `arrival`.
+    pub(super) fn new(body: Incoming, limit: Option<Duration>, arrival: &Arc<Arrival>, can_discard: bool) -> Self {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        due.store(!body.is_end_stream(), Ordering::Relaxed);
-        Self { body: Some(body), deadline, due: Arc::clone(due), can_discard }
+        arrival.is_due.store(!body.is_end_stream(), Ordering::Relaxed);
+        Self { body: Some(body), deadline, arrival: Arc::clone(arrival), can_discard }
     }
 
     async fn read(&mut self) -> Result<Option<Bytes>, BodyError> {
@@ -62,14 +70,15 @@ impl BodyReader {
             };
             match frame.map_err(|_| BodyError::TimedOut)? {
                 None => {
-                    self.due.store(false, Ordering::Relaxed);
+                    self.arrival.is_due.store(false, Ordering::Relaxed);
                     return Ok(None);
                 }
                 Some(Err(_)) => return Err(BodyError::Incomplete),
                 // Trailers of a request are not used.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => {
-                        self.due.store(!body.is_end_stream(), Ordering::Relaxed);
+                        self.arrival.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+                        self.arrival.is_due.store(!body.is_end_stream(), Ordering::Relaxed);
                         return Ok(Some(data));
                     }
                     _ => {}

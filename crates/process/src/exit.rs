@@ -1,4 +1,4 @@
-//! The exit status of a process, and the names of signals.
+//! The exit status of a process, what it has used, and the names of signals.
 
 use std::{fmt, time::Duration};
 
@@ -11,30 +11,30 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// The resources that a process and the children it waited for have used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// The CPU time of all of them.
-    pub cpu_time: Duration,
-    /// The largest resident set of one of them, in bytes. Never less than that of bandog when it started the process:
-    /// until exec the child used the same memory, as after vfork(2).
-    pub peak_memory: u64,
-}
-
-impl Usage {
-    /// The resources that two processes have used, one after the other.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { cpu_time: self.cpu_time + other.cpu_time, peak_memory: self.peak_memory.max(other.peak_memory) }
-    }
-}
-
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "signal {signal} ({})", signal_name(*signal)),
         }
+    }
+}
+
+/// The resources that a process, and the children that it waited for, have used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The CPU time in user and in kernel mode.
+    pub cpu_time: Duration,
+    /// Bytes of memory that the largest of them had resident at once. Linux counts the memory of bandog among it, which a
+    /// new process shares until it executes its program, so that it is never less than that.
+    pub peak_memory: u64,
+}
+
+impl Usage {
+    /// Adds what another process has used, which ran after this one.
+    pub fn add(&mut self, other: Self) {
+        self.cpu_time = self.cpu_time.saturating_add(other.cpu_time);
+        self.peak_memory = self.peak_memory.max(other.peak_memory);
     }
 }
 

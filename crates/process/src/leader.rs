@@ -83,7 +83,7 @@ impl Leader {
                 Exit::Signal(libc::WTERMSIG(status))
             };
             let cpu_time = duration(usage.ru_utime) + duration(usage.ru_stime);
-            // KiB (getrusage(2)).
+            // In KiB, see getrusage(2).
             let peak_memory = u64::try_from(usage.ru_maxrss).unwrap_or_default().saturating_mul(1024);
             return Ok((exit, Usage { cpu_time, peak_memory }));
         }

@@ -33,6 +33,9 @@ own_response_headers! {
 /// `base64` if the body is base64, so that a client need not guess (RFC 2045 §6).
 pub const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 
+/// Where the time of a run went (Server Timing, W3C). A function may add entries of its own.
+pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
 /// The request header for the token, for callers behind a proxy that uses `Authorization` itself.
 pub const X_BANDOG_TOKEN: HeaderName = HeaderName::from_static("x-bandog-token");
 

@@ -17,6 +17,7 @@ mod action;
 pub mod backoff;
 mod command;
 mod function;
+mod last_lines;
 mod lines;
 mod log;
 mod observer;

@@ -68,6 +68,9 @@ pub struct LogSettings {
     pub logger: &'static str,
     /// Whether lines of text name their invocation. A process with one invocation does not need that.
     pub names_calls: bool,
+    /// Whether the end of the output of a function that failed is written, where that was not forwarded. Not needed where
+    /// the response goes to the same log.
+    pub quotes_failures: bool,
 }
 
 /// A format for the lines of functions.
@@ -161,20 +164,42 @@ impl Drop for FlushOnDrop {
 
 /// One of bandog's own lines about an invocation.
 pub fn note(call_id: &str, level: Level, moment: Timestamp, message: &str) {
+    note_with(call_id, level, moment, message, (&[], &[]));
+}
+
+/// The same with fields: those that the message says already, which only a line of JSON has, and others.
+pub(crate) fn note_with(
+    call_id: &str,
+    level: Level,
+    moment: Timestamp,
+    message: &str,
+    (said, fields): (&[LogField], &[LogField]),
+) {
     if let Some(sink) = SINK.get().filter(|sink| level >= sink.settings.level) {
-        sink.write(&LogLine { moment, level, logger: sink.settings.logger, call_id, message, fields: &[] });
+        sink.write(&LogLine { moment, level, logger: sink.settings.logger, call_id, message, said, fields });
     }
 }
 
-/// A line that a function wrote.
-pub fn forward(call_id: &str, message: &str) {
+/// A line of a function that failed, which was not forwarded when the function wrote it.
+pub(crate) fn quote(call_id: &str, message: &str, stream: Option<&'static str>) {
+    if let Some(sink) = SINK.get().filter(|sink| Level::Error >= sink.settings.level) {
+        sink.write_output(Level::Error, call_id, message, stream);
+    }
+}
+
+/// Whether [`quote`] is to be called for a function that fails.
+pub(crate) fn quotes_failures() -> bool {
+    SINK.get().is_some_and(|sink| sink.settings.quotes_failures && Level::Error >= sink.settings.level)
+}
+
+/// A line that a function wrote; to which of its streams, unless two are one.
+pub(crate) fn forward(call_id: &str, message: &str, stream: Option<&'static str>) {
     if let Some(sink) = SINK.get() {
-        let moment = Timestamp::now();
         if let (Some(lines), Format::Text) = (FUNCTION_LINES.get(), sink.settings.format) {
-            sink.writer.write(lines.text(moment, message).as_bytes());
+            sink.writer.write(lines.text(Timestamp::now(), message).as_bytes());
             return;
         }
-        sink.write(&LogLine { moment, level: Level::Debug, logger: "function", call_id, message, fields: &[] });
+        sink.write_output(Level::Info, call_id, message, stream);
     }
 }
 
@@ -199,7 +224,18 @@ impl LogSink {
         text.push('\n');
         self.writer.write(text.as_bytes());
     }
+
+    /// Writes a line of a function's output.
+    fn write_output(&self, level: Level, call_id: &str, message: &str, stream: Option<&'static str>) {
+        let field = stream.map(|stream| ("stream", stream.into()));
+        let fields = field.as_slice();
+        let moment = Timestamp::now();
+        self.write(&LogLine { moment, level, logger: "function", call_id, message, said: &[], fields });
+    }
 }
+
+/// A field of a line.
+pub(crate) type LogField = (&'static str, Value);
 
 /// The parts of a line.
 struct LogLine<'a> {
@@ -209,7 +245,9 @@ struct LogLine<'a> {
     /// Empty if it is about no invocation.
     call_id: &'a str,
     message: &'a str,
-    fields: &'a [(&'static str, Value)],
+    /// Fields that the message says as well, for lines of JSON.
+    said: &'a [LogField],
+    fields: &'a [LogField],
 }
 
 impl LogLine<'_> {
@@ -242,7 +280,7 @@ impl LogLine<'_> {
             object.insert(CALL_ID.to_owned(), self.call_id.into());
         }
         object.insert("message".to_owned(), self.message.into());
-        for (name, value) in self.fields {
+        for (name, value) in self.said.iter().chain(self.fields) {
             object.insert((*name).to_owned(), value.clone());
         }
         escaped_json(Value::Object(object).to_string())
@@ -274,6 +312,7 @@ impl<S: Subscriber> Layer<S> for ContainerLayer {
             logger: self.0.settings.logger,
             call_id: &fields.call_id,
             message: &fields.message,
+            said: &[],
             fields: &fields.others,
         });
     }
@@ -292,7 +331,7 @@ fn level_of(metadata: &Metadata<'_>) -> Level {
 struct FieldVisitor {
     message: String,
     call_id: String,
-    others: Vec<(&'static str, Value)>,
+    others: Vec<LogField>,
 }
 
 impl FieldVisitor {

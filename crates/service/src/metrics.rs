@@ -5,19 +5,31 @@ mod scraped;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Counter, Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 
 use super::settings::MetricLabels;
 use crate::{
     invocation::Outcome,
-    process::{Exit, signal_name},
+    process::{Exit, Usage, signal_name},
     reply::ErrorCode,
 };
 
 /// Upper bounds of the duration buckets, in seconds: 5 ms to 10 min.
 const BUCKETS: [f64; 17] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0];
+
+/// Upper bounds of the buckets of memory, in bytes: 4 MiB to 64 GiB.
+const MEMORY_BUCKETS: [f64; 15] = {
+    let (mut bounds, mut index, mut bound) = ([0.0; 15], 0, 4.0 * 1024.0 * 1024.0);
+    while index < bounds.len() {
+        bounds[index] = bound;
+        bound *= 2.0;
+        index += 1;
+    }
+    bounds
+};
 
 /// The `Content-Type` of the text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -42,6 +54,10 @@ pub struct Metrics {
     exits: IntCounterVec,
     /// How invocations ended: `done`, or the word of `X-Bandog-Error`.
     outcomes: IntCounterVec,
+    /// CPU time of functions, in user and in kernel mode, in seconds.
+    cpu: Counter,
+    /// The most memory that a function had resident at once, in bytes.
+    peak_memory: Histogram,
     /// Bytes of request bodies, as sent.
     pub(super) received: IntCounter,
     /// Bytes of response bodies.
@@ -163,6 +179,17 @@ impl Metrics {
             "Ends of invocations: done, or the word of X-Bandog-Error.",
             &["outcome"],
         )?;
+        let cpu =
+            Counter::new("bandog_function_cpu_seconds_total", "CPU time of functions that have ended, in seconds.")?;
+        registry.register(Box::new(cpu.clone()))?;
+        let peak_memory = Histogram::with_opts(
+            HistogramOpts::new(
+                "bandog_function_peak_memory_bytes",
+                "The most memory that a function had resident at once, by invocation.",
+            )
+            .buckets(MEMORY_BUCKETS.to_vec()),
+        )?;
+        registry.register(Box::new(peak_memory.clone()))?;
         let received = counter("bandog_received_bytes_total", "Bytes of request bodies, as sent.")?;
         let sent = counter("bandog_sent_bytes_total", "Bytes of the bodies of answers.")?;
         let workspaces = gauge("bandog_workspaces_open", "Workspaces that exist.")?;
@@ -175,6 +202,8 @@ impl Metrics {
             queued,
             exits,
             outcomes,
+            cpu,
+            peak_memory,
             received,
             sent,
             workspaces,
@@ -187,6 +216,9 @@ impl Metrics {
         self.totals.count(outcome);
         let word = ErrorCode::of_outcome(outcome).map_or("done", ErrorCode::as_str);
         self.outcomes.with_label_values(&[word]).inc();
+        if let Some(usage) = outcome.report().and_then(|report| report.usage) {
+            self.count_usage(usage);
+        }
         let exit = match outcome {
             Outcome::Done { report, .. } | Outcome::Failed { report, .. } | Outcome::TimedOut { report, .. } => {
                 report.exit
@@ -207,6 +239,13 @@ impl Metrics {
         self.totals.failed.fetch_add(1, Ordering::Relaxed);
         self.outcomes.with_label_values(&[ErrorCode::Internal.as_str()]).inc();
         self.exits.with_label_values(&["none"]).inc();
+    }
+
+    /// Counts what a function has used.
+    pub(super) fn count_usage(&self, usage: Usage) {
+        self.cpu.inc_by(usage.cpu_time.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "no memory is so large that it matters")]
+        self.peak_memory.observe(usage.peak_memory as f64);
     }
 
     /// Counts the end of a process.
@@ -266,6 +305,9 @@ mod tests {
             "bandog_workspaces_open 2",
             "bandog_function_exits_total{exit=\"0\"} 1",
             "bandog_function_outcomes_total{outcome=\"done\"} 1",
+            "bandog_function_cpu_seconds_total 0",
+            "bandog_function_peak_memory_bytes_bucket{le=\"4194304\"} 0",
+            "bandog_function_peak_memory_bytes_bucket{le=\"68719476736\"} 0",
             "bandog_received_bytes_total 0",
             "bandog_sent_bytes_total 0",
         ] {

@@ -212,13 +212,13 @@ fn hides_failure(config: &Config) -> bool {
 fn start_log(config: &Config) -> io::Result<()> {
     if config.replaced.supervisor.is_some() {
         // OSCAR shows it as the log of the job.
-        telemetry::init(LogSettings { names_calls: false, ..config.telemetry.log_settings() })?;
+        telemetry::init(LogSettings { names_calls: false, quotes_failures: false, ..config.telemetry.log_settings() })?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         return Ok(());
     }
     // The log of the function is in the result, and a failure is reported at the end; more only if it is asked for.
     let level = if config.telemetry.level == Level::Debug { Level::Debug } else { Level::Critical };
-    telemetry::init(LogSettings { level, ..config.telemetry.log_settings() })?;
+    telemetry::init(LogSettings { level, quotes_failures: false, ..config.telemetry.log_settings() })?;
     config.warnings.iter().for_each(|warning| say(&format_args!("warning: {warning}")));
     Ok(())
 }

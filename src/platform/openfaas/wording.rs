@@ -78,6 +78,10 @@ impl AnswerStyle for Wording {
         !self.has(LegacyBehaviour::Accept)
     }
 
+    fn shows_times(&self) -> bool {
+        false
+    }
+
     fn page(&self, problem: Problem) -> (Head, Bytes) {
         // of-watchdog sends no text when the function of mode `http` does not respond.
         let is_of_upstream = self.source == ResponseSource::Upstream

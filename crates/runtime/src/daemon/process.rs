@@ -36,7 +36,7 @@ pub(super) fn run(
     let program = &function.program;
     let child = function.limits.spawn(&workspace, program, program.arguments(), &variables, streams)?;
     started(child.pid());
-    let mut lines = LineForwarder::new("");
+    let mut lines = LineForwarder::new("", None);
     let outputs = Outputs { logs: Some(&read_end), response: None };
     process::supervise(child, outputs, function.rules, cancel, &mut lines).map_err(Failure::Supervise)
 }

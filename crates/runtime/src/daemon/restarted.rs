@@ -10,7 +10,7 @@ use std::{
 use super::process;
 use crate::{
     invocation::{Backoff, Failure, Function, UpstreamKind},
-    process::{Cancel, Cause, Exit},
+    process::{Cancel, Cause, Ended, Exit, Usage},
     workspace::Workspace,
 };
 
@@ -22,8 +22,8 @@ const STABLE_AFTER: Duration = Duration::from_secs(10);
 pub enum DaemonEvent {
     /// The process was started, with this process id.
     Started(i32),
-    /// The process ended by itself.
-    Ended(Exit),
+    /// The process ended by itself, and has used so much.
+    Ended(Exit, Usage),
     /// The process could not be started, for this reason.
     NotStarted(String),
 }
@@ -96,15 +96,16 @@ impl Daemon {
                 backoff = Backoff::default();
             }
             let wait = backoff.pause();
-            match ended.map(|ended| ended.exit) {
-                Ok(exit) if self.state().is_last => tracing::info!("{kind} has ended: {exit}"),
-                Ok(exit) => {
-                    tracing::error!("{kind} ended by itself: {exit}; it is started again in {wait:?}");
-                    notify(DaemonEvent::Ended(exit));
+            let pause = wait.as_secs_f64();
+            match ended {
+                Ok(Ended { exit, .. }) if self.state().is_last => tracing::info!("{kind} has ended: {exit}"),
+                Ok(Ended { exit, usage, .. }) => {
+                    tracing::error!("{kind} ended by itself: {exit}; it is started again in {pause:.1} s");
+                    notify(DaemonEvent::Ended(exit, usage));
                 }
                 Err(failure) => {
                     let reason = failure.start_error();
-                    tracing::error!("{kind} could not be started: {reason}; bandog tries again in {wait:?}");
+                    tracing::error!("{kind} could not be started: {reason}; bandog tries again in {pause:.1} s");
                     notify(DaemonEvent::NotStarted(reason));
                 }
             }

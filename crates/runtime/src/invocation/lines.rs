@@ -12,13 +12,15 @@ const LIMIT: usize = 256 * 1024;
 pub(crate) struct LineForwarder {
     /// Empty if the lines do not belong to an invocation.
     call_id: String,
+    /// The name of the stream; `None` where two are one.
+    stream: Option<&'static str>,
     /// The beginning of the last line, whose end has not arrived.
     partial: Vec<u8>,
 }
 
 impl LineForwarder {
-    pub(crate) fn new(call_id: &str) -> Self {
-        Self { call_id: call_id.to_owned(), partial: Vec::new() }
+    pub(crate) fn new(call_id: &str, stream: Option<&'static str>) -> Self {
+        Self { call_id: call_id.to_owned(), stream, partial: Vec::new() }
     }
 
     /// Adds output of the function.
@@ -44,7 +46,7 @@ impl LineForwarder {
     }
 
     fn forward(&mut self) {
-        telemetry::forward(&self.call_id, &String::from_utf8_lossy(&self.partial));
+        telemetry::forward(&self.call_id, &String::from_utf8_lossy(&self.partial), self.stream);
         self.partial.clear();
     }
 }

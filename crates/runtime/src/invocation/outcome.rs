@@ -24,14 +24,14 @@ pub struct Report {
     pub exit: Option<Exit>,
     /// From the first byte read of the body to the end of the process.
     pub duration: Duration,
+    /// What the process has used, all attempts together; `None` if it never started.
+    pub usage: Option<Usage>,
     /// The captured logs, sealed.
     pub logs: Logs,
     /// The standard output of a failed function, if the response to a failure contains it.
     pub failed_output: Option<OutputFile>,
     /// The attempts at an action; `None` for other functions.
     pub attempts: Option<Attempts>,
-    /// The resources that the process has used, over all attempts; `None` if none was started.
-    pub usage: Option<Usage>,
 }
 
 /// The attempts at an action.
@@ -51,7 +51,7 @@ impl Report {
     pub fn of_exchange(duration: Duration) -> Self {
         let mut logs = Logs::new(Level::Critical, 0, None);
         logs.seal();
-        Self { exit: None, duration, logs, failed_output: None, attempts: None, usage: None }
+        Self { exit: None, duration, usage: None, logs, failed_output: None, attempts: None }
     }
 }
 
@@ -127,15 +127,14 @@ impl Outcome {
         }
     }
 
-    /// Adds the attempts at an action, and the resources used, to the report.
-    pub(super) fn with_facts(mut self, attempts: Option<Attempts>, usage: Option<Usage>) -> Self {
+    /// Adds the attempts at an action to the report.
+    pub(super) fn with_attempts(mut self, attempts: Option<Attempts>) -> Self {
         let report = match &mut self {
             Self::Done { report, .. } | Self::Failed { report, .. } | Self::TimedOut { report, .. } => Some(report),
             Self::Cancelled { report, .. } => report.as_mut(),
             Self::Refused(_) | Self::Passed => None,
         };
         if let Some(report) = report {
-            report.usage = usage;
             report.attempts = attempts.map(|mut attempts| {
                 attempts.shorten();
                 attempts

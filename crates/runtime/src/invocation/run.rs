@@ -13,7 +13,7 @@ use std::{
 use super::{
     action::ActionArguments,
     function::Function,
-    log::InvocationLog,
+    log::{self, InvocationLog},
     observer::InvocationObserver,
     outcome::{Attempts, Failure, Outcome},
     stdout::Stdout,
@@ -23,7 +23,7 @@ use crate::{
     actions::{Placement, TextArgument},
     input::{self, BodyError, BodySource, Envelope, Input},
     logs::Level,
-    process::{Cancel, Usage},
+    process::Cancel,
     workspace::Workspace,
 };
 
@@ -73,18 +73,19 @@ pub fn run(
     let mut workspace = match function.workspaces.workspace() {
         Ok(workspace) => workspace,
         Err(error) => {
-            let log = InvocationLog::new(function.logging, &call.id, None);
+            let log = InvocationLog::new(function.logging, &call.id, None, None);
             let outcome = log.failed(Failure::Workspace(error), None, started.elapsed());
             return Finished { outcome, workspace: None };
         }
     };
-    let log = InvocationLog::new(function.logging, &call.id, Some(workspace.log_dir()));
+    let is_apart = function.stdout.as_ref().is_some_and(|rules| !rules.policy.is_combined);
+    let stream = is_apart.then_some(log::STDERR);
+    let log = InvocationLog::new(function.logging, &call.id, Some(workspace.log_dir()), stream);
     let stdout = function.stdout.as_ref().map(Stdout::new);
     let attempts = function.action.as_ref().map(|_| Attempts::default());
-    let (ran, usage) = (None, None);
     let workspace_of_run = &mut workspace;
     let invocation =
-        Invocation { function, call, workspace: workspace_of_run, cancel, log, stdout, started, ran, attempts, usage };
+        Invocation { function, call, workspace: workspace_of_run, cancel, log, stdout, started, ran: None, attempts };
     let outcome = invocation.run(source, observer);
     Finished { outcome, workspace: Some(workspace) }
 }
@@ -104,8 +105,6 @@ struct Invocation<'a> {
     ran: Option<Duration>,
     /// `None` for a function that is not an action.
     attempts: Option<Attempts>,
-    /// Of all processes so far; `None` before the end of the first.
-    usage: Option<Usage>,
 }
 
 impl Invocation<'_> {
@@ -162,7 +161,7 @@ impl Invocation<'_> {
         // Counted before the start, so that no kill in between is missed.
         let killed_before = self.function.limits.count_killed();
         let ended = self.prepare(input, arguments).and_then(|launch| self.attempt(&launch, observer));
-        let (attempts, usage) = (self.attempts.take(), self.usage);
+        let attempts = self.attempts.take();
         let count = attempts.as_ref().map_or(0, |attempts| attempts.count);
         let outcome = match ended {
             Ok(ended) => self.conclude(ended, count, killed_before),
@@ -171,7 +170,7 @@ impl Invocation<'_> {
                 self.log.failed(failure, None, duration)
             }
         };
-        outcome.with_facts(attempts, usage)
+        outcome.with_attempts(attempts)
     }
 
     fn duration(&self) -> Duration {

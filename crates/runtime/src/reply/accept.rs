@@ -75,6 +75,11 @@ impl Accept {
         self.style.as_ref()
     }
 
+    /// Whether the response tells where its time went.
+    pub(super) fn shows_times(&self) -> bool {
+        self.style().is_none_or(RequestStyle::shows_times)
+    }
+
     /// Adds the trailers that the client is sent.
     #[must_use]
     pub fn with_trailers(self, trailers: Trailers) -> Self {

@@ -6,7 +6,9 @@ use super::{
     accept::{Accept, ResponseForm},
     body::{Body, BodyEncoding, Reply},
     events,
-    head::{CallFacts, Head, Seconds, TEXT, disposition, encoded_path, own_fields, report_fields, status},
+    head::{
+        CallFacts, Head, Seconds, TEXT, disposition, encoded_path, own_fields, report_fields, status, timing_field,
+    },
     json::JsonDocument,
     problem::Problem,
 };
@@ -24,6 +26,9 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             let mut reply = done(outcome, report, output, response_headers, call, accept);
             reply.head.set(X_CALL_ID, call.call_id);
             report_fields(&mut reply.head, report);
+            if accept.shows_times() {
+                timing_field(&mut reply.head, report);
+            }
             reply.head.set(X_OUTPUT_KIND, output.kind().name());
             if let (Output::File(file), OutputKind::File) = (output, output.kind()) {
                 reply.head.set(X_OUTPUT_NAME, encoded_path(path_bytes(file)));
@@ -45,6 +50,9 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             };
             if let Some(report) = outcome.report() {
                 report_fields(&mut reply.head, report);
+                if accept.shows_times() {
+                    timing_field(&mut reply.head, report);
+                }
             }
             reply
         }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::{
-    headers::{X_DURATION_SECONDS, X_EXIT_CODE},
+    headers::{SERVER_TIMING, X_DURATION_SECONDS, X_EXIT_CODE},
     invocation::Report,
     output::ResponseHeaders,
     process::Exit,
@@ -74,6 +74,15 @@ pub(crate) fn report_fields(head: &mut Head, report: &Report) {
     }
 }
 
+/// Adds the duration of a run and the CPU time that its processes have used, in milliseconds.
+pub(super) fn timing_field(head: &mut Head, report: &Report) {
+    if let Some(usage) = report.usage {
+        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
+        let (run, cpu) = (milliseconds(report.duration), milliseconds(usage.cpu_time));
+        head.set(SERVER_TIMING, format!("run;dur={run:.1}, cpu;dur={cpu:.1}"));
+    }
+}
+
 /// Returns the status that the function has set. Without one it is 302 if the function has set `Location`, as a CGI script
 /// does (RFC 3875 §6.2.3), or else 200.
 pub(crate) fn status(response_headers: &ResponseHeaders) -> StatusCode {
@@ -117,8 +126,9 @@ const OF_BYTES: [&str; 9] = [
     "repr-digest",
 ];
 
-/// Adds the fields that the function has set, which replace those of the same name, but for `Vary`: what bandog chooses
-/// by is a reason for caches as well as what the function chooses by. Returns whether the status permits no body.
+/// Adds the fields that the function has set, which replace those of the same name, but for `Vary` and
+/// `Server-Timing`: what bandog chooses by is a reason for caches as well as what the function chooses by, and each has
+/// times of its own. Returns whether the status permits no body.
 pub(crate) fn own_fields(head: &mut Head, response_headers: &ResponseHeaders) -> bool {
     let describes_body = response_headers.field("content-type").is_some();
     let mut names = Vec::new();
@@ -130,7 +140,8 @@ pub(crate) fn own_fields(head: &mut Head, response_headers: &ResponseHeaders) ->
         if OF_BYTES.contains(&name.as_str()) && !describes_body {
             continue;
         }
-        if name == header::VARY || names.contains(&name) && !SINGLE_FIELDS.contains(&name) {
+        let is_list = name == header::VARY || name == SERVER_TIMING;
+        if is_list || names.contains(&name) && !SINGLE_FIELDS.contains(&name) {
             head.headers.append(name, value);
         } else {
             head.headers.insert(name.clone(), value);

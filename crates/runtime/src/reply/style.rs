@@ -29,6 +29,11 @@ pub trait AnswerStyle: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether responses tell where their time went (`Server-Timing`).
+    fn shows_times(&self) -> bool {
+        true
+    }
+
     /// Words a failure that did not involve a function.
     fn page(&self, problem: Problem) -> (Head, Bytes) {
         problem.into_parts()
@@ -72,6 +77,10 @@ pub(super) struct RequestStyle {
 impl RequestStyle {
     pub(super) fn new(style: &Arc<dyn AnswerStyle>, headers: &HeaderMap) -> Self {
         Self { style: Arc::clone(style), request_type: headers.get(header::CONTENT_TYPE).cloned() }
+    }
+
+    pub(super) fn shows_times(&self) -> bool {
+        self.style.shows_times()
     }
 
     pub(super) fn success(&self, reply: &mut Reply<'_>, report: &Report, response_headers: &ResponseHeaders) {

@@ -13,7 +13,7 @@ use crate::{
         Disconnected, Output, ResponseHeaders,
         testing::{MemorySink, OnFirstChunk, noise, output_of, write},
     },
-    process::{Exit, SpawnError},
+    process::{Exit, SpawnError, Usage},
 };
 
 pub(super) const CALL: CallFacts<'static> = CallFacts { call_id: "call-1", service: Some("ocr") };
@@ -31,14 +31,9 @@ pub(super) fn logs(text: impl AsRef<[u8]>) -> Logs {
 }
 
 pub(super) fn run(exit: Option<Exit>, text: impl AsRef<[u8]>) -> Report {
-    Report {
-        exit,
-        duration: Duration::from_micros(1_234_567),
-        logs: logs(text),
-        failed_output: None,
-        attempts: None,
-        usage: None,
-    }
+    let usage = exit.map(|_| Usage { cpu_time: Duration::from_micros(4_321), peak_memory: 1 << 20 });
+    let duration = Duration::from_micros(1_234_567);
+    Report { exit, duration, usage, logs: logs(text), failed_output: None, attempts: None }
 }
 
 pub(super) fn done_with(output: Output, text: impl AsRef<[u8]>) -> Outcome {

@@ -4,7 +4,7 @@ use super::*;
 
 fn line<'a>(level: Level, call_id: &'a str, message: &'a str, fields: &'a [(&'static str, Value)]) -> LogLine<'a> {
     let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
-    LogLine { moment, level, logger: "name", call_id, message, fields }
+    LogLine { moment, level, logger: "name", call_id, message, said: &[], fields }
 }
 
 #[test]

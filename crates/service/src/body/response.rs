@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering, fence},
     },
     task::{Context, Poll, ready},
@@ -24,7 +24,7 @@ use super::{BrokenBody, FRAMES, MULTIPLEXED_FRAME};
 use crate::{
     invocation::Outcome,
     output::{BodySink, Disconnected, buffer::CHUNK},
-    process::{Cancel, Cause},
+    process::{Cancel, Cause, Usage},
     reply::Head,
 };
 
@@ -86,6 +86,7 @@ pub(crate) struct ResponseSender {
     patience: Option<(Duration, Handle)>,
     /// Bytes of a frame.
     chunk: usize,
+    usage: Arc<OnceLock<Usage>>,
 }
 
 impl ResponseSender {
@@ -105,7 +106,17 @@ impl ResponseSender {
             backpressure: Backpressure { waits: Arc::default(), invocation: invocation.clone() },
             patience,
             chunk: CHUNK,
+            usage: Arc::default(),
         }
+    }
+
+    /// Notes what the processes of the invocation have used, for the front door to report at the end of the body.
+    pub(crate) fn set_usage(&self, usage: Usage) {
+        let _ = self.usage.set(usage);
+    }
+
+    fn body(&self, kind: ResponseKind) -> ResponseBody {
+        ResponseBody { kind, usage: Some(Arc::clone(&self.usage)) }
     }
 
     /// The same for a caller at the other end of a connection that may be shared with many.
@@ -124,7 +135,8 @@ impl ResponseSender {
                 }
             }
         } else if let (Some(response), Some(head)) = (self.response.take(), self.head.take()) {
-            let _ = response.send(Response::new(head, ResponseBody::whole(last)));
+            let body = self.body(ResponseKind::Whole(last));
+            let _ = response.send(Response::new(head, body));
         }
     }
 
@@ -142,7 +154,7 @@ impl ResponseSender {
             self.frames = Some(sender);
             let room = RoomGuard(self.backpressure.clone());
             let body = ResponseKind::Frames { receiver, left: head.length, is_broken: false, room, _cancel: None };
-            response.send(Response::new(head, ResponseBody(body))).map_err(|_| Disconnected)?;
+            response.send(Response::new(head, self.body(body))).map_err(|_| Disconnected)?;
         }
         let frames = self.frames.as_ref().ok_or(Disconnected)?;
         self.hand_over(frames, ResponseFrame::Data(piece))
@@ -234,7 +246,11 @@ impl BodySink for ResponseSender {
 
 /// The body of a response.
 #[derive(Debug)]
-pub struct ResponseBody(ResponseKind);
+pub struct ResponseBody {
+    kind: ResponseKind,
+    /// What the processes of the invocation have used, known at its end; `None` where there are none.
+    usage: Option<Arc<OnceLock<Usage>>>,
+}
 
 #[derive(Debug)]
 enum ResponseKind {
@@ -264,7 +280,7 @@ impl ResponseBody {
     /// A body that is all there.
     #[must_use]
     pub fn whole(body: Option<Bytes>) -> Self {
-        Self(ResponseKind::Whole(body))
+        Self { kind: ResponseKind::Whole(body), usage: None }
     }
 
     /// A body that comes from elsewhere, and has to be over by `deadline`.
@@ -272,14 +288,20 @@ impl ResponseBody {
         body: impl http_body::Body<Data = Bytes, Error = BrokenBody> + Send + 'static,
         deadline: Option<Instant>,
     ) -> Self {
-        Self(ResponseKind::Forwarded { body: UnsyncBoxBody::new(body), deadline })
+        Self { kind: ResponseKind::Forwarded { body: UnsyncBoxBody::new(body), deadline }, usage: None }
+    }
+
+    /// What the processes of the invocation have used; `None` before they have ended, and where there are none.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage.as_ref()?.get().copied()
     }
 
     /// The moment at which the body has to be over, whole or not. The body sees to it itself whenever it is polled; a front
     /// door whose client takes nothing does not poll it, and drops it then.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match &self.0 {
+        match &self.kind {
             ResponseKind::Forwarded { deadline, .. } => *deadline,
             ResponseKind::Whole(_) | ResponseKind::Frames { .. } => None,
         }
@@ -287,7 +309,7 @@ impl ResponseBody {
 
     /// A client that hangs up in the middle of the response stops the function, if it still runs.
     pub(crate) fn cancelling(mut self, cancel: Option<CancelOnDrop>) -> Self {
-        if let ResponseKind::Frames { _cancel, .. } = &mut self.0 {
+        if let ResponseKind::Frames { _cancel, .. } = &mut self.kind {
             *_cancel = cancel;
         }
         self
@@ -299,7 +321,7 @@ impl http_body::Body for ResponseBody {
     type Error = BrokenBody;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().kind {
             ResponseKind::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             ResponseKind::Frames { receiver, left, is_broken, room, .. } => {
                 Poll::Ready(match ready!(receiver.poll_recv(context)) {
@@ -327,7 +349,7 @@ impl http_body::Body for ResponseBody {
 
     /// With a known length the last byte is the end: hyper does not ask for more after it.
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             ResponseKind::Whole(body) => body.is_none(),
             ResponseKind::Frames { left, .. } => *left == Some(0),
             ResponseKind::Forwarded { body, .. } => body.is_end_stream(),
@@ -335,7 +357,7 @@ impl http_body::Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             ResponseKind::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
             ResponseKind::Frames { left: Some(left), .. } => SizeHint::with_exact(*left),
             ResponseKind::Frames { left: None, .. } => SizeHint::default(),

@@ -182,6 +182,9 @@ impl ProcessCall {
             return;
         };
         context.metrics.count(&delivered.finished.outcome);
+        if let Some(usage) = delivered.finished.outcome.report().and_then(|report| report.usage) {
+            sender.set_usage(usage);
+        }
         // In this order a client that has the whole response finds nothing left: the workspace is removed, the permit given
         // back, and only then the end of the body sent.
         delivered.finished.remove_workspace();

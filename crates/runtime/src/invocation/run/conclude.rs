@@ -4,6 +4,7 @@ use super::Invocation;
 use crate::{
     invocation::{
         action::ActionCommand,
+        last_lines,
         outcome::{
             Failure, Outcome,
             diagnose::{self, OomKill},
@@ -23,7 +24,7 @@ impl Invocation<'_> {
         if (end, exit) != (End::Itself, Exit::Code(0)) {
             self.quote_output();
         }
-        self.log.note(Level::Info, &format!("function finished: {exit} after {:.6} s", duration.as_secs_f64()));
+        self.log.note_end(exit, duration);
         if limit_events.forks_denied > 0 {
             let limit = self.function.limits.settings.max_processes.unwrap_or_default();
             let text = format!("--max-processes {limit}: {} more could not be started", limit_events.forks_denied);
@@ -32,8 +33,7 @@ impl Invocation<'_> {
         match end {
             End::TimedOut => {
                 let limit = self.function.rules.timeout.unwrap_or(duration);
-                self.log.note(Level::Error, &format!("the function ran longer than {limit:?} and was terminated"));
-                Outcome::TimedOut { report: self.log.report(Some(exit), duration), limit }
+                self.log.timed_out(limit, exit, duration)
             }
             End::Cancelled(cause) => {
                 let level = if cause == Cause::ClientGone { Level::Debug } else { Level::Warning };
@@ -82,9 +82,18 @@ impl Invocation<'_> {
         outcome
     }
 
-    /// Copies the end of a failed function's output into the logs, if the response would have been the logs.
+    /// Copies the end of a failed function's output into the logs, if the response would have been the logs. Otherwise it
+    /// is for the container log, if the function has said nothing else.
     fn quote_output(&mut self) {
-        let Some(stdout) = self.stdout.as_ref().filter(|stdout| stdout.holds_logs()) else { return };
+        let Some(stdout) = self.stdout.as_ref() else { return };
+        if !stdout.holds_logs() {
+            if let Ok(written) = stdout.tail(last_lines::LIMIT)
+                && self.log.lacks_output()
+            {
+                self.log.quote_instead(&written);
+            }
+            return;
+        }
         if self.function.shows_failed_output {
             return;
         }

@@ -36,10 +36,14 @@ impl Invocation<'_> {
         recorder.observe(&[]);
         let ended = process::supervise(child, pipes.outputs(), rules, self.cancel, &mut recorder);
         let ended = ended.map_err(Failure::Supervise)?;
-        self.usage = Some(self.usage.unwrap_or_default().and(ended.usage));
         self.ran = Some(self.started.elapsed());
+        recorder.log.used(ended.usage);
         let is_shown = ended.end == End::Itself && (ended.exit == Exit::Code(0) || function.shows_failed_output);
-        if let Some(response) = pipes.outputs().response.filter(|_| is_shown || recorder.wants_rest(ended.end)) {
+        // The end of it says why it failed, if nothing else does.
+        let is_silent = !is_shown && ended.end == End::Itself && recorder.log.lacks_output();
+        if let Some(response) =
+            pipes.outputs().response.filter(|_| is_shown || recorder.wants_rest(ended.end) || is_silent)
+        {
             recorder.take_rest(response).map_err(Failure::Supervise)?;
         }
         Ok(ended)

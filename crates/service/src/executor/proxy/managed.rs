@@ -269,11 +269,12 @@ impl ManagedServer {
                 let generation = self.next_generation(ServerState::Starting);
                 runtime.spawn(Arc::clone(self).poll_health(generation));
             }
-            DaemonEvent::Ended(exit) => {
+            DaemonEvent::Ended(exit, usage) => {
                 context.metrics.count_exit(exit);
                 if *self.state.borrow() == ServerState::Starting {
                     self.early_end.send_replace(Some(exit));
                 }
+                context.metrics.count_usage(usage);
                 self.next_generation(ServerState::Starting);
             }
             DaemonEvent::NotStarted(reason) => {
