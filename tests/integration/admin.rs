@@ -1,6 +1,11 @@
 //! What a platform asks a listener: is it alive, is it ready, what has it done, who may call it.
 
-use std::{collections::BTreeMap, fs, net::TcpListener};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::Value;
 
@@ -182,6 +187,28 @@ fn metrics_have_the_names_that_dashboards_know() {
     }
     let exits = samples.iter().find(|(name, _)| name.contains("exit") && name.contains("\"3\""));
     assert!(exits.is_some_and(|(_, count)| (*count - 1.0).abs() < f64::EPSILON), "exits by code: {samples:#?}");
+}
+
+#[test]
+fn metrics_tell_the_version_and_what_bandog_itself_uses() {
+    let server = serve_command("true").start();
+    for _ in 0..20 {
+        server.get("/").send().expect(200);
+    }
+    let samples = metrics(&server);
+    let version = bandog(["--version"]).run().expect(0).text().trim().replace("bandog ", "");
+    assert_eq!(sample(&samples, "bandog_build_info", &[("version", &version)]), Some(1.0), "{samples:#?}");
+    let value = |name: &str| sample(&samples, name, &[]).unwrap_or_else(|| panic!("no {name}: {samples:#?}"));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    // The time of the boot is a whole second, and clocks are set.
+    assert!((now - value("process_start_time_seconds")).abs() < 60.0, "{samples:#?}");
+    assert!((0.0..60.0).contains(&value("process_cpu_seconds_total")), "{samples:#?}");
+    let resident = value("process_resident_memory_bytes");
+    assert!((1e6..200e6).contains(&resident) && value("process_virtual_memory_bytes") > resident, "{samples:#?}");
+    let (open, threads) = (value("process_open_fds"), value("process_threads"));
+    assert!((5.0..200.0).contains(&open) && value("process_max_fds") > open, "{samples:#?}");
+    assert!((2.0..50.0).contains(&threads), "{samples:#?}");
+    assert!(value("process_virtual_memory_max_bytes") > 1e6 || value("process_virtual_memory_max_bytes") < 0.0);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Counters and gauges, in Prometheus' text format.
 
+mod own_process;
 mod scraped;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -167,6 +168,10 @@ impl Metrics {
             // There from the start.
             duration.with_label_values::<&str>(&[]);
         }
+        let version = Opts::new("bandog_build_info", "1; the version is a label.");
+        let version = IntGauge::with_opts(version.const_label("version", env!("CARGO_PKG_VERSION")))?;
+        version.set(1);
+        registry.register(Box::new(version))?;
         let in_flight = gauge("http_requests_in_flight", "Requests in progress, including those in the queue.")?;
         let queued = gauge("bandog_queue_length", "Requests in the queue.")?;
         let exits = counters(
@@ -278,6 +283,10 @@ impl Metrics {
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
             tracing::error!("cannot write the metrics: {error}");
         }
+        // A service that has such metrics is the process that they are expected to be about.
+        if !scraped.is_some_and(scraped::has_process) {
+            page.extend_from_slice(own_process::render().as_bytes());
+        }
         for family in scraped.map(|theirs| scraped::append(&mut page, theirs)).into_iter().flatten() {
             tracing::warn!("the service's own metrics {family} are left out: bandog has some of that name");
         }
@@ -290,6 +299,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_service_with_metrics_of_its_process_keeps_them() {
+        let metrics = Metrics::new(MetricLabels::Plain).expect("names are unique");
+        let count = |scraped| {
+            let page = String::from_utf8(metrics.render(0, 0, scraped)).expect("text");
+            page.lines().filter(|line| line.starts_with("process_")).count()
+        };
+        assert!(count(None) >= 8 && count(Some("own 1\n")) >= 8);
+        assert_eq!(count(Some("own 1\nprocess_threads 5\n")), 1);
+    }
+
+    #[test]
     fn every_promised_name_is_on_the_page() {
         let metrics = Metrics::new(MetricLabels::Plain).expect("names are unique");
         metrics.answered(200, "POST", 0.1);
@@ -300,6 +320,7 @@ mod tests {
             "http_requests_total{code=\"200\",method=\"POST\"} 1",
             "http_request_duration_seconds_bucket{le=\"0.005\"} 0",
             "http_request_duration_seconds_bucket{le=\"600\"} 1",
+            concat!("bandog_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "http_requests_in_flight 0",
             "bandog_queue_length 3",
             "bandog_workspaces_open 2",

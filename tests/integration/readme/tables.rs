@@ -122,7 +122,7 @@ fn every_metric_it_names_is_on_the_page() {
     let named: BTreeSet<&str> = code(page.section("metrics").1)
         .into_iter()
         .filter_map(|code| code.split('{').next())
-        .filter(|name| name.starts_with("http_") || name.starts_with("bandog_"))
+        .filter(|name| ["http_", "bandog_", "process_"].iter().any(|start| name.starts_with(start)))
         .collect();
     let there: BTreeSet<&str> =
         metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_whitespace().next()).collect();

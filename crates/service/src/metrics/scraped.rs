@@ -23,6 +23,11 @@ pub(super) fn append(ours: &mut Vec<u8>, theirs: &str) -> BTreeSet<String> {
     left_out
 }
 
+/// Whether there are metrics of a process among them.
+pub(super) fn has_process(theirs: &str) -> bool {
+    theirs.lines().filter_map(subject).any(|name| name.starts_with("process_"))
+}
+
 /// The name that a line is about, if it is one of the format.
 fn subject(line: &str) -> Option<&str> {
     let line = line.trim_start();
@@ -53,6 +58,7 @@ mod tests {
         let left_out = append(&mut page, theirs);
         let added = std::str::from_utf8(&page[before.len()..]).expect("text");
         assert_eq!(added, "# HELP b B.\n# TYPE b gauge\nb{x=\"a 1\"} 2\nb_count 3\n");
+        assert!(has_process("x 1\n# TYPE process_cpu_seconds_total counter") && !has_process(theirs));
         assert_eq!(left_out.into_iter().collect::<Vec<_>>(), ["a", "t"]);
     }
 }
