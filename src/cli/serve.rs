@@ -1,5 +1,7 @@
 //! `bandog serve`: the listener.
 
+mod start_lines;
+
 use std::{
     ffi::OsStr,
     io::{self, Write as _},
@@ -98,9 +100,10 @@ pub(super) fn make_root(config: &Config) -> io::Result<Arc<WorkspaceRoot>> {
     })?;
     let end_users = |workspaces: &[&OsStr]| {
         let marks: Vec<InvocationTag> = workspaces.iter().map(|name| InvocationTag::of(name)).collect();
-        let left: Vec<i32> = process::kill_leftovers(&marks).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+        let left = process::kill_leftovers(&marks);
         if !left.is_empty() {
-            tracing::error!("processes of a dead predecessor cannot be killed; see ps -o stat,wchan,user -p {left:?}");
+            let left = process::pid_list(&left);
+            tracing::error!("processes of a dead predecessor cannot be killed; see ps -o stat,wchan,user -p {left}");
         }
     };
     match root.remove_leftovers(end_users) {
@@ -126,7 +129,9 @@ fn announce(config: &Config, listener: &TcpListener, metrics: Option<&TcpListene
     if let Some(metrics) = metrics {
         tracing::info!("metrics at http://{}/metrics", metrics.local_addr()?);
     }
+    tracing::info!("{}", start_lines::summary(config));
     tracing::info!("listening on http://{address} ({})", what_answers(config));
+    tracing::info!("try it: {}", start_lines::curl(config, address));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! No line is lost, none is invented: what the caller sees of a run, and what the container log tells of it.
 
 mod output;
+mod start;
 mod usage;
 
 use std::{collections::BTreeSet, fmt::Write as _};

@@ -102,6 +102,32 @@ impl Command {
         (!is_shell && interpreter != "/usr/bin/env sh").then_some((interpreter, script))
     }
 
+    /// Names the program for the operator, with the interpreter of a script. The other arguments may be secret.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let first_line = |start: &[u8]| {
+            let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+            Some(String::from_utf8_lossy(line).trim().to_owned())
+        };
+        if let Some(script) = &self.inline_script {
+            let named = match script.interpreter {
+                Interpreter::ByFirstLine => first_line(&script.text),
+                Interpreter::Shell => None,
+            };
+            return format!("the script in {}, run by {}", self.origin, named.as_deref().unwrap_or(SHELL));
+        }
+        let script = self.arguments.get(1).map(Path::new).filter(|script| script.is_absolute() && script.is_file());
+        if let Some(script) = script.filter(|_| self.program == Path::new(SHELL)) {
+            return format!("{}, run by {SHELL}", script.display());
+        }
+        let mut start = Vec::with_capacity(PROBE);
+        let read = File::open(&self.program).and_then(|file| file.take(PROBE as u64).read_to_end(&mut start));
+        match first_line(&start).filter(|_| read.is_ok()) {
+            Some(interpreter) => format!("{}, run by {interpreter}", self.program.display()),
+            None => self.program.display().to_string(),
+        }
+    }
+
     fn by_shell(file: &Path, rest: &[OsString], origin: &'static str) -> Result<Self, String> {
         if access(file, Access::READ_OK).is_err() {
             return Err("cannot be read; check its mode and owner".to_owned());
