@@ -48,6 +48,17 @@ pub struct CgroupLimits {
     pub processes: Option<u64>,
 }
 
+impl fmt::Display for CgroupLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.memory, self.processes) {
+            (None, None) => f.write_str("no limit"),
+            (Some(memory), None) => write!(f, "{memory} bytes of memory"),
+            (None, Some(processes)) => write!(f, "{processes} processes"),
+            (Some(memory), Some(processes)) => write!(f, "{memory} bytes of memory and {processes} processes"),
+        }
+    }
+}
+
 impl CgroupLimits {
     /// Returns the controllers that the limits need, in the syntax of `cgroup.subtree_control`.
     fn controllers(self) -> Vec<&'static str> {

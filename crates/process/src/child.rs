@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use crate::{
     cgroup::Cgroup,
-    leader::Leader,
+    leader::{Leader, pid_list},
     leftovers::{self, tag::InvocationTag},
 };
 
@@ -49,8 +49,8 @@ impl Child {
             [left, leftovers::kill_all(self.leader.group, &self.tracking.tag)].concat()
         };
         if !left.is_empty() {
-            let left: Vec<_> = left.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
-            tracing::error!("the function left processes that cannot be killed; see ps -o stat,wchan,user -p {left:?}");
+            let left = pid_list(&left);
+            tracing::error!("the function left processes that cannot be killed; see ps -o stat,wchan,user -p {left}");
         }
     }
 }

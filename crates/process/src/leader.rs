@@ -36,6 +36,13 @@ impl ProcessGroup {
     }
 }
 
+/// Returns process ids as ps(1) takes them: with commas between them.
+#[must_use]
+pub fn pid_list(pids: &[Pid]) -> String {
+    let pids: Vec<String> = pids.iter().map(|pid| pid.as_raw_nonzero().to_string()).collect();
+    pids.join(",")
+}
+
 /// A started process that has not been waited for. Until then the kernel cannot reuse its pid and its group id, so that
 /// signals reach no other process. Drop kills and reaps it.
 #[derive(Debug)]

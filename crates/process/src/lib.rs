@@ -43,6 +43,7 @@ pub use cgroup::{CgroupLimits, Cgroups, CgroupsUnavailable, LimitEvents, oom_kil
 pub use child::Child;
 pub use exit::{Exit, Usage, signal_name};
 pub use inherited::{reset_inherited_state, was_closed};
+pub use leader::pid_list;
 pub use leftovers::{
     kill_leftovers,
     tag::{InvocationTag, TAG_VARIABLE},

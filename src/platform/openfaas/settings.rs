@@ -237,7 +237,7 @@ impl VariableReader<'_> {
             variable = Some("the default of write_timeout");
             let (asked, default) = (quantity::duration_text(asked), quantity::duration_text(default));
             self.warn(format!(
-                "exec_timeout: {asked:?} is cut to {default}, the default of write_timeout, after which no response is \
+                "exec_timeout: {asked} is cut to {default}, the default of write_timeout, after which no response is \
                  sent; set write_timeout as well"
             ));
         }

@@ -120,7 +120,8 @@ impl Jwt {
         let first = provider.clone();
         let keys = aside(THREAD, move || first.fetch()).await.map_err(|error| error.to_string())??;
         if settings.debug {
-            tracing::info!("JWT: issuer {}, keys {:?}", keys.issuer(), keys.ids().collect::<Vec<_>>());
+            let ids = keys.ids().collect::<Vec<_>>().join(", ");
+            tracing::info!("JWT: issuer {}, keys {ids}", keys.issuer());
         }
         Ok(Self {
             provider,

@@ -88,7 +88,8 @@ impl ClientIo {
                 Poll::Ready(Ok(count))
             }
             _ => {
-                tracing::info!("a client took nothing of its answer for {limit:?}; the connection was ended");
+                let seconds = limit.as_secs_f64();
+                tracing::info!("a client took nothing of its answer for {seconds} s; the connection was ended");
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
         }

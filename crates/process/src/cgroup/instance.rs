@@ -11,7 +11,7 @@ use rustix::{
 };
 
 use super::{Cgroups, MODE, OPEN_DIR, dir};
-use crate::ids;
+use crate::{ids, leader::pid_list};
 
 /// The prefix of the cgroup that each bandog creates for itself.
 const PREFIX: &str = "bandog-";
@@ -120,8 +120,9 @@ impl Cgroups {
                 Ok(()) => tracing::info!("removed the cgroup {} of a dead predecessor", path.display()),
                 Err(Errno::NOENT) => {}
                 Err(error) => tracing::warn!(
-                    "cannot remove the cgroup {} of a dead predecessor: {error} (processes left: {left:?})",
-                    path.display()
+                    "cannot remove the cgroup {} of a dead predecessor: {error} (processes left: {})",
+                    path.display(),
+                    pid_list(&left)
                 ),
             }
         }

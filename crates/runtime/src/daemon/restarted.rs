@@ -9,7 +9,7 @@ use std::{
 
 use super::process;
 use crate::{
-    invocation::{Backoff, Failure, Function, UpstreamKind},
+    invocation::{Backoff, Failure, Function, UpstreamKind, backoff},
     process::{Cancel, Cause, Ended, Exit, Usage},
     workspace::Workspace,
 };
@@ -96,16 +96,16 @@ impl Daemon {
                 backoff = Backoff::default();
             }
             let wait = backoff.pause();
-            let pause = wait.as_secs_f64();
+            let pause = backoff::text(wait);
             match ended {
                 Ok(Ended { exit, .. }) if self.state().is_last => tracing::info!("{kind} has ended: {exit}"),
                 Ok(Ended { exit, usage, .. }) => {
-                    tracing::error!("{kind} ended by itself: {exit}; it is started again in {pause:.1} s");
+                    tracing::error!("{kind} ended by itself: {exit}; it is started again in {pause}");
                     notify(DaemonEvent::Ended(exit, usage));
                 }
                 Err(failure) => {
                     let reason = failure.start_error();
-                    tracing::error!("{kind} could not be started: {reason}; bandog tries again in {pause:.1} s");
+                    tracing::error!("{kind} could not be started: {reason}; bandog tries again in {pause}");
                     notify(DaemonEvent::NotStarted(reason));
                 }
             }

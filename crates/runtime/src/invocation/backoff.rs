@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use bandog_codec::quantity;
+
 use crate::ids;
 
 /// The first pause.
@@ -10,6 +12,12 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The longest pause.
 pub const LONGEST: Duration = Duration::from_secs(10);
+
+/// A pause for messages, to the millisecond.
+pub(crate) fn text(pause: Duration) -> String {
+    let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    quantity::duration_text(Duration::from_millis(milliseconds))
+}
 
 /// The pauses between attempts.
 #[derive(Debug)]

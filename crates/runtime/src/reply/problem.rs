@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bandog_codec::quantity;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
@@ -178,7 +179,8 @@ fn detail(outcome: &Outcome) -> String {
         Outcome::Done { .. } | Outcome::Passed => "the function is done".to_owned(),
         Outcome::Failed { failure, .. } => failure.to_string(),
         Outcome::TimedOut { limit, .. } => {
-            format!("the function ran longer than {limit:?} and was terminated; --exec-timeout sets the limit")
+            let limit = quantity::duration_text(*limit);
+            format!("the function ran longer than {limit} and was terminated; --exec-timeout sets the limit")
         }
         Outcome::Cancelled { cause: Cause::ClientGone, .. } => "the client went away".to_owned(),
         Outcome::Cancelled { cause: Cause::Shutdown, .. } => {

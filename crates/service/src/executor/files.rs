@@ -100,7 +100,7 @@ impl FileCall {
             }
             Ok(Lookup::Nothing) => self.refuse(Problem::new(ErrorCode::NotFound, "there is no such file"), &mut port),
             Err(error) => {
-                tracing::error!(call_id = self.call_id, "cannot open {:?}: {error}", self.path);
+                tracing::error!(call_id = self.call_id, "cannot open {}: {error}", self.path);
                 let problem = Problem::new(ErrorCode::Internal, "the file cannot be opened; see bandog's log");
                 self.refuse(problem, &mut port)
             }

@@ -101,7 +101,7 @@ fn find_cgroups(wanted: CgroupLimits) -> (Option<Arc<Cgroups>>, CgroupLimits) {
     for held in ceilings {
         match Cgroups::find(held) {
             Ok(cgroups) => {
-                tracing::debug!("functions run in cgroups below {}, which enforce {held:?}", cgroups.path().display());
+                tracing::debug!("functions run in cgroups below {}, which enforce {held}", cgroups.path().display());
                 return (Some(cgroups), held);
             }
             Err(reason) => reasons.push(reason.to_string()),

@@ -2,6 +2,8 @@
 
 use std::{io, time::Duration};
 
+use bandog_codec::quantity;
+
 use super::upstream::UpstreamError;
 use crate::{
     output,
@@ -33,7 +35,10 @@ pub enum Failure {
         limit: Option<u64>,
     },
     /// The function used more than `--max-cpu-time`.
-    #[error("the function used up its CPU time of {limit:?} and was killed; --max-cpu-time sets the limit")]
+    #[error(
+        "the function used up its CPU time of {} and was killed; --max-cpu-time sets the limit",
+        quantity::duration_text(*limit)
+    )]
     CpuTime {
         /// The limit.
         limit: Duration,

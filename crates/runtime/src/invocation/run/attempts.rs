@@ -7,7 +7,7 @@ use crate::{
     input::{self, Input},
     invocation::{
         action::{ActionArguments, ActionCommand},
-        backoff::Backoff,
+        backoff::{self, Backoff},
         observer::InvocationObserver,
         outcome::Failure,
         stdout::Stdout,
@@ -48,7 +48,8 @@ impl Invocation<'_> {
                 return Ok(ended);
             }
             left -= 1;
-            let note = format!("the action may succeed at another attempt ({}); retrying in {pause:?}", ended.exit);
+            let (exit, wait) = (ended.exit, backoff::text(pause));
+            let note = format!("the action may succeed at another attempt ({exit}); retrying in {wait}");
             self.log.note(Level::Warning, &note);
             // The output of this attempt is not part of the response to the next one.
             self.stdout = self.function.stdout.as_ref().map(Stdout::new);

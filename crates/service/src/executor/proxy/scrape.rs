@@ -22,7 +22,7 @@ impl Targets {
     pub(crate) async fn scrape(&self) -> Option<String> {
         let scrape = self.scrape.as_ref()?;
         let page = timeout(LIMIT, self.ask(scrape.port, &scrape.path)).await;
-        let page = page.unwrap_or_else(|_| Err(format!("no answer within {LIMIT:?}")));
+        let page = page.unwrap_or_else(|_| Err(format!("no answer within {} s", LIMIT.as_secs())));
         page.inspect_err(|error| {
             tracing::warn!("no metrics of the service from port {} at {}: {error}", scrape.port, scrape.path);
         })
