@@ -129,7 +129,7 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
         Some(Command::Run(mut flags)) => {
             let service = sources(flags.function.clone().typed()).actions();
             let arguments = flags.run_arguments().and_then(|mut arguments| match service {
-                Ok(service) => flags.select_action(&mut arguments, service.as_ref()).map(|()| arguments),
+                Ok((service, _)) => flags.select_action(&mut arguments, service.as_ref()).map(|()| arguments),
                 // Reported with all other mistakes.
                 Err(_) => Ok(arguments),
             });

@@ -128,11 +128,11 @@ impl Sources {
     }
 
     /// Reads `--actions` alone, so that actions can be listed where their programs are not installed. `None` without
-    /// such a file.
+    /// such a file. With `--actions-lenient` the warnings follow, which name what is left out.
     ///
     /// # Errors
     /// The mistakes in the file.
-    pub fn actions(&self) -> Result<Option<Service>, Mistakes> {
+    pub fn actions(&self) -> Result<(Option<Service>, Vec<String>), Mistakes> {
         resolve::actions(self).map_err(Mistakes)
     }
 

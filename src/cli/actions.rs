@@ -4,7 +4,10 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{ValueEnum, ValueHint, builder::ValueParser};
 
-use super::{BAD_CONFIGURATION, complain, exit::print};
+use super::{
+    BAD_CONFIGURATION, complain,
+    exit::{print, say},
+};
 use crate::{
     actions::{
         list,
@@ -29,6 +32,9 @@ pub struct ActionsFlags {
     /// The file [default: as in bandog check --help]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, value_parser = ValueParser::os_string())]
     pub actions: Option<OsString>,
+    /// Leave out the actions that have a mistake in them, and tell of it on standard error
+    #[arg(long)]
+    pub actions_lenient: bool,
 }
 
 /// The form of the list.
@@ -44,18 +50,24 @@ pub enum ListFormat {
 }
 
 impl ActionsFlags {
-    /// The one setting that is needed, if it is given.
+    /// The settings that are needed, as far as they are given.
     pub(super) fn typed(&self) -> Typed {
         let actions = self.actions.clone().map(|value| (setting::ACTIONS.name, value));
-        Typed { values: actions.into_iter().collect(), ..Typed::default() }
+        let lenient = self.actions_lenient.then(|| (setting::ACTIONS_LENIENT.name, "true".into()));
+        Typed { values: actions.into_iter().chain(lenient).collect(), ..Typed::default() }
     }
 }
 
 /// Lists the actions.
 pub(super) fn main(flags: &ActionsFlags, sources: &Sources) -> ExitCode {
     let service = match sources.actions() {
-        Ok(Some(service)) => service,
-        Ok(None) => {
+        Ok((Some(service), warnings)) => {
+            for warning in &warnings {
+                say(&format!("warning: {warning}"));
+            }
+            service
+        }
+        Ok((None, _)) => {
             let advice =
                 "no actions file: there is no oms.yml or microservice.yml here or in /; name one with --actions";
             return complain(BAD_CONFIGURATION, &advice);

@@ -48,24 +48,39 @@ pub(super) struct ActionsFile {
     /// Whether there is a file, perhaps with mistakes in it.
     pub(super) is_present: bool,
     pub(super) actions: Actions,
-    /// The defaults of variables that are not set.
+    /// The variables to set: those that are set under a name in another case, and defaults of those that are not set.
     pub(super) defaults: Vec<(OsString, OsString)>,
 }
 
 /// Reads the file, and finds everything that it names.
 pub(super) fn read(reader: &mut Reader<'_>) -> ActionsFile {
-    let Some((file, reading)) = read_file(reader) else { return ActionsFile::default() };
-    let ParsedFile { service, lines, .. } = reading;
+    let Some(FoundFile { file, reading, is_lenient }) = read_file(reader) else { return ActionsFile::default() };
+    let ParsedFile { service, lines, has_left_out, .. } = reading;
     let mut result = ActionsFile { is_present: true, ..ActionsFile::default() };
-    let Some(service) = service else { return result };
-    let service = Arc::new(service);
+    let Some(mut service) = service else { return result };
     let mut names = Names { reader, file: &file, lines: &lines };
     let programs = &mut result.actions.programs;
-    for action in &service.actions {
+    let declared = service.actions.len();
+    service.actions.retain(|action| {
+        let before = names.reader.mistakes.len();
         let origin = names.origin(&[&format!("actions.{}", action.name), &format!("commands.{}", action.name)]);
         let value = names.interface(&action.name, &action.interface, programs);
-        names.reader.enter(format!("action {}", action.name), value, origin);
+        let is_left_out = is_lenient && names.reader.mistakes.len() > before;
+        if is_left_out {
+            let mistakes = names.reader.mistakes.split_off(before);
+            let told = mistakes.iter().map(|mistake| format!("{mistake}; the action {} is left out", action.name));
+            names.reader.warnings.extend(told);
+        } else {
+            names.reader.enter(format!("action {}", action.name), value, origin);
+        }
+        !is_left_out
+    });
+    let has_left_out = has_left_out || service.actions.len() < declared;
+    if has_left_out && service.actions.is_empty() && service.forwards.is_empty() {
+        let advice = "every action is left out, so there is nothing to call; the warnings name their mistakes";
+        names.wrong("actions", None, Origin::Line { file: file.clone(), line: 1 }, advice.to_owned());
     }
+    let service = Arc::new(service);
     programs.startup = names.lifecycle("startup", &service.lifecycle.startup);
     let shutdown = service.lifecycle.shutdown.as_ref();
     programs.shutdown = shutdown.and_then(|shutdown| names.lifecycle("shutdown", &shutdown.command));
@@ -76,25 +91,27 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ActionsFile {
     result
 }
 
+/// A file that has been found, and its content.
+#[derive(Debug)]
+pub(super) struct FoundFile {
+    pub(super) file: PathBuf,
+    pub(super) reading: ParsedFile,
+    /// `--actions-lenient`: actions with a mistake are left out.
+    pub(super) is_lenient: bool,
+}
+
 /// Finds and parses the file, and records its mistakes and warnings.
-pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<(PathBuf, ParsedFile)> {
-    let setting = &setting::ACTIONS;
-    let raw = reader.raw(setting);
-    if raw.as_ref().is_some_and(|raw| raw.value.eq_ignore_ascii_case("off")) {
-        reader.note(setting, "off", raw?.origin);
-        return None;
-    }
-    let Some(raw) = raw.or_else(|| default_file(reader)) else {
-        reader.note_unset(setting);
-        return None;
+pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<FoundFile> {
+    let found = find_file(reader);
+    let is_lenient = reader.switch(&setting::ACTIONS_LENIENT).unwrap_or_default();
+    let (file, bytes) = match found {
+        FileSearch::None => return None,
+        FileSearch::Unreadable => {
+            return Some(FoundFile { file: PathBuf::new(), reading: ParsedFile::default(), is_lenient });
+        }
+        FileSearch::Found(file, bytes) => (file, bytes),
     };
-    reader.note(setting, raw.value.to_string_lossy(), raw.origin.clone());
-    let file = path::absolute(&raw.value).map_err(|_| "expected a file, or off".to_owned());
-    let content = file.and_then(|file| Ok((read_bounded(&file, actions::MAX_BYTES)?, file)));
-    let Some((bytes, file)) = reader.accept(setting, Some(raw), content) else {
-        return Some((PathBuf::new(), ParsedFile::default()));
-    };
-    let mut reading = Service::read(&file, &bytes);
+    let mut reading = if is_lenient { Service::read_leniently(&file, &bytes) } else { Service::read(&file, &bytes) };
     for warning in reading.warnings.drain(..) {
         reader.warn(format!("{}:{}: {warning}", file.display(), warning.line));
     }
@@ -102,7 +119,36 @@ pub(super) fn read_file(reader: &mut Reader<'_>) -> Option<(PathBuf, ParsedFile)
         let origin = Origin::Line { file: file.clone(), line };
         reader.mistakes.push(Mistake { name: path, value, origin, advice });
     }
-    Some((file, reading))
+    Some(FoundFile { file, reading, is_lenient })
+}
+
+/// The outcome of looking for the file.
+enum FileSearch {
+    None,
+    /// It is named, but cannot be read, which is recorded.
+    Unreadable,
+    /// Its path and its bytes.
+    Found(PathBuf, Vec<u8>),
+}
+
+fn find_file(reader: &mut Reader<'_>) -> FileSearch {
+    let setting = &setting::ACTIONS;
+    let raw = reader.raw(setting);
+    if raw.as_ref().is_some_and(|raw| raw.value.eq_ignore_ascii_case("off")) {
+        reader.note(setting, "off", raw.map_or(Origin::Default, |raw| raw.origin));
+        return FileSearch::None;
+    }
+    let Some(raw) = raw.or_else(|| default_file(reader)) else {
+        reader.note_unset(setting);
+        return FileSearch::None;
+    };
+    reader.note(setting, raw.value.to_string_lossy(), raw.origin.clone());
+    let file = path::absolute(&raw.value).map_err(|_| "expected a file, or off".to_owned());
+    let content = file.and_then(|file| Ok((read_bounded(&file, actions::MAX_BYTES)?, file)));
+    match reader.accept(setting, Some(raw), content) {
+        Some((bytes, file)) => FileSearch::Found(file, bytes),
+        None => FileSearch::Unreadable,
+    }
 }
 
 /// The file with one of the default names. In the place of another program there is none: that program did not know
@@ -144,6 +190,9 @@ impl Names<'_, '_> {
                 let paths = [
                     format!("actions.{name}.format.command"),
                     format!("commands.{name}.format.command"),
+                    // The early form, where the command stands there itself.
+                    format!("actions.{name}.format"),
+                    format!("commands.{name}.format"),
                     format!("actions.{name}"),
                     format!("commands.{name}"),
                 ];
@@ -188,18 +237,26 @@ impl Names<'_, '_> {
         }
     }
 
-    /// Checks a variable. Returns its default if it is not set.
+    /// Checks a variable. Returns what to set it to: its value if that has a name in another case, as names are
+    /// case-insensitive for the specification, or its default if it is not set.
     fn variable(&mut self, variable: &Variable) -> Option<(OsString, OsString)> {
         let Variable { name, schema, .. } = variable;
         let path = format!("environment.{name}");
         // The key may be in any case.
         let line = self.lines.iter().find(|(written, _)| written.eq_ignore_ascii_case(&path)).map(|(_, line)| *line);
         let place = Origin::Line { file: self.file.to_owned(), line: line.unwrap_or(1) };
-        let set = self.reader.sources.environment.get(OsStr::new(name));
-        let set = set.map(|value| value.to_string_lossy().into_owned());
+        let environment = &self.reader.sources.environment;
+        let exact = environment.get_key_value(OsStr::new(name));
+        let found = exact.or_else(|| environment.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)));
+        let found = found.map(|(found, value)| (found.to_string_lossy().into_owned(), value.clone()));
+        let set = found.as_ref().map(|(_, value)| value.to_string_lossy().into_owned());
+        let renamed = found.filter(|(found, _)| found != name);
         let shown = |text: &str| if variable.sensitive { "***".to_owned() } else { text.to_owned() };
         let (text, origin) = match (&set, &variable.default) {
-            (Some(text), _) => (shown(text), Origin::Variable(name.clone())),
+            (Some(text), _) => {
+                let origin = renamed.as_ref().map_or(name, |(found, _)| found);
+                (shown(text), Origin::Variable(origin.clone()))
+            }
             (None, Some(text)) => (shown(text), place.clone()),
             (None, None) => ("-".to_owned(), Origin::Default),
         };
@@ -219,6 +276,6 @@ impl Names<'_, '_> {
             let advice = format!("the variable {name} does not fit; expected {}", schema.expected());
             self.wrong(&path, (!variable.sensitive).then_some(text), place, advice);
         }
-        None
+        renamed.map(|(_, value)| (name.into(), value))
     }
 }

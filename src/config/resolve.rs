@@ -41,12 +41,15 @@ pub(super) fn listen(sources: &Sources) -> Result<SocketAddr, Vec<Mistake>> {
 }
 
 /// Reads the actions file alone, to show its content.
-pub(super) fn actions(sources: &Sources) -> Result<Option<Service>, Vec<Mistake>> {
+pub(super) fn actions(sources: &Sources) -> Result<(Option<Service>, Vec<String>), Vec<Mistake>> {
     let mut reader = Reader::new(sources);
     replaced::read_variables(&mut reader);
     reader.mistakes.clear();
-    let service = actions::read_file(&mut reader).and_then(|(_, reading)| reading.service);
-    if reader.mistakes.is_empty() { Ok(service) } else { Err(reader.mistakes) }
+    let found = actions::read_file(&mut reader);
+    let is_lenient = found.as_ref().is_some_and(|found| found.is_lenient);
+    let warnings = if is_lenient { reader.warnings } else { Vec::new() };
+    let service = found.and_then(|found| found.reading.service);
+    if reader.mistakes.is_empty() { Ok((service, warnings)) } else { Err(reader.mistakes) }
 }
 
 /// `None` only if a part of it is a mistake.

@@ -13,6 +13,7 @@ mod file;
 mod forwards;
 mod http;
 mod lifecycle;
+mod published;
 mod retries;
 mod routes;
 mod run;

@@ -1,11 +1,11 @@
 //! The actions of a service as a list, for programs and for people.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Map, Value, json};
 
 use crate::{
-    action::{Action, Argument, Endpoint, Interface, Output},
+    action::{Action, Argument, Output},
     schema::{Range, Schema},
     service::Service,
 };
@@ -13,19 +13,19 @@ use crate::{
 /// The list as a document: the response of `GET /_/actions`, and the output of `bandog actions --format json`.
 #[must_use]
 pub fn document(service: &Service) -> Value {
-    let info = &service.info;
+    let (info, own) = (&service.info, own_paths(service));
     json!({
         "service": members([
             ("title", info.title.clone().map(Value::from)),
             ("version", info.version.clone().map(Value::from)),
             ("description", info.description.clone().map(Value::from)),
         ]),
-        "actions": service.actions.iter().map(|action| action_document(action)).collect::<Vec<_>>(),
+        "actions": service.actions.iter().map(|action| action_document(action, own.get(&*action.name))).collect::<Vec<_>>(),
     })
 }
 
-fn action_document(action: &Action) -> Value {
-    let own = own(action).map(|(method, path)| json!({"method": method, "path": path}));
+fn action_document(action: &Action, own: Option<&(String, String)>) -> Value {
+    let own = own.map(|(method, path)| json!({"method": method, "path": path}));
     members([
         ("name", Some(action.name.as_str().into())),
         ("help", action.help.clone().map(Value::from)),
@@ -105,15 +105,10 @@ fn run(action: &Action) -> String {
     format!("/run/{}", action.name)
 }
 
-/// The method and path of an action's own request.
-fn own(action: &Action) -> Option<(String, String)> {
-    match &action.interface {
-        Interface::Http(call) => match &call.endpoint {
-            Endpoint::Service { path, .. } => Some((call.method.to_string(), path.to_string())),
-            Endpoint::External { .. } => None,
-        },
-        Interface::Command(_) | Interface::Rpc | Interface::Events => None,
-    }
+/// The methods and paths of the actions' own requests, by the names of the actions.
+fn own_paths(service: &Service) -> BTreeMap<&str, (String, String)> {
+    let own = service.own_paths();
+    own.map(|(action, call, path)| (&*action.name, (call.method.to_string(), path.to_string()))).collect()
 }
 
 /// The greatest width of a column, in characters.
@@ -122,10 +117,14 @@ const WIDEST: usize = 24;
 /// The list as text, a paragraph for each action.
 #[must_use]
 pub fn text(service: &Service) -> String {
+    if service.actions.is_empty() {
+        return format!("{}\n", service.summary());
+    }
+    let own = own_paths(service);
     let names = service.actions.iter().map(|action| action.name.len()).max().unwrap_or_default();
     let mut text = String::new();
     for action in &service.actions {
-        let own = own(action).map(|(method, path)| format!(", {method} {path}")).unwrap_or_default();
+        let own = own.get(&*action.name).map(|(method, path)| format!(", {method} {path}")).unwrap_or_default();
         let deprecated = if action.deprecated { ", deprecated" } else { "" };
         let head =
             format!("{:names$}  {}{deprecated}  POST {}{own}", action.name, action.interface.name(), run(action));

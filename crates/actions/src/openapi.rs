@@ -11,11 +11,7 @@ mod security;
 
 use serde_json::{Map, Value, json};
 
-use crate::{
-    action::{Endpoint, Interface},
-    service::Service,
-    template::{Piece, Template},
-};
+use crate::{service::Service, template::Template};
 pub use security::Authentication;
 
 /// The version of the OpenAPI Specification that the document follows.
@@ -86,12 +82,11 @@ fn paths(service: &Service, authentication: Authentication) -> Value {
         paths.insert(format!("/run/{}", action.name), json!({"post": operation}));
     }
     let mut own: Vec<(&Template, String)> = Vec::new();
-    for action in &service.actions {
-        let Interface::Http(call) = &action.interface else { continue };
-        let Endpoint::Service { path, .. } = &call.endpoint else { continue };
+    for (action, call, path) in service.own_paths() {
         // Paths that differ only in the names of their parameters are the same path (OpenAPI 3.1.1 §4.8.8.1); the first
         // one names them.
-        let first = own.iter().find(|(other, _)| has_shape_of(path, other)).map(|(other, key)| (*other, key.clone()));
+        let first =
+            own.iter().find(|(other, _)| path.shape() == other.shape()).map(|(other, key)| (*other, key.clone()));
         let (names, key) = first.unwrap_or_else(|| {
             own.push((path, path.to_string()));
             (path, path.to_string())
@@ -101,16 +96,6 @@ fn paths(service: &Service, authentication: Authentication) -> Value {
         item[call.method.as_str().to_ascii_lowercase()] = operation;
     }
     Value::Object(paths)
-}
-
-/// Whether two paths have the same texts, with placeholders in the same positions.
-fn has_shape_of(path: &Template, other: &Template) -> bool {
-    path.pieces.len() == other.pieces.len()
-        && path.pieces.iter().zip(&other.pieces).all(|pair| match pair {
-            (Piece::Text(text), Piece::Text(other)) => text == other,
-            (Piece::Placeholder(_), Piece::Placeholder(_)) => true,
-            (Piece::Text(_), Piece::Placeholder(_)) | (Piece::Placeholder(_), Piece::Text(_)) => false,
-        })
 }
 
 fn components(authentication: Authentication) -> Value {

@@ -13,7 +13,8 @@ use bandog_codec::yaml::{LineColumn, MAX_DEPTH, MAX_NODES, Node, YamlError};
 
 use crate::service::{Generation, Service};
 use context::FileContext;
-use cursor::{Cursor, Fields, Report};
+use cursor::{Cursor, Fields};
+use report::Report;
 
 mod action;
 mod argument;
@@ -22,12 +23,13 @@ mod cursor;
 mod environment;
 mod interface;
 mod paths;
+mod report;
 mod schema;
 mod service;
 #[cfg(test)]
 mod tests;
 
-pub use cursor::Diagnostic;
+pub use report::Diagnostic;
 
 /// The maximum size of a file in bytes. A larger one is refused: it is some other file.
 pub const MAX_BYTES: u64 = 1024 * 1024;
@@ -44,6 +46,8 @@ pub struct ParsedFile {
     pub mistakes: Vec<Diagnostic>,
     /// Warnings, which do not prevent a start.
     pub warnings: Vec<Diagnostic>,
+    /// Whether an action has been left out.
+    pub has_left_out: bool,
     /// The lines of actions, commands and variables by their paths, for mistakes found later.
     pub lines: BTreeMap<String, u64>,
 }
@@ -52,10 +56,21 @@ impl Service {
     /// Parses the bytes of `file`.
     #[must_use]
     pub fn read(file: &Path, bytes: &[u8]) -> ParsedFile {
-        let mut report = Report::default();
+        Self::parse(file, bytes, false)
+    }
+
+    /// Parses the bytes of `file`, and leaves out actions with a mistake, which is a warning then.
+    #[must_use]
+    pub fn read_leniently(file: &Path, bytes: &[u8]) -> ParsedFile {
+        Self::parse(file, bytes, true)
+    }
+
+    fn parse(file: &Path, bytes: &[u8], leaves_out: bool) -> ParsedFile {
+        let mut report = Report::new(leaves_out);
         let service = text(bytes, &mut report).and_then(|text| root(file, text, &mut report));
+        let has_left_out = report.has_left_out();
         let (mistakes, warnings, lines) = report.finish();
-        ParsedFile { service: service.filter(|_| mistakes.is_empty()), mistakes, warnings, lines }
+        ParsedFile { service: service.filter(|_| mistakes.is_empty()), mistakes, warnings, has_left_out, lines }
     }
 }
 
@@ -104,21 +119,36 @@ fn root(file: &Path, text: &str, report: &mut Report) -> Option<Service> {
     let info = fields.take(report, &["info"]);
     let info = service::info(&info.unwrap_or_else(|| root.below("info")), report);
     let mut paths = Vec::new();
-    let actions = if let Some(actions) = fields.take(report, &["actions", "commands"]) {
-        action::all(&actions, &context, &mut paths, report)
-    } else {
-        let near = cursor::nearest("actions", fields.names()).map(|near| format!("; did you mean {near}?"));
-        let advice = format!("missing; expected the actions of the service{}", near.unwrap_or_default());
-        report.error(&root.below("actions"), advice);
-        Vec::new()
+    let is_declared = fields.has("actions") || fields.has("commands");
+    let given = fields.take(report, &["actions", "commands"]);
+    let actions = match &given {
+        Some(actions) => action::all(actions, &context, &mut paths, report),
+        None => Vec::new(),
     };
+    let near = cursor::nearest("actions", fields.names()).filter(|_| !is_declared);
     let lifecycle = fields.take(report, &["lifecycle"]).map(|cursor| service::lifecycle(&cursor, report));
     let health = fields.take(report, &["health"]).and_then(|cursor| service::health(&cursor, &context, report));
-    let environment = fields.take(report, &["environment"]).map(|cursor| environment::variables(&cursor, report));
-    let forwards = fields.take(report, &["forwards", "forward"]);
-    let forwards = forwards.map(|cursor| service::forwards(&cursor, &context, &mut paths, report));
+    let environment =
+        fields.take(report, &["environment", "env"]).map(|cursor| environment::variables(&cursor, report));
+    let forwards = fields.take(report, &["forwards", "forward", "expose"]);
+    let forwards: Option<Vec<_>> = forwards.map(|cursor| service::forwards(&cursor, &context, &mut paths, report));
     let metrics = fields.take(report, &["metrics", "prometheus"]);
     let metrics = metrics.and_then(|cursor| service::metrics(&cursor, &context, report));
+    // A service may have nothing but a server, some of whose paths are forwarded.
+    let is_empty = actions.is_empty() && forwards.as_ref().is_none_or(Vec::is_empty);
+    match near {
+        Some(near) => {
+            let advice = format!("missing; expected the actions of the service; did you mean {near}?");
+            report.error(&root.below("actions"), advice);
+        }
+        None if is_empty && !report.has_mistakes() && !report.has_left_out() => {
+            report.warn(
+                &given.unwrap_or_else(|| root.below("actions")),
+                "no actions and no forwards: there is nothing to call",
+            );
+        }
+        None => {}
+    }
     fields.end_at_root(report);
     paths::check(&paths, report);
     Some(Service {
@@ -166,10 +196,19 @@ fn generation(fields: &mut Fields<'_>, report: &mut Report) -> Generation {
             report.error(cursor, "expected 1, the only version there is");
         }
     }
-    if oms.is_none() && omg.is_none() {
-        report.error(&fields.at().below("oms"), "missing; expected oms: 1 (omg: 1 in files of 2018)");
+    match (oms, omg) {
+        (None, None) if fields.has("commands") => {
+            // The earliest files of 2018 have no version.
+            report.warn(&fields.at().below("omg"), "missing; taken for omg: 1, since there are commands");
+            Generation::Omg
+        }
+        (None, None) => {
+            report.error(&fields.at().below("oms"), "missing; expected oms: 1 (omg: 1 in files of 2018)");
+            Generation::Oms
+        }
+        (None, Some(_)) => Generation::Omg,
+        (Some(_), _) => Generation::Oms,
     }
-    if oms.is_none() && omg.is_some() { Generation::Omg } else { Generation::Oms }
 }
 
 /// The port of the service's own process: `lifecycle.startup.port`, else the only port that the file names.
@@ -185,7 +224,7 @@ fn port(root: &Node) -> Option<u16> {
         return Some(port);
     }
     let mut named: BTreeSet<u16> = get(root, &["health", "http", "port"]).into_iter().collect();
-    for group in ["actions", "commands", "forwards", "forward"] {
+    for group in ["actions", "commands", "forwards", "forward", "expose"] {
         let members = root.get(group).ok().flatten().and_then(Node::entries).unwrap_or_default().members;
         named.extend(members.into_iter().filter_map(|(_, _, member)| get(member, &["http", "port"])));
     }

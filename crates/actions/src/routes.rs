@@ -1,19 +1,45 @@
 //! Finds the action that a method and a path mean. It is built once from a [`Service`], and looks at neither query nor
 //! body.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    action::{Action, Endpoint, Interface},
+    action::{Action, Endpoint, HttpCall, Interface},
     service::{Forward, Service},
     template::{Piece, Template},
 };
 
 /// The prefix of the path that every action can be called at; its name follows.
 pub const RUN: &str = "/run/";
+
+/// The prefixes of bandog's own paths.
+const OWN_PREFIXES: [&str; 2] = ["/_", "/run"];
+
+/// The prefix of bandog's own paths that this path has.
+pub(crate) fn own_prefix(path: &str) -> Option<&'static str> {
+    let is_below = |own: &&str| path.strip_prefix(*own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    OWN_PREFIXES.into_iter().find(is_below)
+}
+
+impl Service {
+    /// The actions that can be called at a path of their own, each with its request and that path. Of those that share
+    /// method and path it is the first; none has a path of bandog's.
+    pub fn own_paths(&self) -> impl Iterator<Item = (&Arc<Action>, &HttpCall, &Template)> {
+        let mut taken = HashSet::new();
+        self.actions.iter().filter_map(move |action| {
+            let Interface::Http(call) = &action.interface else { return None };
+            let Endpoint::Service { path, .. } = &call.endpoint else { return None };
+            let is_free = own_prefix(&path.to_string()).is_none() && taken.insert((&call.method, path.shape()));
+            is_free.then_some((action, call, path))
+        })
+    }
+}
 
 /// All paths of a service.
 #[derive(Debug)]
@@ -53,14 +79,10 @@ impl Routes {
     /// All paths of `service`.
     #[must_use]
     pub fn new(service: &Arc<Service>) -> Self {
-        let own = service.actions.iter().filter_map(|action| match &action.interface {
-            Interface::Http(call) => match &call.endpoint {
-                Endpoint::Service { path, .. } => {
-                    Some(OwnPath { method: call.method.clone(), segments: segments(path), action: Arc::clone(action) })
-                }
-                Endpoint::External { .. } => None,
-            },
-            Interface::Command(_) | Interface::Rpc | Interface::Events => None,
+        let own = service.own_paths().map(|(action, call, path)| OwnPath {
+            method: call.method.clone(),
+            segments: segments(path),
+            action: Arc::clone(action),
         });
         Self { own: own.collect(), service: Arc::clone(service) }
     }
@@ -79,15 +101,21 @@ impl Routes {
                 Err(MethodNotAllowed { allowed: "POST".to_owned() })
             };
         }
-        let own = self.own(method, path)?;
-        // CONNECT asks for a tunnel, which no path of a service offers.
-        if own.is_none() && (*method == Method::CONNECT || climbs(path)) {
-            return Ok(None);
+        match self.own(method, path) {
+            Ok(Some(own)) => Ok(Some(own)),
+            // An action on a path that is forwarded takes the calls with its method, and leaves the others.
+            other => self.forward(method, path).map_or(other, |forward| Ok(Some(RouteMatch::Forward(forward)))),
         }
-        Ok(own.or_else(|| {
-            let forwards = self.service.forwards.iter().filter(|forward| is_below(path, forward));
-            forwards.max_by_key(|forward| forward.path.trim_end_matches('/').len()).map(RouteMatch::Forward)
-        }))
+    }
+
+    /// The longest path that covers this one, of equal ones the first.
+    fn forward(&self, method: &Method, path: &str) -> Option<&Forward> {
+        // CONNECT asks for a tunnel, which no path of a service offers.
+        if *method == Method::CONNECT || climbs(path) {
+            return None;
+        }
+        let forwards = self.service.forwards.iter().rev().filter(|forward| is_below(path, forward));
+        forwards.max_by_key(|forward| forward.path.trim_end_matches('/').len())
     }
 
     fn own(&self, method: &Method, path: &str) -> Result<Option<RouteMatch<'_>>, MethodNotAllowed> {
@@ -206,7 +234,7 @@ fn is_below(path: &str, forward: &Forward) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{HttpCall, MediaType, Output};
+    use crate::action::{MediaType, Output};
 
     fn action(name: &str, interface: Interface) -> Arc<Action> {
         Arc::new(Action {

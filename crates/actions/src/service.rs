@@ -138,8 +138,11 @@ impl Service {
     /// A summary in one line, for the operator.
     #[must_use]
     pub fn summary(&self) -> String {
-        let (count, file) = (self.actions.len(), self.file.display());
-        format!("{count} action{} of {file}", if count == 1 { "" } else { "s" })
+        let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        let (actions, forwards) = (self.actions.len(), self.forwards.len());
+        let count =
+            if actions == 0 && forwards > 0 { counted(forwards, "forward") } else { counted(actions, "action") };
+        format!("{count} of {}", self.file.display())
     }
 
     /// The action of this name.

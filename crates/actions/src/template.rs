@@ -53,6 +53,16 @@ impl Template {
         })
     }
 
+    /// The text without the names of its placeholders. Two paths of the same shape are the same path.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        let nameless = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Placeholder(_) => "{}",
+        });
+        nameless.collect()
+    }
+
     /// Whether it has no placeholder.
     #[must_use]
     pub fn is_plain(&self) -> bool {
@@ -74,7 +84,9 @@ impl std::fmt::Display for Template {
 fn placeholder(text: &str) -> Option<(&str, &str)> {
     for (open, close) in [("{{", "}}"), ("{", "}"), (":", "")] {
         let Some(inner) = text.strip_prefix(open) else { continue };
-        let end = inner.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(inner.len());
+        // The name of a header field may have hyphens; after a colon they are literal text.
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || (letter == '-' && open != ":");
+        let end = inner.find(|letter| !is_part(letter)).unwrap_or(inner.len());
         let (name, after) = inner.split_at(end);
         if let Some(after) = after.strip_prefix(close)
             && !name.is_empty()

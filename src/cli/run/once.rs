@@ -198,6 +198,10 @@ fn function(config: &Config, io: &RunArgs, is_for_person: bool) -> io::Result<Fu
     };
     let program = config.actions.programs.actions.get(&action.name).ok_or_else(|| {
         let (name, interface) = (&action.name, action.interface.name());
+        let is_served = config.actions.service.as_ref().is_some_and(|service| service.action(name).is_some());
+        if !is_served {
+            return io::Error::other(format!("the action {name} is left out; bandog check names its mistake"));
+        }
         io::Error::other(format!("the action {name} needs {interface}, which this version of bandog does not support"))
     })?;
     Function::of_action(&settings, &ground, action, program)

@@ -22,6 +22,15 @@ pub static ACTIONS: Setting = Setting {
     ..PLAIN
 };
 
+/// `--actions-lenient`.
+pub static ACTIONS_LENIENT: Setting = Setting {
+    name: "actions-lenient",
+    value: None,
+    default: Fallback::Text("false"),
+    meaning: "leaves out the actions that have a mistake in them, with a warning, and serves the others; otherwise bandog does not start",
+    ..PLAIN
+};
+
 /// `--mode`.
 pub static MODE: Setting = Setting {
     name: "mode",

@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use http::Method;
 
 use super::*;
-use crate::{Action, Argument, Forward, HttpCall, Info, Location, MediaType, Output, Schema, Type};
+use crate::{
+    Action, Argument, Endpoint, Forward, HttpCall, Info, Interface, Location, MediaType, Output, Schema, Type,
+};
 
 fn action(name: &str, interface: Interface, arguments: Vec<Argument>) -> Action {
     Action {

@@ -3,9 +3,10 @@
 use super::{
     argument::{arguments, is_word, settle},
     context::FileContext,
-    cursor::{Cursor, Fields, Report},
+    cursor::{Cursor, Fields},
     interface::{self, media_type},
     paths::DeclaredPath,
+    report::Report,
     schema,
 };
 use crate::{
@@ -20,19 +21,24 @@ pub(super) fn all<'a>(
     paths: &mut Vec<DeclaredPath<'a>>,
     report: &mut Report,
 ) -> Vec<Action> {
+    let mark = report.mark();
     let Some(fields) = Fields::of(cursor, report) else { return Vec::new() };
+    report.forgive(&mark, "left out");
     let members = fields.members();
-    if members.is_empty() {
-        report.error(cursor, "no actions; expected at least one");
-    }
     let read = |(name, cursor): (&str, Cursor<'a>)| {
+        let (mark, above) = (report.mark(), paths.len());
         report.record_line(&cursor);
         let starts_well = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
         if !starts_well || !is_word(name) {
             let advice = "expected an action's name of letters, digits and underscores (of ASCII), that does not begin with a digit";
             report.error(&cursor.without_value(), advice);
         }
-        action(name, &cursor, context, paths, report)
+        let action = action(name, &cursor, context, paths, report);
+        if report.forgive(&mark, &format!("the action {name} is left out")) {
+            paths.truncate(above);
+            return None;
+        }
+        action
     };
     members.into_iter().filter_map(read).collect()
 }
@@ -57,7 +63,7 @@ fn action<'a>(
         Interface::Http(call) => Some(call.method.clone()),
         Interface::Command(_) | Interface::Rpc | Interface::Events => None,
     });
-    settle(&mut declared, method.as_ref(), report);
+    settle(&mut declared, method.as_ref());
     if let Some((Interface::Http(call), path)) = &mut found
         && let Some(path) = path.take()
     {

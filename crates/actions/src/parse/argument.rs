@@ -3,10 +3,11 @@
 use http::Method;
 
 use super::{
-    cursor::{Cursor, Fields, Report},
+    cursor::{Cursor, Fields},
+    report::Report,
     schema,
 };
-use crate::{action::Argument, location::Location};
+use crate::{action::Argument, location::Location, schema::Type};
 
 /// The values of an argument's `in`; `body` is from 2018.
 const LOCATIONS: [(&str, Location); 5] = [
@@ -17,8 +18,30 @@ const LOCATIONS: [(&str, Location); 5] = [
     ("body", Location::Body),
 ];
 
-/// Header fields that belong to the connection or to authentication, which callers must not set.
-const NOT_THEIRS: [&str; 8] = ["accept", "connection", "expect", "host", "te", "trailer", "upgrade", "authorization"];
+/// Header fields that belong to the connection, to the body or to authentication, or that bandog sets, which callers must
+/// not set.
+const NOT_THEIRS: [&str; 20] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-call-id",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+];
 
 /// An argument whose location is decided later.
 pub(super) struct DeclaredArgument<'a> {
@@ -42,12 +65,6 @@ pub(super) fn arguments<'a>(
             *variadic = cursor.boolean(report);
             continue;
         }
-        if !is_word(name) {
-            report.error(
-                &cursor.without_value(),
-                "expected an argument's name of letters, digits and underscores (of ASCII)",
-            );
-        }
         arguments.extend(argument(name, &cursor, report));
     }
     arguments
@@ -55,9 +72,19 @@ pub(super) fn arguments<'a>(
 
 fn argument<'a>(name: &str, cursor: &Cursor<'a>, report: &mut Report) -> Option<DeclaredArgument<'a>> {
     let mut fields = Fields::of(cursor, report)?;
-    let schema = schema::required(&mut fields, report);
     let place = fields.take(report, &["in", "location"]);
     let stated = place.as_ref().and_then(|cursor| cursor.choice(LOCATIONS, report));
+    let is_name = match stated {
+        // The name of a field, which most often has a hyphen.
+        Some(Location::Header) => is_word(&name.replace('-', "_")),
+        Some(Location::Query | Location::Body | Location::Path) | None => is_word(name),
+    };
+    if !is_name {
+        let advice = "expected an argument's name of letters, digits and underscores (of ASCII), with in: header also of \
+                      hyphens";
+        report.error(&cursor.without_value(), advice);
+    }
+    let schema = schema::required(&mut fields, Type::Any, report);
     if stated == Some(Location::Header) && NOT_THEIRS.iter().any(|field| field.eq_ignore_ascii_case(name)) {
         report.error(cursor, "this header is not the caller's to set; give the argument another name or place");
     }
@@ -75,13 +102,10 @@ fn argument<'a>(name: &str, cursor: &Cursor<'a>, report: &mut Report) -> Option<
 }
 
 /// Decides the locations that the file leaves open, once the method is known.
-pub(super) fn settle(declared: &mut [DeclaredArgument<'_>], method: Option<&Method>, report: &mut Report) {
+pub(super) fn settle(declared: &mut [DeclaredArgument<'_>], method: Option<&Method>) {
     let in_query = method.is_some_and(|method| matches!(*method, Method::GET | Method::DELETE));
-    for DeclaredArgument { argument, stated, cursor } in declared {
+    for DeclaredArgument { argument, stated, .. } in declared {
         argument.location = stated.unwrap_or(if in_query { Location::Query } else { Location::Body });
-        if argument.location == Location::Body && method == Some(&Method::GET) {
-            report.error(cursor, "a GET request has no body; expected query, path or header");
-        }
         // The path does not exist without its arguments.
         argument.required |= argument.location == Location::Path && argument.default.is_none();
     }

@@ -1,43 +1,13 @@
-//! Cursors into the YAML tree, and the report of mistakes and warnings. Nothing here knows the specification.
+//! Cursors into the YAML tree. Nothing here knows the specification.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
 use bandog_codec::yaml::Node;
 
-/// The number of mistakes that are listed; further ones are counted. A few bytes of aliases can stand for any number of
-/// mistakes.
-const MAX_DIAGNOSTICS: usize = 1000;
+use super::report::{Position, Report};
 
 /// Characters of a key that a path shows.
 const SHOWN_KEY: usize = 60;
-
-/// Characters of a value that a diagnostic shows.
-const SHOWN_VALUE: usize = 200;
-
-/// A mistake or a warning at a position in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// The line, from 1.
-    pub line: u64,
-    /// The keys that lead there: `actions.count.arguments.word.type`.
-    pub path: String,
-    /// The value there, if it is a scalar that may be shown.
-    pub value: Option<String>,
-    /// The expected value, or what to do.
-    pub advice: String,
-}
-
-impl std::fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        if let Some(value) = &self.value {
-            write!(f, "{value:?}: ")?;
-        }
-        f.write_str(&self.advice)
-    }
-}
 
 /// A position in the tree, and the path that leads there.
 #[derive(Debug, Clone)]
@@ -47,6 +17,20 @@ pub(super) struct Cursor<'a> {
     path: Rc<str>,
     /// Whether the value must not be shown.
     is_secret: bool,
+}
+
+impl Position for Cursor<'_> {
+    fn line(&self) -> u64 {
+        self.line
+    }
+
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn shown(&self) -> Option<&str> {
+        self.scalar().filter(|_| !self.is_secret)
+    }
 }
 
 impl<'a> Cursor<'a> {
@@ -138,6 +122,17 @@ impl<'a> Cursor<'a> {
         port
     }
 
+    /// Whether a command here has no words, or an empty one alone, which names no program.
+    pub(super) fn is_empty_command(&self) -> bool {
+        let is_blank =
+            |node: &Node| matches!(node.text(), Ok(text) if text.unwrap_or_default().trim_ascii().is_empty());
+        let Some(node) = self.node else { return true };
+        match node.items() {
+            Some(mut items) => items.all(is_blank),
+            None => is_blank(node),
+        }
+    }
+
     /// The words of a command, at least one: a list of strings, or a string that is split at blanks.
     pub(super) fn words(&self, report: &mut Report) -> Option<Vec<String>> {
         let (words, cursors): (Vec<Option<&str>>, _) = if let Some(text) = self.scalar() {
@@ -183,56 +178,6 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The mistakes and warnings so far.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    mistakes: Vec<Diagnostic>,
-    warnings: Vec<Diagnostic>,
-    omitted: usize,
-    lines: BTreeMap<String, u64>,
-}
-
-impl Report {
-    pub(super) fn error(&mut self, cursor: &Cursor<'_>, advice: impl Into<String>) {
-        if self.mistakes.len() >= MAX_DIAGNOSTICS {
-            self.omitted += 1;
-            return;
-        }
-        self.mistakes.push(diagnostic(cursor, advice.into()));
-    }
-
-    pub(super) fn error_at(&mut self, line: u64, path: &str, advice: impl Into<String>) {
-        self.mistakes.push(Diagnostic { line, path: path.to_owned(), value: None, advice: advice.into() });
-    }
-
-    pub(super) fn warn(&mut self, cursor: &Cursor<'_>, advice: impl Into<String>) {
-        if self.warnings.len() < MAX_DIAGNOSTICS {
-            self.warnings.push(diagnostic(cursor, advice.into()));
-        }
-    }
-
-    /// Remembers the line of a position, for later diagnostics.
-    pub(super) fn record_line(&mut self, cursor: &Cursor<'_>) {
-        self.lines.insert(cursor.path.to_string(), cursor.line);
-    }
-
-    pub(super) fn finish(mut self) -> (Vec<Diagnostic>, Vec<Diagnostic>, BTreeMap<String, u64>) {
-        self.mistakes.sort_by_key(|diagnostic| diagnostic.line);
-        self.warnings.sort_by_key(|diagnostic| diagnostic.line);
-        if let Some(last) = self.mistakes.last().filter(|_| self.omitted > 0) {
-            let (line, advice) = (last.line, format!("there are {} more mistakes", self.omitted));
-            self.error_at(line, "", advice);
-        }
-        (self.mistakes, self.warnings, self.lines)
-    }
-}
-
-fn diagnostic(cursor: &Cursor<'_>, advice: String) -> Diagnostic {
-    let value = cursor.scalar().filter(|_| !cursor.is_secret);
-    let value = value.map(|text| text.chars().take(SHOWN_VALUE).collect());
-    Diagnostic { line: cursor.line, path: cursor.path.to_string(), value, advice }
-}
-
 /// The keys of a mapping. Parsing takes them one by one; the rest is unknown.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
@@ -268,6 +213,11 @@ impl<'a> Fields<'a> {
 
     pub(super) fn at(&self) -> &Cursor<'a> {
         &self.at
+    }
+
+    /// Whether a key is there and has not been taken, with whatever value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(found, _)| *found == name)
     }
 
     /// The keys that have not been taken.

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::{
     argument::is_word,
-    cursor::{Cursor, Fields, Report},
+    cursor::{Cursor, Fields},
+    report::Report,
     schema,
 };
-use crate::service::Variable;
+use crate::{schema::Type, service::Variable};
 
 /// The prefix of bandog's own settings. Functions do not inherit them, and some are secret.
 const OWN: &str = "BANDOG_";
@@ -43,7 +44,7 @@ pub(super) fn variables(cursor: &Cursor<'_>, report: &mut Report) -> Vec<Variabl
 fn variable(name: String, cursor: &Cursor<'_>, report: &mut Report) -> Option<Variable> {
     let mut fields = Fields::of(cursor, report)?;
     let sensitive = fields.boolean(report, "sensitive");
-    let schema = schema::required(&mut fields, report);
+    let schema = schema::required(&mut fields, Type::String, report);
     let default = fields.take(report, &["default"]).map(|cursor| if sensitive { cursor.redacted() } else { cursor });
     let variable = Variable {
         name,

@@ -5,7 +5,8 @@ use http::{Method, Uri, uri::Authority};
 use super::{
     argument::DeclaredArgument,
     context::FileContext,
-    cursor::{Cursor, Fields, Report, nearest},
+    cursor::{Cursor, Fields, nearest},
+    report::Report,
     schema::takes_files,
 };
 use crate::{
@@ -22,6 +23,9 @@ const METHODS: [(&str, Method); 5] = [
     ("delete", Method::DELETE),
     ("patch", Method::PATCH),
 ];
+
+/// The values of `format` in the earliest files that name the form of the output, and no command.
+const OUTPUT_FORMS: [&str; 2] = ["text", "json"];
 
 /// Programs that interpret a word as a script.
 const SHELLS: [&str; 7] = ["sh", "ash", "bash", "busybox", "dash", "ksh", "zsh"];
@@ -47,10 +51,7 @@ pub(super) fn read<'a>(
             return Some((Interface::Rpc, None));
         }
         match context.generation {
-            Generation::Omg => {
-                let word = Template { pieces: vec![Piece::Text(name.to_owned())] };
-                return Some((Interface::Command(vec![word]), None));
-            }
+            Generation::Omg => return Some((Interface::Command(by_name(name)), None)),
             Generation::Oms => {}
         }
         report.error(fields.at(), "no interface; expected exactly one of http, rpc, format and events");
@@ -59,19 +60,42 @@ pub(super) fn read<'a>(
     let (key, cursor) = given.swap_remove(0);
     match key {
         "http" => http(&cursor, context, declared, report).map(|(call, path)| (Interface::Http(call), Some(path))),
-        "format" => Some((Interface::Command(command(&cursor, declared, report)?), None)),
+        "format" => Some((Interface::Command(command(name, &cursor, declared, report)?), None)),
         "rpc" => Some((Interface::Rpc, None)),
         _ => Some((Interface::Events, None)),
     }
 }
 
-fn command(cursor: &Cursor<'_>, declared: &[DeclaredArgument<'_>], report: &mut Report) -> Option<Vec<Template>> {
-    let mut fields = Fields::of(cursor, report)?;
-    let Some(cursor) = fields.take(report, &["command"]) else {
-        report.error(&cursor.below("command"), "missing; expected a program and its arguments");
-        return None;
+/// The command of an action that is run by its name.
+fn by_name(name: &str) -> Vec<Template> {
+    vec![Template { pieces: vec![Piece::Text(name.to_owned())] }]
+}
+
+fn command(
+    name: &str,
+    cursor: &Cursor<'_>,
+    declared: &[DeclaredArgument<'_>],
+    report: &mut Report,
+) -> Option<Vec<Template>> {
+    let cursor = if let Some(text) = cursor.scalar() {
+        if OUTPUT_FORMS.contains(&text) {
+            report.warn(
+                cursor,
+                "an early form, for an action that is run by its name; newer files have format: {command: …}",
+            );
+            return Some(by_name(name));
+        }
+        report.warn(cursor, "an early form, taken for the command; newer files have format: {command: …}");
+        cursor.clone()
+    } else {
+        let mut fields = Fields::of(cursor, report)?;
+        let Some(cursor) = fields.take(report, &["command"]) else {
+            report.error(&cursor.below("command"), "missing; expected a program and its arguments");
+            return None;
+        };
+        fields.end(report);
+        cursor
     };
-    fields.end(report);
     report.record_line(&cursor);
     let is_argument = |name: &str| declared.iter().any(|declared| declared.argument.name == name);
     let words = cursor.words(report)?;

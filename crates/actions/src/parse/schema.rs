@@ -3,22 +3,43 @@
 use bandog_codec::yaml::Node;
 use serde_json::{Number, Value};
 
-use super::cursor::{Cursor, Fields, Report};
+use super::{
+    cursor::{Cursor, Fields},
+    report::Report,
+};
 use crate::schema::{Pattern, Property, Range, Schema, Type};
 
-/// All types by name; `number` is an alias of `float`.
+/// The names of types that have a newer name.
+const ALIASES: [(&str, Type); 2] = [("number", Type::Float), ("file", Type::Path)];
+
+/// The keys that belong to one type.
+const RULES: [(&str, Type); 11] = [
+    ("pattern", Type::String),
+    ("range", Type::Float),
+    ("list", Type::List),
+    ("elements", Type::List),
+    ("items", Type::List),
+    ("map", Type::Map),
+    ("keys", Type::Map),
+    ("values", Type::Map),
+    ("object", Type::Object),
+    ("properties", Type::Object),
+    ("enum", Type::Enum),
+];
+
+/// All types by name.
 fn types() -> impl Iterator<Item = (&'static str, Option<Type>)> {
-    Type::ALL.into_iter().map(|kind| (kind.as_str(), Some(kind))).chain([("number", Some(Type::Float))])
+    let aliases = ALIASES.map(|(name, kind)| (name, Some(kind)));
+    Type::ALL.into_iter().map(|kind| (kind.as_str(), Some(kind))).chain(aliases)
 }
 
-/// A schema that must have a type.
-pub(super) fn required(fields: &mut Fields<'_>, report: &mut Report) -> Option<Schema> {
+/// A schema that should have a type. The earliest files have none: it is the type that the rules belong to, otherwise
+/// `usual`.
+pub(super) fn required(fields: &mut Fields<'_>, usual: Type, report: &mut Report) -> Option<Schema> {
     let Some(cursor) = fields.take(report, &["type"]) else {
-        let names: Vec<_> = types().map(|(name, _)| name).collect();
-        let advice = format!("missing; expected one of {}", names.join(", "));
-        report.error(&fields.at().below("type"), advice);
-        rest(fields, None, None, report);
-        return None;
+        let implied = RULES.into_iter().find(|(rule, _)| fields.has(rule)).map_or(usual, |(_, kind)| kind);
+        report.warn(&fields.at().below("type"), format!("missing, so it is taken for {}", implied.as_str()));
+        return rest(fields, Some(implied), None, report);
     };
     let kind = cursor.choice(types(), report).flatten();
     rest(fields, kind, Some(&cursor), report)
@@ -29,8 +50,7 @@ pub(super) fn output(fields: &mut Fields<'_>, report: &mut Report) -> Option<Sch
     let Some(cursor) = fields.take(report, &["type"]) else { return rest(fields, Some(Type::Any), None, report) };
     match cursor.choice(types().chain([("none", None)]), report) {
         Some(None) => {
-            for key in ["pattern", "enum", "range", "list", "elements", "map", "keys", "values", "properties", "object"]
-            {
+            for (key, _) in RULES {
                 if let Some(cursor) = fields.known(key) {
                     report.error(
                         &cursor.without_value(),
@@ -56,9 +76,10 @@ fn rest(
     only_of(kind, &[Type::String], pattern.as_ref(), report);
     let range = fields.take(report, &["range"]);
     only_of(kind, &[Type::Int, Type::Float], range.as_ref(), report);
-    let list = group(fields, "list", &["elements"], kind, Type::List, report);
-    let map = group(fields, "map", &["keys", "values"], kind, Type::Map, report);
-    let object = group(fields, "object", &["properties"], kind, Type::Object, report);
+    // `items` is the word of JSON Schema, which early files use.
+    let list = group(fields, "list", &[&["elements", "items"]], kind, Type::List, report);
+    let map = group(fields, "map", &[&["keys"], &["values"]], kind, Type::Map, report);
+    let object = group(fields, "object", &[&["properties"]], kind, Type::Object, report);
     let below = |found: &[Option<Cursor<'_>>], at: usize, report: &mut Report| {
         found[at].as_ref().and_then(|cursor| nested(cursor, report)).map(Box::new)
     };
@@ -87,18 +108,18 @@ fn rest(
 fn group<'a>(
     fields: &mut Fields<'a>,
     name: &'static str,
-    keys: &[&'static str],
+    keys: &[&[&'static str]],
     kind: Option<Type>,
     wanted: Type,
     report: &mut Report,
 ) -> Vec<Option<Cursor<'a>>> {
-    let beside: Vec<_> = keys.iter().map(|key| fields.take(report, &[key])).collect();
+    let beside: Vec<_> = keys.iter().map(|names| fields.take(report, names)).collect();
     let whole = fields.take(report, &[name]);
     for cursor in beside.iter().flatten().chain(&whole) {
         only_of(kind, &[wanted], Some(cursor), report);
     }
     let Some(mut inner) = whole.as_ref().and_then(|cursor| Fields::of(cursor, report)) else { return beside };
-    let below: Vec<_> = keys.iter().map(|key| inner.take(report, &[key])).collect();
+    let below: Vec<_> = keys.iter().map(|names| inner.take(report, names)).collect();
     inner.end(report);
     let one = |(below, beside): (Option<Cursor<'a>>, Option<Cursor<'a>>)| {
         if let (Some(_), Some(beside)) = (&below, &beside) {
@@ -120,7 +141,7 @@ fn only_of(kind: Option<Type>, wanted: &[Type], cursor: Option<&Cursor<'_>>, rep
 
 fn nested(cursor: &Cursor<'_>, report: &mut Report) -> Option<Schema> {
     let mut fields = Fields::of(cursor, report)?;
-    let schema = required(&mut fields, report);
+    let schema = required(&mut fields, Type::Any, report);
     fields.text(report, "help");
     fields.end(report);
     schema
@@ -131,7 +152,7 @@ fn properties(cursor: &Cursor<'_>, report: &mut Report) -> Vec<Property> {
     let mut properties = Vec::new();
     for (name, cursor) in fields.members() {
         let Some(mut fields) = Fields::of(&cursor, report) else { continue };
-        let schema = required(&mut fields, report);
+        let schema = required(&mut fields, Type::Any, report);
         let (is_required, help) = (fields.boolean(report, "required"), fields.text(report, "help"));
         fields.boolean(report, "deprecated");
         fields.end(report);

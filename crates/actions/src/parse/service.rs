@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::{
     context::FileContext,
-    cursor::{Cursor, Fields, Report},
+    cursor::{Cursor, Fields},
     interface::path,
     paths::DeclaredPath,
+    report::Report,
 };
 use crate::service::{Forward, Health, Info, Lifecycle, ScrapeTarget, Shutdown};
 
@@ -43,7 +44,7 @@ pub(super) fn info(cursor: &Cursor<'_>, report: &mut Report) -> Info {
 pub(super) fn lifecycle(cursor: &Cursor<'_>, report: &mut Report) -> Lifecycle {
     let Some(mut fields) = Fields::of(cursor, report) else { return Lifecycle::default() };
     let mut lifecycle = Lifecycle::default();
-    if let Some(startup) = fields.take(report, &["startup"])
+    if let Some(startup) = fields.take(report, &["startup", "run"])
         && let Some(mut inner) = Fields::of(&startup, report)
     {
         lifecycle.startup = command(&mut inner, report).unwrap_or_default();
@@ -67,7 +68,7 @@ pub(super) fn lifecycle(cursor: &Cursor<'_>, report: &mut Report) -> Lifecycle {
 }
 
 fn command(fields: &mut Fields<'_>, report: &mut Report) -> Option<Vec<String>> {
-    let cursor = fields.take(report, &["command"])?;
+    let cursor = fields.take(report, &["command"]).filter(|cursor| !cursor.is_empty_command())?;
     report.record_line(&cursor);
     cursor.words(report)
 }
@@ -84,7 +85,12 @@ fn seconds(cursor: &Cursor<'_>, report: &mut Report) -> Option<Duration> {
 }
 
 /// The port and path of an `http`, and the position of the path.
-fn http<'a>(cursor: &Cursor<'a>, context: &FileContext, report: &mut Report) -> Option<(u16, String, Cursor<'a>)> {
+fn http<'a>(
+    cursor: &Cursor<'a>,
+    context: &FileContext,
+    is_forward: bool,
+    report: &mut Report,
+) -> Option<(u16, String, Cursor<'a>)> {
     let mut fields = Fields::of(cursor, report)?;
     let port = match fields.take(report, &["port"]) {
         Some(cursor) => cursor.port(report),
@@ -98,6 +104,9 @@ fn http<'a>(cursor: &Cursor<'a>, context: &FileContext, report: &mut Report) -> 
         report.error(&cursor.below("path"), "missing; expected a path that begins with a slash");
     }
     let text = place.as_ref().and_then(|cursor| path(cursor, report)).map(str::to_owned);
+    if let Some(method) = is_forward.then(|| fields.take(report, &["method"])).flatten() {
+        report.warn(&method, "no effect; all methods are forwarded");
+    }
     fields.end(report);
     Some((port?, text?, place?))
 }
@@ -108,7 +117,7 @@ pub(super) fn health(cursor: &Cursor<'_>, context: &FileContext, report: &mut Re
     if place.is_none() {
         report.error(&cursor.below("http"), "missing; expected the path of the readiness check");
     }
-    let found = place.and_then(|cursor| http(&cursor, context, report));
+    let found = place.and_then(|cursor| http(&cursor, context, false, report));
     fields.end(report);
     found.map(|(port, path, _)| Health { port, path })
 }
@@ -128,7 +137,7 @@ pub(super) fn forwards<'a>(
         if place.is_none() {
             report.error(&cursor.below("http"), "missing; expected the path to forward");
         }
-        let found = place.and_then(|cursor| http(&cursor, context, report));
+        let found = place.and_then(|cursor| http(&cursor, context, true, report));
         fields.end(report);
         if let Some((port, path, place)) = found {
             paths.push(DeclaredPath::of_forward(name, &path, place));

@@ -10,6 +10,7 @@ use crate::{Endpoint, HttpCall, Interface, Location, MediaType, Type, list};
 
 mod examples;
 mod mistakes;
+mod published;
 
 fn reading(text: &str) -> ParsedFile {
     Service::read(Path::new("/srv/oms.yml"), text.as_bytes())

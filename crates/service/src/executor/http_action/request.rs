@@ -71,7 +71,8 @@ impl PreparedRequest {
     ) -> Result<Self, ArgumentErrors> {
         let mut flaws = ArgumentErrors::default();
         let (Endpoint::Service { path, .. } | Endpoint::External { path, .. }) = &how.endpoint;
-        let takes_body = how.method != hyper::Method::GET;
+        let declares_body = action.arguments.iter().any(|argument| argument.location == Location::Body);
+        let takes_body = how.method != hyper::Method::GET || declares_body;
         let place = |bound: &BoundArgument| match bound.location {
             Location::Body if !takes_body => Location::Query,
             other => other,
@@ -88,7 +89,6 @@ impl PreparedRequest {
                 None => flaws.push(|| flaw(bound, "what can be sent in a header field of this name")),
             }
         }
-        let declares_body = action.arguments.iter().any(|argument| argument.location == Location::Body);
         let body: Vec<&BoundArgument> = at(Location::Body).collect();
         if how.content_type == MediaType::Bytes {
             for bound in body.iter().skip(1) {
