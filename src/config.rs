@@ -151,7 +151,7 @@ impl Sources {
 /// A parser panics, or reads back another value than it wrote.
 #[cfg(any(test, feature = "testing"))]
 pub fn parse_anything(bytes: &[u8]) {
-    let _ = document::Document::parse(bytes);
+    let _ = document::Document::parse(bytes, None);
     if let Ok(text) = str::from_utf8(bytes) {
         if let Some(duration) = quantity::duration(text) {
             assert_eq!(quantity::duration(&quantity::duration_text(duration)), Some(duration));

@@ -1,12 +1,17 @@
 //! `--config`: finds the configuration file, and gives its values to the reader.
 
+use std::{ffi::OsString, path::Path};
+
 use super::{
-    document::{self, Document},
+    document::{self, Document, ReadDocument},
     reader::{RawValue, Reader, read_bounded},
     report::Origin,
     setting,
 };
 use crate::platform::non_empty;
+
+/// The key of an FDL file that names the script, or contains it.
+pub(super) const SCRIPT_KEY: &str = "script";
 
 /// The variable that contains the file in base64.
 const VARIABLE: &str = "FUNCTION_CONFIG";
@@ -20,6 +25,8 @@ pub(super) struct ConfigFile {
     pub(super) file_stage_in: bool,
     /// Whether `output` names a place to upload to.
     pub(super) has_output: bool,
+    /// The variables of an FDL file.
+    pub(super) variables: Vec<(String, String)>,
 }
 
 /// Reads the file, if there is one: the named one, the one that OSCAR mounts, or the one in a variable.
@@ -44,12 +51,31 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ConfigFile> {
         Origin::Variable(name) if name == VARIABLE => name.clone(),
         _ => raw.value.to_string_lossy().into_owned(),
     };
-    let document = bytes.and_then(|bytes| Document::parse(&bytes).map_err(|error| format!("expected {error}")));
-    let Document { name: service, log_level, file_stage_in, has_output } =
-        reader.accept(setting, Some(raw), document)?;
+    // A flag or a variable chooses among the functions of an FDL file.
+    let wanted = reader.raw(&setting::SERVICE).map(|raw| raw.text());
+    let document =
+        bytes.and_then(|bytes| Document::parse(&bytes, wanted.as_deref()).map_err(|error| format!("expected {error}")));
+    let file = raw.value.clone();
+    let ReadDocument { document, warnings } = reader.accept(setting, Some(raw), document)?;
+    reader.warnings.extend(warnings.into_iter().map(|warning| format!("{name}: {warning}")));
+    let Document { name: service, log_level, file_stage_in, has_output, script, variables } = document;
+    let script = script.map(|script| if is_inline(&script) { script.into() } else { beside(file.as_ref(), &script) });
+    let origin = Origin::File { key: SCRIPT_KEY, file: name.clone() };
+    reader.file.extend(script.map(|value| (SCRIPT_KEY, RawValue { value, origin })));
     for (key, value) in [("name", service), ("log_level", log_level)] {
         let origin = Origin::File { key, file: name.clone() };
         reader.file.extend(value.map(|value| (key, RawValue { value: value.into(), origin })));
     }
-    Some(ConfigFile { name, file_stage_in, has_output })
+    Some(ConfigFile { name, file_stage_in, has_output, variables })
+}
+
+/// Whether the `script` of an FDL file is the script itself, and not its path.
+pub(super) fn is_inline(script: &str) -> bool {
+    script.starts_with("#!") || script.trim_end().contains('\n')
+}
+
+/// A path that is relative to the directory of a file.
+fn beside(file: &Path, path: &str) -> OsString {
+    let path = path.trim();
+    file.parent().map_or_else(|| path.into(), |directory| directory.join(path)).into()
 }

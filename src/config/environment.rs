@@ -28,17 +28,22 @@ const NOT_INHERITED: [&str; 13] = [
 /// bandog sets for each invocation.
 #[must_use]
 pub(super) fn inherited(environment: &Environment) -> Vec<(OsString, OsString)> {
-    let is_inherited = |name: &OsStr| {
-        let bytes = name.as_encoded_bytes();
-        !bytes.starts_with(b"BANDOG_")
-            && !bytes.starts_with(b"Http_")
-            && !NOT_INHERITED.iter().any(|own| own.as_bytes() == bytes)
-    };
     environment
         .iter()
         .filter(|(name, _)| is_inherited(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// Whether functions inherit a variable of this name.
+pub(super) fn is_inherited(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    !bytes.is_empty()
+        && !bytes.contains(&b'=')
+        && !bytes.contains(&0)
+        && !bytes.starts_with(b"BANDOG_")
+        && !bytes.starts_with(b"Http_")
+        && !NOT_INHERITED.iter().any(|own| own.as_bytes() == bytes)
 }
 
 /// A warning for each `BANDOG_*` variable that is not a setting.

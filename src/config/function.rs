@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Sources,
+    Sources, config_file,
     environment::non_empty,
     fprocess, program,
     reader::{RawValue, Reader},
@@ -50,12 +50,16 @@ pub(super) fn read_command(
     if !typed.command.is_empty() && typed.value("script").is_some() {
         reader.warn("--script: ignored, since a command is given after --".to_owned());
     }
-    match choose(reader.sources, script, replaced::compat(reader)) {
+    let in_file = reader.file.get(config_file::SCRIPT_KEY).cloned();
+    match choose(reader.sources, script, in_file, replaced::compat(reader)) {
         Ok(Some((command, origin))) => {
             let words = command.arguments.iter().map(|word| word.to_string_lossy());
             let mut shown = shell_words::join(words);
             if command.inline_script.is_some() {
-                shown.push_str(" (the script in SCRIPT)");
+                let is_variable = command.origin == "SCRIPT";
+                let place =
+                    if is_variable { " (the script in SCRIPT)" } else { " (the script in the configuration file)" };
+                shown.push_str(place);
             }
             // OSCAR runs its script by the shell, whatever the first line says; and `-- /bin/sh script` is an order.
             let ignored = command.ignored_interpreter().filter(|_| command.origin == SCRIPT_FILE);
@@ -124,10 +128,15 @@ pub(super) fn read_service(reader: &mut Reader<'_>) -> Option<Option<String>> {
     reader.accept(setting, Some(raw), is_name.then_some(text).ok_or("expected a name without slashes")).map(Some)
 }
 
-/// Chooses the first command of: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, OSCAR's script file,
-/// `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog the last two come
+/// Chooses the first command of: `-- COMMAND`, `--script` (or SCRIPT), `$SCRIPT`, the script of an FDL file, OSCAR's
+/// script file, `$function_process` or `$fprocess`; `None` if there is none of them. In the place of a watchdog the last two come
 /// before the script that OSCAR has for the supervisor.
-fn choose(sources: &Sources, script: Option<RawValue>, compat: Compat) -> Result<Option<(Command, Origin)>, Mistake> {
+fn choose(
+    sources: &Sources,
+    script: Option<RawValue>,
+    in_file: Option<RawValue>,
+    compat: Compat,
+) -> Result<Option<(Command, Origin)>, Mistake> {
     let (typed, environment) = (&sources.typed, &sources.environment);
     if let Some(positional) = &typed.script {
         let other = if typed.command.is_empty() { "--script" } else { "-- COMMAND" };
@@ -159,6 +168,12 @@ fn choose(sources: &Sources, script: Option<RawValue>, compat: Compat) -> Result
         let is_oscars = oscar::settings::is_replaced(sources.invoked_as, environment, compat);
         return inline(encoded, if is_oscars { Interpreter::Shell } else { Interpreter::ByFirstLine }).map(Some);
     }
+    if let Some(RawValue { value, origin }) = in_file {
+        return match value.to_str().filter(|text| config_file::is_inline(text)) {
+            Some(text) => Ok(Some((Command::inline(text.into(), Interpreter::ByFirstLine, "script"), origin))),
+            None => script_file(&value, origin).map(Some),
+        };
+    }
     if standard.symlink_metadata().is_ok() {
         // OSCAR has always run it by the shell, whatever its mode and its first line.
         let command = Command::shell_script(standard, "/oscar/config/script.sh");
@@ -181,7 +196,11 @@ fn nothing_to_run(script: &Path) -> Mistake {
 const SCRIPT_FILE: &str = "--script";
 
 fn script_file(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mistake> {
-    let name = if origin == Origin::Argument { "SCRIPT" } else { "--script" };
+    let name = match origin {
+        Origin::Argument => "SCRIPT",
+        Origin::File { .. } => "script",
+        _ => "--script",
+    };
     match Command::script(Path::new(value), SCRIPT_FILE) {
         Ok(command) => Ok((command, origin)),
         Err(mut advice) => {

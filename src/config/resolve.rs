@@ -2,7 +2,7 @@
 //!
 //! Each group reads its own settings. The order of the calls here is the order in which `check` lists them.
 
-use std::net::SocketAddr;
+use std::{ffi::OsStr, net::SocketAddr};
 
 use super::{
     Config, FunctionConfig, Mode, Replaced, Sources,
@@ -78,6 +78,13 @@ fn compose(reader: &mut Reader<'_>) -> Option<Config> {
     let lifecycle = lifecycle::read(reader);
     let compat = replaced::read_compat(reader);
     let mut environment = environment::inherited(&reader.sources.environment);
+    for (name, value) in file.iter().flat_map(|file| &file.variables) {
+        let is_set = reader.sources.environment.contains_key(OsStr::new(name));
+        // A variable cannot contain a NUL byte.
+        if !is_set && !value.contains('\0') && environment::is_inherited(OsStr::new(name)) {
+            environment.push((name.into(), value.into()));
+        }
+    }
     let supervisor = replaced::read_supervisor(reader, file.as_ref(), &mut environment);
     environment.extend(defaults);
     Some(Config {

@@ -13,6 +13,7 @@ mod commands;
 mod cost;
 mod decode;
 mod faults;
+mod fdl;
 mod flow;
 mod functions;
 mod golden;

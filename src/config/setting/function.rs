@@ -74,6 +74,6 @@ pub static CONFIG: Setting = Setting {
     name: "config",
     value: Some("PATH"),
     default: Fallback::Described("/oscar/config/function_config.yaml if it exists, $FUNCTION_CONFIG (base64)"),
-    meaning: "the configuration file, in YAML; only these keys are used: name, log_level, and file_stage_in under the names fwatchdog and supervisor",
+    meaning: "the configuration file of OSCAR, in YAML: function_config.yaml, of which name and log_level are used, and file_stage_in under the names fwatchdog and supervisor; or an FDL file, of which script and environment are used as well",
     ..PLAIN
 };
