@@ -2,7 +2,7 @@
 //!
 //! The arguments are collected here and interpreted by [`crate::config`], together with the other sources.
 
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub mod actions;
+mod advice;
 pub mod call;
 pub mod check;
 pub mod completions;
@@ -20,6 +21,7 @@ mod exit;
 mod flags;
 pub mod header;
 pub mod health;
+mod help;
 pub mod install;
 pub mod run;
 pub mod serve;
@@ -107,24 +109,22 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
     }
     let cli = match parse(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // A closed pipe behind `--help` is not a failure.
-            let printed = error.print().and_then(|()| if error.use_stderr() { Ok(()) } else { exit::check_stdout() });
-            if !error.use_stderr() {
-                return match printed {
-                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                        fail(NOT_WRITTEN, &exit::cannot_write(&error))
-                    }
-                    _ => ExitCode::SUCCESS,
-                };
-            }
+        Err(error) if error.use_stderr() => {
+            // A message that cannot be written is dropped, as every other.
+            let _ = error.print();
             exit::write_termination_log(&error.to_string());
             return BAD_CONFIGURATION.into();
         }
+        Err(error) => return exit::print(help::printed(&error.to_string()).as_bytes(), 0),
     };
     let sources = |typed| Sources { typed, environment: environment.clone(), paths: Paths::default(), invoked_as };
     match cli.command {
-        None => start(&sources(cli.serve.typed()), serve::serve),
+        None => {
+            if let Some(advice) = advice::on_script(cli.serve.script.as_deref()) {
+                return complain(BAD_CONFIGURATION, &advice);
+            }
+            start(&sources(cli.serve.typed()), serve::serve)
+        }
         Some(Command::Serve(flags)) => start(&sources(flags.typed()), serve::serve),
         Some(Command::Run(mut flags)) => {
             let service = sources(flags.function.clone().typed()).actions();
@@ -152,7 +152,7 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
 
 /// The description of the command line, for completions and tests.
 fn command() -> clap::Command {
-    Cli::command()
+    help::shaped(Cli::command())
 }
 
 fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
@@ -162,7 +162,10 @@ fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
         arguments.push("run".into());
     }
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    if help::is_short(&arguments) {
+        command = help::without_headings(command);
+    }
+    let matches = command.try_get_matches_from_mut(&arguments).map_err(|error| advice::added(error, &arguments))?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
@@ -221,6 +224,10 @@ mod tests {
             assert!(command.get_about().is_some(), "{name}");
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(examples.starts_with("Examples:\n"), "{name}");
+            assert!(
+                command.get_after_long_help().is_some_and(|long| long.to_string().len() >= examples.len()),
+                "{name}"
+            );
         }
     }
 

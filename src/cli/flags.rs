@@ -67,7 +67,8 @@ pub(super) fn flag(setting: &'static Setting) -> Arg {
     match setting.value {
         Some("PATH") => flag.value_name("PATH").value_hint(ValueHint::FilePath),
         Some("DIR") => flag.value_name("DIR").value_hint(ValueHint::DirPath),
-        Some(name) => flag.value_name(name),
+        // A number below zero reaches the check that says which numbers are right.
+        Some(name) => flag.value_name(name).allow_negative_numbers(true),
         // `--forward-logs=false` overrides a variable.
         None => flag.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
     }

@@ -126,6 +126,10 @@ fn probe(target: &ProbeTarget) -> Result<(), String> {
     let ProbeTarget { address, host, path } = target;
     let response = exchange(target).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no response from {address} within 3 seconds"),
+        io::ErrorKind::ConnectionRefused => format!(
+            "cannot reach {address}: {error}; no bandog listens there: name its address with --listen or --url, or see \
+             its log"
+        ),
         _ => format!("cannot reach {address}: {error}"),
     })?;
     let text = String::from_utf8_lossy(&response);

@@ -61,7 +61,10 @@ pub(super) fn main(flags: &InstallFlags) -> ExitCode {
 
 /// Puts the program into the directory. Returns a line for each file.
 fn install(mut program: File, dir: &Path) -> Result<Vec<String>, InstallError> {
-    fs::create_dir_all(dir).map_err(InstallError::new("make the directory", dir))?;
+    fs::create_dir_all(dir).map_err(|error| {
+        let error = if dir.is_file() { io::Error::new(error.kind(), "it is a file; name a directory") } else { error };
+        InstallError::new("make the directory", dir)(error)
+    })?;
     let bandog = dir.join("bandog");
     copy(&mut program, &bandog)?;
     let mut installed = vec![bandog.display().to_string()];

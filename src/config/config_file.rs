@@ -34,7 +34,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ConfigFile> {
     let setting = &setting::CONFIG;
     let mounted = &reader.sources.paths.config;
     let (bytes, raw) = if let Some(raw) = reader.raw(setting) {
-        (read_bounded(raw.value.as_ref(), document::MAX_BYTES), raw)
+        let bytes = read_bounded(raw.value.as_ref(), document::MAX_BYTES);
+        (bytes.map_err(|advice| format!("{advice}; give the path of a YAML file, or leave --config out")), raw)
     } else if mounted.symlink_metadata().is_ok() {
         let raw = RawValue { value: mounted.clone().into(), origin: Origin::Default };
         (read_bounded(mounted, document::MAX_BYTES), raw)

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
+    fmt::Write as _,
+    path::{self, Path, PathBuf},
 };
 
 use super::{
@@ -76,7 +77,8 @@ pub(super) fn read_command(
         Ok(None) => {
             enter(reader, actions.map_or_else(|| "-".to_owned(), Service::summary), Origin::Default);
             if !is_optional {
-                reader.mistakes.push(nothing_to_run(&reader.sources.paths.script));
+                let mistake = nothing_to_run(reader);
+                reader.mistakes.push(mistake);
             }
             None
         }
@@ -183,7 +185,15 @@ fn choose(
     process.filter(|_| rank != ProcessRank::Never).map_or(Ok(None), run_process)
 }
 
-fn nothing_to_run(script: &Path) -> Mistake {
+fn nothing_to_run(reader: &Reader<'_>) -> Mistake {
+    // A setting of a mode that needs no function, without that mode.
+    let forgotten = [(&setting::STATIC_DIR, "static"), (&setting::UPSTREAM, "http")];
+    let forgotten = forgotten.iter().find(|(setting, _)| reader.raw(setting).is_some());
+    if let Some((setting, mode)) = forgotten {
+        let advice = format!("nothing to run; {} needs --mode {mode}", setting.flag());
+        return Mistake::new("function", None, Origin::Default, advice);
+    }
+    let script = &reader.sources.paths.script;
     let advice = format!(
         "nothing to run; give a script (bandog ./script.sh, or --script PATH) or a command (bandog -- COMMAND ARG…), set SCRIPT \
          (base64) or fprocess, mount {}, or describe actions in a file (--actions FILE)",
@@ -204,9 +214,18 @@ fn script_file(value: &OsStr, origin: Origin) -> Result<(Command, Origin), Mista
     match Command::script(Path::new(value), SCRIPT_FILE) {
         Ok(command) => Ok((command, origin)),
         Err(mut advice) => {
-            // `bandog srve`, `bandog --listen :80 serve`: a word in the place of the script.
-            if origin == Origin::Argument && !value.as_encoded_bytes().contains(&b'/') {
-                advice.push_str("; if a subcommand was meant, it comes first (see bandog --help)");
+            let file = Path::new(value);
+            if file.is_dir() {
+                advice.push_str(", or serve its files with bandog --mode static DIR");
+            } else if let Ok(whole) = path::absolute(file)
+                && whole != file
+                && !file.exists()
+            {
+                let _ = write!(advice, " ({})", whole.display());
+                // A word in the place of the script, which names no file.
+                if origin == Origin::Argument && !value.as_encoded_bytes().iter().any(|byte| b"/.".contains(byte)) {
+                    advice.push_str("; a subcommand comes first (see bandog --help), and a command after --");
+                }
             }
             Err(Mistake::new(name, Some(value), origin, advice))
         }

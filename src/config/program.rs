@@ -30,7 +30,24 @@ pub(super) fn command(
     let name = words.first().map_or(OsStr::new(""), OsString::as_os_str);
     find(environment, name)
         .and_then(|file| Command::runnable(&file, words, kind))
+        .map_err(|advice| if words.len() == 1 { in_one_word(name).unwrap_or(advice) } else { advice })
         .map_err(|advice| Mistake::new(setting, Some(name), origin.clone(), advice))
+}
+
+/// What to do about a whole command line in one word, as a shell or Docker's `CMD "…"` would take it.
+fn in_one_word(word: &OsStr) -> Option<String> {
+    let text = word.to_str().filter(|text| text.trim().contains(char::is_whitespace) && !Path::new(word).exists())?;
+    let quoted = shell_words::quote(text);
+    Some(match shell_words::split(text) {
+        // Nothing in it needs a shell.
+        Ok(words) if !text.contains(['|', '&', ';', '<', '>', '$', '*', '`']) => {
+            format!(
+                "no program has this name, and no shell is involved: -- {}, or for a shell -- sh -c {quoted}",
+                shell_words::join(words)
+            )
+        }
+        _ => format!("no program has this name, and no shell is involved: -- sh -c {quoted}"),
+    })
 }
 
 /// The file that `name` means: itself if it contains a slash, else the first executable of that name in `PATH`.

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fmt::Write as _,
     fs::File,
     io::Read as _,
     net::SocketAddr,
@@ -189,7 +190,16 @@ impl<'a> Reader<'a> {
 
     pub(super) fn choice<T: Copy>(&mut self, setting: &'static Setting, choices: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        self.parse(setting, &names.join(" or "), |text| {
+        let mut expected = match names.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        };
+        let meant = self.raw(setting).and_then(|raw| nearest(&raw.text().to_ascii_lowercase(), &names));
+        if let Some(meant) = meant {
+            let _ = write!(expected, "; did you mean {meant}?");
+        }
+        self.parse(setting, &expected, |text| {
             choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, value)| *value)
         })
     }
@@ -217,6 +227,12 @@ impl<'a> Reader<'a> {
         });
         self.accept(setting, Some(raw), address)
     }
+}
+
+/// The name that a mistyped one means: at most a third of its letters differ.
+fn nearest<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
+    let nearest = names.iter().map(|name| (strsim::damerau_levenshtein(name, text), *name)).min();
+    nearest.filter(|(steps, name)| *steps <= name.len() / 3).map(|(_, name)| name)
 }
 
 /// The whole of a file of at most `max` bytes, or how to correct the problem. No more than that is read: the path may

@@ -47,6 +47,8 @@ pub struct Setting {
     pub secret: bool,
     /// Whether the flag may be repeated; the values are joined with `:`, as in `PATH`.
     pub repeated: bool,
+    /// Whether only a server has a use for it. `run` takes it too, so that one environment fits both, and ignores it.
+    pub server_only: bool,
 }
 
 /// The value of a setting that no source gives.
@@ -127,6 +129,7 @@ const PLAIN: Setting = Setting {
     meaning: "",
     secret: false,
     repeated: false,
+    server_only: false,
 };
 
 /// Every setting, in the order of the help.
@@ -183,6 +186,10 @@ pub static ALL: [&Setting; 50] = [
     &DRAIN_TIMEOUT,
     &COMPAT,
 ];
+
+/// The settings that most users change: those of `-h`.
+pub static USUAL: [&Setting; 8] =
+    [&MODE, &LISTEN, &TOKEN_FILE, &MAX_BODY, &EXEC_TIMEOUT, &MAX_INFLIGHT, &MAX_QUEUE, &LOG_LEVEL];
 
 /// The table of docs/settings.md: flag, variables and key, default, meaning.
 #[must_use]

@@ -65,6 +65,41 @@ fn help_has_examples() {
 }
 
 #[test]
+fn the_short_help_has_what_most_users_change_and_the_long_one_has_all() {
+    let help = |words: &[&str]| bandog(words).env("COLUMNS", "80").run().expect(0).text().to_owned();
+    let flags = |text: &str| text.lines().filter(|line| line.starts_with("      --")).count();
+    for command in ["serve", "run", "check"] {
+        let (short, long) = (help(&[command, "-h"]), help(&[command, "--help"]));
+        assert!(short.lines().count() * 3 < long.lines().count(), "{command}: {short}");
+    }
+    let short = help(&["-h"]);
+    assert_eq!(flags(&short), 8, "{short}");
+    assert!(short.lines().count() <= 60 && short.matches("\n  bandog ").count() == 3, "{short}");
+    assert!(flags(&help(&["--help"])) > 40);
+    for (command, form) in [("run", "-h"), ("run", "--help"), ("call", "-h"), ("call", "--help")] {
+        let text = help(&[command, form]);
+        for flag in ["--listen", "--token-file", "--max-queue", "--metrics", "--drain-timeout", "--read-timeout"] {
+            assert!(!text.contains(flag), "{command} {form} has {flag}: {text}");
+        }
+    }
+    // An environment, or a wrapper, may be the same for both.
+    run(&["-i", "x", "--listen", ":0", "--max-queue", "3"], "true").run().expect(0);
+}
+
+#[test]
+fn an_example_is_printed_as_it_is_to_be_typed_however_narrow_the_terminal_is() {
+    for width in ["30", "80", "200"] {
+        let help = bandog(["--help"]).env("COLUMNS", width).run().expect(0);
+        let line = "  bandog run ./ocr.sh -f page.png --content-type image/png -o page.txt";
+        assert!(help.text().lines().any(|found| found == line), "{help}");
+        assert!(!help.text().contains('\u{a0}'), "{help}");
+        let run = bandog(["help", "run"]).env("COLUMNS", width).run().expect(0);
+        let line = "  bandog run ./ocr.sh -f page.png -o page.txt     a file is the input, as with `bandog call`";
+        assert!(run.text().lines().any(|found| found == line), "{run}");
+    }
+}
+
+#[test]
 fn help_fits_a_terminal() {
     for command in COMMANDS {
         let help = bandog([command, "--help"]).env("COLUMNS", "100").run().expect(0);

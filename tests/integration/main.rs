@@ -24,6 +24,7 @@ mod limits;
 mod logs;
 mod machine;
 mod memory;
+mod mistakes;
 mod modes;
 mod outlive;
 mod paths;

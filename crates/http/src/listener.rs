@@ -43,7 +43,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The error of the kernel, with the address and the next step.
 pub async fn bind(address: SocketAddr, flag: &str) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot bind {address}: {error}; choose another with {flag}"))
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+                "; a port below 1024 needs root or CAP_NET_BIND_SERVICE"
+            }
+            _ => "",
+        };
+        io::Error::new(error.kind(), format!("cannot bind {address}: {error}{advice}; choose another with {flag}"))
     })?;
     set_options(&listener)?;
     Ok(listener)

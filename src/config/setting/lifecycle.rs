@@ -9,6 +9,7 @@ pub static SHUTDOWN_DELAY: Setting = Setting {
     group: Group::Lifecycle,
     default: Fallback::Text("0"),
     meaning: "how long requests are still taken after SIGTERM, for load balancers that notice late",
+    server_only: true,
     ..PLAIN
 };
 
@@ -19,6 +20,7 @@ pub static DRAIN_TIMEOUT: Setting = Setting {
     group: Group::Lifecycle,
     default: Fallback::Text("25s"),
     meaning: "how long running invocations may take to finish after that; then they are ended; 0 ends them at once",
+    server_only: true,
     ..PLAIN
 };
 

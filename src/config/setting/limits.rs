@@ -49,6 +49,7 @@ pub static READ_TIMEOUT: Setting = Setting {
     group: Group::Limits,
     default: Fallback::Text("5m"),
     meaning: "how long a request may take to arrive; its headers alone have 30 seconds; 0 for no limit",
+    server_only: true,
     ..PLAIN
 };
 
@@ -59,6 +60,7 @@ pub static IDLE_TIMEOUT: Setting = Setting {
     group: Group::Limits,
     default: Fallback::Text("75s"),
     meaning: "how long a connection without a request is kept; let a load balancer in front keep its own for less; 0 for no limit",
+    server_only: true,
     ..PLAIN
 };
 
@@ -69,6 +71,7 @@ pub static SEND_TIMEOUT: Setting = Setting {
     group: Group::Limits,
     default: Fallback::Text("1m"),
     meaning: "how long a client may take nothing of its response; then the connection is ended; 0 for no limit",
+    server_only: true,
     ..PLAIN
 };
 
@@ -79,6 +82,7 @@ pub static MAX_INFLIGHT: Setting = Setting {
     group: Group::Limits,
     default: Fallback::Text("0"),
     meaning: "how many invocations run at once; 0 for no limit",
+    server_only: true,
     ..PLAIN
 };
 
@@ -89,6 +93,7 @@ pub static MAX_QUEUE: Setting = Setting {
     group: Group::Limits,
     default: Fallback::Text("0"),
     meaning: "how many requests wait for a permit when --max-inflight are running; 0 for none",
+    server_only: true,
     ..PLAIN
 };
 
@@ -99,6 +104,7 @@ pub static QUEUE_TIMEOUT: Setting = Setting {
     group: Group::Limits,
     default: Fallback::Text("30s"),
     meaning: "how long a request waits for a permit; then 429; 0 for no limit",
+    server_only: true,
     ..PLAIN
 };
 

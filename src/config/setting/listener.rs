@@ -10,6 +10,7 @@ pub static LISTEN: Setting = Setting {
     platform: &["PORT"],
     default: Fallback::Text("0.0.0.0:8080"),
     meaning: "the address to listen on; port 0 picks a free one",
+    server_only: true,
     ..PLAIN
 };
 
@@ -19,6 +20,7 @@ pub static ADDRESS_FILE: Setting = Setting {
     value: Some("PATH"),
     group: Group::Listener,
     meaning: "a file that the bound address is written to",
+    server_only: true,
     ..PLAIN
 };
 
@@ -29,6 +31,7 @@ pub static PATHS: Setting = Setting {
     group: Group::Listener,
     default: Fallback::Text("usual"),
     meaning: "the paths that call the function in the modes that start a process for each request: all but /job/NAME, /favicon.ico and /robots.txt, or any",
+    server_only: true,
     ..PLAIN
 };
 
@@ -39,6 +42,7 @@ pub static TOKEN: Setting = Setting {
     group: Group::Listener,
     meaning: "the Bearer token that clients must send; other users of the machine can read a flag, so prefer the variable or the file",
     secret: true,
+    server_only: true,
     ..PLAIN
 };
 
@@ -48,6 +52,7 @@ pub static TOKEN_FILE: Setting = Setting {
     value: Some("PATH"),
     group: Group::Listener,
     meaning: "a file that holds the Bearer token; read again when it changes",
+    server_only: true,
     ..PLAIN
 };
 
@@ -57,6 +62,7 @@ pub static JWT_ISSUER: Setting = Setting {
     value: Some("URL"),
     group: Group::Listener,
     meaning: "clients must send a JSON Web Token of this OpenID provider, with a permission for --jwt-function",
+    server_only: true,
     ..PLAIN
 };
 
@@ -66,6 +72,7 @@ pub static JWT_FUNCTION: Setting = Setting {
     value: Some("NAMESPACE:NAME"),
     group: Group::Listener,
     meaning: "the name of this function in the permissions of tokens",
+    server_only: true,
     ..PLAIN
 };
 

@@ -41,5 +41,6 @@ pub static METRICS: Setting = Setting {
     group: Group::Logs,
     default: Fallback::Text("on"),
     meaning: "Prometheus metrics: on /_/metrics, nowhere, or on /metrics of an address of their own",
+    server_only: true,
     ..PLAIN
 };

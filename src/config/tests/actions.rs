@@ -164,7 +164,7 @@ fn an_action_in_the_place_of_a_script_is_told_how_it_is_run() {
     world.sources.typed.script = Some("count".into());
     assert_eq!(world.mistake(), "SCRIPT: \"count\": is an action, not a file; run it with bandog run count");
     world.sources.typed.script = Some("cuont".into());
-    assert!(world.mistake().contains("no such file; if a subcommand was meant"), "{}", world.mistake());
+    assert!(world.mistake().contains("cuont); a subcommand comes first"), "{}", world.mistake());
     let mut world = World::without_function().flag("actions", "/does/not/exist.yml");
     world.sources.typed.script = Some("count".into());
     let mistakes = world.mistakes();

@@ -109,9 +109,12 @@ fn a_script_that_is_absent_or_a_directory_is_a_mistake() {
     world.sources.typed.script = Some("/nonexistent/ocr.sh".into());
     assert_eq!(world.mistake(), "SCRIPT: \"/nonexistent/ocr.sh\": no such file");
     world.sources.typed.script = Some("/tmp".into());
-    assert_eq!(world.mistake(), "SCRIPT: \"/tmp\": is a directory; give the file in it");
+    assert_eq!(
+        world.mistake(),
+        "SCRIPT: \"/tmp\": is a directory; give the file in it, or serve its files with bandog --mode static DIR"
+    );
     world.sources.typed.script = Some("srve".into());
-    assert!(world.mistake().contains("if a subcommand was meant, it comes first"), "{}", world.mistake());
+    assert!(world.mistake().contains("srve); a subcommand comes first"), "{}", world.mistake());
     let world = World::without_function().flag("script", "/nonexistent/ocr.sh");
     assert_eq!(world.mistake(), "--script: \"/nonexistent/ocr.sh\": no such file");
 }

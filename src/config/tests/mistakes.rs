@@ -18,7 +18,7 @@ fn a_mistake_says_name_value_origin_and_what_was_expected() {
     );
     assert_eq!(
         World::new().flag("mode", "stream").mistake(),
-        "--mode: \"stream\": expected files or stdio or streaming or http or static"
+        "--mode: \"stream\": expected files, stdio, streaming, http or static; did you mean streaming?"
     );
 }
 
