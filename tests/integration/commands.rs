@@ -14,7 +14,7 @@ use crate::harness::{
     signal,
 };
 
-const COMMANDS: [&str; 8] = ["serve", "run", "call", "check", "actions", "health", "install", "completions"];
+const COMMANDS: [&str; 9] = ["serve", "run", "call", "check", "actions", "health", "install", "completions", "man"];
 
 /// `bandog run` of a shell command, in a workspace of its own.
 fn run(flags: &[&str], command: &str) -> Command {
@@ -118,6 +118,52 @@ fn completions_are_scripts_of_their_shells() {
         assert!(ran.text().contains("bandog") && ran.text().contains("health"), "{shell}: {ran}");
     }
     assert_ne!(bandog(["completions", "no-such-shell"]).run().code(), 0);
+}
+
+/// The words that bash offers after a command line.
+fn completed(line: &str) -> Vec<String> {
+    let script = bandog(["completions", "bash"]).run().expect(0);
+    let complete = r#"
+        source ./bandog.bash
+        eval "bandog() { '$BINARY' \"\$@\"; }"
+        read -ra COMP_WORDS <<<"$LINE"
+        [[ "$LINE" != *' ' ]] || COMP_WORDS+=("")
+        COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
+        complete -p bandog >/dev/null
+        function=$(complete -p bandog | sed 's/.*-F \([^ ]*\).*/\1/')
+        "$function" bandog "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let bash = program("bash").args(["-c", complete]).env("LINE", line).env("BINARY", BINARY);
+    let bash = bash.file("bandog.bash", script.text()).service("counter").run().expect(0);
+    bash.text().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_commands_values_and_actions() {
+    assert_eq!(completed("bandog --mode "), ["files", "stdio", "streaming", "http", "static"]);
+    assert_eq!(completed("bandog serve --log-level "), ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]);
+    assert_eq!(completed("bandog run --mode st"), ["stdio", "streaming", "static"]);
+    assert_eq!(completed("bandog check --forms r"), ["raw"]);
+    assert!(completed("bandog ").contains(&"health".to_owned()));
+    assert!(completed("bandog run --max-p").contains(&"--max-processes".to_owned()));
+    assert_eq!(completed("bandog completions ba"), ["bash"]);
+    let names = bandog(["actions", "--format", "names"]).service("counter").run().expect(0);
+    let names: Vec<&str> = names.text().lines().collect();
+    assert!(!names.is_empty());
+    let offered = completed("bandog run ");
+    assert!(names.iter().all(|name| offered.iter().any(|word| word == name)), "{names:?} in {offered:?}");
+}
+
+#[test]
+fn the_manual_page_is_one_that_man_can_show() {
+    let page = bandog(["man"]).run().expect(0);
+    assert!(page.text().contains(".TH bandog 1") && page.text().contains("\\-\\-exec\\-timeout"), "{page}");
+    // Every line is text, or a macro of man(7).
+    let macros = [".TH", ".SH", ".SS", ".PP", ".TP", ".RS", ".RE", ".nf", ".fi", ".ie", ".el", ".IP", ".br"];
+    for line in page.text().lines().filter(|line| line.starts_with('.')) {
+        assert!(macros.contains(&line.split(' ').next().unwrap_or_default()), "{line}");
+    }
 }
 
 #[test]

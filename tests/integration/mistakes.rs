@@ -132,7 +132,7 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("health --url https://x", 1, &["--url: \"https://x\": expected http://HOST[:PORT][/PATH]"]),
     ("actions", 78, &["there is no oms.yml or microservice.yml here or in /; name one with --actions"]),
-    ("actions --format yaml", 78, &["'yaml'", "[possible values: text, json, openapi]"]),
+    ("actions --format yaml", 78, &["'yaml'", "[possible values: text, json, names, openapi]"]),
     ("check --format yaml", 78, &["'yaml'", "[possible values: text, json]"]),
     ("install", 78, &["<DIR>", "bandog install /usr/local/bin"]),
     ("install ok.sh", 1, &["cannot make the directory ok.sh: it is a file; name a directory"]),

@@ -16,6 +16,7 @@ pub static FORMS: Setting = Setting {
     name: "forms",
     value: Some("detect|raw|json"),
     default: Fallback::Text("detect"),
+    choices: &["detect", "raw", "json"],
     meaning: "what becomes of a decoded body labelled application/x-www-form-urlencoded: JSON or base64 as without the label, the form as it is, or a JSON object of its fields",
     ..PLAIN
 };

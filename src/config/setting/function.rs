@@ -36,6 +36,7 @@ pub static MODE: Setting = Setting {
     name: "mode",
     value: Some("M"),
     default: Fallback::Text("files"),
+    choices: &["files", "stdio", "streaming", "http", "static"],
     meaning: "how bandog talks to the function: `files`, `stdio`, `streaming`, `http` or `static`; see Modes",
     ..PLAIN
 };
@@ -45,6 +46,7 @@ pub static STDIN: Setting = Setting {
     name: "stdin",
     value: Some("null|input"),
     default: Fallback::Text("null"),
+    choices: &["null", "input"],
     meaning: "what the function finds on its standard input: nothing, or the input file",
     ..PLAIN
 };

@@ -30,6 +30,7 @@ pub static PATHS: Setting = Setting {
     value: Some("usual|any"),
     group: Group::Listener,
     default: Fallback::Text("usual"),
+    choices: &["usual", "any"],
     meaning: "the paths that call the function in the modes that start a process for each request: all but /job/NAME, /favicon.ico and /robots.txt, or any",
     server_only: true,
     ..PLAIN

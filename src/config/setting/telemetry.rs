@@ -10,6 +10,7 @@ pub static LOG_LEVEL: Setting = Setting {
     platform: &["LOG_LEVEL"],
     key: Some("log_level"),
     default: Fallback::Text("INFO"),
+    choices: &["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     meaning: "DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case",
     ..PLAIN
 };
@@ -20,6 +21,7 @@ pub static LOG_FORMAT: Setting = Setting {
     value: Some("text|json"),
     group: Group::Logs,
     default: Fallback::Text("text"),
+    choices: &["text", "json"],
     meaning: "the form of bandog's own log on stderr",
     ..PLAIN
 };
@@ -40,6 +42,7 @@ pub static METRICS: Setting = Setting {
     value: Some("ADDR|on|off"),
     group: Group::Logs,
     default: Fallback::Text("on"),
+    choices: &["on", "off"],
     meaning: "Prometheus metrics: on /_/metrics, nowhere, or on /metrics of an address of their own",
     server_only: true,
     ..PLAIN
