@@ -22,12 +22,16 @@ mod flags;
 pub mod header;
 pub mod health;
 mod help;
+#[cfg(feature = "init")]
+pub mod init;
 pub mod install;
 #[cfg(feature = "man")]
 mod man;
 pub mod run;
 pub mod serve;
 
+#[cfg(feature = "init")]
+use exit::CANNOT_CREATE;
 pub use exit::{BAD_CONFIGURATION, BAD_INPUT, FAILURE, INTERNAL, NOT_WRITTEN, STOPPED};
 use exit::{complain, fail, say};
 pub use flags::{FunctionFlags, SettingFlags};
@@ -93,6 +97,10 @@ enum Command {
     /// Copy this binary into a directory, for init containers and shared volumes
     #[command(after_help = install::EXAMPLES)]
     Install(install::InstallFlags),
+    /// Write a small function that works into a directory, to begin with
+    #[cfg(feature = "init")]
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::InitFlags),
     /// Print the completion script of a shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsFlags),
@@ -152,6 +160,8 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
             health::main(&flags, &sources(typed))
         }
         Some(Command::Install(flags)) => install::main(&flags),
+        #[cfg(feature = "init")]
+        Some(Command::Init(flags)) => init::main(&flags),
         Some(Command::Completions(flags)) => completions::main(&flags),
         #[cfg(feature = "man")]
         Some(Command::Man) => man::main(),

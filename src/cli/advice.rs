@@ -96,6 +96,7 @@ pub(super) fn added(mut error: clap::Error, arguments: &[OsString]) -> clap::Err
 fn on_missing(arguments: &[OsString]) -> Option<&'static str> {
     match arguments.get(1)?.to_str()? {
         "call" => Some("give the address of the function: bandog call localhost:8080 -i hello"),
+        "init" => Some("give the kind of function: bandog init oscar my-function"),
         "install" => Some("give the directory: bandog install /usr/local/bin"),
         "completions" => Some("give the shell: bandog completions bash"),
         _ => None,
@@ -110,7 +111,7 @@ fn on_unknown(word: &str, arguments: &[OsString]) -> Option<String> {
     if word.starts_with('-') {
         let foreign: &[(&[&str], &str)] = match arguments.get(1).and_then(|word| word.to_str()) {
             Some("call") => &FOREIGN_CLIENT_FLAGS,
-            Some("health" | "actions" | "install" | "completions") => &[],
+            Some("health" | "actions" | "install" | "init" | "completions" | "man") => &[],
             _ => &FOREIGN_FLAGS,
         };
         let known = foreign.iter().find(|(flags, _)| flags.contains(&word));

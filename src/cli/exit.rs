@@ -19,6 +19,10 @@ pub const BAD_INPUT: u8 = 65;
 /// Exit code for a failure of bandog or of the machine (`EX_SOFTWARE`).
 pub const INTERNAL: u8 = 70;
 
+/// Exit code for a file that cannot be made (`EX_CANTCREAT`).
+#[cfg(feature = "init")]
+pub(super) const CANNOT_CREATE: u8 = 73;
+
 /// Exit code for a result that cannot be written to standard output (`EX_IOERR`).
 pub const NOT_WRITTEN: u8 = 74;
 

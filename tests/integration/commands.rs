@@ -14,7 +14,8 @@ use crate::harness::{
     signal,
 };
 
-const COMMANDS: [&str; 9] = ["serve", "run", "call", "check", "actions", "health", "install", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["serve", "run", "call", "check", "actions", "health", "install", "init", "completions", "man"];
 
 /// `bandog run` of a shell command, in a workspace of its own.
 fn run(flags: &[&str], command: &str) -> Command {

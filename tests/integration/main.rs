@@ -18,6 +18,7 @@ mod flow;
 mod functions;
 mod golden;
 mod images;
+mod init;
 mod jwt;
 mod lifecycle;
 mod limits;

@@ -137,6 +137,9 @@ const MISTAKES: &[Mistake] = &[
     ("install", 78, &["<DIR>", "bandog install /usr/local/bin"]),
     ("install ok.sh", 1, &["cannot make the directory ok.sh: it is a file; name a directory"]),
     ("install /proc/x", 1, &["cannot make the directory /proc/x: No such file"]),
+    ("init", 78, &["<KIND>", "bandog init oscar my-function"]),
+    ("init lambda", 78, &["'lambda'", "oscar", "actions", "http"]),
+    ("init oscar ok.sh", 73, &["cannot make the directory ok.sh: it is a file; name a directory"]),
     ("completions", 78, &["<SHELL>", "bandog completions bash"]),
     ("completions tcsh", 78, &["'tcsh'", "bash", "fish", "zsh"]),
 ];
