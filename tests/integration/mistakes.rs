@@ -16,10 +16,13 @@ fn in_a_directory(command: Command) -> Command {
         .file("ok.sh", "#!/bin/sh\ncat \"$INPUT_FILE_PATH\"\n")
         .file("plain.py", "#!/usr/bin/env python3\nimport os\n")
         .file("bad.yml", "name: [x\n")
+        .file("windows.sh", "#!/bin/sh\r\ncat\r\n")
         .file("empty", "");
     let home = command.home().to_owned();
     fs::create_dir(home.join("dir")).expect("a directory");
-    fs::set_permissions(home.join("ok.sh"), fs::Permissions::from_mode(0o755)).expect("its owner's");
+    for name in ["ok.sh", "windows.sh"] {
+        fs::set_permissions(home.join(name), fs::Permissions::from_mode(0o755)).expect("its owner's");
+    }
     command
 }
 
@@ -110,6 +113,7 @@ const MISTAKES: &[Mistake] = &[
     ("--mode http --upstream ftp://x ok.sh", 78, &["--upstream: \"ftp://x\": expected a URL such as http://"]),
     ("--service a/b ok.sh", 78, &["--service: \"a/b\": expected a name without slashes"]),
     // run.
+    ("run -i x windows.sh", 70, &["its interpreter \"/bin/sh\\r\" does not exist", "sed -i 's/\\r$//' SCRIPT"]),
     ("run -f missing ok.sh", 65, &["cannot read --input missing: No such file"]),
     ("run -i x -f y ok.sh", 78, &["'--text-input <TEXT>' cannot be used with '--input <FILE>'"]),
     ("run --header nocolon ok.sh", 78, &["--header: expected NAME:VALUE, such as \"Accept: application/json\""]),

@@ -25,7 +25,7 @@ const FIRST_LINE: usize = 256;
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
     /// The interpreter that the program needs does not exist.
-    #[error("{}: its interpreter {interpreter:?} does not exist; install it in the image, or correct the first line", program.display())]
+    #[error("{}: its interpreter {interpreter:?} does not exist; {}", program.display(), remedy(interpreter))]
     NoInterpreter {
         /// The program.
         program: PathBuf,
@@ -145,6 +145,15 @@ pub(crate) fn explain<'a>(
         Some(libc::ENOMEM) => SpawnError::NoMemory { program },
         Some(libc::EAGAIN) => SpawnError::NoProcess { program },
         _ => SpawnError::Other { program, source },
+    }
+}
+
+/// How to get at an interpreter that does not exist.
+fn remedy(interpreter: &Path) -> &'static str {
+    if interpreter.as_os_str().as_encoded_bytes().ends_with(b"\r") {
+        "the lines of the script end as on Windows: sed -i 's/\\r$//' SCRIPT"
+    } else {
+        "install it in the image, or correct the first line"
     }
 }
 
