@@ -136,7 +136,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 50] = [
+pub static ALL: [&Setting; 51] = [
     &SCRIPT,
     &ACTIONS,
     &ACTIONS_LENIENT,
