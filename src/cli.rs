@@ -15,6 +15,7 @@ pub mod actions;
 mod advice;
 pub mod call;
 pub mod check;
+#[cfg(feature = "completions")]
 pub mod completions;
 mod destination;
 mod exit;
@@ -102,6 +103,7 @@ enum Command {
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitFlags),
     /// Print the completion script of a shell
+    #[cfg(feature = "completions")]
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsFlags),
     /// Print the manual page
@@ -162,6 +164,7 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
         Some(Command::Install(flags)) => install::main(&flags),
         #[cfg(feature = "init")]
         Some(Command::Init(flags)) => init::main(&flags),
+        #[cfg(feature = "completions")]
         Some(Command::Completions(flags)) => completions::main(&flags),
         #[cfg(feature = "man")]
         Some(Command::Man) => man::main(),
