@@ -114,7 +114,7 @@ fn response<B>(
     wrap: impl FnOnce(ResponseBody) -> B,
 ) -> HttpResponse<B> {
     // RFC 9110 §9.3.2: the head of a GET, without its body.
-    let body = if *method == Method::HEAD { ResponseBody::whole(None) } else { body };
+    let body = if *method == Method::HEAD { body.emptied() } else { body };
     let mut response = HttpResponse::new(wrap(body));
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;

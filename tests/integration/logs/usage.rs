@@ -39,6 +39,15 @@ fn one_line_for_each_call_has_time_memory_and_bytes() {
 }
 
 #[test]
+fn a_response_without_its_body_has_the_usage_of_its_function() {
+    let builder = Builder::new().fwatchdog().env("fprocess", "cat").env("mode", "serializing");
+    let server = builder.env("BANDOG_LOG_FORMAT", "json").start();
+    server.request("HEAD", "/").send().expect(200);
+    let request = line(&server, "request");
+    assert!(request["cpu_seconds"].is_f64() && request["peak_memory_bytes"].as_u64() > Some(0), "{request}");
+}
+
+#[test]
 fn a_call_without_a_process_has_no_cpu_time() {
     let server = Builder::new().args(["--mode", "static", "--static-dir", ".", "--log-format", "json"]).start();
     server.get("/nothing").send().problem(404);

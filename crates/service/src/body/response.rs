@@ -291,6 +291,12 @@ impl ResponseBody {
         Self { kind: ResponseKind::Forwarded { body: UnsyncBoxBody::new(body), deadline }, usage: None }
     }
 
+    /// The body of a response to HEAD: none, with what is known of the invocation.
+    #[must_use]
+    pub fn emptied(self) -> Self {
+        Self { kind: ResponseKind::Whole(None), usage: self.usage }
+    }
+
     /// What the processes of the invocation have used; `None` before they have ended, and where there are none.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
