@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and two Python environments
-# under target/, with OSCAR's client and with what checks the description of actions. Idempotent, and quick when all is
-# there. Where it may not install packages it names exactly those that are missing and fails.
+# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and three Python environments
+# under target/, with OSCAR's client, with what checks the description of actions, and with what makes a client of it.
+# Idempotent, and quick when all is there. Where it may not install packages it names exactly those that are missing and fails.
 #
 #     scripts/setup.sh              all of it
 #     scripts/setup.sh PACKAGE…     these packages only
@@ -122,5 +122,7 @@ else
     install_python venv oscar_python oscar-python==2.2.0
     # What the description of actions is checked with: as a document, and against what is answered.
     install_python venv-openapi openapi_spec_validator openapi-spec-validator==0.9.0 schemathesis==4.32.5
+    # What makes a client of that description.
+    install_python venv-client openapi_python_client openapi-python-client==0.29.1
     say "everything is there"
 fi

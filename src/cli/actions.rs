@@ -20,6 +20,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   bandog actions                                  in a container, or beside an oms.yml
   bandog actions --actions service/oms.yml --format json
   bandog actions --format openapi >openapi.json
+  bandog actions --format openapi --bodies json   for a generator of clients
 
 The exit code is 78 if there is a mistake in the file; bandog check also looks for what the file names.";
 
@@ -29,6 +30,9 @@ pub struct ActionsFlags {
     /// How the actions are listed
     #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
     pub format: ListFormat,
+    /// Which bodies --format openapi describes for each action
+    #[arg(long, value_enum, default_value_t = ListBodies::Every, value_name = "BODIES")]
+    pub bodies: ListBodies,
     /// The file [default: as in bandog check --help]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, value_parser = ValueParser::os_string())]
     pub actions: Option<OsString>,
@@ -49,6 +53,24 @@ pub enum ListFormat {
     /// The OpenAPI document that a server without a token serves at /_/openapi.json.
     #[value(name = "openapi")]
     OpenApi,
+}
+
+/// The bodies in the OpenAPI document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListBodies {
+    /// All that bandog takes.
+    Every,
+    /// JSON alone, for generators of clients.
+    Json,
+}
+
+impl From<ListBodies> for openapi::Bodies {
+    fn from(bodies: ListBodies) -> Self {
+        match bodies {
+            ListBodies::Every => Self::Every,
+            ListBodies::Json => Self::Json,
+        }
+    }
 }
 
 impl ActionsFlags {
@@ -80,7 +102,9 @@ pub(super) fn main(flags: &ActionsFlags, sources: &Sources) -> ExitCode {
         ListFormat::Text => list::text(&service),
         ListFormat::Json => format!("{:#}\n", list::document(&service)),
         ListFormat::Names => service.actions.iter().flat_map(|action| [action.name.as_str(), "\n"]).collect(),
-        ListFormat::OpenApi => format!("{:#}\n", openapi::document(&service, Authentication::None)),
+        ListFormat::OpenApi => {
+            format!("{:#}\n", openapi::document(&service, Authentication::None, flags.bodies.into()))
+        }
     };
     print(text.as_bytes(), 0)
 }

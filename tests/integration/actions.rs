@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use crate::harness::{Builder, fixture};
 
 mod call;
+mod client;
 mod command;
 mod confined;
 mod description;

@@ -17,9 +17,30 @@ pub use security::Authentication;
 /// The version of the OpenAPI Specification that the document follows.
 const VERSION: &str = "3.1.1";
 
+/// The encodings of bodies that the document describes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bodies {
+    /// All that bandog takes.
+    #[default]
+    Every,
+    /// JSON alone, for programs that generate a client and can do with one body for each action only.
+    Json,
+}
+
+impl Bodies {
+    /// The names that a user chooses by.
+    pub const NAMES: [(&str, Self); 2] = [("every", Self::Every), ("json", Self::Json)];
+
+    /// The bodies of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, bodies)| bodies)
+    }
+}
+
 /// The document of a service whose callers authenticate in this way.
 #[must_use]
-pub fn document(service: &Service, authentication: Authentication) -> Value {
+pub fn document(service: &Service, authentication: Authentication, bodies: Bodies) -> Value {
     let mut document = Map::new();
     document.insert("openapi".to_owned(), VERSION.into());
     document.insert("info".to_owned(), info(service));
@@ -27,7 +48,7 @@ pub fn document(service: &Service, authentication: Authentication) -> Value {
     if let Some(security) = authentication.requirement() {
         document.insert("security".to_owned(), security);
     }
-    document.insert("paths".to_owned(), paths(service, authentication));
+    document.insert("paths".to_owned(), paths(service, authentication, bodies));
     document.insert("components".to_owned(), components(authentication));
     Value::Object(document)
 }
@@ -75,10 +96,10 @@ fn straight_through(service: &Service) -> Option<String> {
 }
 
 /// All actions under `/run/`, and the own paths of those that have one.
-fn paths(service: &Service, authentication: Authentication) -> Value {
+fn paths(service: &Service, authentication: Authentication, bodies: Bodies) -> Value {
     let mut paths = Map::new();
     for action in &service.actions {
-        let operation = operation::of_run(action, authentication);
+        let operation = operation::of_run(action, authentication, bodies);
         paths.insert(format!("/run/{}", action.name), json!({"post": operation}));
     }
     let mut own: Vec<(&Template, String)> = Vec::new();
@@ -91,7 +112,7 @@ fn paths(service: &Service, authentication: Authentication) -> Value {
             own.push((path, path.to_string()));
             (path, path.to_string())
         });
-        let operation = operation::of_own_path(action, call, names, authentication);
+        let operation = operation::of_own_path((action, call), names, authentication, bodies);
         let item = paths.entry(key).or_insert_with(|| json!({}));
         item[call.method.as_str().to_ascii_lowercase()] = operation;
     }

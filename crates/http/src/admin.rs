@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{LockFile, Server, ShownLimits};
 use crate::{
-    actions::{Service, list, openapi},
+    actions::{Service, decode_pairs, list, openapi},
     reply::{ErrorCode, Head, Problem},
     service::{ACTIONS_PAGE, METRICS_TYPE, Phase, TotalsSnapshot},
 };
@@ -40,7 +40,7 @@ pub(super) fn is_admin(path: &str) -> bool {
 }
 
 /// The page at `path`; the token has been checked where it is asked for.
-pub(super) async fn page(server: &Server, path: &str) -> Result<Page, Problem> {
+pub(super) async fn page(server: &Server, path: &str, query: Option<&str>) -> Result<Page, Problem> {
     match path {
         "/_/health" | "/_/ready" if !is_well(server) => {
             if server.settings.admin.bare_health {
@@ -57,12 +57,29 @@ pub(super) async fn page(server: &Server, path: &str) -> Result<Page, Problem> {
         "/_/status" => Ok(status(server)),
         "/_/metrics" if server.settings.admin.metrics => Ok(metrics(server).await),
         ACTIONS_PAGE => actions(server).map(|service| json(&list::document(service))),
-        OPENAPI => actions(server).map(|service| json(&openapi::document(service, server.settings.admin.callers))),
+        OPENAPI => {
+            let service = actions(server)?;
+            Ok(json(&openapi::document(service, server.settings.admin.callers, bodies(query)?)))
+        }
         _ => Err(Problem::new(
             ErrorCode::NotFound,
             "below /_/ there are health, ready, status, metrics, actions and openapi.json",
         )),
     }
+}
+
+/// The bodies that the description is to have: the last `bodies` in the query.
+#[expect(clippy::result_large_err, reason = "the answer to the request, and made once for it")]
+fn bodies(query: Option<&str>) -> Result<openapi::Bodies, Problem> {
+    let pairs = decode_pairs(query.unwrap_or_default().as_bytes());
+    let Some((_, value)) = pairs.filter(|(name, _)| name == "bodies").last() else {
+        return Ok(openapi::Bodies::default());
+    };
+    let value = value.unwrap_or_default();
+    openapi::Bodies::named(&value).ok_or_else(|| {
+        let detail = format!("the query has bodies={value:?}; use json for one body for each action, or every");
+        Problem::new(ErrorCode::BadRequest, detail)
+    })
 }
 
 /// The actions, for the pages that list them.

@@ -144,7 +144,7 @@ async fn route(
         if admin::needs_token(path) {
             server.auth.admit(&head.headers).await?;
         }
-        let page = admin::page(server, path).await?;
+        let page = admin::page(server, path, head.uri.query()).await?;
         if admin::asks_ready(path) {
             server.service.check_ready().await?;
         }

@@ -50,7 +50,11 @@ fn document(authentication: Authentication) -> Value {
             output: Output::default(),
         })
     });
-    openapi::document(&Service { actions: actions.collect(), ..Service::default() }, authentication)
+    openapi::document(
+        &Service { actions: actions.collect(), ..Service::default() },
+        authentication,
+        openapi::Bodies::Every,
+    )
 }
 
 /// The names of all members below `value` that are called `key`, in lower case.

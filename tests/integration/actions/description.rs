@@ -14,10 +14,15 @@ use crate::harness::{Command, Ran, Server, server::Builder};
 /// The description.
 const PAGE: &str = "/_/openapi.json";
 
-/// A program of the Python environment that `scripts/setup.sh` makes.
+/// A program of the Python environment with what checks the description.
 fn tool(name: &str) -> Command {
+    tool_of("venv-openapi", name)
+}
+
+/// A program of a Python environment that `scripts/setup.sh` makes.
+pub(super) fn tool_of(environment: &str, name: &str) -> Command {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory").to_owned();
-    let path: PathBuf = target.join("venv-openapi/bin").join(name);
+    let path: PathBuf = target.join(environment).join("bin").join(name);
     assert!(path.exists(), "{} is missing; scripts/setup.sh installs it", path.display());
     Command::new(&path)
 }

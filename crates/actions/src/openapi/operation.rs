@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{request, responses, security::Authentication};
+use super::{Bodies, request, responses, security::Authentication};
 use crate::{
     action::{Action, Endpoint, HttpCall, Interface},
     location::Location,
@@ -10,16 +10,21 @@ use crate::{
 };
 
 /// `POST /run/ACTION`, which every action has.
-pub(super) fn of_run(action: &Action, authentication: Authentication) -> Value {
+pub(super) fn of_run(action: &Action, authentication: Authentication, bodies: Bodies) -> Value {
     let mut operation = about(action, &action.name);
-    let body = request::body(action, &action.arguments.iter().collect::<Vec<_>>());
+    let body = request::body(action, &action.arguments.iter().collect::<Vec<_>>(), bodies);
     operation.extend(body.map(|body| ("requestBody".to_owned(), body)));
     operation.insert("responses".to_owned(), responses::of(action, authentication));
     Value::Object(operation)
 }
 
 /// The own method and path of an action. `names` has the names of the path's parameters, in order.
-pub(super) fn of_own_path(action: &Action, call: &HttpCall, names: &Template, authentication: Authentication) -> Value {
+pub(super) fn of_own_path(
+    (action, call): (&Action, &HttpCall),
+    names: &Template,
+    authentication: Authentication,
+    bodies: Bodies,
+) -> Value {
     // An action's name cannot contain a hyphen, so the id is unique.
     let mut operation = about(action, &format!("{}-http", action.name));
     let renamed: Vec<(&str, &str)> = path_of(call).into_iter().flat_map(Template::names).zip(names.names()).collect();
@@ -35,7 +40,7 @@ pub(super) fn of_own_path(action: &Action, call: &HttpCall, names: &Template, au
         operation.insert("parameters".to_owned(), parameters.into());
     }
     let in_body: Vec<_> = action.arguments.iter().filter(|argument| argument.location == Location::Body).collect();
-    operation.extend(request::body(action, &in_body).map(|body| ("requestBody".to_owned(), body)));
+    operation.extend(request::body(action, &in_body, bodies).map(|body| ("requestBody".to_owned(), body)));
     operation.insert("responses".to_owned(), responses::of(action, authentication));
     Value::Object(operation)
 }

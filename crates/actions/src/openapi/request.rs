@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Bodies;
 use crate::{
     action::{Action, Argument, MediaType},
     location::Location,
@@ -43,8 +44,8 @@ pub(super) fn parameter(argument: &Argument, renamed: Option<&str>) -> Option<Va
     Some(Value::Object(parameter))
 }
 
-/// The body in all its encodings; `None` if no argument is in it.
-pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
+/// The body in these encodings; `None` if no argument is in it.
+pub(super) fn body(action: &Action, arguments: &[&Argument], bodies: Bodies) -> Option<Value> {
     if arguments.is_empty() && !action.variadic {
         return None;
     }
@@ -52,7 +53,12 @@ pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
     let mut add = |media: MediaType, schema: Value| {
         content.insert(media.as_str().to_owned(), json!({"schema": schema}));
     };
+    let required = arguments.iter().any(|argument| is_needed(argument));
     add(MediaType::Json, object(action, arguments, MediaType::Json));
+    match bodies {
+        Bodies::Json => return Some(json!({"required": required, "content": content})),
+        Bodies::Every => {}
+    }
     // A schema cannot forbid that an undeclared field occurs twice in a form. An urlencoded form carries lists and
     // objects as JSON, which OpenAPI cannot express.
     let is_closed = !action.variadic;
@@ -68,9 +74,8 @@ pub(super) fn body(action: &Action, arguments: &[&Argument]) -> Option<Value> {
     let files = action.arguments.iter().filter(|argument| argument.schema.kind == Type::Path);
     let needs_more = arguments.iter().any(|argument| is_needed(argument) && argument.schema.kind != Type::Path);
     if files.count() == 1 && arguments.iter().any(|argument| argument.schema.kind == Type::Path) && !needs_more {
-        content.insert(MediaType::Bytes.as_str().to_owned(), json!({}));
+        content.insert(MediaType::Bytes.as_str().to_owned(), json!({"schema": binary()}));
     }
-    let required = arguments.iter().any(|argument| is_needed(argument));
     Some(json!({"required": required, "content": content}))
 }
 
@@ -79,9 +84,9 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     let mut properties = Map::new();
     for argument in arguments {
         let mut schema = match (media, argument.schema.kind) {
-            (MediaType::Multipart, Type::Path) => part(),
+            (MediaType::Multipart, Type::Path) => binary(),
             (MediaType::Multipart, Type::List) if is_list_of_files(&argument.schema) => {
-                json!({"type": "array", "items": part(), "minItems": 1})
+                json!({"type": "array", "items": binary(), "minItems": 1})
             }
             // Null means no value, where the encoding has null.
             (MediaType::Json, _) if !is_needed(argument) => argument.schema.to_nullable_json_schema(),
@@ -113,8 +118,9 @@ fn as_segment(schema: &mut Value, argument: &Argument) {
     }
 }
 
-/// A file as a part of a form.
-fn part() -> Value {
+/// The bytes of a file: a part of a form, a body or a result. OpenAPI 3.1 needs no schema for a body of bytes, but
+/// programs that generate clients take a body without one for none.
+pub(super) fn binary() -> Value {
     json!({"type": "string", "format": "binary"})
 }
 

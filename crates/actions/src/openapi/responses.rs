@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::security::Authentication;
+use super::{request::binary, security::Authentication};
 use crate::{
     action::{Action, Interface, MediaType, Output},
     schema::{Schema, Type},
@@ -87,7 +87,9 @@ fn content(output: &Output) -> Option<Value> {
     let schema = output.schema.as_ref()?;
     Some(match output.content_type {
         Some(MediaType::Json) => json!({"application/json": {"schema": schema.to_result_json_schema()}}),
-        Some(media @ (MediaType::Form | MediaType::Multipart | MediaType::Bytes)) => json!({media.as_str(): {}}),
+        Some(media @ (MediaType::Form | MediaType::Multipart | MediaType::Bytes)) => {
+            json!({media.as_str(): {"schema": binary()}})
+        }
         None => match schema.kind {
             Type::String | Type::Enum | Type::Uuid | Type::Path => json!({"text/plain": {"schema": text(schema)}}),
             // JSON if the output parses as JSON, else text.

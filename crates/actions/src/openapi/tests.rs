@@ -45,7 +45,7 @@ fn own(method: Method, path: &str) -> Interface {
 fn described(actions: Vec<Action>) -> Value {
     let actions = actions.into_iter().map(Arc::new).collect();
     let service = Service { file: PathBuf::from("/oms.yml"), actions, ..Service::default() };
-    document(&service, Authentication::None)
+    document(&service, Authentication::None, Bodies::Every)
 }
 
 /// The media types of the body of `POST /run/a`.
@@ -69,7 +69,7 @@ fn a_service_without_a_name_gets_one_since_the_document_needs_it() {
     let forward =
         Forward { name: "page".to_owned(), help: Some("The page.".to_owned()), port: 1, path: "/page".to_owned() };
     let service = Service { info, forwards: vec![forward], ..Service::default() };
-    let document = super::document(&service, Authentication::None);
+    let document = super::document(&service, Authentication::None, Bodies::Every);
     let info = &document["info"];
     assert_eq!(info["contact"], json!({"email": "a@shop.example"}));
     assert_eq!(info["license"], json!({"name": "https://shop.example/terms", "url": "https://shop.example/terms"}));
@@ -221,7 +221,7 @@ fn results_are_described_by_type() {
 fn each_action_has_the_failures_that_it_can_have() {
     let statuses = |interface: Interface, authentication: Authentication| {
         let service = Service { actions: vec![Arc::new(action("a", interface, vec![]))], ..Service::default() };
-        let document = document(&service, authentication);
+        let document = document(&service, authentication, Bodies::Every);
         let responses = document["paths"]["/run/a"]["post"]["responses"].as_object().expect("responses").clone();
         for response in responses.values().filter_map(|response| response["$ref"].as_str()) {
             let pointer = response.strip_prefix('#').expect("a reference to here");
@@ -243,7 +243,7 @@ fn each_action_has_the_failures_that_it_can_have() {
 #[test]
 fn whoever_has_to_show_a_token_is_told_how() {
     let shown = |authentication| {
-        let document = document(&Service::default(), authentication);
+        let document = document(&Service::default(), authentication, Bodies::Every);
         let schemes = document["components"]["securitySchemes"].as_object().cloned().unwrap_or_default();
         let alternatives = document["security"].as_array().cloned().unwrap_or_default();
         for name in alternatives.iter().filter_map(Value::as_object).flat_map(Map::keys) {

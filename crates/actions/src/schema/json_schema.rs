@@ -44,6 +44,23 @@ enum Presence {
     Within,
 }
 
+/// The key and value that permit these values only. Programs that generate clients take an `enum` of strings or of
+/// whole numbers, so others are alternatives.
+fn one_of(choices: Vec<Value>) -> (&'static str, Value) {
+    let is_whole = |value: &Value| value.is_i64() || value.is_u64();
+    let all = |is_kind: &dyn Fn(&Value) -> bool| choices.iter().all(|choice| choice.is_null() || is_kind(choice));
+    if all(&Value::is_string) || all(&is_whole) {
+        return ("enum", choices.into());
+    }
+    let (texts, others): (Vec<_>, Vec<_>) = choices.into_iter().partition(Value::is_string);
+    let (numbers, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_whole);
+    let groups = [("string", texts), ("integer", numbers)].into_iter().filter(|(_, values)| !values.is_empty());
+    let groups = groups.map(|(kind, values)| json!({"type": kind, "enum": values}));
+    let single =
+        others.into_iter().map(|value| if value.is_null() { json!({"type": "null"}) } else { json!({"const": value}) });
+    ("anyOf", groups.chain(single).collect())
+}
+
 impl Schema {
     /// For a required value.
     #[must_use]
@@ -90,7 +107,8 @@ impl Schema {
                 Presence::Optional if !choices.contains(&Value::Null) => choices.push(Value::Null),
                 Presence::Optional | Presence::Within => {}
             }
-            set("enum", choices.into());
+            let (key, value) = one_of(choices);
+            set(key, value);
         }
         let (min, max) = self.bounds();
         if let Some(min) = min {

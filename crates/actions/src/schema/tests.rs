@@ -254,6 +254,8 @@ fn is_valid(schema: &Value, value: &Value) -> bool {
         ("pattern", Value::String(text)) => {
             Regex::new(what.as_str().expect("a pattern")).expect("a pattern").is_match(text)
         }
+        ("const", _) => is_valid(&json!({"enum": [what]}), value),
+        ("anyOf", _) => what.as_array().expect("a list").iter().any(|schema| is_valid(schema, value)),
         ("allOf", _) => what.as_array().expect("a list").iter().all(|schema| is_valid(schema, value)),
         ("items", Value::Array(elements)) => elements.iter().all(|element| is_valid(what, element)),
         ("propertyNames", Value::Object(members)) => members.keys().all(|name| is_valid(what, &json!(name))),

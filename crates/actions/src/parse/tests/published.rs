@@ -59,7 +59,8 @@ forwards:
     ] {
         assert_eq!(routed(service(text), method, path), wanted, "{method} {path}");
     }
-    let described = crate::openapi::document(&service(text), crate::openapi::Authentication::None);
+    let described =
+        crate::openapi::document(&service(text), crate::openapi::Authentication::None, crate::openapi::Bodies::Every);
     assert_eq!(described["paths"]["/insert"]["post"]["operationId"], "one-http");
     assert_eq!(described["paths"]["/i/{a}"]["get"]["operationId"], "item-http");
     assert!(described["paths"].get("/run").is_none() && described["paths"].get("/run/run").is_some(), "{described}");
