@@ -24,11 +24,16 @@ pub(crate) struct Call {
 impl Call {
     /// A request that has the function do `what`.
     pub(crate) fn new(id: String, what: &str, body: Vec<u8>, wanted: Wanted) -> Self {
-        let mut call = Self::page(id, "/run/soak", wanted);
+        Self::to(id, "/run/soak", body, wanted).with("X-Do", what)
+    }
+
+    /// A request that needs a place.
+    pub(crate) fn to(id: String, target: &str, body: Vec<u8>, wanted: Wanted) -> Self {
+        let mut call = Self::page(id, target, wanted);
         call.method = "POST";
         call.body = body;
         call.needs_place = true;
-        call.with("X-Do", what)
+        call
     }
 
     /// A request for a page of bandog's own.
@@ -111,6 +116,12 @@ pub(crate) enum Wanted {
     Events { files: Vec<File>, logs: String },
     /// What the function itself made of its answer.
     Own { status: u16, fields: Vec<(&'static str, String)>, body: Vec<u8> },
+    /// A server's answer, passed on as it is.
+    Passed { status: u16, kind: Option<&'static str>, body: Vec<u8> },
+    /// The request, as the server saw it.
+    Echo,
+    /// The result of an action.
+    Result { kind: &'static str, body: Vec<u8> },
     /// A page of bandog's own with something of this in it.
     Page(&'static str),
     /// A failure.
@@ -120,11 +131,14 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
-    /// Whether the function must have run for it; `None` if that is open.
+    /// Whether the function or the action must have signed its start.
     pub(crate) fn runs(&self) -> bool {
         match self {
-            Self::Page(_) => false,
-            Self::Problem(problem) | Self::BrokenEvents(problem) => problem.logs.is_some(),
+            // A server signs nothing.
+            Self::Page(_) | Self::Passed { .. } | Self::Echo => false,
+            Self::Problem(problem) | Self::BrokenEvents(problem) => {
+                problem.logs.is_some() || problem.traceback.is_some()
+            }
             _ => true,
         }
     }
@@ -139,6 +153,10 @@ pub(crate) struct Problem {
     pub(crate) signal: Option<i64>,
     /// The end of the logs; `None` if nothing was started.
     pub(crate) logs: Option<String>,
+    /// What an action wrote to standard error in its only attempt; `None` if nothing was started.
+    pub(crate) traceback: Option<String>,
+    /// Every wrong argument with its problem, sorted.
+    pub(crate) errors: Vec<(&'static str, &'static str)>,
 }
 
 impl Problem {

@@ -1,4 +1,4 @@
-//! What bandog holds: memory, descriptors, threads, processes, workspaces.
+//! What a bandog holds: memory, descriptors, threads, processes, workspaces; and the memory of a connection.
 
 use std::{
     fmt, fs,
@@ -7,11 +7,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::bandog::Bandog;
+use crate::bandog::{Bandog, MAX_INFLIGHT, MAX_QUEUE};
 
 /// How long bandog may take to become quiet: its idle threads go after 10 s, and an idle HTTP/2 connection is noticed
 /// when its client is gone, which is at once here.
 const QUIET: Duration = Duration::from_secs(40);
+
+/// How much more memory than after the warm-up a bandog may hold at the end, in KiB.
+const GROWTH_KIB: u64 = 2 * 1024;
+
+/// How much more than at rest it may hold for each open connection, in KiB, while it has [`FEW`] or more.
+const CONNECTION_KIB: u64 = 2 * 1024;
+
+/// Fewer connections say little of one: what the allocator keeps is shared among them.
+const FEW: u64 = 4;
+
+/// How many threads more than at the start it may have: one for each call that runs, or that has waited and begins, and
+/// as many that have just ended their call and are not yet idle.
+const THREADS: u64 = 2 * (MAX_INFLIGHT + MAX_QUEUE) as u64;
 
 /// Between two looks.
 const GLANCE: Duration = Duration::from_millis(250);
@@ -24,6 +37,8 @@ pub(crate) struct Census {
     pub(crate) threads: u64,
     pub(crate) processes: usize,
     pub(crate) workspaces: usize,
+    /// What it has grown by for each open connection; 0 where that was not looked at.
+    pub(crate) connection_kib: u64,
 }
 
 impl Census {
@@ -63,22 +78,83 @@ pub(crate) struct Peak(pub(crate) Census);
 
 impl Peak {
     /// Looks until told to stop.
-    pub(crate) fn watch(pid: u32, stop: &AtomicBool) -> Self {
+    pub(crate) fn watch(bandog: &Bandog, stop: &AtomicBool) -> Self {
+        let before = Census::held(bandog.pid()).rss_kib;
         let mut peak = Census::default();
         while !stop.load(Ordering::Relaxed) {
-            let now = Census::held(pid);
+            let now = Census::held(bandog.pid());
+            let open = connections(bandog.address.port());
             peak.rss_kib = peak.rss_kib.max(now.rss_kib);
             peak.descriptors = peak.descriptors.max(now.descriptors);
             peak.threads = peak.threads.max(now.threads);
+            if open >= FEW {
+                peak.connection_kib = peak.connection_kib.max(now.rss_kib.saturating_sub(before) / open);
+            }
             thread::sleep(GLANCE);
         }
         Self(peak)
     }
 }
 
+/// The connections that a listener at `port` has and has not closed: established, or closed by the client alone.
+fn connections(port: u16) -> u64 {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let local = format!(":{port:04X}");
+    let is_open = |line: &&str| {
+        let mut columns = line.split_whitespace().skip(1);
+        let is_local = columns.next().is_some_and(|address| address.ends_with(&local));
+        is_local && matches!(columns.nth(1), Some("01" | "08"))
+    };
+    table.lines().filter(is_open).count() as u64
+}
+
+/// What one bandog held in the course of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Course {
+    pub(crate) start: Census,
+    pub(crate) warm: Census,
+    pub(crate) most: Census,
+    pub(crate) end: Census,
+}
+
+impl Course {
+    /// What is more than it may be.
+    pub(crate) fn faults(&self, bandog: &Bandog) -> Vec<String> {
+        let Self { start, warm, most, end } = self;
+        let (was, is) = (start.processes, end.processes);
+        let growth = warm.rss_kib + GROWTH_KIB;
+        let threads = start.threads + THREADS;
+        let limits = [
+            (was == is, format!("{is} processes are there, {was} were at the start: {:?}", bandog.processes())),
+            (start.workspaces == end.workspaces, format!("workspaces are left: {:?}", bandog.workspaces())),
+            (
+                end.descriptors == start.descriptors,
+                format!("{} descriptors are open, {} were at the start", end.descriptors, start.descriptors),
+            ),
+            (
+                end.threads <= start.threads,
+                format!("{} threads run, {} did at the start: idle ones are kept", end.threads, start.threads),
+            ),
+            (most.threads <= threads, format!("{} threads ran at once, wanted {threads} at most", most.threads)),
+            (end.rss_kib <= growth, format!("it holds {} KiB of memory, wanted {growth} at most", end.rss_kib)),
+            (
+                most.connection_kib <= CONNECTION_KIB,
+                format!("it grew by {} KiB for each connection, wanted {CONNECTION_KIB} at most", most.connection_kib),
+            ),
+        ];
+        limits.into_iter().filter(|(holds, _)| !holds).map(|(_, fault)| fault).collect()
+    }
+
+    pub(crate) fn lines(&self) -> [(&'static str, &Census); 4] {
+        let Self { start, warm, most, end } = self;
+        [("at the start", start), ("after the warm-up", warm), ("at most", most), ("at the end", end)]
+    }
+}
+
 impl fmt::Display for Census {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rss_kib, descriptors, threads, processes, workspaces } = self;
-        write!(f, "| {rss_kib} | {descriptors} | {threads} | {processes} | {workspaces} |")
+        let Self { rss_kib, descriptors, threads, processes, workspaces, connection_kib } = self;
+        let connection = if *connection_kib == 0 { String::new() } else { connection_kib.to_string() };
+        write!(f, "| {rss_kib} | {descriptors} | {threads} | {processes} | {workspaces} | {connection} |")
     }
 }

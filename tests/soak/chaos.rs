@@ -34,12 +34,12 @@ impl Victims {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Kills children of bandog's at random until told to stop.
-    pub(crate) fn make(&self, bandog: &Bandog, seed: u64, stop: &AtomicBool) {
+    /// Kills children of these at random until told to stop.
+    pub(crate) fn make(&self, bandogs: &[&Bandog], seed: u64, stop: &AtomicBool) {
         let mut chance = Chance::of(seed, u64::MAX);
         while !stop.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(chance.below(PAUSE) as u64));
-            let children = bandog.children();
+            let children: Vec<i32> = bandogs.iter().flat_map(|bandog| bandog.children()).collect();
             if !children.is_empty() {
                 let child = chance.pick(&children);
                 kill(child, |id| {

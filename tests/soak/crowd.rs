@@ -52,10 +52,15 @@ impl Crowd {
 }
 
 impl Ticket<'_> {
+    /// The largest crowd until now, this one included.
+    pub(crate) fn largest(&self) -> usize {
+        self.crowd.lock().here.get(&self.number).copied().unwrap_or_default()
+    }
+
     /// The answer is there; the largest crowd meanwhile, this one included.
     pub(crate) fn answered(mut self) -> usize {
         self.answered = true;
-        self.crowd.lock().here.get(&self.number).copied().unwrap_or_default()
+        self.largest()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The kinds of traffic, and how often each comes.
 
+use crate::bandog::Service;
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -43,11 +45,31 @@ pub(crate) enum Kind {
     LeavesRunning,
     LeavesInAnswer,
     ResetsHttp2,
+    ResetsInAnswer,
+    ShutHttp2,
+    PartlyShutHttp2,
+    SlowHttp2,
+    Passed,
+    PassedMeasured,
+    PassedCopy,
+    PassedLarge,
+    PassedKept,
+    PassedHttp2,
+    PassedShut,
+    LeavesPassedBody,
+    LeavesPassedAnswer,
+    Action,
+    ActionFile,
+    WrongArguments,
+    ActionFails,
+    ActionUnavailable,
+    ActionHttp2,
+    ActionKept,
 }
 
 impl Kind {
     /// Every kind, with its name and its weight in a thousand or so. What holds a place for seconds is rare.
-    pub(crate) const ALL: [(Self, &'static str, usize); 40] = [
+    pub(crate) const ALL: [(Self, &'static str, usize); 60] = [
         (Self::OneFile, "one file out, as base64", 150),
         (Self::Raw, "raw in, raw out", 60),
         (Self::Zip, "several files, as a zip", 60),
@@ -88,6 +110,26 @@ impl Kind {
         (Self::LeavesRunning, "leaves while it runs", 15),
         (Self::LeavesInAnswer, "leaves in the answer", 8),
         (Self::ResetsHttp2, "HTTP/2, one of several reset", 15),
+        (Self::ResetsInAnswer, "HTTP/2, reset in the answer", 10),
+        (Self::ShutHttp2, "HTTP/2, window kept shut", 3),
+        (Self::PartlyShutHttp2, "HTTP/2, some windows kept shut", 5),
+        (Self::SlowHttp2, "HTTP/2, window opened piece by piece", 12),
+        (Self::Passed, "to a server: as it is", 60),
+        (Self::PassedMeasured, "to a server: up to 3 MiB in", 25),
+        (Self::PassedCopy, "to a server: in and out at once", 25),
+        (Self::PassedLarge, "to a server: up to 6 MiB out", 10),
+        (Self::PassedKept, "to a server: several on one connection", 25),
+        (Self::PassedHttp2, "to a server: HTTP/2, several at once", 20),
+        (Self::PassedShut, "to a server: HTTP/2, window kept shut", 3),
+        (Self::LeavesPassedBody, "to a server: leaves in the body", 10),
+        (Self::LeavesPassedAnswer, "to a server: leaves in the answer", 10),
+        (Self::Action, "action: right arguments", 50),
+        (Self::ActionFile, "action: a file in and out", 25),
+        (Self::WrongArguments, "action: wrong arguments", 30),
+        (Self::ActionFails, "action: exit code 1 (422)", 15),
+        (Self::ActionUnavailable, "action: exit code 2 (503)", 15),
+        (Self::ActionHttp2, "action: HTTP/2, several at once", 15),
+        (Self::ActionKept, "action: several on one connection", 15),
     ];
 
     /// The kind that a number below [`Kind::weights`] falls to.
@@ -99,6 +141,29 @@ impl Kind {
             number -= weight;
         }
         Self::OneFile
+    }
+
+    /// The bandog that is asked.
+    pub(crate) fn service(self) -> Service {
+        match self {
+            Self::Passed
+            | Self::PassedMeasured
+            | Self::PassedCopy
+            | Self::PassedLarge
+            | Self::PassedKept
+            | Self::PassedHttp2
+            | Self::PassedShut
+            | Self::LeavesPassedBody
+            | Self::LeavesPassedAnswer => Service::Server,
+            Self::Action
+            | Self::ActionFile
+            | Self::WrongArguments
+            | Self::ActionFails
+            | Self::ActionUnavailable
+            | Self::ActionHttp2
+            | Self::ActionKept => Service::Actions,
+            _ => Service::Function,
+        }
     }
 
     pub(crate) fn weights() -> usize {

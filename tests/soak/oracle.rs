@@ -69,10 +69,24 @@ pub(crate) fn check(call: &Call, wanted: &Wanted, answer: &Answer) -> Result<(),
         answer.has("content-type", "text/event-stream")?;
         return check_events(call, wanted, answer);
     }
+    if let Wanted::Passed { status: code, kind, body } = wanted {
+        status(answer, *code)?;
+        check_seconds(answer.field("x-duration-seconds").unwrap_or_default())?;
+        if let Some(kind) = kind {
+            answer.has("content-type", kind)?;
+        }
+        return same_bytes("the server's answer", &answer.body, body);
+    }
+    if let Wanted::Echo = wanted {
+        status(answer, 200)?;
+        return check_echo(call, answer);
+    }
     answer.has("x-exit-code", "0")?;
     check_seconds(answer.field("x-duration-seconds").unwrap_or_default())?;
     if !matches!(wanted, Wanted::Own { .. }) {
         status(answer, 200)?;
+    }
+    if !matches!(wanted, Wanted::Own { .. } | Wanted::Result { .. }) {
         answer.has("vary", "Accept")?;
     }
     match wanted {
@@ -113,8 +127,44 @@ pub(crate) fn check(call: &Call, wanted: &Wanted, answer: &Answer) -> Result<(),
             }
             same_bytes("the function's own body", &answer.body, body)
         }
-        Wanted::Events { .. } | Wanted::BrokenEvents(_) | Wanted::Page(_) | Wanted::Problem(_) => Ok(()),
+        Wanted::Result { kind, body } => {
+            answer.has("x-output-kind", "stdout")?;
+            answer.has("content-type", kind)?;
+            same_bytes("the result", &answer.body, body)
+        }
+        Wanted::Events { .. }
+        | Wanted::BrokenEvents(_)
+        | Wanted::Page(_)
+        | Wanted::Problem(_)
+        | Wanted::Passed { .. }
+        | Wanted::Echo => Ok(()),
     }
+}
+
+/// The server saw the request as it was sent, but for the token, which stays with bandog.
+fn check_echo(call: &Call, answer: &Answer) -> Result<(), Wrong> {
+    let many: Vec<_> = answer.fields.iter().filter(|(name, _)| name == "x-many").map(|(_, value)| value).collect();
+    if many != ["1", "2"] {
+        return Err(format!("x-many is {many:?}"));
+    }
+    let saw: Value =
+        serde_json::from_slice(&answer.body).map_err(|error| format!("an echo that is no JSON: {error}"))?;
+    let text = |name: &str| saw[name].as_str().unwrap_or_default().to_owned();
+    same("the method", &text("method"), call.method)?;
+    same("the target", &text("target"), &call.target)?;
+    // A letter for each byte.
+    let sent: String = call.body.iter().map(|byte| char::from(*byte)).collect();
+    same_bytes("the body", text("body").as_bytes(), sent.as_bytes())?;
+    let values = |name: &str| -> Vec<&str> {
+        let fields = saw["headers"].as_array().into_iter().flatten();
+        fields.filter(|field| field[0] == name).filter_map(|field| field[1].as_str()).collect()
+    };
+    same("host", &values("host").join(", "), "soak")?;
+    for (name, value) in &call.fields {
+        let wanted = if *name == "Authorization" { "" } else { value };
+        same(name, &values(&name.to_ascii_lowercase()).join(", "), wanted)?;
+    }
+    Ok(())
 }
 
 fn status(answer: &Answer, wanted: u16) -> Result<(), Wrong> {
@@ -215,6 +265,9 @@ fn check_problem(call: &Call, problem: &Problem, answer: &Answer) -> Result<(), 
     status(answer, problem.status)?;
     answer.has("x-bandog-error", problem.slug)?;
     answer.has("content-type", "application/problem+json")?;
+    if problem.status == 503 && answer.field("retry-after").is_none() {
+        return Err("a 503 without Retry-After".to_owned());
+    }
     check_problem_document(call, problem, &answer.body)
 }
 
@@ -234,6 +287,18 @@ fn check_problem_document(call: &Call, problem: &Problem, body: &[u8]) -> Result
         if let Some(wanted) = wanted {
             same(name, &document[name].to_string(), &wanted.to_string())?;
         }
+    }
+    let listed = document["errors"].as_array().into_iter().flatten();
+    let of = |error: &Value, name: &str| error[name].as_str().unwrap_or_default().to_owned();
+    let mut errors: Vec<_> = listed.map(|error| (of(error, "argument"), of(error, "problem"))).collect();
+    errors.sort();
+    let wanted = problem.errors.iter().map(|(name, problem)| ((*name).to_owned(), (*problem).to_owned()));
+    if !errors.iter().cloned().eq(wanted) {
+        return Err(format!("the errors are {errors:?}, wanted {:?}", problem.errors));
+    }
+    if let Some(traceback) = &problem.traceback {
+        same("attempts", &document["attempts"].to_string(), "1")?;
+        same("traceback", &text("traceback"), traceback)?;
     }
     match &problem.logs {
         Some(logs) => same_bytes("the logs of the problem", text("logs").as_bytes(), logs.as_bytes()),

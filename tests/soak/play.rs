@@ -1,5 +1,7 @@
 //! Plays a case against bandog and says how each of its calls went.
 
+mod http2;
+
 use std::{
     fs, thread,
     time::{Duration, Instant},
@@ -10,7 +12,6 @@ use crate::{
     call::{Call, Problem, Wanted},
     chaos::{Victims, kill_call},
     crowd::Crowd,
-    h2c,
     oracle::{Answer, check},
     plan::{Case, Moment, Play, Sending},
     shapes::Shape,
@@ -59,7 +60,7 @@ impl Player<'_> {
                 wire.answer(Pace::Fast)
             }),
             Play::Pipelined(calls) => self.pipelined(calls),
-            Play::Http2 { calls, reset_last } => self.http2(calls, *reset_last),
+            Play::Http2 { streams, window } => self.http2(streams, *window),
             Play::Kill(call) => self.on_own_connection(std::slice::from_ref(call), |wire, call| {
                 send(wire, call, "HTTP/1.1", Sending::AtOnce)?;
                 if self.has_started(wire, &call.id) {
@@ -132,26 +133,6 @@ impl Player<'_> {
             }
             closed |= matches!(&answer, Ok(Some(answer)) if answer.field("connection") == Some("close"));
             verdicts.push(self.judge(call, answer, crowd));
-        }
-        verdicts
-    }
-
-    fn http2(&self, calls: &[Call], reset_last: bool) -> Vec<Verdict> {
-        let mut tickets: Vec<_> = calls.iter().map(|_| self.crowd.enter()).collect();
-        let left = if reset_last { tickets.pop() } else { None };
-        let answers = h2c::exchange(self.bandog.address, calls, reset_last);
-        let mut verdicts = Vec::new();
-        let mut answers = answers.map(Vec::into_iter);
-        for (call, ticket) in calls.iter().zip(tickets) {
-            let answer = match &mut answers {
-                Ok(answers) => Ok(answers.next()),
-                Err(why) => Err(why.clone()),
-            };
-            verdicts.push(self.judge(call, answer, ticket.answered()));
-        }
-        drop(left);
-        if let (true, Some(call)) = (reset_last, calls.last()) {
-            verdicts.push(Self::is_gone(call).unwrap_or_else(|why| wrong(call, &why)));
         }
         verdicts
     }

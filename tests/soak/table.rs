@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{census::Census, kind::Kind, play::Verdict};
+use crate::{bandog::Service, census::Course, kind::Kind, play::Verdict};
 
 /// How the calls of one kind went.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +38,10 @@ impl Tally {
         self.0.iter().map(|row| row.wrong).sum()
     }
 
-    pub(crate) fn turned_away(&self) -> usize {
-        self.0.iter().map(|row| row.turned_away).sum()
+    /// How many a service turned away.
+    pub(crate) fn turned_away(&self, service: Service) -> usize {
+        let rows = Kind::ALL.iter().zip(&self.0);
+        rows.filter(|((kind, ..), _)| kind.service() == service).map(|(_, row)| row.turned_away).sum()
     }
 
     pub(crate) fn sent(&self) -> usize {
@@ -74,13 +76,16 @@ fn line(text: &mut String, name: &str, row: &Row) {
     let _ = writeln!(text, "| {name} | {sent} | {answered} | {turned_away} | {cancelled} | {wrong} |");
 }
 
-/// What bandog held, line by line.
-pub(crate) fn census(lines: &[(&str, Census)]) -> String {
+/// What each bandog held, line by line.
+pub(crate) fn census(courses: &[(Service, Course)]) -> String {
     let mut text =
-        "| bandog held | RSS, KiB | descriptors | threads | processes | workspaces |\n|---|--:|--:|--:|--:|--:|\n"
+        "| bandog held | RSS, KiB | descriptors | threads | processes | workspaces | KiB for each connection |\n\
+                    |---|--:|--:|--:|--:|--:|--:|\n"
             .to_owned();
-    for (name, census) in lines {
-        let _ = writeln!(text, "| {name} {census}");
+    for (service, course) in courses {
+        for (moment, census) in course.lines() {
+            let _ = writeln!(text, "| {}, {moment} {census}", service.name());
+        }
     }
     text
 }
