@@ -3,7 +3,7 @@
 #[cfg(feature = "progress")]
 pub(super) use self::bar::Progress;
 #[cfg(not(feature = "progress"))]
-pub(super) use self::none::Progress;
+pub(super) use self::none::Silent as Progress;
 
 #[cfg(feature = "progress")]
 mod bar {
@@ -74,10 +74,10 @@ mod bar {
 #[cfg(not(feature = "progress"))]
 mod none {
     /// The progress of a transfer, which is not shown.
-    pub(in super::super) struct Progress;
+    pub(in super::super) struct Silent;
 
     #[expect(clippy::unused_self, reason = "the methods of the one that shows it")]
-    impl Progress {
+    impl Silent {
         pub(in super::super) fn new(_: &'static str, _: Option<u64>) -> Self {
             Self
         }
