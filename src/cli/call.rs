@@ -207,8 +207,11 @@ impl Call {
 
     fn agent(&self, stop: &StopFlag) -> Result<Agent, CallError> {
         let own = self.ca_file.as_deref().map(|path| {
-            let named = |error: io::Error| CallError::Usage(format!("--ca-file {}: {error}", path.display()));
-            tls::read_certificates(path).map_err(named)
+            let what = format!("--ca-file {}", path.display());
+            tls::read_certificates(path).map_err(|source| match source.kind() {
+                io::ErrorKind::InvalidData => CallError::Usage(format!("{what}: {source}")),
+                _ => CallError::Input { what, source },
+            })
         });
         let trust = tls::client_config(own.transpose()?);
         let trust = trust.map_err(|error| CallError::Usage(format!("--ca-file: {error}")))?;
@@ -270,13 +273,26 @@ impl Call {
                 let limit = quantity::duration_text(self.timeout.unwrap_or_default());
                 format!("no complete response from {uri} within {limit}; see --timeout")
             }
-            ureq::Error::HostNotFound => format!("cannot find the host of {uri}"),
-            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                format!("{uri} closed the connection before the end of its response")
+            ureq::Error::HostNotFound => format!("cannot find the host of {uri}; check its name"),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                format!("cannot call {uri}: {error}; nothing listens there, see the line \"listening on\" of its log")
+            }
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let hint = if uri.scheme() == Some(&http::uri::Scheme::HTTP) { "; if it speaks TLS, use https://" } else { "" };
+                format!("{uri} closed the connection before the end of its response{hint}")
+            }
+            ureq::Error::Io(error) if error.to_string().contains("corrupt message") => {
+                format!("{uri} does not speak TLS ({error}); use http://")
+            }
+            ureq::Error::Rustls(error) if error.to_string().contains("corrupt message") => {
+                format!("{uri} does not speak TLS ({error}); use http://")
             }
             // Errors of the TLS library are I/O errors without a kind of their own.
             ureq::Error::Io(error) if error.to_string().contains("certificate") => {
                 format!("cannot trust {uri}: {error}; for a private authority give its certificate with --ca-file")
+            }
+            ureq::Error::Protocol(error) if uri.scheme() == Some(&http::uri::Scheme::HTTP) => {
+                format!("{uri} does not respond in HTTP: {error}; if it speaks TLS, use https://")
             }
             ureq::Error::Io(error) => format!("cannot call {uri}: {error}"),
             error => format!("cannot call {uri}: {error}"),

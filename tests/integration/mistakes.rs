@@ -126,8 +126,8 @@ const MISTAKES: &[Mistake] = &[
     ("call --timeout soon localhost:1", 78, &["--timeout: \"soon\": expected a duration such as 300"]),
     ("call -f missing localhost:1", 1, &["cannot read missing: No such file"]),
     ("call --ca-file missing https://localhost:1", 1, &["cannot read --ca-file missing: No such file"]),
-    ("call 127.0.0.1:1", 1, &["http://127.0.0.1:1/: Connection refused"]),
-    ("call no-such-host.invalid", 1, &["no-such-host.invalid"]),
+    ("call 127.0.0.1:1", 1, &["http://127.0.0.1:1/: Connection refused", "nothing listens there"]),
+    ("call no-such-host.invalid", 1, &["no-such-host.invalid", "check its name"]),
     // The other commands.
     (
         "health --listen 127.0.0.1:1",
@@ -267,7 +267,7 @@ fn a_port_in_use_is_told_with_the_flag_that_names_another() {
 fn tls_where_there_is_none_and_the_reverse_fail_with_the_address() {
     let plain = serve_command("true").quiet().start();
     let url = plain.url("/").replace("http://", "https://");
-    expect(bandog(["call", "--timeout", "10s", &url]), 1, &[&url]);
+    expect(bandog(["call", "--timeout", "10s", &url]), 1, &[&url, "does not speak TLS", "use http://"]);
 
     // A server of TLS answers anything else with an alert.
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
@@ -277,7 +277,7 @@ fn tls_where_there_is_none_and_the_reverse_fail_with_the_address() {
         let _ = stream.read(&mut [0; 1000]).expect("a request");
         stream.write_all(&[0x15, 3, 1, 0, 2, 2, 70]).expect("an alert");
     });
-    expect(bandog(["call", "--timeout", "10s", &url, "-i", "x"]), 1, &[&url]);
+    expect(bandog(["call", "--timeout", "10s", &url, "-i", "x"]), 1, &[&url, "if it speaks TLS, use https://"]);
     server.join().expect("served");
 }
 
