@@ -37,7 +37,7 @@ pub(crate) struct Census {
     pub(crate) threads: u64,
     pub(crate) processes: usize,
     pub(crate) workspaces: usize,
-    /// What it has grown by for each open connection; 0 where that was not looked at.
+    /// What its own memory (no pages of files) has grown by for each open connection; 0 where that was not looked at.
     pub(crate) connection_kib: u64,
 }
 
@@ -50,10 +50,7 @@ impl Census {
     /// What is cheap to know.
     fn held(pid: u32) -> Self {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
-        };
+        let field = |name| field(&status, name);
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |open| open.count() as u64);
         Self { rss_kib: field("VmRSS"), threads: field("Threads"), descriptors, ..Self::default() }
     }
@@ -72,6 +69,17 @@ impl Census {
     }
 }
 
+/// A number of `/proc/PID/status`.
+fn field(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+/// The resident memory that no file is behind, in KiB: pages of the program come and go as it is used.
+fn own_kib(pid: u32) -> u64 {
+    field(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "RssAnon")
+}
+
 /// The most that was held of each at any moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Peak(pub(crate) Census);
@@ -79,7 +87,7 @@ pub(crate) struct Peak(pub(crate) Census);
 impl Peak {
     /// Looks until told to stop.
     pub(crate) fn watch(bandog: &Bandog, stop: &AtomicBool) -> Self {
-        let before = Census::held(bandog.pid()).rss_kib;
+        let before = own_kib(bandog.pid());
         let mut peak = Census::default();
         while !stop.load(Ordering::Relaxed) {
             let now = Census::held(bandog.pid());
@@ -88,7 +96,7 @@ impl Peak {
             peak.descriptors = peak.descriptors.max(now.descriptors);
             peak.threads = peak.threads.max(now.threads);
             if open >= FEW {
-                peak.connection_kib = peak.connection_kib.max(now.rss_kib.saturating_sub(before) / open);
+                peak.connection_kib = peak.connection_kib.max(own_kib(bandog.pid()).saturating_sub(before) / open);
             }
             thread::sleep(GLANCE);
         }

@@ -44,7 +44,12 @@ impl Maker {
     /// One byte of each, and then no more.
     pub(super) fn shut(&mut self) -> Play {
         let count = self.chance.between(1, 3);
-        let calls: Vec<Call> = (0..count).map(|_| self.raw_between(1000, 600_000)).collect();
+        let calls: Vec<Call> = (0..count)
+            .map(|_| {
+                let most = self.chance.pick(&[3, 2000, 600_000]);
+                self.raw_between(2, most)
+            })
+            .collect();
         within(1, calls.into_iter().map(|call| Stream { call, taking: Taking::Nothing }).collect())
     }
 
