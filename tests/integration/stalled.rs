@@ -119,6 +119,21 @@ fn a_stream_that_takes_nothing_is_reset_in_each_mode() {
     }
 }
 
+/// A response of one frame: hyper hands over all of it at once, with its end.
+#[test]
+fn a_stream_that_takes_nothing_of_a_short_response_is_reset_too() {
+    let flags = ["--send-timeout", "1s"];
+    let server = serve_command("echo short").quiet().args(flags).start();
+    for target in ["/", "/_/status", "/_/metrics"] {
+        Stalled::ask(server.address, target, 4).all_are_reset();
+    }
+    // Of unknown length, and the end of one that is longer.
+    let streaming = serve_command("echo short").args(["--mode", "streaming"]).quiet().args(flags).start();
+    Stalled::ask(streaming.address, "/", 4).all_are_reset();
+    let server = proxy().quiet().args(flags).start();
+    Stalled::with_window(server.address, "/large?bytes=20000", 4, 19_999).all_are_reset();
+}
+
 #[test]
 fn the_time_limit_of_a_call_holds_though_the_client_takes_nothing() {
     let flags = ["--send-timeout", "0", "--exec-timeout", "1s"];

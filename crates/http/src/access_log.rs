@@ -178,12 +178,18 @@ pub(super) struct LoggedBody {
     record: RequestRecord,
 }
 
-/// The beginning of a frame of data that is too long; what follows is put into `rest`.
-fn split(frame: Frame<Bytes>, rest: &mut Bytes) -> Frame<Bytes> {
+/// The beginning of a frame of data; what follows is put into `rest`.
+///
+/// hyper takes a frame when the client has room for one byte of it, and is done with the stream when it has taken the
+/// last one: a client that has no room for the others would keep the stream for ever, past every time limit. So the last
+/// byte of a frame that may be the last goes alone, and is taken only when there is room for all before it.
+fn split(frame: Frame<Bytes>, may_be_last: bool, rest: &mut Bytes) -> Frame<Bytes> {
     match frame.into_data() {
         Ok(mut data) => {
-            if data.len() > PIECE {
-                *rest = data.split_off(PIECE);
+            let alone = usize::from(may_be_last);
+            let length = data.len().saturating_sub(alone).clamp(1, PIECE);
+            if data.len() > length {
+                *rest = data.split_off(length);
             }
             Frame::data(data)
         }
@@ -226,7 +232,8 @@ impl http_body::Body for LoggedBody {
             return Poll::Pending;
         }
         if let Some(watch) = watch {
-            frame = frame.map(|frame| frame.map(|frame| split(frame, rest)));
+            let may_be_last = body.size_hint().exact().is_none_or(|left| left == 0);
+            frame = frame.map(|frame| frame.map(|frame| split(frame, may_be_last, rest)));
             watch.offer();
         }
         record.complete = frame.is_none() || (rest.is_empty() && body.is_end_stream());
