@@ -1,13 +1,15 @@
 //! Connections to the function that it closes as it likes.
 
 use std::{
+    fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
     time::Duration,
 };
 
-use crate::harness::{PATIENCE, server::Builder};
+use super::proxy;
+use crate::harness::{PATIENCE, eventually, server::Builder};
 
 /// Reads one request with a body of one byte; false at the end of the connection.
 fn read_request(stream: &mut TcpStream) -> bool {
@@ -65,5 +67,20 @@ fn a_request_that_may_not_be_repeated_asks_for_its_connection_to_be_closed() {
     for (method, wanted) in [("POST", vec!["close"]), ("PATCH", vec!["close"]), ("PUT", vec![]), ("GET", vec![])] {
         let seen = super::seen(server.request(method, "/").body("x").send());
         assert_eq!(super::field(&seen, "connection"), wanted, "{method}");
+    }
+}
+
+#[test]
+fn a_kept_connection_is_closed_in_time_though_no_other_request_comes() {
+    let server = proxy().quiet().start();
+    let descriptors = || fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
+    let before = descriptors();
+    for _ in 0..2 {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| server.get("/").send().expect(200));
+            }
+        });
+        eventually(&format!("{before} descriptors: {server}"), || (descriptors() == before).then_some(()));
     }
 }

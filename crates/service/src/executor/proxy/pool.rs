@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -50,27 +50,58 @@ const MAX_FIELDS: usize = 256;
 
 /// Idle connections.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<Vec<(Sender, Instant)>>);
+pub(super) struct Pool(Arc<Mutex<Idle>>);
+
+#[derive(Debug, Default)]
+struct Idle {
+    connections: Vec<(Sender, Instant)>,
+    /// A task closes those that grow old.
+    is_watched: bool,
+}
+
+impl Idle {
+    fn close_old(&mut self) {
+        self.connections.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE);
+    }
+}
 
 impl Pool {
     /// The one used last: the others grow old.
     fn take(&self) -> Option<Sender> {
-        let mut idle = self.lock();
-        idle.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE);
-        idle.pop().map(|(sender, _)| sender)
+        let mut idle = lock(&self.0);
+        idle.close_old();
+        idle.connections.pop().map(|(sender, _)| sender)
     }
 
+    /// Keeps a connection, and closes it in time though no other request comes.
     pub(super) fn put(&self, sender: Sender) {
-        let mut idle = self.lock();
-        idle.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE);
-        if idle.len() < KEPT {
-            idle.push((sender, Instant::now()));
+        let mut idle = lock(&self.0);
+        idle.close_old();
+        if idle.connections.len() < KEPT {
+            idle.connections.push((sender, Instant::now()));
+        }
+        if !std::mem::replace(&mut idle.is_watched, true) {
+            tokio::spawn(watch(Arc::downgrade(&self.0)));
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Sender, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Closes what grows old until there is none, or the pool is gone.
+async fn watch(pool: Weak<Mutex<Idle>>) {
+    loop {
+        sleep(IDLE).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let mut idle = lock(&pool);
+        idle.close_old();
+        if idle.connections.is_empty() {
+            idle.is_watched = false;
+            return;
+        }
     }
+}
+
+fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Upstream {
