@@ -17,10 +17,10 @@ const QUIET: Duration = Duration::from_secs(40);
 const GROWTH_KIB: u64 = 2 * 1024;
 
 /// How much more than at rest it may hold for each open connection, in KiB, while it has [`FEW`] or more.
-const CONNECTION_KIB: u64 = 2 * 1024;
+const CONNECTION_KIB: u64 = 3 * 1024;
 
 /// Fewer connections say little of one: what the allocator keeps is shared among them.
-const FEW: u64 = 4;
+const FEW: u64 = 3;
 
 /// How many threads more than at the start it may have: one for each call that runs, or that has waited and begins, and
 /// as many that have just ended their call and are not yet idle.
@@ -98,7 +98,7 @@ impl Peak {
             if open >= FEW {
                 peak.connection_kib = peak.connection_kib.max(own_kib(bandog.pid()).saturating_sub(before) / open);
             }
-            thread::sleep(GLANCE);
+            thread::sleep(GLANCE / 2);
         }
         Self(peak)
     }
