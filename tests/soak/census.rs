@@ -33,6 +33,8 @@ const GLANCE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Census {
     pub(crate) rss_kib: u64,
+    /// The part of it that no file is behind: pages of the program come and go as it is used.
+    pub(crate) own_kib: u64,
     pub(crate) descriptors: u64,
     pub(crate) threads: u64,
     pub(crate) processes: usize,
@@ -52,7 +54,13 @@ impl Census {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let field = |name| field(&status, name);
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |open| open.count() as u64);
-        Self { rss_kib: field("VmRSS"), threads: field("Threads"), descriptors, ..Self::default() }
+        Self {
+            rss_kib: field("VmRSS"),
+            own_kib: field("RssAnon"),
+            threads: field("Threads"),
+            descriptors,
+            ..Self::default()
+        }
     }
 
     /// Waits until bandog holds no more than at its start, or patience is over; what it holds then.
@@ -60,7 +68,7 @@ impl Census {
         let begun = Instant::now();
         loop {
             let now = Self::of(bandog);
-            let quiet = Self { rss_kib: 0, ..now } == Self { rss_kib: 0, ..*start };
+            let quiet = Self { rss_kib: 0, own_kib: 0, ..now } == Self { rss_kib: 0, own_kib: 0, ..*start };
             if quiet || begun.elapsed() > QUIET {
                 return now;
             }
@@ -75,11 +83,6 @@ fn field(status: &str, name: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }
 
-/// The resident memory that no file is behind, in KiB: pages of the program come and go as it is used.
-fn own_kib(pid: u32) -> u64 {
-    field(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "RssAnon")
-}
-
 /// The most that was held of each at any moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Peak(pub(crate) Census);
@@ -87,16 +90,17 @@ pub(crate) struct Peak(pub(crate) Census);
 impl Peak {
     /// Looks until told to stop.
     pub(crate) fn watch(bandog: &Bandog, stop: &AtomicBool) -> Self {
-        let before = own_kib(bandog.pid());
+        let before = Census::held(bandog.pid()).own_kib;
         let mut peak = Census::default();
         while !stop.load(Ordering::Relaxed) {
             let now = Census::held(bandog.pid());
             let open = connections(bandog.address.port());
             peak.rss_kib = peak.rss_kib.max(now.rss_kib);
+            peak.own_kib = peak.own_kib.max(now.own_kib);
             peak.descriptors = peak.descriptors.max(now.descriptors);
             peak.threads = peak.threads.max(now.threads);
             if open >= FEW {
-                peak.connection_kib = peak.connection_kib.max(own_kib(bandog.pid()).saturating_sub(before) / open);
+                peak.connection_kib = peak.connection_kib.max(now.own_kib.saturating_sub(before) / open);
             }
             thread::sleep(GLANCE / 2);
         }
@@ -130,7 +134,7 @@ impl Course {
     pub(crate) fn faults(&self, bandog: &Bandog) -> Vec<String> {
         let Self { start, warm, most, end } = self;
         let (was, is) = (start.processes, end.processes);
-        let growth = warm.rss_kib + GROWTH_KIB;
+        let growth = warm.own_kib + GROWTH_KIB;
         let threads = start.threads + THREADS;
         let limits = [
             (was == is, format!("{is} processes are there, {was} were at the start: {:?}", bandog.processes())),
@@ -144,7 +148,7 @@ impl Course {
                 format!("{} threads run, {} did at the start: idle ones are kept", end.threads, start.threads),
             ),
             (most.threads <= threads, format!("{} threads ran at once, wanted {threads} at most", most.threads)),
-            (end.rss_kib <= growth, format!("it holds {} KiB of memory, wanted {growth} at most", end.rss_kib)),
+            (end.own_kib <= growth, format!("it holds {} KiB of its own, wanted {growth} at most", end.own_kib)),
             (
                 most.connection_kib <= CONNECTION_KIB,
                 format!("it grew by {} KiB for each connection, wanted {CONNECTION_KIB} at most", most.connection_kib),
@@ -161,8 +165,8 @@ impl Course {
 
 impl fmt::Display for Census {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rss_kib, descriptors, threads, processes, workspaces, connection_kib } = self;
+        let Self { rss_kib, own_kib, descriptors, threads, processes, workspaces, connection_kib } = self;
         let connection = if *connection_kib == 0 { String::new() } else { connection_kib.to_string() };
-        write!(f, "| {rss_kib} | {descriptors} | {threads} | {processes} | {workspaces} | {connection} |")
+        write!(f, "| {rss_kib} | {own_kib} | {descriptors} | {threads} | {processes} | {workspaces} | {connection} |")
     }
 }
