@@ -79,8 +79,8 @@ fn line(text: &mut String, name: &str, row: &Row) {
 /// What each bandog held, line by line.
 pub(crate) fn census(courses: &[(Service, Course)]) -> String {
     let mut text =
-        "| bandog held | RSS, KiB | descriptors | threads | processes | workspaces | KiB for each connection |\n\
-                    |---|--:|--:|--:|--:|--:|--:|\n"
+        "| bandog held | RSS, KiB | of it no file's | descriptors | threads | processes | workspaces | KiB for each connection |\n\
+                    |---|--:|--:|--:|--:|--:|--:|--:|\n"
             .to_owned();
     for (service, course) in courses {
         for (moment, census) in course.lines() {
