@@ -278,7 +278,11 @@ impl Call {
                 format!("cannot call {uri}: {error}; nothing listens there, see the line \"listening on\" of its log")
             }
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                let hint = if uri.scheme() == Some(&http::uri::Scheme::HTTP) { "; if it speaks TLS, use https://" } else { "" };
+                let hint = if uri.scheme() == Some(&http::uri::Scheme::HTTP) {
+                    "; if it speaks TLS, use https://"
+                } else {
+                    ""
+                };
                 format!("{uri} closed the connection before the end of its response{hint}")
             }
             ureq::Error::Io(error) if error.to_string().contains("corrupt message") => {
