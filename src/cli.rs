@@ -139,9 +139,9 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
             if let Some(advice) = advice::on_script(cli.serve.script.as_deref()) {
                 return complain(BAD_CONFIGURATION, &advice);
             }
-            start(&sources(cli.serve.typed()), serve::serve)
+            start_server(&sources(cli.serve.typed()))
         }
-        Some(Command::Serve(flags)) => start(&sources(flags.typed()), serve::serve),
+        Some(Command::Serve(flags)) => start_server(&sources(flags.typed())),
         Some(Command::Run(mut flags)) => {
             let service = sources(flags.function.clone().typed()).actions();
             let arguments = flags.run_arguments().and_then(|mut arguments| match service {
@@ -188,6 +188,10 @@ fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     }
     let matches = command.try_get_matches_from_mut(&arguments).map_err(|error| advice::added(error, &arguments))?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+fn start_server(sources: &Sources) -> ExitCode {
+    start(sources, |config| serve::serve(config, sources))
 }
 
 /// Starts a command that needs a whole configuration, or reports every mistake in it.

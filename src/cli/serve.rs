@@ -1,6 +1,7 @@
 //! `bandog serve`: the listener.
 
 mod start_lines;
+mod watch;
 
 use std::{
     ffi::OsStr,
@@ -10,11 +11,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync};
 
+use self::watch::Restart;
 use super::{INTERNAL, complain, destination::Destination};
 use crate::{
-    config::{Config, Metrics, Mode, compose},
+    config::{Config, Metrics, Mode, Sources, compose},
     http::{self, Server},
     process::{self, InvocationTag},
     service::Stop,
@@ -33,23 +35,41 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 /// Serves until a signal ends it: the first drains, a second one ends it now.
 #[must_use]
-pub fn serve(config: Config) -> ExitCode {
-    let (tell, told) = watch::channel(Stop::No);
+pub fn serve(config: Config, sources: &Sources) -> ExitCode {
+    let (tell, told) = sync::watch::channel(Stop::No);
+    let (restart, files) = (Restart::default(), config.lifecycle.watched.clone());
+    let (drain, of_work, of_signals, sources) = (tell.clone(), restart.clone(), restart.clone(), sources.clone());
     let stop = move |signal: i32| {
+        of_signals.cancel();
         tracing::info!("{} received", process::signal_name(signal));
         tell.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drain } else { Stop::Now });
     };
     let flush_log = telemetry::FlushOnDrop(LOG_FLUSH_LIMIT);
-    let ended = process::run_with_reaper("network", move || listen(&config, told), stop);
+    let work = move || {
+        if let Some(files) = files {
+            of_work.watch(files, sources, move || begin_drain(&drain))?;
+        }
+        listen(&config, told)
+    };
+    let ended = process::run_with_reaper("network", work, stop);
     drop(flush_log);
     match ended.and_then(|result| result) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => restart.or(ExitCode::SUCCESS),
         Err(error) => complain(INTERNAL, &error),
     }
 }
 
+/// Begins the drain; false if a signal has begun it already.
+fn begin_drain(stop: &sync::watch::Sender<Stop>) -> bool {
+    stop.send_if_modified(|stop| {
+        let is_first = *stop == Stop::No;
+        *stop = Stop::Drain.max(*stop);
+        is_first
+    })
+}
+
 /// The life of the listener, on the network thread: bind, then ready, then serve.
-fn listen(config: &Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
+fn listen(config: &Config, stop: sync::watch::Receiver<Stop>) -> io::Result<()> {
     telemetry::init(config.telemetry.log_settings())?;
     if let Some(watchdog) = &config.replaced.watchdog {
         if watchdog.write_debug {

@@ -17,7 +17,7 @@ pub use confinement::{
     ALLOW_WRITE, MAX_CPU_TIME, MAX_MEMORY, MAX_OPEN_FILES, MAX_OUTPUT, MAX_PROCESSES, NICE, SANDBOX, USER,
 };
 pub use function::{ACTIONS, ACTIONS_LENIENT, CONFIG, MODE, SCRIPT, SERVICE, STDIN, WORKSPACE};
-pub use lifecycle::{COMPAT, DRAIN_TIMEOUT, SHUTDOWN_DELAY};
+pub use lifecycle::{COMPAT, DRAIN_TIMEOUT, SHUTDOWN_DELAY, WATCH};
 pub use limits::{
     EXEC_TIMEOUT, IDLE_TIMEOUT, KILL_GRACE, MAX_BODY, MAX_INFLIGHT, MAX_LOGS, MAX_QUEUE, QUEUE_TIMEOUT, READ_TIMEOUT,
     RETRIES, SEND_TIMEOUT,
@@ -136,7 +136,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 51] = [
+pub static ALL: [&Setting; 52] = [
     &SCRIPT,
     &ACTIONS,
     &ACTIONS_LENIENT,
@@ -187,6 +187,7 @@ pub static ALL: [&Setting; 51] = [
     &METRICS,
     &SHUTDOWN_DELAY,
     &DRAIN_TIMEOUT,
+    &WATCH,
     &COMPAT,
 ];
 

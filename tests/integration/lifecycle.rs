@@ -4,7 +4,7 @@ use std::{fs, net::TcpListener, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Server, Wire, bandog, encode, eventually, function, listing, serve, serve_command};
+use crate::harness::{Request, Server, Wire, bandog, encode, eventually, function, listing, serve, serve_command};
 
 /// Well above the 100 ms of the promise, for a machine that is busy with other tests; well below any timeout.
 const PROMPT: Duration = Duration::from_secs(2);
@@ -258,4 +258,35 @@ fn the_port_of_the_platform_is_used() {
     let ran =
         bandog(["check", "--", "/bin/true"]).with_workspace().env("PORT", free.port().to_string()).run().expect(0);
     assert!(ran.text().contains(&format!("0.0.0.0:{}", free.port())), "{ran}");
+}
+
+/// Where it listens after so many starts.
+fn listens(server: &Server, starts: usize) -> std::net::SocketAddr {
+    eventually(&format!("start {starts}: {server}"), || {
+        let log = server.log();
+        let line = log.lines().filter(|line| line.contains("listening on http://")).nth(starts - 1)?;
+        let address = line.split("http://").nth(1)?.split_whitespace().next()?;
+        address.trim_end_matches(|char: char| !char.is_ascii_digit()).parse().ok()
+    })
+}
+
+#[test]
+fn with_watch_a_change_starts_it_again_and_a_mistake_does_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = dir.path().join("config.yaml");
+    fs::write(&config, "name: first\n").expect("written");
+    let mut server = serve(function("hold.sh")).args(["--watch"]).arg_path("--config", &config).start();
+    let name = |address| Request::new(address, "GET", "/_/status").send().json()["service"].clone();
+    assert_eq!(name(listens(&server, 1)), "first");
+    fs::write(&config, "name: [\n").expect("written");
+    server.log_line("the mistake", |line| line.contains("is not used") && line.contains("--config"));
+    assert_eq!(name(server.address), "first", "it goes on");
+    // What runs is finished before.
+    let mut running = held(&server, "a");
+    fs::write(&config, "name: second\n").expect("written");
+    server.log_line("the change", |line| line.contains("has changed; bandog starts again"));
+    server.give("go");
+    running.answer().expect(200);
+    assert_eq!(name(listens(&server, 2)), "second");
+    assert!(server.ended().is_none(), "it is the same process");
 }

@@ -24,6 +24,17 @@ pub static DRAIN_TIMEOUT: Setting = Setting {
     ..PLAIN
 };
 
+/// `--watch`.
+pub static WATCH: Setting = Setting {
+    name: "watch",
+    value: None,
+    group: Group::Lifecycle,
+    default: Fallback::Text("false"),
+    meaning: "for development: when the script, the configuration file or the actions file changes, bandog finishes what runs and starts again",
+    server_only: true,
+    ..PLAIN
+};
+
 /// `--compat`.
 pub static COMPAT: Setting = Setting {
     name: "compat",
