@@ -274,6 +274,9 @@ impl Call {
                 format!("no complete response from {uri} within {limit}; see --timeout")
             }
             ureq::Error::HostNotFound => format!("cannot find the host of {uri}; check its name"),
+            ureq::Error::Io(error) if error.to_string().contains("lookup") => {
+                format!("cannot find the host of {uri}: {error}; check its name")
+            }
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 format!("cannot call {uri}: {error}; nothing listens there, see the line \"listening on\" of its log")
             }

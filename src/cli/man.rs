@@ -121,7 +121,7 @@ mod tests {
             let flag = format!("\\fB\\-\\-{}\\fR", setting.name.replace('-', "\\-"));
             let found = page.lines().filter(|line| line.starts_with(&flag)).count();
             // The probe has an address, and the list of actions a file of its own.
-            let own = usize::from(["listen", "actions"].contains(&setting.name));
+            let own = usize::from(["listen", "actions", "actions-lenient", "ca-file"].contains(&setting.name));
             assert_eq!(found, 1 + own, "{flag}: {page}");
         }
         assert!(!page.contains('\u{a0}') && page.contains("bandog \\-\\-listen :9000 \\-\\- tesseract"), "{page}");

@@ -67,15 +67,16 @@ fn compose(reader: &mut Reader<'_>) -> Option<Config> {
     };
     let bodies = bodies::read(reader, mode);
     // Files are served, and bodies passed on, without one: from a root file system that is read-only as well.
-    let decodes = bodies.as_ref().is_some_and(|bodies| bodies.decode) && mode == Some(Mode::Http);
-    let needs_workspace = command.is_some() || is_present || decodes;
+    let decodes = bodies.as_ref().is_some_and(|bodies| bodies.decode);
+    let is_proxy = command.is_none() && target.as_ref().is_some_and(|target| target.upstream.is_some()) && !decodes;
+    let needs_workspace = is_present || !(mode == Some(Mode::Static) || mode == Some(Mode::Http) && is_proxy);
     let workspace = workspace::read(reader, needs_workspace);
     let service = function::read_service(reader);
     let listener = listener::read(reader, watchdog.as_ref().is_some_and(|watchdog| watchdog.jwt_debug));
     let limits = limits::read(reader);
     let confinement = confinement::read(reader);
     let telemetry = telemetry::read(reader);
-    let lifecycle = lifecycle::read(reader);
+    let lifecycle = lifecycle::read(reader, command.as_ref());
     let compat = replaced::read_compat(reader);
     let mut environment = environment::inherited(&reader.sources.environment);
     for (name, value) in file.iter().flat_map(|file| &file.variables) {

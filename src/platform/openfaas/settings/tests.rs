@@ -201,7 +201,7 @@ fn a_limit_that_a_default_cuts_is_told_with_its_cause() {
     let exec = &cut.translation.values["exec-timeout"];
     assert_eq!((exec.text.to_str(), exec.variable), (Some("30s"), Some("the default of write_timeout")));
     let [warning] = &cut.translation.warnings[..] else { panic!("one warning: {:?}", cut.translation.warnings) };
-    assert!(warning.contains("\"5m\" is cut to 30s") && warning.contains("set write_timeout as well"), "{warning}");
+    assert!(warning.contains("5m is cut to 30s") && warning.contains("set write_timeout as well"), "{warning}");
     for pairs in [
         &[("fprocess", "cat"), ("exec_timeout", "5m"), ("write_timeout", "10m")][..],
         &[("fprocess", "cat"), ("exec_timeout", "5m"), ("write_timeout", "1m")],
