@@ -74,6 +74,9 @@ fn a_request_that_may_not_be_repeated_asks_for_its_connection_to_be_closed() {
 fn a_kept_connection_is_closed_in_time_though_no_other_request_comes() {
     let server = proxy().quiet().start();
     let descriptors = || fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
+    eventually("the function", || (server.get("/_/ready").send().status == 200).then_some(()));
+    // By then it is started, and the connection that found it ready is closed.
+    thread::sleep(Duration::from_secs(3));
     let before = descriptors();
     for _ in 0..2 {
         thread::scope(|scope| {
@@ -81,6 +84,6 @@ fn a_kept_connection_is_closed_in_time_though_no_other_request_comes() {
                 scope.spawn(|| server.get("/").send().expect(200));
             }
         });
-        eventually(&format!("{before} descriptors: {server}"), || (descriptors() == before).then_some(()));
+        eventually(&format!("{before} descriptors: {server}"), || (descriptors() <= before).then_some(()));
     }
 }
