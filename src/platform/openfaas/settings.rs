@@ -6,6 +6,7 @@
 //! and sources.
 
 mod jwt;
+mod names;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,6 +16,7 @@ use std::{
 
 use bandog_codec::quantity;
 
+use self::names::{CLASSIC_ONLY, MODES, OF_ONLY, UNUSED};
 use super::{WatchdogKind, fprocess, lock_file};
 use crate::platform::{
     Compat, Environment, LegacyBehaviour, TranslatedValue, Translation, VariableError, VariableNote, non_empty,
@@ -47,37 +49,6 @@ pub struct WatchdogSettings {
     /// `log_buffer_size`: the bytes of such a line after which it is cut and marked; `None` for no limit.
     pub log_limit: Option<usize>,
 }
-
-/// The variables that only of-watchdog reads. Any of them, without `mode`, selects its default mode.
-const OF_ONLY: [&str; 12] = [
-    "function_process",
-    "upstream_url",
-    "http_upstream_url",
-    "http_buffer_req_body",
-    "buffer_http",
-    "static_path",
-    "ready_path",
-    "prefix_logs",
-    "log_buffer_size",
-    "log_callid",
-    "log_call_id",
-    "one_shot",
-];
-
-/// The variables that only classic-watchdog reads.
-const CLASSIC_ONLY: [&str; 5] = ["cgi_headers", "combine_output", "marshal_request", "write_debug", "debug_headers"];
-
-/// Names that the projects' documents or sources mention and bandog has no use for, and the way to what they promise.
-const UNUSED: [(&str, &str); 4] = [
-    ("jwt_auth_local", "bandog fetches the keys from the issuer; name another one with --jwt-issuer"),
-    ("hard_timeout", "the watchdogs read exec_timeout; set that"),
-    ("read_debug", "--log-level DEBUG shows the request's headers"),
-    ("combined_output", "the watchdogs read combine_output; set that"),
-];
-
-/// The modes of of-watchdog, and the equivalent ones of bandog.
-const MODES: [(&str, &str); 4] =
-    [("streaming", "streaming"), ("serializing", "stdio"), ("http", "http"), ("static", "static")];
 
 /// The default of both programs for reading a request and writing a response, and of of-watchdog for the run.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,6 +1,12 @@
 //! Actions that are done by a server of somebody else's, over http and https.
 
-use std::{collections::BTreeMap, ffi::OsStr, fmt::Write as _, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 
@@ -110,17 +116,8 @@ fn a_file_that_could_be_sent_nowhere_is_a_mistake() {
 #[test]
 fn https_is_spoken_to_whom_the_certificate_is_of_and_to_nobody_else() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (certificate, key) = (dir.path().join("certificate.pem"), dir.path().join("key.pem"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("openssl runs");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let of_a_server = ["subjectAltName=DNS:localhost", "basicConstraints=critical,CA:FALSE"];
+    let (certificate, key) = self_signed(dir.path(), &of_a_server);
     let port = free_port();
     let _other = other(port, &[("CERTIFICATE", &certificate), ("KEY", &key)]);
     eventually("a port that listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
@@ -137,11 +134,15 @@ fn https_is_spoken_to_whom_the_certificate_is_of_and_to_nobody_else() {
     }
 }
 
-/// As the manuals of openssl make one: it signs itself, may sign others, and names its host in the subject alone.
-fn self_signed(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
+/// A certificate that signs itself, and its key. Without `extensions` it is as the manuals of openssl make one: it may
+/// sign others, and names its host in the subject alone.
+fn self_signed(dir: &Path, extensions: &[&str]) -> (PathBuf, PathBuf) {
     let (certificate, key) = (dir.join("certificate.pem"), dir.join("key.pem"));
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout"])
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost"])
+        .args(extensions.iter().flat_map(|extension| ["-addext", extension]))
+        .arg("-keyout")
         .arg(&key)
         .arg("-out")
         .arg(&certificate)
@@ -154,7 +155,7 @@ fn self_signed(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
 #[test]
 fn a_certificate_that_signs_itself_is_trusted_where_it_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (certificate, key) = self_signed(dir.path());
+    let (certificate, key) = self_signed(dir.path(), &[]);
     let port = free_port();
     let _other = other(port, &[("CERTIFICATE", &certificate), ("KEY", &key)]);
     eventually("a port that listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
@@ -194,7 +195,7 @@ fn a_certificate_that_signs_itself_is_trusted_where_it_is_named() {
     assert!(guarded(&[]).contains("certificate"), "a stranger's certificate is not trusted");
     // The same subject, another key.
     let other_dir = tempfile::tempdir().expect("a directory");
-    let (stranger, _) = self_signed(other_dir.path());
+    let (stranger, _) = self_signed(other_dir.path(), &[]);
     assert!(called(&[OsStr::new("--ca-file"), stranger.as_os_str()]).expect(1).complaint().contains("certificate"));
 }
 

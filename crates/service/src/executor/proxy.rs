@@ -7,6 +7,7 @@
 //! An exchange ends with an [`Outcome`] like any other invocation: it is counted, logged and answered by the same maps.
 
 mod address;
+mod assigned_port;
 mod decode;
 mod health;
 mod in_flight;
@@ -41,7 +42,7 @@ pub(crate) use self::{
     targets::Targets,
     upload::Uploading,
 };
-use self::{health::Health, managed::AssignedPort, pool::Pool, request::Facts};
+use self::{assigned_port::AssignedPort, health::Health, pool::Pool, request::Facts};
 use bandog_codec::quantity;
 
 use crate::{

@@ -1,12 +1,10 @@
 //! A managed server: whether it has been started, listens, and is ready; and its process, if bandog starts it.
 
 use std::{
-    ffi::{CString, OsStr},
     io,
-    net::{Ipv4Addr, TcpListener},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -16,16 +14,15 @@ use bandog_runtime::daemon::{Daemon, DaemonEvent, StopCommand};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, watch},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
-use super::health::Health;
+use super::{assigned_port::AssignedPort, health::Health};
 use crate::{
     context::Context,
-    ids,
-    invocation::{Failure, Outcome, PORT, Report, UpstreamError, UpstreamKind},
+    invocation::{Failure, Outcome, Report, UpstreamError, UpstreamKind},
     lifecycle::Phase,
-    process::{Exit, variable},
+    process::Exit,
     reply::{ErrorCode, Problem},
     workspace::Workspace,
 };
@@ -37,14 +34,8 @@ const LONGEST_POLL_PAUSE: Duration = Duration::from_millis(250);
 /// How long the result of a check is given to those who ask bandog.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long an address may take to say whether something listens there already.
-const TAKEN: Duration = Duration::from_secs(1);
-
 /// Between two attempts to start a thread, when the kernel has refused one.
 const THREAD_PAUSE: Duration = Duration::from_secs(1);
-
-/// How many ports are tried before the kernel is asked for any.
-const TRIES: usize = 64;
 
 /// The state of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,17 +48,6 @@ enum ServerState {
     NotStarted(String),
     /// There is none any more.
     Over,
-}
-
-/// Where a process of our own is told to listen.
-#[derive(Debug)]
-pub(crate) enum AssignedPort {
-    /// On a port that is free, another one at each start.
-    Free(Arc<AtomicU16>),
-    /// On this one.
-    Fixed(u16),
-    /// That is for itself to know.
-    Nothing,
 }
 
 /// The progress of the command that stops a server.
@@ -208,7 +188,8 @@ impl ManagedServer {
         let thread = thread::Builder::new().name("function".to_owned()).spawn(move || {
             let _over = OverOnDrop(Arc::clone(&this));
             let tell = |event| this.on_event(event, &context, &runtime);
-            let variables = || this.check_address(&runtime).and_then(|()| this.variables());
+            let address = this.health.address.as_ref();
+            let variables = || this.assigned.check(address, &runtime).and_then(|()| this.assigned.variables());
             process.run(&variables, &tell);
         });
         thread.map(drop)
@@ -226,40 +207,6 @@ impl ManagedServer {
                 () = sleep(THREAD_PAUSE) => if self.start_thread(&process, &context).is_ok() { break },
             }
         }
-    }
-
-    /// Fails if something listens where the process is to listen: calls would go there, and it would seem to be ready.
-    fn check_address(&self, runtime: &Handle) -> io::Result<()> {
-        let address = match (&self.health.address, &self.assigned) {
-            (Some(address), AssignedPort::Fixed(_) | AssignedPort::Nothing) => address,
-            // A port that is chosen for each start is free.
-            (Some(_), AssignedPort::Free(_)) | (None, _) => return Ok(()),
-        };
-        match runtime.block_on(async { timeout(TAKEN, address.reach()).await }) {
-            Ok(Ok(_)) => Err(io::Error::new(
-                io::ErrorKind::AddrInUse,
-                format!(
-                    "another process listens at {address} already and would get its calls; end that, or use another port"
-                ),
-            )),
-            // Refused, or not to be reached at all.
-            Ok(Err(_)) | Err(_) => Ok(()),
-        }
-    }
-
-    /// The variables of the function in addition to those that it inherits: the port to listen on.
-    fn variables(&self) -> io::Result<Vec<CString>> {
-        let port = match &self.assigned {
-            AssignedPort::Fixed(port) => *port,
-            // Free at this moment. If another process takes it first, the function fails and is restarted on another port.
-            AssignedPort::Free(told) => {
-                let port = free_port()?;
-                told.store(port, Ordering::Relaxed);
-                port
-            }
-            AssignedPort::Nothing => return Ok(Vec::new()),
-        };
-        Ok(vec![variable(OsStr::new(PORT), OsStr::new(&port.to_string()))?])
     }
 
     /// Changes the state after an event of the process.
@@ -311,7 +258,7 @@ impl ManagedServer {
             let this = Arc::clone(self);
             let thread = thread::Builder::new().name("shutdown".to_owned()).spawn(move || {
                 let over = StoppedOnDrop(this);
-                stop_command.run(&|| over.0.variables());
+                stop_command.run(&|| over.0.assigned.variables());
             });
             match thread {
                 Ok(_) => return,
@@ -425,21 +372,6 @@ impl ManagedServer {
             }
         }
     }
-}
-
-/// A port that is free at this moment, outside of the range from which the kernel assigns ports itself (ip(7),
-/// `ip_local_port_range`): a port of that range is likely to be taken before the function binds it.
-fn free_port() -> io::Result<u16> {
-    const FIRST: u16 = 10_000;
-    const COUNT: u16 = 22_768;
-    for _ in 0..TRIES {
-        let [high, low, ..] = *ids::random().as_bytes();
-        let port = FIRST + u16::from_be_bytes([high, low]) % COUNT;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Marks the stop as complete when dropped, however it ended.

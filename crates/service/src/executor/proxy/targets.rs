@@ -6,11 +6,7 @@ use bandog_runtime::daemon::{Daemon, StopCommand};
 use hyper::http::uri::Scheme;
 
 use super::{
-    Upstream,
-    address::Address,
-    health::Health,
-    managed::{AssignedPort, ManagedServer},
-    tls::Trust,
+    Upstream, address::Address, assigned_port::AssignedPort, health::Health, managed::ManagedServer, tls::Trust,
 };
 use crate::{
     actions::{Endpoint, HttpCall, Interface, ScrapeTarget, Service},
