@@ -16,7 +16,7 @@ fn calls(server: &Server) -> usize {
 fn jobs_that_are_not_kept_do_not_run_at_once() {
     for mode in ["files", "stdio", "streaming"] {
         let server = listener(mode).quiet().start();
-        for target in ["/job/grey", "/job", "/job/", "/job/grey/more?x=1"] {
+        for target in ["/job/grey", "/job", "/job/", "/job/grey/more?x=1", "/%6Aob/grey"] {
             for method in ["POST", "GET"] {
                 let problem = server.request(method, target).send().problem(501);
                 assert_eq!(problem["type"], "urn:bandog:error:jobs-not-kept", "{mode} {target}");
@@ -32,7 +32,7 @@ fn jobs_that_are_not_kept_do_not_run_at_once() {
 #[test]
 fn the_files_that_browsers_ask_for_do_not_call_the_function() {
     let server = listener("files").quiet().start();
-    for target in ["/favicon.ico", "/robots.txt", "/favicon.ico?v=1"] {
+    for target in ["/favicon.ico", "/robots.txt", "/favicon.ico?v=1", "/favicon%2Eico"] {
         let problem = server.get(target).send().problem(404);
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("--paths any")), "{problem}");
     }

@@ -264,6 +264,8 @@ impl PathPolicy {
         if self.any_path {
             return Ok(());
         }
+        // Written with escapes it is the same path (RFC 3986 §6.2.2.2).
+        let path = &*percent_encoding::percent_decode_str(path).decode_utf8_lossy();
         if BROWSERS.contains(&path) {
             let detail = format!("{path} does not call the function; --paths any makes it do so");
             return Err(Problem::new(ErrorCode::NotFound, detail));
