@@ -18,8 +18,8 @@ use crate::{
     config::{Environment, quantity, setting},
     http::{ThreadResolver, TlsConnector},
     reply,
-    service::tls,
 };
+use bandog_tls as tls;
 
 mod arguments;
 mod decode;

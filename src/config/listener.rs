@@ -12,7 +12,7 @@ use super::{
     report::Origin,
     setting,
 };
-use crate::service::tls;
+use bandog_tls as tls;
 
 /// The settings of the listener.
 #[derive(Debug, Clone)]

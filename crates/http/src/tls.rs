@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use bandog_service::tls::rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
+use bandog_tls::rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 use ureq::{
     Error,
     unversioned::transport::{

@@ -30,7 +30,6 @@ mod settings;
 mod shutdown;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod tls;
 mod workers;
 
 use std::{sync::Arc, time::Duration};

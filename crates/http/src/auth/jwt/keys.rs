@@ -17,7 +17,7 @@ use ureq::{
     unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector},
 };
 
-use bandog_service::tls;
+use bandog_tls as tls;
 
 use crate::{resolver::ThreadResolver, tls::TlsConnector};
 

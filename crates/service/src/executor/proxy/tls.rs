@@ -5,7 +5,7 @@ use std::{fmt, io, path::Path};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 
-use crate::tls::{client_config, read_certificates};
+use bandog_tls::{client_config, read_certificates};
 
 /// The certificates that all connections trust.
 pub(super) struct Trust(TlsConnector);

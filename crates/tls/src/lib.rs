@@ -1,4 +1,4 @@
-//! The servers that connections over TLS trust.
+//! The servers that connections over TLS trust: certificates of a file, or the authorities that Mozilla trusts.
 
 use std::{io, path::Path, sync::Arc};
 
