@@ -1,0 +1,57 @@
+//! A file that is stored as an object.
+
+use std::{
+    fs::File,
+    io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
+    sync::Arc,
+};
+
+use super::error::{Error, ErrorKind};
+
+/// An open file, and what it was like when the transfer began.
+#[derive(Debug, Clone)]
+pub struct Source {
+    file: Arc<File>,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Source {
+    /// The file behind `fd`, as it is now.
+    ///
+    /// # Errors
+    /// Its size cannot be read.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        let file = File::from(fd);
+        let metadata = file.metadata()?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Ok(Self { file: Arc::new(file), size: metadata.size(), modified })
+    }
+
+    /// The open file.
+    #[must_use]
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Its size in bytes when the transfer began.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Fails if the file was written to since the transfer began: the store may have a part of two versions.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`].
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let metadata = self.file.metadata().map_err(|error| Error::file("read the size of the output", &error))?;
+        if (metadata.size(), metadata.mtime(), metadata.mtime_nsec()) == (self.size, self.modified.0, self.modified.1) {
+            return Ok(());
+        }
+        let detail =
+            format!("the file was written to while it was sent ({} bytes before, {} now)", self.size, metadata.size());
+        Err(Error::new(ErrorKind::Rejected, detail))
+    }
+}
