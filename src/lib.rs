@@ -16,7 +16,7 @@
 //!        codec    base64, gzip, JSON, forms, YAML: bytes only
 //! ```
 //!
-//! Dependencies point down only. `bandog run` and `bandog serve` share everything from `runtime` down, so that a script
+//! Dependencies point down only. `bandog run` and `bandog serve` share everything from `service` down, so that a script
 //! that works in one works in the other.
 //!
 //! The network side is asynchronous and runs on one thread. An invocation is plain, blocking code on a thread of its own;

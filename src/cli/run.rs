@@ -12,7 +12,12 @@ use super::{FunctionFlags, header};
 use crate::actions::{Action, Service, TextArgument, TextSource};
 pub use once::run;
 
+mod imitated;
+mod input;
 mod once;
+mod perform;
+mod place;
+mod process;
 mod result;
 mod screen;
 mod served;

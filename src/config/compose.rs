@@ -15,7 +15,7 @@ use crate::{
     process,
     service::{
         Actions, Bodies, Commands, Context, Executor, Limits, MetricLabels, PathPolicy, ProxySettings, Requests,
-        Router, Service, Settings, StaticDir, Timeouts, Upstream,
+        Router, Runner, Service, Settings, StaticDir, Timeouts, Upstream,
     },
     workspace::WorkspaceRoot,
 };
@@ -31,6 +31,26 @@ const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 pub fn service(config: &Config, workspaces: &Arc<WorkspaceRoot>) -> io::Result<Service> {
     let router = router(config, workspaces)?;
     let context = Context::new(settings(config), config.answer_style(), Arc::clone(workspaces))?;
+    Ok(Service::new(context, router))
+}
+
+/// Prepares a service that has nothing but `function`, for a front door with one call. `runner` runs it, and answers.
+///
+/// # Errors
+/// The metrics cannot be registered.
+pub fn service_of(config: &Config, function: Function, runner: Arc<dyn Runner>) -> io::Result<Service> {
+    let all = settings(config);
+    let settings = Settings {
+        // The one call neither waits nor is refused; the function has its own limit of a body.
+        limits: Limits { inflight: 1, queue: 0, body: 0 },
+        // Its settings are those of a function, whatever program bandog replaces as a server.
+        bodies: Bodies { ignore_type: false, ..all.bodies },
+        requests: Requests { document: None, shows_head: false, echo: false, ..all.requests },
+        ..all
+    };
+    let mut context = Context::new(settings, None, Arc::clone(function.workspaces()))?;
+    context.runner = runner;
+    let router = Router::new(None, Some(Executor::Process(Arc::new(function))), PathPolicy::default())?;
     Ok(Service::new(context, router))
 }
 
@@ -58,6 +78,7 @@ fn settings(config: &Config) -> Settings {
         requests: Requests {
             variables: config.header_variables(),
             document: watchdog.and_then(WatchdogSettings::document),
+            shows_head: true,
             echo: watchdog.is_some_and(|watchdog| watchdog.write_debug),
         },
         on_hang_up: config.replaced.compat.on_hang_up(),

@@ -9,30 +9,23 @@ use std::{
 use tokio::sync::watch;
 
 use bandog_runtime::call::{CompletedCall, ResponseWriter};
-use bandog_runtime::invocation::{Call, Function};
 
 use super::*;
 use crate::{
     actions::openapi::Authentication,
-    input::BodySource,
-    process::Cancel,
-    reply::Accept,
-    service::{Phase, Stop, testing},
+    service::{AdmittedInvocation, Phase, Runner, Stop, testing},
 };
 
 /// Fails in the middle of an invocation if the call's id says so.
-fn sometimes_panics(
-    function: &Function,
-    call: &Call,
-    source: &mut dyn BodySource,
-    cancel: &Cancel,
-    accept: &Accept,
-    service: Option<&str>,
-    port: &mut dyn ResponseWriter,
-) -> CompletedCall {
-    let _workspace = function.workspaces().workspace().expect("a workspace");
-    assert!(call.id != "panic", "on purpose");
-    bandog_runtime::call::run_and_answer(function, call, source, cancel, accept, service, port)
+struct SometimesPanics;
+
+impl Runner for SometimesPanics {
+    fn run(&self, call: AdmittedInvocation<'_>, writer: &mut dyn ResponseWriter) -> CompletedCall {
+        let _workspace = call.function.workspaces().workspace().expect("a workspace");
+        assert!(call.call.id != "panic", "on purpose");
+        let accept = call.accept;
+        call.answer(accept, writer)
+    }
 }
 
 /// The whole answer to a request that ends its connection.
@@ -83,7 +76,7 @@ fn settings() -> Settings {
 #[tokio::test]
 async fn a_panic_in_one_invocation_ends_that_one_only() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let service = testing::service(dir.path(), &["/bin/true"], Some(sometimes_panics));
+    let service = testing::service(dir.path(), &["/bin/true"], Some(Arc::new(SometimesPanics)));
     let workspaces = Arc::clone(&service.context().workspaces);
     let server = Server::new(settings(), service).await.expect("a server");
     let server = Arc::new(server);

@@ -8,6 +8,7 @@ use super::{admission::Permit, body::BodyIntake, lifecycle::InFlightGuard};
 use crate::{
     actions::{Action, TextArgument},
     input::Envelope,
+    process::Cancel,
 };
 
 /// A call, but for its body.
@@ -46,6 +47,12 @@ pub trait Responder: Sync {
     /// be right. Returns whether it is.
     fn starts_servers(&self) -> bool {
         false
+    }
+
+    /// The flag that calls the call off, if it is a process. A front door that keeps a clone does so at any time, from any
+    /// thread.
+    fn cancel(&self) -> Cancel {
+        Cancel::new()
     }
 
     /// Runs `tunnel` on the caller's connection once the response has been written, which changes to another protocol.

@@ -2,34 +2,20 @@
 
 use std::sync::Arc;
 
-use bandog_runtime::call::CompletedCall;
 use bytes::Bytes;
 
 use super::{
     admission::Admission,
     lifecycle::{Lifecycle, Phase},
     metrics::Metrics,
+    runner::{Answer, Runner},
     settings::Settings,
     workers::Workers,
 };
 use crate::{
-    input::BodySource,
-    invocation::{Call as Invocation, Function},
-    process::Cancel,
-    reply::{Accept, AnswerStyle, Head, Problem},
+    reply::{AnswerStyle, Head, Problem},
     workspace::WorkspaceRoot,
 };
-
-/// Runs a function and answers; [`bandog_runtime::call::run_and_answer`] is one.
-pub type Run = fn(
-    &Function,
-    &Invocation,
-    &mut dyn BodySource,
-    &Cancel,
-    &Accept,
-    Option<&str>,
-    &mut dyn bandog_runtime::call::ResponseWriter,
-) -> CompletedCall;
 
 /// The state that all calls share.
 #[derive(Debug)]
@@ -48,8 +34,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// The phase, and the calls in flight.
     pub lifecycle: Lifecycle,
-    /// Runs a function; a test may put another one here.
-    pub run: Run,
+    /// Runs the calls that are processes, and answers them; a front door may put its own here.
+    pub runner: Arc<dyn Runner>,
 }
 
 impl Context {
@@ -70,7 +56,7 @@ impl Context {
             workers: Workers::default(),
             metrics: Metrics::new(settings.metric_labels).map_err(std::io::Error::other)?,
             lifecycle: Lifecycle::default(),
-            run: bandog_runtime::call::run_and_answer,
+            runner: Arc::new(Answer),
             settings,
         })
     }

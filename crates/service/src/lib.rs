@@ -1,10 +1,10 @@
 //! The service behind every front door: admission, router, executors and responses.
 //!
-//! A front door makes a [`Call`] and gives it to [`Service::call`], the one entry. The front doors are HTTP, and
-//! `bandog run` for an action that a server carries out; `bandog run` of a function or of a command action calls the
-//! runtime directly, since it needs no router and no permit. From there on the call takes the same way whatever it came
-//! by: the router finds its executor, the admission gives it a permit, the executor takes its body in and responds.
-//! Nothing here knows a front door.
+//! A front door makes a [`Call`] and gives it to [`Service::call`], the one entry. The front doors are HTTP and
+//! `bandog run`, which makes one call ([`call_locally`]). From there on the call takes the same way whatever it came by:
+//! the router finds its executor, the admission gives it a permit, the executor takes its body in and responds. Nothing
+//! here knows a front door. One that is interested in the outcome of a process, not in a response, has a [`Runner`] of its
+//! own, which is given the invocation once it is admitted.
 //!
 //! ```text
 //! call → router → admission → executor ─┬─ process       one process for each call
@@ -26,6 +26,7 @@ mod lifecycle;
 mod local_call;
 mod metrics;
 mod router;
+mod runner;
 mod settings;
 mod shutdown;
 #[cfg(feature = "testing")]
@@ -45,12 +46,13 @@ pub use self::{
     aside::aside,
     body::{BrokenBody, NextFrame, Response, ResponseBody, Upload},
     call::{ActionCall, Call, Responder, Tunnel},
-    context::{Context, Run},
+    context::Context,
     executor::{Executor, ProxySettings, StaticDir, Upstream},
     lifecycle::{InFlight, Lifecycle, Phase, PhaseWatch, Stop},
-    local_call::{Unfinished, call_locally},
+    local_call::{LocalStop, Unfinished, call_locally},
     metrics::{CONTENT_TYPE as METRICS_TYPE, Metrics, OTHER as OTHER_METHOD, Totals, TotalsSnapshot},
     router::{ACTIONS_PAGE, Actions, Commands, PathPolicy, Router},
+    runner::{AdmittedInvocation, Runner},
     settings::{Bodies, Limits, MetricLabels, OnHangUp, Requests, Settings, Timeouts},
     shutdown::{drain, stopped_now},
     workers::Workers,

@@ -45,7 +45,7 @@ const JOBS: &str = "/job";
 #[derive(Debug)]
 pub struct Router {
     actions: Option<Actions>,
-    /// Answers what is no action's.
+    /// Answers what is no action's; without `actions`, the action that a call names too.
     fallback: Option<Executor>,
     paths: PathPolicy,
 }
@@ -200,17 +200,21 @@ impl Router {
     #[expect(clippy::result_large_err, reason = "the response to the request, and made once for it")]
     pub(crate) fn find(&self, call: &Call) -> Result<Route<'_>, Problem> {
         let head = &call.head;
-        if let Some(actions) = &self.actions {
-            if let Some(named) = &call.action {
-                let (action, given) = (Arc::clone(&named.action), named.texts.clone());
-                let destination = Destination::Action { action, way: Placement::Any, given };
-                return Ok(Route { executor: actions.executor(&named.action)?, destination });
-            }
-            if let Some(route) = actions.find(&head.method, head.uri.path())? {
-                return Ok(route);
-            }
+        let nothing_here = || nothing_here(head.uri.path());
+        if let Some(named) = &call.action {
+            let executor = match &self.actions {
+                Some(actions) => actions.executor(&named.action)?,
+                None => self.fallback.as_ref().ok_or_else(nothing_here)?,
+            };
+            let (action, given) = (Arc::clone(&named.action), named.texts.clone());
+            return Ok(Route { executor, destination: Destination::Action { action, way: Placement::Any, given } });
         }
-        let executor = self.fallback.as_ref().ok_or_else(|| nothing_here(head.uri.path()))?;
+        if let Some(actions) = &self.actions
+            && let Some(route) = actions.find(&head.method, head.uri.path())?
+        {
+            return Ok(route);
+        }
+        let executor = self.fallback.as_ref().ok_or_else(nothing_here)?;
         self.check(executor, head)?;
         Ok(Route { executor, destination: Destination::Fallback })
     }
@@ -307,7 +311,7 @@ impl Route<'_> {
                 let labels = if is_untyped { ContentHeaders::default() } else { request::content_headers(headers) };
                 if bodies.decode {
                     let envelope = Envelope::parse(&labels).map_err(Problem::bad_body)?.with_forms(bodies.forms);
-                    Ok(match request::url(head) {
+                    Ok(match request::url(head).filter(|_| requests.shows_head) {
                         Some(url) => envelope.asked_by(url, length),
                         None => envelope,
                     })

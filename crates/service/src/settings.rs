@@ -82,6 +82,8 @@ pub struct Requests {
     pub variables: HeaderVariables,
     /// The document that a function reads in place of the body; `None` for the body itself.
     pub document: Option<&'static dyn InputDocument>,
+    /// The head is logged at DEBUG, and its URL is in messages about the body.
+    pub shows_head: bool,
     /// Responses are also written to standard output.
     pub echo: bool,
 }

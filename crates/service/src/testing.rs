@@ -13,17 +13,17 @@ use bandog_runtime::{
 };
 
 use crate::{
-    Bodies, Context, Executor, Limits, MetricLabels, OnHangUp, PathPolicy, Requests, Router, Run, Service, Settings,
+    Bodies, Context, Executor, Limits, MetricLabels, OnHangUp, PathPolicy, Requests, Router, Runner, Service, Settings,
     Timeouts,
 };
 
-/// A service named `echo` that runs `command` for each call, one at a time, in workspaces below `workspaces`. `run`
-/// takes the place of the function where it is given.
+/// A service named `echo` that runs `command` for each call, one at a time, in workspaces below `workspaces`. `runner`
+/// runs them, where it is given.
 ///
 /// # Panics
 /// The service cannot be prepared.
 #[must_use]
-pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service {
+pub fn service(workspaces: &Path, command: &[&str], runner: Option<Arc<dyn Runner>>) -> Service {
     let workspaces = Arc::new(WorkspaceRoot::open(workspaces).expect("a directory for workspaces"));
     let ground = FunctionContext::new(&Confinement::default(), Arc::clone(&workspaces)).expect("prepared bounds");
     let grace = Duration::from_secs(1);
@@ -60,7 +60,7 @@ pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service
         timeouts: Timeouts { exec: None, queue: None, send: None, kill_grace: grace, drain: Duration::from_secs(30) },
         bodies: Bodies { decode: true, forms: crate::input::Forms::Detect, encode: true, ignore_type: false },
         input_filter: None,
-        requests: Requests { variables: HeaderVariables::default(), document: None, echo: false },
+        requests: Requests { variables: HeaderVariables::default(), document: None, shows_head: true, echo: false },
         on_hang_up: OnHangUp::Stop,
         retries: 0,
         consumes_authorization: false,
@@ -69,6 +69,6 @@ pub fn service(workspaces: &Path, command: &[&str], run: Option<Run>) -> Service
     let paths = PathPolicy { service: name, ..PathPolicy::default() };
     let router = Router::new(None, Some(Executor::Process(Arc::new(function))), paths).expect("a route");
     let mut context = Context::new(settings, None, workspaces).expect("metrics");
-    context.run = run.unwrap_or(context.run);
+    context.runner = runner.unwrap_or(context.runner);
     Service::new(context, router)
 }

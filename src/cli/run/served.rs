@@ -5,16 +5,15 @@ use std::{
     io::{self, Write as _},
     path::Path,
     process::ExitCode,
-    sync::Arc,
     time::Instant,
 };
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use super::{
+    perform::perform,
+    place::ResultPlace,
     screen::{Screen, is_text},
-    stdout::Stdout,
     terminal,
 };
 use crate::{
@@ -26,71 +25,35 @@ use crate::{
     config::{Config, compose},
     input::BodySource,
     output::{BodySink, Disconnected, STDOUT_NAME},
-    reply::{self, CallFacts, ErrorCode, Problem, problem},
-    service::{Call, Stop, Unfinished, call_locally},
+    reply::{self, CallFacts, problem},
+    service::{Call, LocalStop, Stop, Unfinished},
 };
 
-/// The exit code of what may be tried again.
-const AGAIN: u8 = 2;
-
-/// Starts the service, calls it, and writes the result to `output`, or to `stdout`.
+/// Starts the service, calls it, and writes the result to its place.
 pub(super) fn run(
     config: &Config,
     call: Call,
     source: Box<dyn BodySource + Send>,
-    output: Option<&Path>,
-    (mut stdout, screen): (Stdout, Option<Screen>),
-    stop: watch::Receiver<Stop>,
+    mut place: ResultPlace,
+    stop: LocalStop,
 ) -> ExitCode {
     let started = Instant::now();
-    let mut view = screen.map(ResultView::new);
-    let is_for_person = view.is_some();
-    let cannot_write = |path: &Path, error: &io::Error| format!("cannot write --output {}: {error}", path.display());
-    let mut file = output.map(FileSink::new);
+    let mut view = place.screen.take().map(ResultView::new);
+    let output = place.output.clone();
+    let mut file = output.as_deref().map(FileSink::new);
     let sink: &mut (dyn BodySink + Send) = match (&mut file, &mut view) {
         (Some(file), _) => file,
         (None, Some(view)) => view,
-        (None, None) => &mut stdout,
+        (None, None) => &mut place.stdout,
     };
-    let id = call.id.clone();
-    let told = stop.clone();
-    let facts = CallFacts { call_id: &id, service: config.function.service.as_deref() };
-    let called = match perform(config, call, source, stop, sink) {
+    let (id, told) = (call.id.clone(), stop.told.clone());
+    let called = serve::make_root(config).and_then(|workspaces| compose::service(config, &workspaces));
+    let called = match called.and_then(|service| perform(service, call, source, stop, sink)) {
         Ok(called) => called,
         Err(error) => return complain(BAD_CONFIGURATION, &error),
     };
     if let Err(unfinished) = called {
-        // Whatever a signal has made of it: the input that broke off, the service that was not ready.
-        let code = |code: u8| if *told.borrow() == Stop::No { code } else { STOPPED };
-        return match unfinished {
-            Unfinished::NotTaken(problem) => {
-                let may_help = matches!(problem.code, ErrorCode::NotReady | ErrorCode::UpstreamFailed);
-                let known = if may_help { AGAIN } else { INTERNAL };
-                let problem = problem.call_id(&id);
-                let code = if problem.code == ErrorCode::Draining { STOPPED } else { code(known) };
-                if is_for_person {
-                    return fail(code, &terminal::problem(&problem, code));
-                }
-                show(&problem, output, &mut stdout);
-                fail(code, &problem.detail)
-            }
-            Unfinished::Ended(outcome) => {
-                let code = code(reply::exit_code(&outcome));
-                if is_for_person {
-                    return fail(code, &terminal::failure(&outcome, &facts, code));
-                }
-                show(&reply::refusal(&outcome, &facts), output, &mut stdout);
-                // The problem is on standard output already; do not repeat it.
-                fail(code, &problem::explain(&outcome, &facts, output.is_some()))
-            }
-            Unfinished::BrokenOff => fail(code(INTERNAL), &"the service broke off in the middle of its response"),
-            Unfinished::Gone => match (file.as_mut().and_then(FileSink::take_error), stdout.error, output) {
-                (Some(error), _, Some(path)) => fail(INTERNAL, &cannot_write(path, &error)),
-                (_, Some(error), _) => fail(NOT_WRITTEN, &exit::cannot_write(&error)),
-                _ if stdout.is_interrupted => fail(STOPPED, &"told to stop before all of the answer was read"),
-                _ => reply::READER_GONE.into(),
-            },
-        };
+        return report(unfinished, place, file, (&id, config), *told.borrow() != Stop::No);
     }
     let bytes = match (&file, &mut view) {
         (Some(file), _) => file.bytes,
@@ -102,14 +65,50 @@ pub(super) fn run(
             if let Some(written) = written {
                 written.tell();
             }
-            if is_for_person {
+            if place.is_for_person {
                 let (time, size) = (terminal::seconds(started.elapsed()), counted(bytes, "byte"));
                 say(&format_args!("exit code 0, {time}, {size}"));
             }
             ExitCode::SUCCESS
         }
-        Err(error) => fail(INTERNAL, &cannot_write(output.unwrap_or(Path::new("")), &error)),
+        Err(error) => fail(INTERNAL, &cannot_write(output.as_deref().unwrap_or(Path::new("")), &error)),
     }
+}
+
+/// Reports why there is no result, or not all of it.
+fn report(
+    unfinished: Unfinished,
+    mut place: ResultPlace,
+    file: Option<FileSink<'_>>,
+    (id, config): (&str, &Config),
+    is_stopped: bool,
+) -> ExitCode {
+    let facts = CallFacts { call_id: id, service: config.function.service.as_deref() };
+    // Whatever a signal has made of it: the input that broke off, the service that was not ready.
+    let code = |code: u8| if is_stopped { STOPPED } else { code };
+    match unfinished {
+        Unfinished::NotTaken(problem) => place.refuse(*problem, id, is_stopped),
+        Unfinished::Ended(outcome) => {
+            let code = code(reply::exit_code(&outcome));
+            if place.is_for_person {
+                return fail(code, &terminal::failure(&outcome, &facts, code));
+            }
+            place.show(&reply::refusal(&outcome, &facts));
+            // The problem is on standard output already; do not repeat it.
+            fail(code, &problem::explain(&outcome, &facts, place.output.is_some()))
+        }
+        Unfinished::BrokenOff => fail(code(INTERNAL), &"the service broke off in the middle of its response"),
+        Unfinished::Gone => match (file.and_then(|file| file.error), place.stdout.error.take(), &place.output) {
+            (Some(error), _, Some(path)) => fail(INTERNAL, &cannot_write(path, &error)),
+            (_, Some(error), _) => fail(NOT_WRITTEN, &exit::cannot_write(&error)),
+            _ if place.stdout.is_interrupted => fail(STOPPED, &"told to stop before all of the answer was read"),
+            _ => reply::READER_GONE.into(),
+        },
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("cannot write --output {}: {error}", path.display())
 }
 
 /// The result at a terminal, if it is text.
@@ -165,10 +164,6 @@ impl<'p> FileSink<'p> {
         Ok(self.file.insert(file))
     }
 
-    fn take_error(&mut self) -> Option<io::Error> {
-        self.error.take()
-    }
-
     fn finish(mut self) -> io::Result<Written> {
         self.open()?;
         let path = self.file.map_or_else(|| Ok(self.path.to_owned()), Destination::finish)?;
@@ -185,29 +180,4 @@ impl BodySink for FileSink<'_> {
             Disconnected
         })
     }
-}
-
-/// Without --output a failure is on the standard output as HTTP would send it, in the place of the result.
-fn show(problem: &Problem, output: Option<&Path>, stdout: &mut Stdout) {
-    if output.is_none() {
-        // The standard error says why there is no result, too.
-        let _ = stdout.send(problem.to_json());
-    }
-}
-
-fn perform(
-    config: &Config,
-    call: Call,
-    source: Box<dyn BodySource + Send>,
-    stop: watch::Receiver<Stop>,
-    sink: &mut (dyn BodySink + Send),
-) -> io::Result<Result<(), Unfinished>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let called = runtime.block_on(async {
-        let workspaces = serve::make_root(config)?;
-        let service = Arc::new(compose::service(config, &workspaces)?);
-        Ok(Box::pin(call_locally(service, call, source, stop, sink)).await)
-    });
-    runtime.shutdown_background();
-    called
 }

@@ -1,12 +1,11 @@
 //! `bandog run` for a person: its standard output is a terminal. The function's output appears while it is written, a
-//! result that is text follows, and a failure and the summary are sentences. For programs see [`super::once`].
+//! result that is text follows, and a failure and the summary are sentences.
 
 use std::{
     fs,
     io::{self, IsTerminal as _},
     path::Path,
     process::ExitCode,
-    sync::Arc,
     time::Duration,
 };
 
@@ -17,16 +16,13 @@ use super::{
     screen::{Screen, is_text},
 };
 use crate::{
-    cli::{INTERNAL, destination::counted, fail, say},
+    cli::{INTERNAL, destination::counted, say},
     config::Config,
-    input::BodySource,
-    invocation::{
-        self, Call, Capacity, Cause, Function, InvocationObserver, Outcome, OutputReceiver, Progress, Report,
-    },
+    invocation::{Capacity, Cause, Finished, InvocationObserver, Outcome, OutputReceiver, Progress, Report},
     logs::Logs,
     output::{Disconnected, Output, OutputFile, ResponseHeaders},
-    process::{Cancel, WakeFd},
     reply::{self, Accept, CallFacts, ErrorCode, Problem, TransferError, problem},
+    service::AdmittedInvocation,
     telemetry,
 };
 
@@ -48,19 +44,11 @@ pub(super) fn is_wanted(config: &Config, headers: &HeaderMap) -> bool {
     config.replaced.supervisor.is_none() && !headers.contains_key(ACCEPT) && io::stdout().is_terminal()
 }
 
-/// Runs the function, and shows what it writes and how it ends.
-pub(super) fn run(
-    (function, call, facts): (&Function, &Call, &CallFacts<'_>),
-    source: &mut dyn BodySource,
-    cancel: &Cancel,
-    stop_signal: &Arc<WakeFd>,
-    output: Option<&Path>,
-) -> ExitCode {
-    let mut view = match Screen::new(stop_signal) {
-        Ok(screen) => View::new(screen),
-        Err(error) => return fail(INTERNAL, &error),
-    };
-    let finished = invocation::run(function, call, source, cancel, &mut view);
+/// Runs the function, and shows what it writes and how it ends. Returns the exit code, too.
+pub(super) fn run(call: AdmittedInvocation<'_>, screen: Screen, output: Option<&Path>) -> (Finished, ExitCode) {
+    let facts = call.facts();
+    let mut view = View::new(screen);
+    let finished = call.run(&mut view);
     let outcome = &finished.outcome;
     if let Some(report) = outcome.report() {
         view.end(report);
@@ -68,20 +56,20 @@ pub(super) fn run(
     let mut code = reply::exit_code(outcome);
     if let Outcome::Done { output: found, .. } = outcome {
         let shown = match output {
-            Some(path) => result::write(outcome, facts, path),
-            None => view.show(outcome, found, facts).map_err(result::Error::Transfer),
+            Some(path) => result::write(outcome, &facts, path),
+            None => view.show(outcome, found, &facts).map_err(result::Error::Transfer),
         };
         if let Err(error) = shown {
             code = if view.screen.is_gone() { reply::READER_GONE } else { INTERNAL };
             say(&error);
         }
     } else if !matches!(outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. }) {
-        say(&failure(outcome, facts, code));
+        say(&failure(outcome, &facts, code));
     }
     if outcome.report().is_some() {
         say(&summary(outcome, code));
     }
-    code.into()
+    (finished, code.into())
 }
 
 /// Says that bandog waits for the person, if it does.

@@ -53,6 +53,18 @@ fn a_file_is_named_or_the_whole_input() {
 }
 
 #[test]
+fn an_argument_in_a_header_is_given_as_one() {
+    let file = "oms: 1\nactions:\n  say:\n    format: {command: [sh, -c, 'printf %s \"$1\"', sh]}\n    arguments: {Word: \
+                {type: string, in: header, required: true}}\n    output: {type: object}\n";
+    let say = || bandog(["run", "say"]).with_workspace().file(FILE, file);
+    for given in [["--header", "Word: hi"], ["-a", "Word=hi"]] {
+        assert_eq!(say().args(given).run().expect(0).text(), r#"{"Word":"hi"}"#, "{given:?}");
+    }
+    let ran = say().run().expect(65);
+    assert!(ran.complaint().contains("`Word`"), "{ran}");
+}
+
+#[test]
 fn every_flaw_is_told_with_65_and_nothing_is_started() {
     let ran = run(["show", "-a", "number=x", "-a", "extra=1"]).run().expect(65);
     for name in ["text", "number", "extra"] {

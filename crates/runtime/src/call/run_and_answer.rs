@@ -24,6 +24,7 @@ pub struct CompletedCall {
 }
 
 /// Runs `function` for one call and sends the response to `writer` in the form that `accept` asks for.
+#[expect(clippy::disallowed_methods, reason = "below the service, which gives calls to it")]
 pub fn run_and_answer(
     function: &Function,
     call: &Call,

@@ -7,7 +7,7 @@ use prometheus::IntCounter;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::request::{RequestBody, RequestFrame};
-use crate::input::{self, BodyError, BodyForm};
+use crate::input::{self, BodyError, BodyForm, BodySource};
 
 /// Bytes of a body that must have arrived, if it has as many, before its call asks for a permit: a client that sends a
 /// head and then nothing, or a byte now and then, takes neither a permit nor a thread from the others.
@@ -32,6 +32,12 @@ pub trait Upload: Send {
     /// Nothing was read since `since`, through no fault of the sender: the time does not count against it.
     fn extend_deadline(&mut self, since: Instant) {
         let _ = since;
+    }
+
+    /// The body as a source that blocks, where it has nothing else to be read from: an executor with a thread for the call
+    /// reads it there. Asked before anything is read.
+    fn take_source(&mut self) -> Option<Box<dyn BodySource + Send>> {
+        None
     }
 
     /// Bytes that must have arrived before the call asks for a permit.
@@ -101,6 +107,11 @@ impl BodyIntake {
         }
         let (body, sender) = RequestBody::begun(first);
         (body, Some(sender))
+    }
+
+    /// The body as a source that blocks, if it is one.
+    pub(crate) fn take_source(&mut self) -> Option<Box<dyn BodySource + Send>> {
+        self.upload.take_source()
     }
 
     /// Bytes of the body as announced, including those that have arrived.

@@ -19,7 +19,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 use crate::{
     actions::{Placement, TextArgument},
     admission::Permit,
-    body::{BodyIntake, CancelOnDrop, RequestBody, Response, ResponseSender},
+    body::{BodyIntake, CancelOnDrop, Response, ResponseSender},
     call::{Admitted, Held, Responder},
     context::Context,
     input::{BodySource, DocumentBody, DocumentFrame, Envelope},
@@ -29,6 +29,7 @@ use crate::{
     process::Cancel,
     reply::{Accept, ErrorCode, Head, Problem, Trailers, TransferError},
     request,
+    runner::AdmittedInvocation,
     settings::{OnHangUp, Requests},
     telemetry,
 };
@@ -38,7 +39,7 @@ struct ProcessCall {
     context: Arc<Context>,
     function: Arc<Function>,
     prepared: Prepared,
-    body: RequestBody,
+    body: Box<dyn BodySource + Send>,
     cancel: Cancel,
     response: oneshot::Sender<Response>,
     runtime: Handle,
@@ -88,8 +89,9 @@ pub(crate) async fn call_action(
 
 /// The invocation that a request makes.
 fn invocation(context: &Context, head: &Parts, id: String, envelope: Envelope) -> Invocation {
-    let details = if telemetry::is_enabled(Level::Debug) { request::details(head) } else { Vec::new() };
-    let variables = request::variables(head, context.settings.requests.variables);
+    let Requests { variables, shows_head, .. } = context.settings.requests;
+    let details = if shows_head && telemetry::is_enabled(Level::Debug) { request::details(head) } else { Vec::new() };
+    let variables = request::variables(head, variables);
     Invocation { id, envelope, variables, way: Placement::Any, texts: Vec::new(), details }
 }
 
@@ -107,8 +109,13 @@ async fn invoke(
     permit: Permit,
     caller: &dyn Responder,
 ) -> Result<Response, Problem> {
-    let (body, upload) = input.hand_over();
-    let cancel = Cancel::new();
+    let (body, upload): (Box<dyn BodySource + Send>, _) = if let Some(source) = input.take_source() {
+        (source, None)
+    } else {
+        let (body, upload) = input.hand_over();
+        (Box::new(body), upload)
+    };
+    let cancel = caller.cancel();
     let on_hang_up = match context.settings.on_hang_up {
         OnHangUp::Stop => Some(CancelOnDrop(cancel.clone())),
         OnHangUp::RunOn => None,
@@ -165,20 +172,22 @@ impl ProcessCall {
         let delivered = catch_unwind(AssertUnwindSafe(|| {
             let port: &mut dyn bandog_runtime::call::ResponseWriter =
                 if settings.requests.echo { &mut Echo(&mut sender) } else { &mut sender };
-            let mut source: &mut dyn BodySource = &mut body;
+            let mut source: &mut dyn BodySource = &mut *body;
             let mut wrapped;
             if let Some(frame) = document {
                 wrapped = DocumentBody::new(frame, source);
                 source = &mut wrapped;
             }
-            (context.run)(&function, &invocation, source, &cancel, &accept, settings.name.as_deref(), port)
+            let service = settings.name.as_deref();
+            let (function, call, accept, cancel) = (&*function, &invocation, &accept, &cancel);
+            context.runner.run(AdmittedInvocation { function, call, accept, service, source, cancel }, port)
         }));
         let call_id = &*invocation.id;
         let Ok(mut delivered) = delivered else {
             tracing::error!(call_id, "the invocation panicked; this is a bug in bandog, please report it");
             context.metrics.count_panic();
             // The permit first: a client that has the response must find it free.
-            drop(held);
+            drop((held, function));
             return;
         };
         context.metrics.count(&delivered.finished.outcome);
@@ -186,9 +195,10 @@ impl ProcessCall {
             sender.set_usage(usage);
         }
         // In this order a client that has the whole response finds nothing left: the workspace is removed, the permit given
-        // back, and only then the end of the body sent.
+        // back, and only then the end of the body sent. The script that was given in the environment is removed with the
+        // function, and bandog may end with the last call.
         delivered.finished.remove_workspace();
-        drop(held);
+        drop((held, function, context));
         match delivered.sent {
             Ok(()) => sender.finish(),
             Err(TransferError::Disconnected(_)) => {
