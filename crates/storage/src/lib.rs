@@ -8,13 +8,20 @@
 //! those share which speak HTTP. Everything blocks: a call runs on a thread of its own, and so does each transfer that runs
 //! beside others.
 //!
+//! [`event`] recognises the notifications of stores and finds the provider of each, [`dedupe`] runs each once, and [`plan`]
+//! says which file goes to which output.
+//!
 //! Knows stores, keys and files. Does not know functions, requests or the configuration.
 
 pub mod control;
+pub mod dedupe;
 pub mod error;
+pub mod event;
 pub mod http;
 pub mod name;
 pub mod object;
+pub mod place;
+pub mod plan;
 pub mod provider;
 pub mod retry;
 pub mod secret;
@@ -31,3 +38,6 @@ pub use self::{
     secret::Secret,
     source::Source,
 };
+
+#[cfg(test)]
+mod corpus;
