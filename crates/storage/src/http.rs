@@ -11,6 +11,7 @@ mod endpoint;
 mod idle;
 mod response;
 mod transport_error;
+mod trust;
 
 pub use self::{
     body::{FilePart, Payload},
@@ -18,6 +19,7 @@ pub use self::{
     endpoint::{Endpoint, EndpointError, Scheme},
     response::Response,
     transport_error::TransportError,
+    trust::Trust,
 };
 
 use std::time::Duration;

@@ -18,6 +18,7 @@ pub mod dedupe;
 pub mod error;
 pub mod event;
 pub mod http;
+pub mod journal;
 pub mod name;
 pub mod object;
 pub mod place;
@@ -32,6 +33,7 @@ pub mod testing;
 pub use self::{
     control::Control,
     error::{Error, ErrorKind},
+    journal::Journal,
     name::{ProviderName, ProviderType},
     object::ObjectPath,
     provider::{Fetch, Fetched, Provider},

@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use super::{
     control::Control,
     error::{Error, ErrorKind},
+    journal::Entry,
     name::ProviderName,
     object::ObjectPath,
     source::Source,
@@ -46,6 +47,16 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// # Errors
     /// The same.
     fn check(&self, at: Option<&ObjectPath>, control: &Control<'_>) -> Result<(), Error>;
+
+    /// Discards the part of an object that a process has left in no final state; succeeds if there is none. A provider that
+    /// records nothing has nothing to discard.
+    ///
+    /// # Errors
+    /// The same: it may be there still.
+    fn discard(&self, entry: &Entry, control: &Control<'_>) -> Result<(), Error> {
+        let _ = (entry, control);
+        Ok(())
+    }
 }
 
 /// An object to fetch.

@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use super::error::{Error, ErrorKind};
+use super::{
+    error::{Error, ErrorKind},
+    journal::{Entry, Journal, OpenEntry},
+};
 
 /// An open file, and what it was like when the transfer began.
 #[derive(Debug, Clone)]
@@ -15,6 +18,7 @@ pub struct Source {
     file: Arc<File>,
     size: u64,
     modified: (i64, i64),
+    journal: Option<Journal>,
 }
 
 impl Source {
@@ -26,7 +30,21 @@ impl Source {
         let file = File::from(fd);
         let metadata = file.metadata()?;
         let modified = (metadata.mtime(), metadata.mtime_nsec());
-        Ok(Self { file: Arc::new(file), size: metadata.size(), modified })
+        Ok(Self { file: Arc::new(file), size: metadata.size(), modified, journal: None })
+    }
+
+    /// The same, with a record of what a provider has in no final state.
+    #[must_use]
+    pub fn recorded_in(self, journal: &Journal) -> Self {
+        Self { journal: Some(journal.clone()), ..self }
+    }
+
+    /// Records that a part of this file is in the store in a state that is not final. `None` without a journal.
+    ///
+    /// # Errors
+    /// [`ErrorKind::File`].
+    pub fn record(&self, entry: &Entry) -> Result<Option<OpenEntry>, Error> {
+        self.journal.as_ref().map(|journal| journal.begin(entry)).transpose()
     }
 
     /// The open file.

@@ -19,6 +19,7 @@ use rustix::{
 use crate::{
     control::Control,
     error::{Error, ErrorKind},
+    journal::Entry,
     name::ProviderName,
     object::ObjectPath,
     provider::{Fetch, Fetched, Provider},
@@ -30,6 +31,9 @@ const PIECE: u64 = 8 * 1024 * 1024;
 
 /// Attempts at a system call that the kernel asks to repeat (`EAGAIN` of openat2(2): a rename went on meanwhile).
 const TRIES: u32 = 16;
+
+/// The beginning of the name of a file that is being written.
+const PART: &str = ".bandog-";
 
 /// A directory that holds buckets.
 #[derive(Debug)]
@@ -85,22 +89,15 @@ impl Provider for Local {
         let name = path.rsplit('/').next().unwrap_or_default();
         let folder = path[..path.len() - name.len()].trim_end_matches('/');
         let folder = make_folders(self.open_root()?, folder)?;
-        let part = Part { name: format!(".bandog-{}.part", bandog_process::ids::random().simple()), folder };
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
-        let file = rustix::fs::openat(&part.folder, part.name.as_str(), flags, mode).map_err(refused)?;
-        let file = File::from(file);
-        let whole = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&**source.file())));
-        // The position of the descriptor is shared, so that reading needs one of its own; without /proc, its own it is.
-        let copied = match whole {
-            Ok(whole) => copy(&whole, &file, control)?,
-            Err(_) => copy_at(source.file(), &file, control)?,
-        };
-        source.check_unchanged()?;
-        if copied != source.size() {
-            return Err(Error::new(ErrorKind::Rejected, "the file was written to while it was copied"));
+        let part = Part { name: format!("{PART}{}.part", bandog_process::ids::random().simple()), folder };
+        let place = format!("{}{}", &path[..path.len() - name.len()], part.name);
+        let record = source.record(&Entry { provider: self.name.clone(), object: to.clone(), part: place })?;
+        let stored = replace(source, &part, name, control);
+        drop(part);
+        if let Some(record) = record {
+            record.end();
         }
-        renameat(&part.folder, part.name.as_str(), &part.folder, name).map_err(refused)
+        stored
     }
 
     fn check(&self, at: Option<&ObjectPath>, _: &Control<'_>) -> Result<(), Error> {
@@ -112,6 +109,23 @@ impl Provider for Local {
                 Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
                 other => other.map(drop),
             },
+        }
+    }
+
+    fn discard(&self, entry: &Entry, _: &Control<'_>) -> Result<(), Error> {
+        let (folder, name) = entry.part.rsplit_once('/').unwrap_or(("", &entry.part));
+        if !name.starts_with(PART) {
+            return Err(Error::new(ErrorKind::Rejected, format!("{:?} is no file of an upload", entry.part)));
+        }
+        let root = self.open_root()?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let folder = match if folder.is_empty() { Ok(root) } else { open_beneath(&root, folder, flags) } {
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(()),
+            folder => folder?,
+        };
+        match unlinkat(&folder, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(refused(errno)),
         }
     }
 }
@@ -127,6 +141,25 @@ impl Drop for Part {
         // After the renaming there is none.
         let _ = unlinkat(&self.folder, self.name.as_str(), AtFlags::empty());
     }
+}
+
+/// Writes a file as `part`, and gives it its final name.
+fn replace(source: &Source, part: &Part, name: &str, control: &Control<'_>) -> Result<(), Error> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
+    let file = rustix::fs::openat(&part.folder, part.name.as_str(), flags, mode).map_err(refused)?;
+    let file = File::from(file);
+    let whole = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&**source.file())));
+    // The position of the descriptor is shared, so that reading needs one of its own; without /proc, its own it is.
+    let copied = match whole {
+        Ok(whole) => copy(&whole, &file, control)?,
+        Err(_) => copy_at(source.file(), &file, control)?,
+    };
+    source.check_unchanged()?;
+    if copied != source.size() {
+        return Err(Error::new(ErrorKind::Rejected, "the file was written to while it was copied"));
+    }
+    renameat(&part.folder, part.name.as_str(), &part.folder, name).map_err(refused)
 }
 
 /// The path of an object below the directory.

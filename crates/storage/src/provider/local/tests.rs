@@ -109,6 +109,41 @@ fn a_file_that_grows_is_not_stored() {
 }
 
 #[test]
+fn the_file_that_a_killed_process_left_is_discarded_and_nothing_else() {
+    let store = store();
+    store.put("folder/whole", b"x").expect("stored");
+    fs::write(store.dir.path().join("out/folder/.bandog-1.part"), "half").expect("written");
+    let entry = |part: &str| Entry {
+        provider: store.provider.name().clone(),
+        object: ObjectPath::new("out", "folder/whole"),
+        part: part.to_owned(),
+    };
+    for left in ["out/folder/.bandog-1.part", "out/folder/.bandog-1.part", "out/gone/.bandog-1.part", ".bandog-2.part"]
+    {
+        store.provider.discard(&entry(left), &Control::default()).expect(left);
+        assert_eq!(store.names(), ["out/folder/whole"]);
+    }
+    for other in ["out/folder/whole", "../.bandog-1.part"] {
+        store.provider.discard(&entry(other), &Control::default()).expect_err(other);
+    }
+    assert_eq!(store.names(), ["out/folder/whole"]);
+}
+
+#[test]
+fn a_stored_file_is_recorded_only_while_it_is_written() {
+    let (store, dir) = (store(), tempfile::tempdir().expect("a directory"));
+    let journal = crate::Journal::open(&dir.path().join("journal")).expect("a journal");
+    let source = source(b"content").recorded_in(&journal);
+    store.provider.store(&source, &ObjectPath::new("out", "a"), &Control::default()).expect("stored");
+    assert_eq!(fs::read_dir(dir.path().join("journal")).expect("a directory").count(), 0);
+    // The record comes first: without one there is no file.
+    fs::remove_dir(dir.path().join("journal")).expect("removed");
+    let stored = store.provider.store(&source, &ObjectPath::new("out", "b"), &Control::default());
+    assert_eq!(stored.expect_err("no journal").kind, ErrorKind::File);
+    assert_eq!(store.names(), ["out/a"]);
+}
+
+#[test]
 fn it_passes_the_suite() {
     let store = store();
     let abilities = suite::Abilities { without: &[], keeps_object_keys: false };
