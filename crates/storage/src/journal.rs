@@ -55,7 +55,7 @@ pub struct Entry {
 
 /// An entry as it is written.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct WrittenEntry {
     provider: String,
     bucket: String,
     key: String,
@@ -117,7 +117,7 @@ impl Journal {
     }
 
     fn write(&self, entry: &Entry) -> io::Result<OpenEntry> {
-        let document = serde_json::to_vec(&Written::from(entry))?;
+        let document = serde_json::to_vec(&WrittenEntry::from(entry))?;
         let id = bandog_process::ids::random().simple().to_string();
         let (unfinished, name) = (format!("{id}{UNFINISHED}"), format!("{id}{ENTRY}"));
         for _ in 0..TRIES {
@@ -203,7 +203,7 @@ impl OpenEntry {
     }
 }
 
-impl From<&Entry> for Written {
+impl From<&Entry> for WrittenEntry {
     fn from(entry: &Entry) -> Self {
         Self {
             provider: entry.provider.to_string(),
@@ -218,7 +218,7 @@ fn read(file: &mut File) -> Result<Entry, Error> {
     let wrong = |why: String| Error::new(ErrorKind::File, why);
     let mut document = Vec::new();
     file.take(LIMIT).read_to_end(&mut document).map_err(|error| Error::file("read it", &error))?;
-    let written: Written = serde_json::from_slice(&document).map_err(|error| wrong(error.to_string()))?;
+    let written: WrittenEntry = serde_json::from_slice(&document).map_err(|error| wrong(error.to_string()))?;
     let provider = written.provider.parse::<ProviderName>().map_err(|error| wrong(error.to_string()))?;
     Ok(Entry { provider, object: ObjectPath::new(written.bucket, written.key), part: written.part })
 }

@@ -20,6 +20,7 @@ use super::{
 };
 
 pub mod local;
+pub mod s3;
 
 /// The name of an input file whose key has none.
 const UNNAMED: &str = "input";

@@ -15,6 +15,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::source::Source;
+
 /// Bytes of a file that are read at once.
 const PIECE: usize = 64 * 1024;
 
@@ -28,6 +30,9 @@ pub enum Payload {
     Bytes(Bytes),
     /// A part of a file.
     File(FilePart),
+    /// A whole file. It breaks off before its last piece if the file was written to meanwhile, so that the server has not
+    /// the bytes of two versions.
+    Whole(Source),
 }
 
 /// A part of a file.
@@ -49,6 +54,7 @@ impl Payload {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::File(part) => part.length,
+            Self::Whole(source) => source.size(),
         }
     }
 
@@ -63,20 +69,38 @@ impl Payload {
 #[derive(Debug)]
 pub(super) struct SentBody {
     left: Payload,
+    /// The file that must not be written to.
+    whole: Option<Source>,
     progress: Arc<AtomicU64>,
 }
 
 impl SentBody {
     pub(super) fn new(payload: Payload, progress: Arc<AtomicU64>) -> Self {
-        Self { left: payload, progress }
+        let (left, whole) = match payload {
+            Payload::Whole(source) => {
+                let part = FilePart { file: Arc::clone(source.file()), offset: 0, length: source.size() };
+                (Payload::File(part), Some(source))
+            }
+            payload => (payload, None),
+        };
+        Self { left, whole, progress }
     }
 
     fn next(&mut self) -> Option<io::Result<Bytes>> {
         match &mut self.left {
-            Payload::Empty | Payload::File(FilePart { length: 0, .. }) => None,
+            Payload::Empty | Payload::Whole(_) | Payload::File(FilePart { length: 0, .. }) => None,
             Payload::Bytes(bytes) => Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()).map(Ok),
-            Payload::File(part) => Some(part.next()),
+            Payload::File(part) => {
+                let piece = part.next();
+                let is_last = part.length == 0;
+                Some(piece.and_then(|piece| self.check(is_last).map(|()| piece)))
+            }
         }
+    }
+
+    fn check(&self, is_last: bool) -> io::Result<()> {
+        let whole = self.whole.as_ref().filter(|_| is_last);
+        whole.map_or(Ok(()), |whole| whole.check_unchanged().map_err(io::Error::other))
     }
 }
 

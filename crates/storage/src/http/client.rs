@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use hyper::{
-    Request,
-    header::{HOST, HeaderValue},
+    Method, Request,
+    header::{CONTENT_LENGTH, HOST, HeaderValue},
 };
 use tokio_rustls::rustls::ClientConfig;
 
@@ -55,6 +55,10 @@ impl Client {
         let (mut head, payload) = request.into_parts();
         if !head.headers.contains_key(HOST) {
             head.headers.insert(HOST, self.authority.clone());
+        }
+        // hyper announces no length of a body without a byte, and servers refuse such a PUT with 411.
+        if matches!(head.method, Method::PUT | Method::POST) {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.len()));
         }
         loop {
             let idle = self.idle.take();
