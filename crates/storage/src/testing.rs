@@ -3,6 +3,7 @@
 #![expect(clippy::missing_panics_doc, clippy::must_use_candidate, reason = "a test panics where it fails")]
 
 pub mod events;
+pub mod server;
 pub mod suite;
 
 use std::{
