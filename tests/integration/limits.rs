@@ -334,10 +334,10 @@ fn leftovers_of_another_users_function_are_removed_at_start() {
         return;
     }
     let server = as_user(USER, "echo x >\"$TMP_OUTPUT_DIR/x\"", &[]);
-    let dead = server.workspace().join("bandog-dead-1");
+    let dead = server.workspace().join("bandog-0123456789ab-1");
     fs::create_dir_all(dead.join("in")).expect("made");
     std::os::unix::fs::chown(&dead, Some(54321), Some(54321)).expect("chown");
-    let strange = server.workspace().join("bandog-strange-1");
+    let strange = server.workspace().join("bandog-0123456789ab-2");
     fs::create_dir_all(strange.join("in")).expect("made");
     std::os::unix::fs::chown(&strange, Some(54399), Some(54399)).expect("chown");
     let home = server.kill();

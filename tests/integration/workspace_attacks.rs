@@ -196,16 +196,16 @@ fn a_neighbour_in_a_shared_directory_changes_nothing_and_sees_nothing() {
     fs::set_permissions(&place, fs::Permissions::from_mode(0o1777)).expect("chmod");
     let outside = Outside::new();
     let prepare = format!(
-        r#"cd "$PLACE"; ln -s '{outside}' bandog-link; ln -s '{outside}' bandog-check-link; : >bandog-file; mkfifo bandog-fifo
-        mkdir -p bandog-0123456789ab-0/in bandog-locked bandog-closed/inner; chmod 000 bandog-closed
-        i=0; while [ $i -lt 500 ]; do : >"bandog-flood-$i"; i=$((i + 1)); done"#,
+        r#"cd "$PLACE"; ln -s '{outside}' bandog-0123456789ab-3; ln -s '{outside}' bandog-0123456789ab-4; : >bandog-0123456789ab-5; mkfifo bandog-0123456789ab-6
+        mkdir -p bandog-0123456789ab-0/in bandog-0123456789ab-1 bandog-0123456789ab-2/inner; chmod 000 bandog-0123456789ab-2
+        i=0; while [ $i -lt 500 ]; do : >"bandog-0123456789ab-1$i"; i=$((i + 1)); done"#,
         outside = outside.path().display()
     );
     as_neighbour(&prepare, &place).expect(0);
     let theirs = listing(&place);
     assert!(theirs.len() > 500);
     // A lock of theirs is none of ours.
-    let locked = fs::File::open(place.join("bandog-locked")).expect("a directory");
+    let locked = fs::File::open(place.join("bandog-0123456789ab-1")).expect("a directory");
     rustix::fs::flock(&locked, rustix::fs::FlockOperation::LockExclusive).expect("a lock");
     let server = builder.start();
     assert_eq!(listing(&place), theirs, "the start touches nothing of theirs");
@@ -226,5 +226,5 @@ fn a_neighbour_in_a_shared_directory_changes_nothing_and_sees_nothing() {
     });
     eventually("ours is removed and theirs is left alone", || (listing(&place) == theirs).then_some(()));
     outside.is_untouched();
-    as_neighbour(r#"cd "$PLACE"; chmod 700 bandog-closed; rm -rf bandog-*"#, &place).expect(0);
+    as_neighbour(r#"cd "$PLACE"; chmod 700 bandog-0123456789ab-2; rm -rf bandog-*"#, &place).expect(0);
 }

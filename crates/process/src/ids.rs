@@ -60,11 +60,37 @@ impl RandomPool {
     }
 }
 
+/// Hexadecimal digits in the name of an instance.
+const INSTANCE_DIGITS: usize = 12;
+
+/// A name for one instance of bandog, which its directories and cgroups contain.
+#[must_use]
+pub fn instance() -> String {
+    let mut name = random().simple().to_string();
+    name.truncate(INSTANCE_DIGITS);
+    name
+}
+
+/// Whether `name` has the form of those of [`instance`]. Only what has such a name is ever removed as a leftover: other
+/// directories and cgroups may begin with `bandog-` too, and are not ours.
+#[must_use]
+pub fn is_instance(name: &[u8]) -> bool {
+    name.len() == INSTANCE_DIGITS && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 #[cfg(test)]
 mod tests {
     use std::{collections::HashSet, thread};
 
     use super::*;
+
+    #[test]
+    fn the_name_of_an_instance_is_known_from_those_that_are_like_it() {
+        assert!(is_instance(instance().as_bytes()) && instance() != instance());
+        for name in ["", "worker.service", "0123456789a", "0123456789abc", "0123456789aB", "0123456789ag"] {
+            assert!(!is_instance(name.as_bytes()), "{name}");
+        }
+    }
 
     #[test]
     fn ids_differ_within_a_thread_and_across_threads() {

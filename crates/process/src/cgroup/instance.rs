@@ -1,6 +1,7 @@
 //! The cgroup of one running bandog, which contains those of its functions.
 
 use std::{
+    ffi::CString,
     io,
     os::fd::{AsFd as _, OwnedFd},
 };
@@ -32,7 +33,7 @@ pub(super) struct InstanceCgroup {
 impl Cgroups {
     pub(super) fn make_instance(&self) -> io::Result<InstanceCgroup> {
         loop {
-            let name = format!("{PREFIX}{}", &ids::random().simple().to_string()[..12]);
+            let name = format!("{PREFIX}{}", ids::instance());
             mkdirat(&self.parent, name.as_str(), MODE)?;
             let locked = openat(&self.parent, name.as_str(), OPEN_DIR, Mode::empty())
                 .and_then(|dir| flock(&dir, FlockOperation::NonBlockingLockExclusive).map(|()| dir));
@@ -107,7 +108,8 @@ impl Cgroups {
     /// Kills the processes that dead predecessors of the same user left running, and removes their cgroups.
     pub(super) fn remove_leftovers(&self) {
         let names = dir::directories(self.parent.as_fd());
-        for name in names.iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes())) {
+        let is_ours = |name: &&CString| name.to_bytes().strip_prefix(PREFIX.as_bytes()).is_some_and(ids::is_instance);
+        for name in names.iter().filter(is_ours) {
             let Ok(dir) = openat(&self.parent, name, OPEN_DIR, Mode::empty()) else { continue };
             let ours = fstat(&dir).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
             if !ours || flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -82,6 +82,14 @@ impl Place {
     }
 }
 
+/// Whether a directory of this name may be a workspace: `bandog-INSTANCE-NUMBER`. Others may be called `bandog-…` too.
+fn is_workspace(name: &OsStr) -> bool {
+    let Some(name) = name.as_bytes().strip_prefix(PREFIX.as_bytes()) else { return false };
+    let Some(dash) = name.iter().position(|byte| *byte == b'-') else { return false };
+    let number = &name[dash + 1..];
+    ids::is_instance(&name[..dash]) && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
+}
+
 fn id(stat: &Stat) -> (u64, u64) {
     (stat.st_dev, stat.st_ino)
 }
@@ -102,11 +110,10 @@ impl WorkspaceRoot {
     /// The same for a bandog that may never make a workspace: the directory is opened with the first one.
     #[must_use]
     pub fn unopened(path: &Path, function_user: Option<u32>) -> Self {
-        let id = ids::random().simple().to_string();
         Self {
             path: path.to_owned(),
             place: Mutex::default(),
-            prefix: format!("{PREFIX}{}-", &id[..12]),
+            prefix: format!("{PREFIX}{}-", ids::instance()),
             next: AtomicU64::new(0),
             open: AtomicUsize::new(0),
             function_user,
@@ -147,7 +154,7 @@ impl WorkspaceRoot {
         let names = names.iter().map(|name| OsStr::from_bytes(name.to_bytes()));
         // Held until they are removed, so that no other bandog does the same.
         let (names, _locks): (Vec<&OsStr>, Vec<OwnedFd>) = names
-            .filter(|name| name.as_bytes().starts_with(PREFIX.as_bytes()))
+            .filter(|name| is_workspace(name))
             .filter_map(|name| self.lock_leftover(&place, name).map(|lock| (name, lock)))
             .unzip();
         end_users(&names);

@@ -102,14 +102,35 @@ fn a_workspace_that_its_function_removed_is_no_trouble() {
 fn the_living_are_left_alone_and_the_dead_are_removed() {
     let dir = tempfile::tempdir().expect("tempdir");
     let living = root(dir.path()).workspace().expect("made");
-    fs::create_dir_all(dir.path().join("bandog-dead-1/in")).expect("mkdir");
-    fs::create_dir(dir.path().join("bandog-new-1")).expect("mkdir");
+    let dead = dir.path().join("bandog-0123456789ab-1");
+    fs::create_dir_all(dead.join("in")).expect("mkdir");
+    fs::create_dir(dir.path().join("bandog-0123456789ab-2")).expect("mkdir");
     fs::create_dir(dir.path().join("another-program")).expect("mkdir");
     fs::write(dir.path().join("bandog-file"), b"x").expect("write");
     assert_eq!(root(dir.path()).remove_leftovers(|_| ()).expect("removed"), 1);
-    assert!(!dir.path().join("bandog-dead-1").exists());
+    assert!(!dead.exists());
     assert!(living.output_path().exists());
     assert_eq!(count(dir.path()), 4);
+}
+
+#[test]
+fn a_directory_of_the_user_that_is_only_called_alike_is_left_alone() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let names = [
+        "bandog-src",
+        "bandog-demo-1",
+        "bandog-0123456789ab",
+        "bandog-0123456789ab-",
+        "bandog-0123456789ab-x",
+        "bandog-0123456789abc-1",
+        "bandog-0123456789AB-1",
+        "bandog-0123456789ab-1-2",
+    ];
+    for name in names {
+        fs::create_dir_all(dir.path().join(name).join("work")).expect("mkdir");
+    }
+    assert_eq!(root(dir.path()).remove_leftovers(|names| assert!(names.is_empty())).expect("read"), 0);
+    assert!(names.iter().all(|name| dir.path().join(name).join("work").exists()));
 }
 
 #[test]
