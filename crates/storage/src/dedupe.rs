@@ -98,7 +98,7 @@ struct State {
 
 struct Entry {
     status: Status,
-    /// Failures in a row.
+    /// Failures so far. A success is the last run that is remembered.
     failures: u32,
 }
 
@@ -216,10 +216,10 @@ impl Shared {
         let mut state = lock(&self.state);
         let place = state.next;
         let Some(entry) = state.entries.get_mut(&key) else { return };
-        entry.failures = if has_succeeded { 0 } else { entry.failures.saturating_add(1) };
         let outcome = if has_succeeded {
             Outcome::Succeeded
         } else {
+            entry.failures = entry.failures.saturating_add(1);
             Outcome::Failed { retry_after: pause_after(entry.failures) }
         };
         let ended = Status::Ended { place, at: now, outcome };
@@ -232,7 +232,7 @@ impl Shared {
     }
 }
 
-/// The pause after so many failures in a row.
+/// The pause after so many failures.
 fn pause_after(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)

@@ -94,6 +94,12 @@ impl Place {
         self.path.key.trim_end_matches('/')
     }
 
+    /// Bucket and folder as one path, for a store that need not have buckets; empty for the whole store.
+    #[must_use]
+    pub fn whole_path(&self) -> String {
+        joined(&self.path).trim_end_matches('/').to_owned()
+    }
+
     /// The object that the file `path` below it is.
     #[must_use]
     pub fn object(&self, path: &str) -> ObjectPath {
@@ -107,6 +113,12 @@ impl Place {
 #[must_use]
 pub fn below<'k>(folder: &str, key: &'k str) -> Option<&'k str> {
     if folder.is_empty() { Some(key) } else { key.strip_prefix(folder)?.strip_prefix('/') }
+}
+
+/// Bucket and key as one path, for a store that need not have buckets.
+#[must_use]
+pub fn joined(path: &ObjectPath) -> String {
+    if path.bucket.is_empty() { path.key.clone() } else { path.to_string() }
 }
 
 impl Isolation {

@@ -215,10 +215,7 @@ fn loops(layout: &Layout) -> Vec<String> {
         for (out, output) in outputs.iter().enumerate() {
             let bucket = isolation.bucket_of(output, event);
             for (number, input) in inputs.iter().enumerate() {
-                let is_loop = input.provider == output.provider
-                    && (input.path.bucket == bucket || isolation.stands_for(bucket, input))
-                    && (input.folder() == output.folder() || below(input.folder(), output.folder()).is_some());
-                if is_loop && found.insert((out, number)) {
+                if is_below(input, output, bucket, isolation) && found.insert((out, number)) {
                     mistakes.push(format!(
                         "{} is below {}{}, so each file that is stored starts another run; choose another path, or allow \
                          it with --allow-loop",
@@ -231,6 +228,19 @@ fn loops(layout: &Layout) -> Vec<String> {
         }
     }
     mistakes
+}
+
+/// Whether `output` with this bucket is in the folder of `input`.
+fn is_below(input: &Place, output: &Place, bucket: &str, isolation: &Isolation) -> bool {
+    let is_in = |outer: &str, inner: &str| outer == inner || below(outer, inner).is_some();
+    if input.provider != output.provider {
+        false
+    } else if input.provider.kind.speaks_s3() {
+        let has_bucket = input.path.bucket == bucket || isolation.stands_for(bucket, input);
+        has_bucket && is_in(input.folder(), output.folder())
+    } else {
+        is_in(&input.whole_path(), &output.whole_path())
+    }
 }
 
 fn in_runs_for(event_bucket: Option<&str>) -> String {

@@ -247,6 +247,8 @@ fn an_event_is_told_from_others_by_each_of_its_parts() {
         Notice { version: some("w"), ..base.clone() },
         Notice { version: None, ..base.clone() },
         Notice { etag: some("f"), ..base.clone() },
+        Notice { etag: some(""), ..base.clone() },
+        Notice { etag: None, ..base.clone() },
         Notice { sequencer: some("r"), ..base.clone() },
         Notice { sequencer: None, ..base.clone() },
         Notice { version: some("ve"), etag: some(""), ..base.clone() },

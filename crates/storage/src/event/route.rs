@@ -7,7 +7,7 @@ use crate::{
     error::{Error, ErrorKind},
     name::{DEFAULT_ID, ProviderName, ProviderType},
     object::ObjectPath,
-    place::{Layout, Place, below},
+    place::{Layout, Place, below, joined},
 };
 
 /// The way to the object of a notice.
@@ -78,8 +78,7 @@ fn place_in(notice: &Notice, input: &Place, layout: &Layout) -> Option<String> {
         return None;
     }
     let ObjectPath { bucket, key } = &notice.object;
-    let path = joined(&input.path);
-    let path = path.trim_end_matches('/');
+    let path = input.whole_path();
     match input.provider.kind {
         ProviderType::Minio | ProviderType::S3 => {
             let has_bucket = input.path.bucket == *bucket || layout.isolation.stands_for(bucket, input);
@@ -87,18 +86,13 @@ fn place_in(notice: &Notice, input: &Place, layout: &Layout) -> Option<String> {
         }
         ProviderType::Onedata => {
             let known = layout.providers.iter().find(|known| known.name == input.provider)?;
-            below(path, key).filter(|_| known.space.as_ref() == Some(bucket)).map(str::to_owned)
+            below(&path, key).filter(|_| known.space.as_ref() == Some(bucket)).map(str::to_owned)
         }
         ProviderType::Rucio => {
-            below(path, key).map(str::to_owned).or_else(|| below(path, &joined(&notice.object)).map(str::to_owned))
+            below(&path, key).map(str::to_owned).or_else(|| below(&path, &joined(&notice.object)).map(str::to_owned))
         }
-        ProviderType::WebDav | ProviderType::Local => below(path, &joined(&notice.object)).map(str::to_owned),
+        ProviderType::WebDav | ProviderType::Local => below(&path, &joined(&notice.object)).map(str::to_owned),
     }
-}
-
-/// The bucket and the key as one path, of a store that need not have buckets.
-fn joined(path: &ObjectPath) -> String {
-    if path.bucket.is_empty() { path.key.clone() } else { path.to_string() }
 }
 
 fn unknown(notice: &Notice, layout: &Layout) -> Error {

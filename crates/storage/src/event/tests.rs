@@ -1,3 +1,5 @@
+use std::{fs, path::Path};
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -85,6 +87,28 @@ fn users_json_is_no_event() {
     assert_eq!(parse(format!("{event} x").as_bytes(), &[]), None, "text behind it");
     assert_eq!(parse(&[event.as_bytes(), b"\xff"].concat(), &[]), None);
     assert!(parse(format!("\n {event}\n").as_bytes(), &[]).is_some());
+}
+
+/// The measured cases of the program that bandog replaces, and our own: only two of their bodies are events.
+#[test]
+fn of_the_golden_cases_those_about_storage_are_events() {
+    let mut found = Vec::new();
+    for name in ["cases.jsonl", "own.jsonl"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden").join(name);
+        let cases = fs::read_to_string(&path).expect("the cases");
+        for case in cases.lines().filter(|line| !line.is_empty()) {
+            let case: Value = serde_json::from_str(case).expect("JSON");
+            let body = case["stdin_b64"].as_str().map_or_else(Vec::new, |text| {
+                base64_simd::STANDARD.decode_to_vec(text).unwrap_or_else(|error| panic!("{case}: {error}"))
+            });
+            if let Some(notices) = parse(&body, &[]) {
+                let text = String::from_utf8(body).expect("a text");
+                assert_eq!(notices[0].event, Some(text), "{case}");
+                found.push(format!("{} {}", case["name"], notices[0].object));
+            }
+        }
+    }
+    assert_eq!(found, ["\"event-storage-variables\" in/in/a b/cñ.png", "\"event-storage-verbatim\" in/x.png"]);
 }
 
 #[test]

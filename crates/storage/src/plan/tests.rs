@@ -160,6 +160,21 @@ fn an_output_below_an_input_is_refused_unless_that_is_allowed() {
 }
 
 #[test]
+fn an_input_without_buckets_can_be_the_whole_store() {
+    for (input, output, is_loop) in [
+        ("", "x", true),
+        ("/", "x/y", true),
+        ("x", "x/y", true),
+        ("x/y", "x", false),
+        ("x/y", "/x/y/", true),
+        ("x", "xy", false),
+    ] {
+        let found = mistakes(&layout(vec![whole("webdav.dcache", input)], vec![whole("webdav.dcache", output)]));
+        assert_eq!(found.len(), usize::from(is_loop), "{input:?} {output:?}: {found:?}");
+    }
+}
+
+#[test]
 fn runs_for_a_private_bucket_store_there() {
     let layout = isolated(
         vec![whole("minio", "gray/in")],
