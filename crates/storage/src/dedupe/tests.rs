@@ -4,6 +4,8 @@ use std::{
     thread,
 };
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{
     error::ErrorKind,
@@ -274,4 +276,44 @@ fn without_a_sequencer_the_time_tells_a_new_object_from_an_event_sent_again() {
     assert_eq!(EventKey::of(&null), EventKey::of(&bare), "a version that all objects have tells nothing");
     let file = Notice { etag: None, time: None, ..bare };
     assert_eq!(EventKey::of(&file), None, "the same file can come many times");
+}
+
+/// The outcome of the last run of an event, as a plain list of rules says it.
+#[derive(Clone, Copy)]
+struct Remembered {
+    at: u64,
+    failures: u32,
+    has_succeeded: bool,
+}
+
+proptest! {
+    #[test]
+    fn events_run_exactly_when_the_rules_say_so(
+        steps in prop::collection::vec((0..3_usize, any::<bool>(), prop::sample::select(vec![0, 1, 2, 4, 60, 90_000])), 1..60),
+    ) {
+        let timed = Timed::new();
+        let (mut now, mut events) = (0_u64, [None::<Remembered>; 3]);
+        for (event, succeeds, pause) in steps {
+            now += pause;
+            timed.pass(Duration::from_secs(pause));
+            let known = events[event].filter(|known| now - known.at < MEMORY.as_secs());
+            let until = known.map_or(0, |known| known.at + pause_after(known.failures).as_secs());
+            match timed.begin(&event.to_string()) {
+                Begun::Duplicate => prop_assert!(known.is_some_and(|known| known.has_succeeded)),
+                Begun::Busy { retry_after } => {
+                    prop_assert!(known.is_some_and(|known| !known.has_succeeded));
+                    prop_assert_eq!(retry_after, Duration::from_secs(until - now));
+                }
+                Begun::Run(run) => {
+                    prop_assert!(known.is_none_or(|known| !known.has_succeeded && until <= now));
+                    let failures = known.map_or(0, |known| known.failures) + u32::from(!succeeds);
+                    events[event] = Some(Remembered { at: now, failures, has_succeeded: succeeds });
+                    if succeeds {
+                        run.succeed();
+                    }
+                }
+                joined @ Begun::Joined(_) => prop_assert!(false, "{:?}", joined),
+            }
+        }
+    }
 }
