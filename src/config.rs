@@ -44,6 +44,11 @@ mod replaced;
 mod report;
 mod resolve;
 pub mod setting;
+#[cfg(feature = "storage")]
+mod storage;
+#[cfg(not(feature = "storage"))]
+#[path = "config/no_storage.rs"]
+mod storage;
 mod target;
 mod telemetry;
 #[cfg(test)]
@@ -62,6 +67,7 @@ pub use listener::Listener;
 pub use mode::Mode;
 pub use replaced::Replaced;
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
+pub use storage::Store;
 pub use target::{Target, Upstream};
 pub use telemetry::{Metrics, Telemetry};
 
@@ -108,6 +114,8 @@ pub struct Paths {
     pub script: PathBuf,
     /// The directories that may contain an actions file.
     pub actions: Vec<PathBuf>,
+    /// The directory with a directory of secrets for each storage provider.
+    pub secrets: PathBuf,
 }
 
 impl Default for Paths {
@@ -116,6 +124,7 @@ impl Default for Paths {
             config: PathBuf::from("/oscar/config/function_config.yaml"),
             script: PathBuf::from("/oscar/config/script.sh"),
             actions: vec![PathBuf::from("/"), PathBuf::from(".")],
+            secrets: PathBuf::from("/var/run/secrets/providers"),
         }
     }
 }

@@ -30,7 +30,7 @@
 pub use bandog_actions as actions;
 pub use bandog_http as http;
 pub use bandog_process::{self as process, ids};
-pub use bandog_runtime::{input, invocation, logs, output, reply, request, telemetry, workspace};
+pub use bandog_runtime::{input, invocation, logs, output, reply, request, storage, telemetry, workspace};
 pub use bandog_service as service;
 
 pub mod cli;

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::Path};
 
 use super::{
-    document::{self, Document, ReadDocument},
+    document::{self, Document, ReadDocument, storage::StorageKeys},
     reader::{RawValue, Reader, read_bounded},
     report::Origin,
     setting,
@@ -23,8 +23,10 @@ pub(super) struct ConfigFile {
     pub(super) name: String,
     /// `file_stage_in`: the function fetches its input itself.
     pub(super) file_stage_in: bool,
-    /// Whether `output` names a place to upload to.
-    pub(super) has_output: bool,
+    /// The keys about object storage.
+    pub(super) storage: StorageKeys,
+    /// Whether it is an FDL file.
+    pub(super) is_fdl: bool,
     /// The variables of an FDL file.
     pub(super) variables: Vec<(String, String)>,
 }
@@ -59,7 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ConfigFile> {
     let file = raw.value.clone();
     let ReadDocument { document, warnings } = reader.accept(setting, Some(raw), document)?;
     reader.warnings.extend(warnings.into_iter().map(|warning| format!("{name}: {warning}")));
-    let Document { name: service, log_level, file_stage_in, has_output, script, variables } = document;
+    let Document { name: service, log_level, file_stage_in, storage, is_fdl, script, variables } = document;
     let script = script.map(|script| if is_inline(&script) { script.into() } else { beside(file.as_ref(), &script) });
     let origin = Origin::File { key: SCRIPT_KEY, file: name.clone() };
     reader.file.extend(script.map(|value| (SCRIPT_KEY, RawValue { value, origin })));
@@ -67,7 +69,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ConfigFile> {
         let origin = Origin::File { key, file: name.clone() };
         reader.file.extend(value.map(|value| (key, RawValue { value: value.into(), origin })));
     }
-    Some(ConfigFile { name, file_stage_in, has_output, variables })
+    Some(ConfigFile { name, file_stage_in, storage, is_fdl, variables })
 }
 
 /// Whether the `script` of an FDL file is the script itself, and not its path.

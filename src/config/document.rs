@@ -5,6 +5,9 @@
 use bandog_codec::yaml::{LineColumn, Node, YamlError};
 
 mod fdl;
+pub mod storage;
+
+use self::storage::StorageKeys;
 
 /// Bytes of a configuration file. A larger one is another file, and is refused.
 pub const MAX_BYTES: u64 = 1024 * 1024;
@@ -73,8 +76,10 @@ pub struct Document {
     pub log_level: Option<String>,
     /// `file_stage_in`: the function fetches its input itself.
     pub file_stage_in: bool,
-    /// Whether `output` names a place to upload to.
-    pub has_output: bool,
+    /// The keys about object storage.
+    pub storage: StorageKeys,
+    /// Whether the file is an FDL file, which describes functions of a cluster.
+    pub is_fdl: bool,
     /// `script` of an FDL file: a path, or the script itself.
     pub script: Option<String>,
     /// `environment` of an FDL file.
@@ -131,13 +136,13 @@ impl Document {
         match root.get("functions") {
             Ok(Some(functions)) => fdl::read(&root, functions, service),
             Ok(None) | Err(_) => {
-                Ok(ReadDocument { document: Self::of(&root)?, warnings: oddities(&root, &["functions"]) })
+                Ok(ReadDocument { document: Self::of(&root, &root)?, warnings: oddities(&root, &["functions"]) })
             }
         }
     }
 
-    /// The keys of one function.
-    fn of(root: &Node) -> Result<Self, LineColumn> {
+    /// The keys of one function. `providers` has the key `storage_providers`.
+    fn of(root: &Node, providers: &Node) -> Result<Self, LineColumn> {
         let text = |key| -> Result<_, LineColumn> {
             Ok(root.get(key)?.map(Node::text).transpose()?.flatten().map(str::to_owned))
         };
@@ -145,7 +150,7 @@ impl Document {
             name: text("name")?,
             log_level: text("log_level")?,
             file_stage_in: root.get("file_stage_in")?.map(Node::boolean).transpose()?.unwrap_or_default(),
-            has_output: root.get("output")?.is_some_and(Node::is_filled_list),
+            storage: StorageKeys::read(root, providers),
             ..Self::default()
         })
     }

@@ -4,10 +4,11 @@ use std::{
     ffi::{OsStr, OsString},
     fmt::Write as _,
     path::{self, Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
-    Sources, config_file,
+    Sources, Store, config_file,
     environment::non_empty,
     fprocess, program,
     reader::{RawValue, Reader},
@@ -35,6 +36,8 @@ pub struct FunctionConfig {
     pub needs_workspace: bool,
     /// `--service`: the only name that `/run/NAME` accepts, if it is known.
     pub service: Option<String>,
+    /// The storage providers, inputs and outputs; `None` where events are only bodies, and outputs only responses.
+    pub storage: Option<Arc<Store>>,
 }
 
 /// Reads the command. `None` if there is none, or if it is a mistake.

@@ -2,10 +2,13 @@
 //!
 //! Modes and the behaviour of the replaced programs end here: below this, there are only policies.
 
+use std::sync::Arc;
+
 use super::{Config, Limits, Mode};
 use crate::{
     invocation::{FunctionSettings, Logging, OwnLines, PORT, StdoutPolicy, Timeouts},
     platform::{openfaas::WatchdogSettings, oscar},
+    storage::Storage,
 };
 
 impl Config {
@@ -36,6 +39,7 @@ impl Config {
             shows_failed_output: watchdog.is_some_and(|watchdog| watchdog.shows_failed_output(self.response_source())),
             retries,
             input_filter: self.input_filter(),
+            storage: self.function.storage.clone().map(|store| store as Arc<dyn Storage>),
         }
     }
 

@@ -86,11 +86,6 @@ pub(super) fn read_supervisor(
     file: Option<&ConfigFile>,
     inherited: &mut Vec<(OsString, OsString)>,
 ) -> Option<SupervisorSettings> {
-    if let Some(ConfigFile { name, has_output: true, .. }) = file {
-        reader.warn(format!(
-            "output in {name}: nothing is uploaded to storage providers yet; results are only returned or printed"
-        ));
-    }
     let skips_input = file.is_some_and(|file| file.file_stage_in);
     let (invoked_as, environment) = (reader.sources.invoked_as, &reader.sources.environment);
     oscar::settings::read(invoked_as, environment, compat(reader), skips_input, inherited)

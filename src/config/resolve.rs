@@ -11,7 +11,7 @@ use super::{
     reader::Reader,
     replaced,
     report::{Mistake, Resolution},
-    setting, target, telemetry, workspace,
+    setting, storage, target, telemetry, workspace,
 };
 use crate::actions::Service;
 
@@ -87,12 +87,20 @@ fn compose(reader: &mut Reader<'_>) -> Option<Config> {
         }
     }
     let supervisor = replaced::read_supervisor(reader, file.as_ref(), &mut environment);
+    let storage = storage::read(reader, file.as_ref(), supervisor.is_some());
     environment.extend(defaults);
     Some(Config {
         mode: mode?,
         bodies: bodies?,
         target: target?,
-        function: FunctionConfig { command, environment, workspace: workspace?, needs_workspace, service: service? },
+        function: FunctionConfig {
+            command,
+            environment,
+            workspace: workspace?,
+            needs_workspace,
+            service: service?,
+            storage: storage?,
+        },
         actions,
         listener: listener?,
         limits: limits?,

@@ -9,6 +9,7 @@ mod function;
 mod lifecycle;
 mod limits;
 mod listener;
+mod storage;
 mod target;
 mod telemetry;
 
@@ -23,6 +24,7 @@ pub use limits::{
     RETRIES, SEND_TIMEOUT,
 };
 pub use listener::{ADDRESS_FILE, CA_FILE, JWT_FUNCTION, JWT_ISSUER, LISTEN, PATHS, TOKEN, TOKEN_FILE};
+pub use storage::{ALLOW_LOOP, EVENT_ANSWER, KEEP_FAILED, TRANSFER_PARALLEL, UPLOAD_ON_FAILURE};
 pub use target::{READY_PATH, STATIC_DIR, UPSTREAM};
 pub use telemetry::{FORWARD_LOGS, LOG_FORMAT, LOG_LEVEL, METRICS};
 
@@ -83,6 +85,8 @@ pub enum Group {
     Limits,
     /// The resources that one function may use, and its user.
     Confinement,
+    /// Files that come from and go to object storage.
+    Storage,
     /// Logs and metrics.
     Logs,
     /// The shutdown.
@@ -100,6 +104,7 @@ impl Group {
             Self::Listener => "Listener",
             Self::Limits => "Limits",
             Self::Confinement => "Confinement",
+            Self::Storage => "Storage",
             Self::Logs => "Logs and metrics",
             Self::Lifecycle => "Lifecycle",
             Self::Faces => "Faces",
@@ -136,7 +141,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 52] = [
+pub static ALL: [&Setting; 57] = [
     &SCRIPT,
     &ACTIONS,
     &ACTIONS_LENIENT,
@@ -181,6 +186,11 @@ pub static ALL: [&Setting; 52] = [
     &USER,
     &SANDBOX,
     &ALLOW_WRITE,
+    &UPLOAD_ON_FAILURE,
+    &KEEP_FAILED,
+    &TRANSFER_PARALLEL,
+    &ALLOW_LOOP,
+    &EVENT_ANSWER,
     &LOG_LEVEL,
     &LOG_FORMAT,
     &FORWARD_LOGS,

@@ -30,6 +30,7 @@ impl World {
             config: dir.path().join("function_config.yaml"),
             script: dir.path().join("script.sh"),
             actions: vec![dir.path().join("root"), dir.path().to_owned()],
+            secrets: dir.path().join("secrets"),
         };
         Self { dir, sources: Sources { paths, ..Sources::default() } }
     }

@@ -50,7 +50,11 @@ fn check_says_what_is_used_of_a_configuration_file_and_what_is_not() {
     assert!(has(&["function ", "scripts/greet.sh", "key script of greeter.yaml"]), "{ran}");
     assert!(has(&["--service ", "greeter", "key name of greeter.yaml"]), "{ran}");
     assert!(has(&["--log-level ", "key log_level of greeter.yaml"]), "{ran}");
-    assert!(has(&["warning: greeter.yaml: bandog does not use image, memory, storage_providers; OSCAR does"]), "{ran}");
+    assert!(has(&["warning: greeter.yaml: bandog does not use image, memory; OSCAR does"]), "{ran}");
+    assert!(
+        has(&["warning: greeter.yaml: line", "storage_providers.minio.default", "nothing is fetched or stored"]),
+        "{ran}"
+    );
     assert!(!ran.text().contains("s3cr3t"), "{ran}");
 
     let several = FDL.replace("storage_providers:", "  - cluster: {name: other, script: s}\nstorage_providers:");

@@ -158,7 +158,7 @@ fn judge_fwatchdog(case: &Value) {
 fn judge_own_over_fwatchdog(case: &Value) {
     let (name, expect) = (text(case, "name"), &case["expect"]);
     let answer = over_fwatchdog(case, &[]);
-    let status = if names_storage(case) { 501 } else { expect["status"].as_u64().expect("a status") };
+    let status = if names_storage(case) { 500 } else { expect["status"].as_u64().expect("a status") };
     assert_eq!(u64::from(answer.status), status, "{name}: {answer}");
     if status == 200 {
         judge(name, expect, text(expect, "kind"), &answer.body);
@@ -209,8 +209,8 @@ fn supervised(case: &Value) -> Command {
 fn judge_supervisor(case: &Value) {
     let ran = supervised(case).run();
     if names_storage(case) {
-        assert_eq!(ran.code(), 65, "{}: {ran}", text(case, "name"));
-        assert!(ran.complaint().contains("names an object in"), "{ran}");
+        assert_eq!(ran.code(), 78, "{}: {ran}", text(case, "name"));
+        assert!(ran.complaint().contains("no input has"), "{ran}");
         return;
     }
     judge_ran(case, &ran);

@@ -36,6 +36,7 @@ mod sandbox;
 mod security;
 mod stalled;
 mod static_files;
+mod storage;
 mod supervisor;
 mod surroundings;
 mod terminal;

@@ -97,13 +97,11 @@ fn its_log_is_on_the_standard_error_in_the_supervisors_form() {
 }
 
 #[test]
-fn its_configuration_comes_from_the_environment_and_what_it_cannot_do_yet_is_said_once() {
+fn its_configuration_comes_from_the_environment_and_an_output_without_a_provider_is_a_mistake() {
     let yaml = "name: ocr\nlog_level: WARNING\noutput:\n- storage_provider: minio.default\n  path: out\n  s3cr3t: x\n";
-    let ran = configured(yaml, "echo hello").stdin("{}").run().expect(0);
-    assert_eq!(ran.text(), "hello\n", "results are printed all the same");
-    let [(level, message)] = &log(&ran)[..] else { panic!("one line: {ran}") };
-    assert_eq!(level, "WARNING");
-    assert!(message.contains("nothing is uploaded to storage providers yet"), "{ran}");
+    let ran = configured(yaml, "touch started").stdin("{}").run().expect(78);
+    assert!(ran.complaint().contains("output 1") && ran.complaint().contains("minio.default"), "{ran}");
+    assert!(!ran.complaint().contains("s3cr3t") && !ran.home().join("started").exists(), "{ran}");
     let ran = configured("log_level: info\n", "true").stdin("{}").run().expect(0);
     assert!(log(&ran).len() > 3, "in any case: {ran}");
     let ran = configured("log_level: [\n", "true").stdin("{}").run().expect(78);
@@ -111,16 +109,16 @@ fn its_configuration_comes_from_the_environment_and_what_it_cannot_do_yet_is_sai
 }
 
 #[test]
-fn an_event_that_names_storage_is_an_error_that_says_so_and_never_the_input() {
+fn an_event_of_a_store_that_is_not_configured_is_an_error_and_never_the_input() {
     let delegated = format!(r#"{{"storage_provider":"minio.other","event":{}}}"#, serde_json::json!(MINIO));
     for event in [MINIO, &delegated] {
-        let ran = supervisor("touch started; cat \"$INPUT_FILE_PATH\"").stdin(event).run().expect(65);
-        assert!(ran.complaint().contains("the event names an object in an S3 store"), "{ran}");
+        let ran = supervisor("touch started; cat \"$INPUT_FILE_PATH\"").stdin(event).run().expect(78);
+        assert!(ran.complaint().contains("dir/a b.png") || ran.complaint().contains("minio.other"), "{ran}");
         assert!(!ran.home().join("started").exists(), "{ran}");
         let problem: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("a problem");
-        assert_eq!(problem["type"], "urn:bandog:error:storage-not-supported", "{ran}");
+        assert_eq!(problem["type"], "urn:bandog:error:provider-unknown", "{ran}");
     }
-    // Under its own name bandog fetches nothing, and has never promised to: the function is told, as ever.
+    // Under its own name, without storage_providers, an event is a body like any other: the function is told of it.
     let own = ["run", "--log-level", "CRITICAL", "--", "/bin/sh", "-c", r#"printf %s "$STORAGE_OBJECT_KEY""#];
     assert_eq!(bandog(own).with_workspace().stdin(MINIO).run().expect(0).text(), "dir/a b.png");
 }

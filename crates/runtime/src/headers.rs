@@ -17,6 +17,8 @@ own_response_headers! {
     X_BANDOG_ERROR = "x-bandog-error";
     /// The id of the call, as in every log line about it.
     X_CALL_ID = "x-call-id";
+    /// Objects that the output was stored as.
+    X_BANDOG_STORED = "x-bandog-stored";
     /// Seconds from the first byte of the body to the end of the process.
     X_DURATION_SECONDS = "x-duration-seconds";
     /// The function's exit code.

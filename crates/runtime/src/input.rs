@@ -14,6 +14,7 @@ pub use self::{
     receive::receive,
     received::{FormPart, Input, InputKind, StorageEvent},
     source::{BodyError, BodySource},
+    storage_error::{StorageError, StorageErrorKind},
     store::store_file,
     urlencoded::Forms,
 };
@@ -35,6 +36,7 @@ mod receive;
 mod received;
 pub mod shape;
 mod source;
+mod storage_error;
 mod store;
 #[cfg(test)]
 mod tests;

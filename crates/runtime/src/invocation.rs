@@ -33,7 +33,9 @@ pub use self::{
     command::{Command, InlineScript, Interpreter, check_exists},
     function::{Function, FunctionContext, PORT},
     observer::{InvocationObserver, NoObserver, OutputReceiver},
-    outcome::{Attempts, Failure, Outcome, Report, UpstreamError, UpstreamKind},
+    outcome::{
+        Attempts, Failure, Outcome, RecordEnd, Report, SettledEvent, SettledRecord, UpstreamError, UpstreamKind,
+    },
     run::{Call, Finished, run},
     settings::{Confinement, FunctionSettings, Logging, OnHangUp, OwnLines, Stdin, StdoutPolicy, Timeouts, User},
 };

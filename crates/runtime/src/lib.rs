@@ -9,6 +9,7 @@
 //!        ├─ output      output directory → file | zip | nothing
 //!        └─ logs        captured lines, level filter, bounded
 //! daemon         processes that run beside the requests
+//! storage        the seam of object storage: events → inputs, outputs → objects
 //! request        head of a request → call id, content headers, variables
 //! ```
 //!
@@ -24,6 +25,7 @@ pub mod logs;
 pub mod output;
 pub mod reply;
 pub mod request;
+pub mod storage;
 pub mod telemetry;
 pub mod workspace;
 

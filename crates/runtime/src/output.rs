@@ -16,6 +16,7 @@ pub mod base64;
 pub mod buffer;
 pub mod collect;
 pub mod file;
+mod files;
 mod names;
 pub mod response_headers;
 pub mod spill;
@@ -31,6 +32,7 @@ pub use self::{
     access::FileAccess,
     collect::{collect, is_empty},
     file::{OutputFile, STDOUT_NAME},
+    files::{FileOpener, OutputFiles},
     response_headers::{ResponseHeaders, read_response_headers},
     spill::SpillBuffer,
     tree::{FileTree, send_entry},

@@ -25,6 +25,7 @@ mod exit_code;
 pub mod head;
 pub mod json;
 pub mod problem;
+mod settled;
 mod style;
 pub mod text;
 mod trailers;
@@ -46,8 +47,8 @@ pub use self::{
 };
 pub use crate::{
     headers::{
-        CONTENT_TRANSFER_ENCODING, X_BANDOG_ERROR, X_BANDOG_TRAILERS, X_CALL_ID, X_DURATION_SECONDS, X_EXIT_CODE,
-        X_OUTPUT_ENCODING, X_OUTPUT_KIND, X_OUTPUT_NAME,
+        CONTENT_TRANSFER_ENCODING, X_BANDOG_ERROR, X_BANDOG_STORED, X_BANDOG_TRAILERS, X_CALL_ID, X_DURATION_SECONDS,
+        X_EXIT_CODE, X_OUTPUT_ENCODING, X_OUTPUT_KIND, X_OUTPUT_NAME,
     },
     output::TransferError,
 };

@@ -8,7 +8,9 @@ use bandog_actions::{
     openapi::{self, Authentication},
 };
 use bandog_runtime::{
-    headers::{RESERVED, X_BANDOG_TOKEN, X_EXIT_CODE, X_OUTPUT_ENCODING, X_OUTPUT_KIND, X_OUTPUT_NAME},
+    headers::{
+        RESERVED, X_BANDOG_STORED, X_BANDOG_TOKEN, X_EXIT_CODE, X_OUTPUT_ENCODING, X_OUTPUT_KIND, X_OUTPUT_NAME,
+    },
     reply::ErrorCode,
 };
 use http::{
@@ -18,7 +20,8 @@ use http::{
 use serde_json::Value;
 
 /// The fields of responses that are bandog's own and not in the document, with the reason.
-const UNDOCUMENTED: [(HeaderName, &str); 3] = [
+const UNDOCUMENTED: [(HeaderName, &str); 4] = [
+    (X_BANDOG_STORED, "results are not stored"),
     (X_OUTPUT_ENCODING, "results are not encoded in base64"),
     (X_OUTPUT_KIND, "the form of a result is declared by its schema"),
     (X_OUTPUT_NAME, "a result is no file of an output directory"),

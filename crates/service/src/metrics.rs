@@ -108,8 +108,8 @@ impl Totals {
 
     fn count(&self, outcome: &Outcome) {
         let counter = match outcome {
-            Outcome::Done { .. } | Outcome::Passed => &self.done,
-            Outcome::Failed { .. } => &self.failed,
+            _ if outcome.is_success() => &self.done,
+            Outcome::Done { .. } | Outcome::Failed { .. } | Outcome::Settled(_) | Outcome::Passed => &self.failed,
             Outcome::TimedOut { .. } => &self.timed_out,
             Outcome::Cancelled { .. } => &self.cancelled,
             Outcome::Refused(_) => &self.refused,
@@ -229,7 +229,7 @@ impl Metrics {
                 report.exit
             }
             Outcome::Cancelled { report, .. } => report.as_ref().and_then(|report| report.exit),
-            Outcome::Refused(_) => None,
+            Outcome::Refused(_) | Outcome::Settled(_) => None,
             // The process goes on.
             Outcome::Passed => return,
         };

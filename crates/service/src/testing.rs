@@ -44,6 +44,7 @@ pub fn service(workspaces: &Path, command: &[&str], runner: Option<Arc<dyn Runne
         shows_failed_output: false,
         retries: 0,
         input_filter: None,
+        storage: None,
     };
     let command = Command {
         program: command[0].into(),

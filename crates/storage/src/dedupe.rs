@@ -89,14 +89,14 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    entries: HashMap<EventKey, Entry>,
+    entries: HashMap<EventKey, EventEntry>,
     /// The events that have ended, in that order.
     ended: BTreeMap<u64, EventKey>,
     /// The place of the next event that ends.
     next: u64,
 }
 
-struct Entry {
+struct EventEntry {
     status: Status,
     /// Failures so far. A success is the last run that is remembered.
     failures: u32,
@@ -192,8 +192,8 @@ impl Shared {
         state.forget_before(now);
         let failures = match state.entries.get(&key) {
             None => 0,
-            Some(Entry { status: Status::Running(run), .. }) => return Err(Arc::clone(run)),
-            Some(&Entry { status: Status::Ended { place, at, outcome }, failures }) => {
+            Some(EventEntry { status: Status::Running(run), .. }) => return Err(Arc::clone(run)),
+            Some(&EventEntry { status: Status::Ended { place, at, outcome }, failures }) => {
                 let Outcome::Failed { retry_after } = outcome else { return Ok(Begun::Duplicate) };
                 let retry_after = retry_after.saturating_sub(now.saturating_duration_since(at));
                 if !retry_after.is_zero() {
@@ -205,7 +205,7 @@ impl Shared {
         };
         let is_known = failures > 0;
         let place = (is_known || state.has_room()).then(|| {
-            state.entries.insert(key, Entry { status: Status::Running(Arc::default()), failures });
+            state.entries.insert(key, EventEntry { status: Status::Running(Arc::default()), failures });
             (Arc::clone(self), key)
         });
         Ok(Begun::Run(RunGuard { place }))
@@ -243,7 +243,9 @@ impl State {
     fn forget_before(&mut self, now: Instant) {
         while let Some(oldest) = self.ended.first_entry() {
             let is_old = match self.entries.get(oldest.get()) {
-                Some(Entry { status: Status::Ended { at, .. }, .. }) => now.saturating_duration_since(*at) >= MEMORY,
+                Some(EventEntry { status: Status::Ended { at, .. }, .. }) => {
+                    now.saturating_duration_since(*at) >= MEMORY
+                }
                 _ => true,
             };
             if !is_old {

@@ -27,8 +27,10 @@ pub mod provider;
 pub mod retry;
 pub mod secret;
 pub mod source;
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod watch;
 
 pub use self::{
     control::Control,

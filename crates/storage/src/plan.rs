@@ -13,7 +13,7 @@ use crate::{
 
 /// The outputs of a configuration without mistakes.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct OutputPlan {
     outputs: Vec<Place>,
     isolation: Isolation,
 }
@@ -22,7 +22,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlannedFiles {
     /// The uploads, in the order of the files.
-    pub uploads: Vec<Upload>,
+    pub uploads: Vec<PlannedUpload>,
     /// The uploads that cannot be.
     pub refused: Vec<RefusedUpload>,
     /// The files that no output is for.
@@ -31,7 +31,7 @@ pub struct PlannedFiles {
 
 /// A file that is to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
+pub struct PlannedUpload {
     /// Its index among the files.
     pub file: usize,
     /// The index of the output.
@@ -51,7 +51,7 @@ pub struct RefusedUpload {
     pub reason: String,
 }
 
-impl Plan {
+impl OutputPlan {
     /// The plan for the outputs of `layout`.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Plan {
                 let object = object(place, buckets[output], path.as_ref())
                     .and_then(|to| free(keys.as_mut(), &place.provider, to, file, files));
                 match object {
-                    Ok(to) => planned.uploads.push(Upload { file, output, to }),
+                    Ok(to) => planned.uploads.push(PlannedUpload { file, output, to }),
                     Err(reason) => planned.refused.push(RefusedUpload { file, output, reason }),
                 }
             }

@@ -113,12 +113,14 @@ impl LocalRunner {
             // The reader has closed its end, as `head` does: nothing more can be sent.
             return code.into();
         }
-        if !matches!(outcome, Outcome::Done { .. }) {
-            // Without --output the whole problem is on stdout, unless a part of the answer is.
-            let explained = problem::explain(outcome, facts, place.output.is_some() || sent.is_err());
-            return fail(code, &explained);
+        // Without --output the whole problem is on stdout, unless a part of the answer is.
+        let explained = || problem::explain(outcome, facts, place.output.is_some() || sent.is_err());
+        if !outcome.is_success() && !matches!(outcome, Outcome::Done { .. }) {
+            return fail(code, &explained());
         }
         match sent {
+            // The output is at its place, but not in the store.
+            Ok(()) if !outcome.is_success() => fail(code, &explained()),
             Ok(()) => code.into(),
             Err(result::Error::Transfer(TransferError::Disconnected(Disconnected))) => reply::READER_GONE.into(),
             Err(error) => fail(INTERNAL, &error),

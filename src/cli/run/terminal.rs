@@ -18,7 +18,10 @@ use super::{
 use crate::{
     cli::{INTERNAL, destination::counted, say},
     config::Config,
-    invocation::{Capacity, Cause, Finished, InvocationObserver, Outcome, OutputReceiver, Progress, Report},
+    invocation::{
+        Capacity, Cause, Finished, InvocationObserver, Outcome, OutputReceiver, Progress, RecordEnd, Report,
+        SettledRecord,
+    },
     logs::Logs,
     output::{Disconnected, Output, OutputFile, ResponseHeaders},
     reply::{self, Accept, CallFacts, ErrorCode, Problem, TransferError, problem},
@@ -62,6 +65,13 @@ pub(super) fn run(call: AdmittedInvocation<'_>, screen: Screen, output: Option<&
         if let Err(error) = shown {
             code = if view.screen.is_gone() { reply::READER_GONE } else { INTERNAL };
             say(&error);
+        }
+        if !outcome.is_success() {
+            say(&failure(outcome, &facts, code));
+        }
+    } else if let Outcome::Settled(event) = outcome {
+        for record in &event.records {
+            say(&settled(record, &facts));
         }
     } else if !matches!(outcome, Outcome::Cancelled { cause: Cause::ClientGone, .. }) {
         say(&failure(outcome, &facts, code));
@@ -256,6 +266,17 @@ fn advice(code: ErrorCode) -> String {
         _ => return format!("see {} in docs/errors.md", code.as_str()),
     };
     known.to_owned()
+}
+
+/// One line about a record of an event.
+fn settled(record: &SettledRecord, facts: &CallFacts<'_>) -> String {
+    let end = match &record.end {
+        RecordEnd::Ignored(reason) => format!("ignored: {reason}"),
+        RecordEnd::Duplicate => "ignored: the function has run for this event before".to_owned(),
+        RecordEnd::Ran(outcome) if outcome.is_success() => "done".to_owned(),
+        RecordEnd::Ran(outcome) => problem::explain(outcome, facts, false),
+    };
+    format!("{}: {end}", printable(&record.object))
 }
 
 /// One line with what the run has taken, and made.

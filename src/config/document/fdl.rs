@@ -5,10 +5,20 @@ use bandog_codec::yaml::{LineColumn, Node};
 use super::{Document, DocumentError, ReadDocument, oddities};
 
 /// The keys of a function that are used.
-const USED: [&str; 5] = ["name", "log_level", "script", "environment", "file_stage_in"];
+const USED: [&str; 9] = [
+    "name",
+    "log_level",
+    "script",
+    "environment",
+    "file_stage_in",
+    "input",
+    "output",
+    "isolation_level",
+    "bucket_list",
+];
 
 /// The keys of the file beside `functions`.
-const BESIDE: [&str; 2] = ["clusters", "storage_providers"];
+const BESIDE: [&str; 1] = ["clusters"];
 
 /// Reads the function that is called `service`, or the only one.
 ///
@@ -33,7 +43,7 @@ pub(super) fn read(root: &Node, functions: &Node, service: Option<&str>) -> Resu
             function
         }
     };
-    let mut document = Document::of(function)?;
+    let mut document = Document { is_fdl: true, ..Document::of(function, root)? };
     document.script = function.get("script")?.map(Node::text).transpose()?.flatten().map(str::to_owned);
     document.variables = variables(function)?;
     let mut warnings = oddities(function, &[]);

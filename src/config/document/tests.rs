@@ -14,7 +14,9 @@ fn document(name: &str, log_level: Option<&str>) -> Document {
 fn other_keys_anchors_and_merge_keys_are_understood() {
     let text = "storage_providers:\n  minio:\n    default: &base\n      name: ignored\n      log_level: DEBUG\n\
                 input: []\n<<: *base\nname: ocr\n";
-    assert_eq!(parse(text.as_bytes()), Ok(document("ocr", Some("DEBUG"))));
+    let found = parse(text.as_bytes()).expect("a document");
+    assert_eq!(found.storage.providers.as_ref().map(Vec::len), Some(1));
+    assert_eq!(Document { storage: StorageKeys::default(), ..found }, document("ocr", Some("DEBUG")));
     let anchored = "x: &level WARNING\nname: &n ocr\nlog_level: *level\nalias: *n\n";
     assert_eq!(parse(anchored.as_bytes()), Ok(document("ocr", Some("WARNING"))));
 }
@@ -32,17 +34,19 @@ fn a_numeric_name_is_its_text() {
 }
 
 #[test]
-fn file_stage_in_is_true_or_false_and_an_output_is_a_list_with_something_in_it() {
-    for (text, file_stage_in, has_output) in [
-        ("file_stage_in: true\n", true, false),
-        ("file_stage_in: True\noutput: []\n", true, false),
-        ("file_stage_in: false\noutput:\n", false, false),
-        ("file_stage_in:\noutput:\n- storage_provider: minio.default\n  path: out\n", false, true),
-        ("output: none\n", false, false),
+fn file_stage_in_is_true_or_false_and_an_output_is_a_list_of_mappings() {
+    for (text, file_stage_in, outputs) in [
+        ("file_stage_in: true\n", true, 0),
+        ("file_stage_in: True\noutput: []\n", true, 0),
+        ("file_stage_in: false\noutput:\n", false, 0),
+        ("file_stage_in:\noutput:\n- storage_provider: minio.default\n  path: out\n", false, 1),
     ] {
-        let found = parse(text.as_bytes());
-        assert_eq!(found, Ok(Document { file_stage_in, has_output, ..Document::default() }), "{text:?}");
+        let found = parse(text.as_bytes()).expect(text);
+        assert_eq!((found.file_stage_in, found.storage.outputs.len()), (file_stage_in, outputs), "{text:?}");
+        assert_eq!(found.storage.mistakes, [""; 0]);
     }
+    let found = parse(b"output: none\n").expect("a document");
+    assert_eq!(found.storage.mistakes, ["line 1, column 9: expected a list for output"]);
     for text in ["file_stage_in: yes\n", "file_stage_in: 1\n", "file_stage_in: [true]\n"] {
         assert!(matches!(parse(text.as_bytes()), Err(DocumentError::Yaml { line: 1, .. })), "{text:?}");
     }
@@ -132,7 +136,11 @@ fn what_is_read_is_what_serde_saphyr_reads() {
         });
         let found = parse(text.as_bytes());
         match (&found, &reference) {
-            (Ok(found), Ok(reference)) => assert_eq!(found, reference, "{text:?}"),
+            (Ok(found), Ok(reference)) => {
+                // The reference knows nothing of storage.
+                let found = Document { storage: StorageKeys::default(), ..found.clone() };
+                assert_eq!(found, *reference, "{text:?}");
+            }
             (Err(_), Err(_)) => {}
             _ => panic!("{text:?}: {found:?}, {reference:?}"),
         }
@@ -188,7 +196,7 @@ fn a_function_of_an_fdl_file_is_read_by_its_name() {
         warnings,
         [
             "unknown key \"scrpt\", ignored; did you mean script?",
-            "bandog does not use image, memory, input, clusters, storage_providers, functions.aws; OSCAR does",
+            "bandog does not use image, memory, clusters, functions.aws; OSCAR does",
         ]
     );
     let other = Document::parse(FDL.as_bytes(), Some("ocr")).expect("FDL").document;

@@ -193,6 +193,7 @@ impl AnswerStyle for Wording {
             Outcome::Refused(_)
             | Outcome::Cancelled { cause: Cause::ClientGone | Cause::Shutdown, .. }
             | Outcome::Done { .. }
+            | Outcome::Settled(_)
             | Outcome::Passed => self.text(problem, &detail, None, request_type),
         }
     }

@@ -7,7 +7,8 @@
 //!   of its type. The input is the body, read by the `Content-Type` in `headers`, or the bytes that its base64 encodes.
 //! - A delegated event has `storage_provider` and `event`, and nothing else, both text. The text of `event` is an
 //!   object, which is the input.
-//! - A storage event (see [`storage_notification`]) is an error, unless the function fetches the object itself.
+//! - A storage event (see [`storage_notification`]) stays as it is: the object that it names becomes the input afterwards,
+//!   unless the function fetches the object itself.
 //!
 //! The first may contain the other two, the second the third. The outer body is stored first, as any body is, so that
 //! memory does not grow with it. A body of more than [`LIMIT`] is not searched for an event.
@@ -30,7 +31,7 @@ use crate::{
     input::{
         BodyError, BodySource, ContentHeaders, Envelope, Input, InputDir, InputError, InputFilter, InputKind,
         StorageNotification, receive,
-        shape::{Text, Texts},
+        shape::{MaybeText, Text, Texts},
         storage_notification,
     },
 };
@@ -51,9 +52,6 @@ const QUERY_NAMES: usize = 256;
 /// Bytes passed on in one piece.
 const PIECE: usize = 64 * 1024;
 
-/// The way out where an event names an object in a store.
-const STORAGE_ADVICE: &str = "a function that does so itself has file_stage_in: true in its configuration";
-
 /// Opens OSCAR's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvelopeFilter {
@@ -72,9 +70,9 @@ impl InputFilter for EnvelopeFilter {
             // Ignored: the workspace is removed too, and the first error is the one to report.
             let _ = dir.clear();
         }
-        let mut input = opened?;
+        let (mut input, is_storage) = opened?;
         let is_set = |name: &OsStr| {
-            let is_event = name == "EVENT" && input.event.is_some();
+            let is_event = name == "EVENT" && is_storage;
             is_event || input.variables.iter().any(|(set, _)| set == name)
         };
         let inherited: Vec<_> = self.replaceable.iter().filter(|(name, _)| !is_set(name)).cloned().collect();
@@ -84,9 +82,10 @@ impl InputFilter for EnvelopeFilter {
 }
 
 impl EnvelopeFilter {
-    /// Removes one layer after the other.
-    fn open_envelope(&self, mut input: Input, dir: InputDir<'_>, max_body: u64) -> Result<Input, InputError> {
-        let (mut variables, mut notes) = (Vec::new(), Vec::new());
+    /// Removes one layer after the other. Also returns whether the last of them names an object in a store.
+    fn open_envelope(&self, mut input: Input, dir: InputDir<'_>, max_body: u64) -> Result<(Input, bool), InputError> {
+        let (mut variables, mut notes, mut provider) = (Vec::new(), Vec::new(), None);
+        let mut is_storage = false;
         let mut expected = Expected { gateway: true, delegated: true, json: input.kind == InputKind::Json };
         // Recognised again below, where the function may or may not have it.
         input.event = None;
@@ -96,14 +95,21 @@ impl EnvelopeFilter {
             let (envelope, body) = match layer {
                 None => break,
                 Some(Layer::Storage(notice)) => {
-                    input.event = notice.event.filter(|_| self.skips_input);
-                    if input.event.is_none() {
-                        return Err(InputError::Storage { store: notice.store, advice: STORAGE_ADVICE });
+                    if self.skips_input && notice.event.is_none() {
+                        return Err(InputError::Filter(format!(
+                            "the event names an object in {}, and the function, which fetches it itself, cannot be told: \
+                             no variable can hold the event",
+                            notice.store
+                        )));
                     }
+                    // Unless the function fetches it itself, the object takes the place of the event.
+                    input.event = notice.event;
+                    is_storage = true;
                     notes.push("Storage event found.");
                     break;
                 }
-                Some(Layer::Delegated(event)) => {
+                Some(Layer::Delegated(event, name)) => {
+                    provider = name.map(Cow::into_owned);
                     notes.push("Delegated event found.");
                     expected = Expected { gateway: false, delegated: false, json: true };
                     // An object in a strict layer. In a loose one it may be any body.
@@ -126,7 +132,7 @@ impl EnvelopeFilter {
             input.path = None;
             notes.push("Skipping download of input file.");
         }
-        Ok(Input { variables, notes, ..input })
+        Ok((Input { variables, notes, provider, ..input }, is_storage))
     }
 }
 
@@ -141,7 +147,8 @@ struct Expected {
 /// A layer around the input, or the event in place of it.
 enum Layer<'a> {
     Gateway(Gateway<'a>),
-    Delegated(Cow<'a, str>),
+    /// The event, and the name of its store.
+    Delegated(Cow<'a, str>, Option<Cow<'a, str>>),
     Storage(StorageNotification),
 }
 
@@ -157,11 +164,11 @@ fn strict_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
     }
     if expected.delegated
         && has("\"storage_provider\"")
-        && let Ok(Delegated { event: Text(event), .. }) = serde_json::from_slice(json)
+        && let Ok(Delegated { event: Text(event), storage_provider: Text(provider) }) = serde_json::from_slice(json)
         && event.trim_ascii_start().starts_with('{')
         && serde_json::from_str::<IgnoredAny>(&event).is_ok()
     {
-        return Some(Layer::Delegated(event));
+        return Some(Layer::Delegated(event, Some(provider)));
     }
     storage_notification(json).map(Layer::Storage)
 }
@@ -175,7 +182,7 @@ fn loose_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
         return Some(Layer::Gateway(Gateway { _method: Method::Post, headers: None, body, is_base64: false, query }));
     }
     if expected.delegated
-        && let Ok(LooselyDelegated { event }) = serde_json::from_slice(json)
+        && let Ok(LooselyDelegated { event, storage_provider: provider }) = serde_json::from_slice(json)
     {
         // Text, or the JSON of any other value without blanks and with its numbers as they were written; what is too large
         // to be read stays as it is.
@@ -184,7 +191,7 @@ fn loose_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
             Ok(other) => Cow::Owned(other.to_string()),
             Err(_) => Cow::Borrowed(event.get()),
         };
-        return Some(Layer::Delegated(text));
+        return Some(Layer::Delegated(text, provider.text().map(|name| Cow::Owned(name.to_owned()))));
     }
     None
 }
@@ -206,8 +213,8 @@ fn text_of(input: &Input, dir: InputDir<'_>, expected: &Expected) -> io::Result<
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Delegated<'a> {
-    #[serde(borrow, rename = "storage_provider")]
-    _storage_provider: Text<'a>,
+    #[serde(borrow)]
+    storage_provider: Text<'a>,
     #[serde(borrow)]
     event: Text<'a>,
 }
@@ -217,6 +224,8 @@ struct Delegated<'a> {
 struct LooselyDelegated<'a> {
     #[serde(borrow)]
     event: &'a RawValue,
+    #[serde(borrow, default)]
+    storage_provider: MaybeText<'a>,
 }
 
 /// An API gateway's request, by the rules of the replaced program.

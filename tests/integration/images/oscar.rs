@@ -154,11 +154,11 @@ fn a_pod_of_oscar_answers_its_clients_and_its_jobs_get_their_events_whole() {
     assert_ne!(pid, "1");
     eventually("a pod with one process", || pod.strangers().is_empty().then_some(()));
 
-    // A script that fails is no success, and what names storage is refused.
+    // A script that fails is no success, and an event of a store that is not configured is refused.
     let failed = request().body(encode("exit")).send().expect(500);
     assert!(failed.text().starts_with("exit status 7\n"), "{failed}");
     let event = r#"{"Records":[{"eventSource":"minio:s3","s3":{"bucket":{"name":"in"},"object":{"key":"a"}}}]}"#;
-    assert_eq!(request().body(event).send().expect(501).wants("x-bandog-error"), "storage-not-supported");
+    assert_eq!(request().body(event).send().expect(500).wants("x-bandog-error"), "provider-unknown");
 
     assert_eq!(pod.exec(&["/oscar/bin/fwatchdog", "-run-healthcheck"]).status.code(), Some(0));
     docker(["stop", "--time", super::STOP_TIMEOUT, &pod.0]);

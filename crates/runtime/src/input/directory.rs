@@ -2,12 +2,13 @@
 
 use std::{
     ffi::OsStr,
-    io,
+    fs::File,
+    io::{self, Read as _},
     os::{fd::BorrowedFd, unix::ffi::OsStrExt as _},
     path::Path,
 };
 
-use rustix::fs::{AtFlags, Dir, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, unlinkat};
 
 /// The input directory of a workspace: a descriptor to create files in, and the path that the function is given.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +20,14 @@ pub struct InputDir<'a> {
 }
 
 impl InputDir<'_> {
+    /// Reads the file `name`, of `length` bytes.
+    pub fn read(self, name: &OsStr, length: u64) -> io::Result<Vec<u8>> {
+        let file = openat(self.fd, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+        let mut content = vec![0; usize::try_from(length).unwrap_or_default()];
+        File::from(file).read_exact(&mut content)?;
+        Ok(content)
+    }
+
     /// Removes the files that were received.
     pub fn clear(self) -> io::Result<()> {
         for entry in Dir::read_from(self.fd)? {

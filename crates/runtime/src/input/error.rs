@@ -4,7 +4,7 @@ use std::io;
 
 use bandog_codec::{base64, content_headers::HeaderError, gzip, json, multipart};
 
-use super::BodyError;
+use super::{BodyError, StorageError, StorageErrorKind};
 use crate::actions::{ArgumentErrors, BindError};
 
 /// Why a body was not taken. Nothing has been started, and nothing is left of it.
@@ -79,14 +79,9 @@ pub enum InputError {
     /// It is not the form it is labelled as.
     #[error("the body is not multipart/form-data: {0}")]
     NotMultipart(#[from] multipart::FormError),
-    /// It is an event about an object in a store, which bandog does not fetch.
-    #[error("the event names an object in {store}, and this version of bandog fetches nothing from there; {advice}")]
-    Storage {
-        /// The kind of store.
-        store: &'static str,
-        /// Advice for the sender.
-        advice: &'static str,
-    },
+    /// It is an event about an object, which cannot be fetched.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// An [`InputFilter`](super::InputFilter) has found it wrong; this is the reason.
     #[error("{0}")]
     Filter(String),
@@ -137,8 +132,8 @@ pub enum InputErrorKind {
     TooLarge,
     /// The body is in an encoding that bandog can't undo.
     UnsupportedEncoding,
-    /// The body is about something in a store that bandog cannot fetch from.
-    Storage,
+    /// The object that the body names cannot be fetched.
+    Storage(StorageErrorKind),
     /// The body holds no arguments that fit.
     Arguments,
     /// bandog could not store the body.
@@ -175,7 +170,7 @@ impl InputError {
             | Self::Filter(_) => InputErrorKind::Bad,
             Self::TooLarge { .. } | Self::LongArguments { .. } | Self::LongForm { .. } => InputErrorKind::TooLarge,
             Self::Arguments(_) => InputErrorKind::Arguments,
-            Self::Storage { .. } => InputErrorKind::Storage,
+            Self::Storage(error) => InputErrorKind::Storage(error.kind),
             Self::Store(_) => InputErrorKind::Store,
         }
     }

@@ -47,6 +47,8 @@ pub struct Input {
     pub variables: Vec<(OsString, OsString)>,
     /// Log lines about the layers that an [`InputFilter`](super::InputFilter) removed.
     pub notes: Vec<&'static str>,
+    /// The name of the store that an event is from, where an envelope around it has told that.
+    pub provider: Option<String>,
     /// The parts of a form, in the order sent.
     pub parts: Vec<FormPart>,
 }
@@ -55,7 +57,22 @@ impl Input {
     /// An input of one file that is neither an event nor a form.
     #[must_use]
     pub fn new(path: PathBuf, kind: InputKind, bytes: u64) -> Self {
-        Self { path: Some(path), kind, bytes, event: None, variables: Vec::new(), notes: Vec::new(), parts: Vec::new() }
+        Self { path: Some(path), bytes, ..Self::without_file(kind) }
+    }
+
+    /// An input without a file.
+    #[must_use]
+    pub fn without_file(kind: InputKind) -> Self {
+        Self {
+            path: None,
+            kind,
+            bytes: 0,
+            event: None,
+            variables: Vec::new(),
+            notes: Vec::new(),
+            provider: None,
+            parts: Vec::new(),
+        }
     }
 }
 

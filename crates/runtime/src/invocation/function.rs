@@ -22,6 +22,7 @@ use crate::{
     input::InputFilter,
     output::FileAccess,
     process::{self, Program, Rules},
+    storage::Storage,
     workspace::{Workspace, WorkspaceRoot},
 };
 
@@ -61,6 +62,8 @@ pub struct Function {
     /// Whether the response to a failed invocation contains its standard output.
     pub(super) shows_failed_output: bool,
     pub(super) input_filter: Option<Arc<dyn InputFilter>>,
+    /// `None` where events are only bodies, and outputs only responses.
+    pub(super) storage: Option<Arc<dyn Storage>>,
     pub(crate) workspaces: Arc<WorkspaceRoot>,
     /// `None` for a function that is not an action.
     pub(super) action: Option<ActionCommand>,
@@ -103,6 +106,7 @@ impl Function {
             logging: settings.logging,
             shows_failed_output: settings.shows_failed_output,
             input_filter: settings.input_filter.clone(),
+            storage: settings.storage.clone(),
             workspaces,
             action: None,
             _script: None,
@@ -126,6 +130,7 @@ impl Function {
             rules: Rules { timeout: limit, grace: settings.timeouts.grace },
             stdin: Stdin::Null,
             input_filter: None,
+            storage: None,
             ..Self::of_command(settings, context, command)?
         })
     }
@@ -152,6 +157,7 @@ impl Function {
             },
             shows_failed_output: false,
             input_filter: None,
+            storage: None,
             action: Some(ActionCommand { action: Arc::clone(action), retries: settings.retries }),
             ..Self::of_command(settings, context, program)?
         })

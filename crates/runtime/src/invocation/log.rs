@@ -145,7 +145,7 @@ impl<'a> InvocationLog<'a> {
         drop(self.lines.take());
         self.logs.seal();
         let usage = exit.map(|_| self.usage);
-        Report { exit, duration, usage, logs: self.logs, failed_output: None, attempts: None }
+        Report { exit, duration, usage, logs: self.logs, failed_output: None, attempts: None, stored: None }
     }
 
     /// Ends the logs of a run that was terminated after `limit`.

@@ -2,12 +2,14 @@
 
 pub(super) mod diagnose;
 mod failure;
+mod settled;
 mod upstream;
 
 use std::time::Duration;
 
 pub use self::{
     failure::Failure,
+    settled::{RecordEnd, SettledEvent, SettledRecord},
     upstream::{UpstreamError, UpstreamKind},
 };
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
     logs::{Level, Logs, TAIL_LIMIT},
     output::{Output, OutputFile, ResponseHeaders},
     process::{Cause, Exit, Usage},
+    storage::Stored,
 };
 
 /// The facts about a run, from the moment when the function was started or failed to start.
@@ -32,6 +35,8 @@ pub struct Report {
     pub failed_output: Option<OutputFile>,
     /// The attempts at an action; `None` for other functions.
     pub attempts: Option<Attempts>,
+    /// The fate of the output files; `None` where they go to no store.
+    pub stored: Option<Stored>,
 }
 
 /// The attempts at an action.
@@ -51,7 +56,7 @@ impl Report {
     pub fn of_exchange(duration: Duration) -> Self {
         let mut logs = Logs::new(Level::Critical, 0, None);
         logs.seal();
-        Self { exit: None, duration, usage: None, logs, failed_output: None, attempts: None }
+        Self { exit: None, duration, usage: None, logs, failed_output: None, attempts: None, stored: None }
     }
 }
 
@@ -112,6 +117,8 @@ pub enum Outcome {
     },
     /// The body was rejected; no process was started.
     Refused(input::InputError),
+    /// An event about objects is settled, and no single run answers it.
+    Settled(SettledEvent),
     /// A response of an upstream, or a file, was passed on whole.
     Passed,
 }
@@ -123,7 +130,18 @@ impl Outcome {
         match self {
             Self::Done { report, .. } | Self::Failed { report, .. } | Self::TimedOut { report, .. } => Some(report),
             Self::Cancelled { report, .. } => report.as_ref(),
-            Self::Refused(_) | Self::Passed => None,
+            Self::Refused(_) | Self::Settled(_) | Self::Passed => None,
+        }
+    }
+
+    /// Whether the function did all that it was to do, and its outputs are where they belong.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        match self {
+            Self::Done { report, .. } => report.stored.as_ref().is_none_or(Stored::is_whole),
+            Self::Passed => true,
+            Self::Settled(event) => event.failure().is_none(),
+            Self::Failed { .. } | Self::TimedOut { .. } | Self::Cancelled { .. } | Self::Refused(_) => false,
         }
     }
 
@@ -132,7 +150,7 @@ impl Outcome {
         let report = match &mut self {
             Self::Done { report, .. } | Self::Failed { report, .. } | Self::TimedOut { report, .. } => Some(report),
             Self::Cancelled { report, .. } => report.as_mut(),
-            Self::Refused(_) | Self::Passed => None,
+            Self::Refused(_) | Self::Settled(_) | Self::Passed => None,
         };
         if let Some(report) = report {
             report.attempts = attempts.map(|mut attempts| {

@@ -3,6 +3,8 @@
 mod attempts;
 mod conclude;
 mod environment;
+mod records;
+mod store;
 mod supervise;
 
 use std::{
@@ -24,11 +26,12 @@ use crate::{
     input::{self, BodyError, BodySource, Envelope, Input},
     logs::Level,
     process::Cancel,
+    storage::ObjectEvent,
     workspace::Workspace,
 };
 
 /// One request, without its body.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Call {
     /// `CALL_ID`.
     pub id: String,
@@ -69,25 +72,78 @@ pub fn run(
     cancel: &Cancel,
     observer: &mut dyn InvocationObserver,
 ) -> Finished {
-    let started = Instant::now();
-    let mut workspace = match function.workspaces.workspace() {
-        Ok(workspace) => workspace,
-        Err(error) => {
-            let log = InvocationLog::new(function.logging, &call.id, None, None);
-            let outcome = log.failed(Failure::Workspace(error), None, started.elapsed());
-            return Finished { outcome, workspace: None };
+    let received = in_workspace(function, call, cancel, |mut invocation| {
+        let (input, arguments) = match invocation.receive(source) {
+            Ok(received) => received,
+            Err(outcome) => return Received::Ended(outcome),
+        };
+        match invocation.open_event(&input) {
+            Ok(None) => Received::Ended(invocation.execute(&input, arguments, observer)),
+            Ok(Some(mut records)) => match records.pop() {
+                Some(record) if records.is_empty() => Received::Ended(invocation.run_record(record, input, observer)),
+                last => {
+                    records.extend(last);
+                    Received::Records(records, input)
+                }
+            },
+            Err(error) => Received::Ended(Outcome::Refused(error)),
         }
-    };
+    });
+    match received {
+        Ok((Received::Ended(outcome), workspace)) => Finished { outcome, workspace: Some(workspace) },
+        Ok((Received::Records(records, input), workspace)) => {
+            drop(workspace);
+            records::run_each(function, call, records, &input, cancel)
+        }
+        Err(outcome) => Finished { outcome, workspace: None },
+    }
+}
+
+/// An invocation whose body has been received.
+#[expect(clippy::large_enum_variant, reason = "made once for each invocation")]
+enum Received {
+    /// It is over.
+    Ended(Outcome),
+    /// The body is an event of several records. The input has the variables for all of them.
+    Records(Vec<Box<dyn ObjectEvent>>, Input),
+}
+
+/// Calls `body` with an invocation in a new workspace. Returns its result, and the workspace.
+///
+/// # Errors
+/// The outcome where there is no workspace.
+#[expect(clippy::result_large_err, reason = "the outcome of the invocation, and made once for it")]
+fn in_workspace<T>(
+    function: &Function,
+    call: &Call,
+    cancel: &Cancel,
+    body: impl FnOnce(Invocation<'_>) -> T,
+) -> Result<(T, Workspace), Outcome> {
+    let started = Instant::now();
+    let mut workspace = function.workspaces.workspace().map_err(|error| {
+        let log = InvocationLog::new(function.logging, &call.id, None, None);
+        log.failed(Failure::Workspace(error), None, started.elapsed())
+    })?;
     let is_apart = function.stdout.as_ref().is_some_and(|rules| !rules.policy.is_combined);
     let stream = is_apart.then_some(log::STDERR);
     let log = InvocationLog::new(function.logging, &call.id, Some(workspace.log_dir()), stream);
     let stdout = function.stdout.as_ref().map(Stdout::new);
     let attempts = function.action.as_ref().map(|_| Attempts::default());
     let workspace_of_run = &mut workspace;
-    let invocation =
-        Invocation { function, call, workspace: workspace_of_run, cancel, log, stdout, started, ran: None, attempts };
-    let outcome = invocation.run(source, observer);
-    Finished { outcome, workspace: Some(workspace) }
+    let invocation = Invocation {
+        function,
+        call,
+        workspace: workspace_of_run,
+        cancel,
+        log,
+        stdout,
+        started,
+        ran: None,
+        attempts,
+        event_bucket: None,
+    };
+    let result = body(invocation);
+    Ok((result, workspace))
 }
 
 /// An invocation in progress.
@@ -105,28 +161,33 @@ struct Invocation<'a> {
     ran: Option<Duration>,
     /// `None` for a function that is not an action.
     attempts: Option<Attempts>,
+    /// The bucket of the object that is the input, if one is.
+    event_bucket: Option<String>,
 }
 
 impl Invocation<'_> {
-    fn run(mut self, source: &mut dyn BodySource, observer: &mut dyn InvocationObserver) -> Outcome {
+    /// Receives the body.
+    ///
+    /// # Errors
+    /// The outcome where nothing is to be started.
+    #[expect(clippy::result_large_err, reason = "the outcome of the invocation, and made once for it")]
+    fn receive(&mut self, source: &mut dyn BodySource) -> Result<(Input, Option<ActionArguments>), Outcome> {
         match self.take_in(source) {
-            Ok((input, arguments)) => match self.cancel.cause() {
-                None => self.execute(&input, arguments, observer),
-                // Cancelled while the body arrived: do not start a process only to terminate it.
-                Some(cause) => Outcome::Cancelled { report: None, cause },
-            },
+            // Cancelled while the body arrived: do not start a process only to terminate it.
+            Ok(_) if let Some(cause) = self.cancel.cause() => Err(Outcome::Cancelled { report: None, cause }),
+            Ok(received) => Ok(received),
             Err(error @ input::InputError::Body(BodyError::Incomplete)) => {
                 self.log.note(Level::Debug, &error.to_string());
                 // Without a cancellation the client may still listen after an incomplete body, and gets an error
                 // response.
-                match self.cancel.cause() {
+                Err(match self.cancel.cause() {
                     Some(cause) => Outcome::Cancelled { report: None, cause },
                     None => Outcome::Refused(error),
-                }
+                })
             }
             Err(error) => {
                 self.log.note(Level::Warning, &format!("bad input: {error}"));
-                Outcome::Refused(error)
+                Err(Outcome::Refused(error))
             }
         }
     }

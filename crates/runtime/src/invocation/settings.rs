@@ -4,7 +4,7 @@
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{input::InputFilter, logs::Level};
+use crate::{input::InputFilter, logs::Level, storage::Storage};
 
 /// The settings that all functions of one process share.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct FunctionSettings {
     pub retries: usize,
     /// Opens the events of a platform; `None` where a body is only a body.
     pub input_filter: Option<Arc<dyn InputFilter>>,
+    /// Fetches the objects that events name, and stores outputs; `None` where neither is done.
+    pub storage: Option<Arc<dyn Storage>>,
 }
 
 /// The time limits of one run.

@@ -184,6 +184,11 @@ impl FileTree {
         self.records.iter().enumerate().map(|(place, record)| TreeEntry { tree: self, record, place })
     }
 
+    /// The file at `place` in the list.
+    pub(super) fn entry(&self, place: usize) -> Option<TreeEntry<'_>> {
+        self.records.get(place).map(|record| TreeEntry { tree: self, record, place })
+    }
+
     /// Opens files again, one after the other.
     pub(crate) fn opener(&self) -> TreeOpener<'_> {
         TreeOpener { root: self.dir.as_fd(), parent: Vec::new(), parent_fd: None }
@@ -205,6 +210,11 @@ pub(crate) struct OpenEntry<'t> {
 }
 
 impl OpenEntry<'_> {
+    /// The open file.
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.file
+    }
+
     /// Reads it from beginning to end into `into`, showing each part to `look` as well.
     pub(crate) fn write_to(&self, into: &mut dyn ChunkBuf, look: &mut dyn FnMut(&[u8])) -> Result<(), TransferError> {
         pour(self.file.as_fd(), self.entry.size(), self.entry.path_bytes(), into, look)

@@ -5,16 +5,18 @@ use http::{HeaderValue, StatusCode, header};
 use super::{
     accept::{Accept, ResponseForm},
     body::{Body, BodyEncoding, Reply},
+    error_code::ErrorCode,
     events,
     head::{
         CallFacts, Head, Seconds, TEXT, disposition, encoded_path, own_fields, report_fields, status, timing_field,
     },
     json::JsonDocument,
     problem::Problem,
+    settled,
 };
 use crate::{
-    headers::{CONTENT_TRANSFER_ENCODING, X_CALL_ID, X_DURATION_SECONDS, X_OUTPUT_KIND, X_OUTPUT_NAME},
-    invocation::{Outcome, Report},
+    headers::{CONTENT_TRANSFER_ENCODING, X_BANDOG_ERROR, X_CALL_ID, X_DURATION_SECONDS, X_OUTPUT_KIND, X_OUTPUT_NAME},
+    invocation::{Outcome, Report, SettledEvent},
     output::{Output, OutputFile, OutputKind, ResponseHeaders, base64::encoded_len, portable},
 };
 
@@ -28,6 +30,11 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             report_fields(&mut reply.head, report);
             if accept.shows_times() {
                 timing_field(&mut reply.head, report);
+            }
+            if let Some(code) = ErrorCode::of_outcome(outcome) {
+                // The output stays in the response: it is nowhere else.
+                reply.head.status = code.status();
+                reply.head.set(X_BANDOG_ERROR, code.as_str());
             }
             reply.head.set(X_OUTPUT_KIND, output.kind().name());
             if let (Output::File(file), OutputKind::File) = (output, output.kind()) {
@@ -56,9 +63,25 @@ pub fn answer<'a>(outcome: &'a Outcome, call: &CallFacts<'a>, accept: &Accept) -
             }
             reply
         }
+        Outcome::Settled(event) => of_event(event, call),
         // The response of the upstream has been sent already.
         Outcome::Passed => Reply { head: Head::new(StatusCode::OK, Some(0)), body: Body::Empty },
     }
+}
+
+/// Returns the response to an event that no single run answers. Where a record failed it has the status, the error code and
+/// the `Retry-After` of the first such, so that the sender sends the event again; the records that succeeded are duplicates
+/// then.
+fn of_event(event: &SettledEvent, call: &CallFacts<'_>) -> Reply<'static> {
+    let body = settled::document(event, call).to_string();
+    let mut head = match event.failure() {
+        Some(outcome) => Problem::of_outcome(outcome, call).into_parts().0,
+        None => Head::new(StatusCode::OK, None),
+    };
+    head.length = Some(body.len() as u64);
+    head.set(header::CONTENT_TYPE, "application/json");
+    head.set(X_CALL_ID, call.call_id);
+    Reply { head, body: Body::Bytes(body.into()) }
 }
 
 /// Returns the response to an exchange that failed and had no process of its own.

@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::{
     input::InputErrorKind,
     invocation::{Cause, Failure, Outcome},
+    storage::StorageErrorKind,
 };
 
 /// The `Retry-After` of a response that another instance, or this one after a moment, may replace by a success.
@@ -38,6 +39,16 @@ const ACTION_FAILED: RunExit = RunExit::Fixed(1);
 const ACTION_UNAVAILABLE: RunExit = RunExit::Fixed(2);
 /// The input is bad: `EX_DATAERR` of sysexits.h.
 const DATA: RunExit = RunExit::Fixed(65);
+/// There is no such input: `EX_NOINPUT` of sysexits.h.
+const NO_INPUT: RunExit = RunExit::Fixed(66);
+/// A store cannot be reached: `EX_UNAVAILABLE` of sysexits.h.
+const UNAVAILABLE: RunExit = RunExit::Fixed(69);
+/// The result cannot be stored: `EX_IOERR` of sysexits.h.
+const IO: RunExit = RunExit::Fixed(74);
+/// A later attempt may succeed: `EX_TEMPFAIL` of sysexits.h.
+const TEMPORARY: RunExit = RunExit::Fixed(75);
+/// The configuration is wrong: `EX_CONFIG` of sysexits.h.
+const CONFIGURATION: RunExit = RunExit::Fixed(78);
 /// bandog failed, or could not start the function: `EX_SOFTWARE` of sysexits.h.
 const SOFTWARE: RunExit = RunExit::Fixed(70);
 /// The function ran too long, as timeout(1) reports it.
@@ -106,8 +117,30 @@ error_codes! {
     InputUnreadable: "input-unreadable", 500, NEVER, SOFTWARE, "The input could not be read";
     /// The input file could not be written.
     InputNotStored: "input-not-stored", 500, NEVER, SOFTWARE, "The input could not be stored";
-    /// The event refers to an object in a store, which bandog does not fetch.
-    StorageNotSupported: "storage-not-supported", 501, NEVER, DATA, "Storage events are not supported yet";
+    /// The object that the event names does not exist.
+    InputNotFound: "input-not-found", 422, NEVER, NO_INPUT, "The object does not exist";
+    /// The object was replaced while it was fetched.
+    InputChanged: "input-changed", 422, NEVER, NO_INPUT, "The object was replaced while it was fetched";
+    /// The store does not permit to read the object.
+    InputDenied: "input-denied", 422, NEVER, NO_INPUT, "The store does not permit to read the object";
+    /// The object is larger than `--max-body`.
+    InputTooLarge: "input-too-large", 413, NEVER, DATA, "The object is too large";
+    /// The bytes of the object did not all arrive, at any attempt.
+    InputTruncated: "input-truncated", 503, LATER, UNAVAILABLE, "The object did not arrive whole";
+    /// No storage provider is configured for the event.
+    ProviderUnknown: "provider-unknown", 500, NEVER, CONFIGURATION, "The storage provider is not configured";
+    /// The store does not know the credentials, or there are none.
+    ProviderCredentials: "provider-credentials", 500, NEVER, CONFIGURATION, "The store does not accept the credentials";
+    /// The store cannot be reached, or failed at each attempt.
+    ProviderUnreachable: "provider-unreachable", 503, LATER, UNAVAILABLE, "The store cannot be reached";
+    /// The certificate of the store is not trusted.
+    ProviderTls: "provider-tls", 503, LATER, UNAVAILABLE, "The store cannot be reached over TLS";
+    /// The clocks of this machine and of the store differ too much.
+    ProviderClock: "provider-clock", 503, LATER, UNAVAILABLE, "The clock differs from that of the store";
+    /// The function has failed for the same event a moment ago.
+    EventBusy: "event-busy", 503, LATER, TEMPORARY, "The function failed for this event a moment ago";
+    /// The function succeeded, and an output could not be stored. The response contains the output.
+    OutputNotStored: "output-not-stored", 502, NEVER, IO, "An output could not be stored";
     /// No token, or a wrong one.
     Unauthorized: "unauthorized", 401, NEVER, SOFTWARE, "A valid token is required";
     /// A token that does not permit calling this function.
@@ -199,11 +232,31 @@ impl ErrorCode {
         self.row().exit
     }
 
+    /// The code of an input that could not be fetched.
+    fn of_storage(kind: StorageErrorKind) -> Self {
+        match kind {
+            StorageErrorKind::NotFound => Self::InputNotFound,
+            StorageErrorKind::Changed => Self::InputChanged,
+            StorageErrorKind::Truncated => Self::InputTruncated,
+            StorageErrorKind::Denied => Self::InputDenied,
+            StorageErrorKind::TooLarge => Self::InputTooLarge,
+            StorageErrorKind::ProviderUnknown => Self::ProviderUnknown,
+            StorageErrorKind::ProviderCredentials => Self::ProviderCredentials,
+            StorageErrorKind::ProviderUnreachable => Self::ProviderUnreachable,
+            StorageErrorKind::ProviderTls => Self::ProviderTls,
+            StorageErrorKind::ProviderClock => Self::ProviderClock,
+            StorageErrorKind::Busy(_) => Self::EventBusy,
+            StorageErrorKind::File => Self::InputNotStored,
+        }
+    }
+
     /// The code of an outcome; `None` for a success.
     #[must_use]
     pub fn of_outcome(outcome: &Outcome) -> Option<Self> {
         Some(match outcome {
+            Outcome::Done { .. } if !outcome.is_success() => Self::OutputNotStored,
             Outcome::Done { .. } | Outcome::Passed => return None,
+            Outcome::Settled(event) => return event.failure().and_then(Self::of_outcome),
             Outcome::Failed { failure, .. } => match failure {
                 Failure::Exit(_) => Self::FunctionFailed,
                 Failure::Signal { .. } => Self::FunctionKilled,
@@ -232,7 +285,7 @@ impl ErrorCode {
                 InputErrorKind::Arguments => Self::InvalidArguments,
                 InputErrorKind::TooLarge => Self::BodyTooLarge,
                 InputErrorKind::UnsupportedEncoding => Self::UnsupportedEncoding,
-                InputErrorKind::Storage => Self::StorageNotSupported,
+                InputErrorKind::Storage(kind) => Self::of_storage(kind),
                 InputErrorKind::Store => Self::InputNotStored,
             },
         })

@@ -17,6 +17,7 @@ use super::{
     head::{CallFacts, Head},
     json::JsonDocument,
     problem::Problem,
+    settled,
     text::TextDecoder,
 };
 use crate::{
@@ -111,6 +112,12 @@ impl<'s> EventStream<'s> {
                 events.extend_from_slice(
                     &Problem::of_outcome(outcome, call).member("files", Vec::<String>::new()).to_json(),
                 );
+                events.extend_from_slice(b"\n\n");
+                self.send(events)?;
+            }
+            Outcome::Settled(event) => {
+                events.extend_from_slice(b"event: result\ndata: ");
+                events.extend_from_slice(settled::document(event, call).to_string().as_bytes());
                 events.extend_from_slice(b"\n\n");
                 self.send(events)?;
             }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::{
-    headers::{SERVER_TIMING, X_DURATION_SECONDS, X_EXIT_CODE},
+    headers::{SERVER_TIMING, X_BANDOG_STORED, X_DURATION_SECONDS, X_EXIT_CODE},
     invocation::Report,
     output::ResponseHeaders,
     process::Exit,
@@ -71,6 +71,9 @@ pub(crate) fn report_fields(head: &mut Head, report: &Report) {
     head.set(X_DURATION_SECONDS, Seconds(report.duration).to_string());
     if let Some(Exit::Code(code)) = report.exit {
         head.set(X_EXIT_CODE, code.to_string());
+    }
+    if let Some(stored) = &report.stored {
+        head.set(X_BANDOG_STORED, stored.counts.stored.to_string());
     }
 }
 

@@ -10,6 +10,8 @@
 
 use std::{convert::Infallible, path::Path};
 
+use serde_json::Value;
+
 use super::{head::Seconds, text::TextDecoder};
 use crate::{
     invocation::Report,
@@ -114,7 +116,13 @@ impl<'a> JsonDocument<'a> {
         let duration = Seconds(self.report.duration);
         let mut text = format!("\",\"exit_code\":{exit},\"duration_seconds\":{duration},\"call_id\":\"").into_bytes();
         escape(self.call_id, &mut text);
-        text.extend_from_slice(b"\"}");
+        text.push(b'"');
+        if let Some(stored) = &self.report.stored {
+            for (name, list) in [("stored", &stored.stored), ("failed", &stored.failed), ("skipped", &stored.skipped)] {
+                text.extend_from_slice(format!(",\"{name}\":{}", Value::from(list.as_slice())).as_bytes());
+            }
+        }
+        text.push(b'}');
         text
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     invocation::{Cause, Outcome, Report},
     logs::TAIL_LIMIT,
     process::{Exit, signal_name},
+    storage::{StorageError, StorageErrorKind, Stored},
 };
 
 /// An error response.
@@ -139,6 +140,12 @@ impl Problem {
         if let Outcome::Refused(input::InputError::Arguments(flaws)) = outcome {
             problem = problem.member("errors", flaws.to_json());
         }
+        if let Outcome::Refused(input::InputError::Storage(StorageError {
+            kind: StorageErrorKind::Busy(pause), ..
+        })) = outcome
+        {
+            problem = problem.retry_after(*pause);
+        }
         // bandog is shutting down, or does not read the rest of the body.
         if matches!(code, ErrorCode::ShuttingDown | ErrorCode::BodyTimeout | ErrorCode::BodyTooLarge) {
             problem = problem.closing();
@@ -159,6 +166,11 @@ impl Problem {
         // A number with the decimals of `X-Duration-Seconds`.
         let seconds = Seconds(report.duration).to_string().parse::<f64>().unwrap_or_default();
         self = self.member("duration_seconds", seconds);
+        if let Some(stored) = &report.stored {
+            for (name, list) in [("stored", &stored.stored), ("failed", &stored.failed), ("skipped", &stored.skipped)] {
+                self = self.member(name, list.as_slice());
+            }
+        }
         if let Some(attempts) = &report.attempts {
             let traceback = String::from_utf8_lossy(&attempts.traceback).into_owned();
             if let Some(status) = attempts.status {
@@ -176,7 +188,11 @@ impl Problem {
 /// The reason of an outcome other than [`Outcome::Done`].
 fn detail(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Done { .. } | Outcome::Passed => "the function is done".to_owned(),
+        Outcome::Done { report, .. } => {
+            report.stored.as_ref().map_or_else(|| "the function is done".to_owned(), not_stored)
+        }
+        Outcome::Passed => "the function is done".to_owned(),
+        Outcome::Settled(event) => event.failure().map_or_else(|| "the event is settled".to_owned(), detail),
         Outcome::Failed { failure, .. } => failure.to_string(),
         Outcome::TimedOut { limit, .. } => {
             let limit = quantity::duration_text(*limit);
@@ -188,6 +204,21 @@ fn detail(outcome: &Outcome) -> String {
         }
         Outcome::Refused(error) => error.to_string(),
     }
+}
+
+/// The transfers that failed, in words.
+fn not_stored(stored: &Stored) -> String {
+    let counts = stored.counts;
+    let kept = match &stored.kept {
+        Some(path) => format!("; the files are kept in {}", path.display()),
+        None => "; the response contains the output".to_owned(),
+    };
+    let first = stored.failed.first().map(String::as_str).unwrap_or_default();
+    format!(
+        "{} of {} outputs could not be stored, the first of them {first}{kept}",
+        counts.failed,
+        counts.failed + counts.stored
+    )
 }
 
 /// Returns the problem as text for a terminal. `with_logs` adds the end of the captured logs, if they were not shown.

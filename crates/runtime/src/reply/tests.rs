@@ -33,7 +33,7 @@ pub(super) fn logs(text: impl AsRef<[u8]>) -> Logs {
 pub(super) fn run(exit: Option<Exit>, text: impl AsRef<[u8]>) -> Report {
     let usage = exit.map(|_| Usage { cpu_time: Duration::from_micros(4_321), peak_memory: 1 << 20 });
     let duration = Duration::from_micros(1_234_567);
-    Report { exit, duration, usage, logs: logs(text), failed_output: None, attempts: None }
+    Report { exit, duration, usage, logs: logs(text), failed_output: None, attempts: None, stored: None }
 }
 
 pub(super) fn done_with(output: Output, text: impl AsRef<[u8]>) -> Outcome {

@@ -15,12 +15,13 @@ use crate::object::ObjectPath;
 const MAX_RECORDS: usize = 1000;
 
 /// The stores that send records of S3's shape.
-const DIALECTS: [Dialect; 5] = [
+const DIALECTS: [Dialect; 6] = [
     Dialect { source: EventSource::Aws, key: KeyForm::Encoded, has_path: false },
     Dialect { source: EventSource::Minio, key: KeyForm::Encoded, has_path: true },
     Dialect { source: EventSource::RustFs, key: KeyForm::Encoded, has_path: true },
     Dialect { source: EventSource::StorageGrid, key: KeyForm::Encoded, has_path: false },
     Dialect { source: EventSource::Ceph, key: KeyForm::Verbatim, has_path: false },
+    Dialect { source: EventSource::Local, key: KeyForm::Verbatim, has_path: false },
 ];
 
 /// The way in which a store writes records.

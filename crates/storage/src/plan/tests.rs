@@ -23,16 +23,16 @@ fn isolated(inputs: Vec<Place>, outputs: Vec<Place>) -> Layout {
     Layout { isolation, ..layout(inputs, outputs) }
 }
 
-fn plan(outputs: Vec<Place>) -> Plan {
-    Plan::new(&layout(Vec::new(), outputs)).expect("a plan")
+fn plan(outputs: Vec<Place>) -> OutputPlan {
+    OutputPlan::new(&layout(Vec::new(), outputs)).expect("a plan")
 }
 
 fn mistakes(layout: &Layout) -> Vec<String> {
-    Plan::new(layout).err().unwrap_or_default()
+    OutputPlan::new(layout).err().unwrap_or_default()
 }
 
 /// The uploads as `OUTPUT:BUCKET/KEY`.
-fn uploads(plan: &Plan, files: &[&str], event_bucket: Option<&str>) -> Vec<String> {
+fn uploads(plan: &OutputPlan, files: &[&str], event_bucket: Option<&str>) -> Vec<String> {
     let planned = plan.files(files, event_bucket);
     planned.uploads.iter().map(|upload| format!("{}:{}", upload.output, upload.to)).collect()
 }
@@ -67,7 +67,7 @@ fn files_that_no_output_is_for_are_skipped() {
     let planned = plan.files(&["a.txt", "b.png", "c"], None);
     assert_eq!(planned.skipped, [0, 2]);
     assert_eq!(planned.uploads.len(), 1);
-    assert_eq!(super::Plan::new(&Layout::default()).expect("no outputs").files(&["a"], None).skipped, [0]);
+    assert_eq!(super::OutputPlan::new(&Layout::default()).expect("no outputs").files(&["a"], None).skipped, [0]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn an_output_below_an_input_is_refused_unless_that_is_allowed() {
         layout.allows_loops = true;
         assert_eq!(mistakes(&layout), [""; 0], "{input} {output}");
         let elsewhere =
-            super::Plan::new(&self::layout(vec![whole("minio.other", input)], vec![whole("minio", output)]));
+            super::OutputPlan::new(&self::layout(vec![whole("minio.other", input)], vec![whole("minio", output)]));
         assert!(elsewhere.is_ok(), "another provider");
     }
 }
@@ -180,7 +180,7 @@ fn runs_for_a_private_bucket_store_there() {
         vec![whole("minio", "gray/in")],
         vec![whole("minio", "gray/out"), whole("minio", "public"), whole("s3", "gray/out")],
     );
-    let plan = Plan::new(&layout).expect("a plan");
+    let plan = OutputPlan::new(&layout).expect("a plan");
     for (event, first) in [
         (Some("gray-a"), "0:gray-a/out/x"),
         (Some("gray-b"), "0:gray-b/out/x"),
@@ -219,7 +219,7 @@ proptest! {
             place("minio", path, &[], &suffixes)
         });
         let layout = layout(Vec::new(), outputs.collect());
-        let Ok(plan) = Plan::new(&layout) else { return Ok(()) };
+        let Ok(plan) = OutputPlan::new(&layout) else { return Ok(()) };
         let files: Vec<_> = files.into_iter().collect();
         let planned = plan.files(&files, None);
         let keys: HashSet<_> = planned.uploads.iter().map(|upload| &upload.to).collect();

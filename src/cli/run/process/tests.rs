@@ -36,7 +36,7 @@ impl Prepared {
     fn new(script: &str) -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
         let at = |name: &str| dir.path().join(name);
-        let paths = Paths { config: at("config"), script: at("script"), actions: Vec::new() };
+        let paths = Paths { config: at("config"), script: at("script"), actions: Vec::new(), secrets: at("secrets") };
         let mut sources = Sources { paths, ..Sources::default() };
         sources.typed.command = ["/bin/sh", "-c", script].map(Into::into).into();
         sources.typed.values.insert("workspace", dir.path().into());

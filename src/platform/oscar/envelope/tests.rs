@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The input that comes of a body: the content of its file, the object that it names, the variables, the notes.
+/// The input that comes of a body: the content of its file, the object that it names, the store that it is from, the
+/// variables, the notes.
 #[derive(Debug, PartialEq)]
 struct Left {
     content: Option<Vec<u8>>,
     object_key: Option<String>,
+    provider: Option<String>,
     variables: Vec<(OsString, OsString)>,
     notes: Vec<&'static str>,
 }
@@ -38,6 +40,7 @@ fn unwrapped_as(body: &[u8], skips_input: bool, is_loose: bool) -> Result<Left, 
             Ok(Left {
                 content: input.path.map(|path| fs::read(path).expect("it is read")),
                 object_key: input.event.map(|event| event.object_key),
+                provider: input.provider,
                 variables: input.variables,
                 notes: input.notes,
             })
@@ -191,9 +194,9 @@ fn a_delegated_event_is_the_inner_one_byte_for_byte() {
 }
 
 #[test]
-fn an_event_that_names_storage_is_an_error_wherever_it_stands() {
+fn an_event_that_names_storage_stays_as_it_is_for_the_store() {
     let dcache = json!({"event": {"name": "a.png", "mask": ["IN_CREATE"]}, "subscription": "https://x"});
-    for (event, store) in [(minio(), "an S3 store"), (onedata(), "OneData"), (dcache, "dCache")] {
+    for event in [minio(), onedata(), dcache] {
         let mut around = gateway();
         around["body"] = delegated(&event.to_string()).to_string().into();
         let mut encoded = gateway();
@@ -203,9 +206,14 @@ fn an_event_that_names_storage_is_an_error_wherever_it_stands() {
         if let Some(Value::Array(records)) = long.get_mut("Records") {
             records.push("x".repeat(300_000).into());
         }
-        for body in [event.clone(), delegated(&event.to_string()), around, encoded, long] {
-            let found = unwrapped(body.to_string().as_bytes(), false);
-            assert!(matches!(&found, Err(InputError::Storage { store: named, .. }) if *named == store), "{found:?}");
+        for body in [&event, &delegated(&event.to_string()), &around, &encoded, &long] {
+            let left = unwrapped(body.to_string().as_bytes(), false).expect("an input");
+            let whole = if *body == long { &long } else { &event };
+            assert_eq!(left.content, Some(whole.to_string().into_bytes()));
+            assert_eq!(left.notes.last(), Some(&"Storage event found."));
+            let is_delegated = *body == around || *body == delegated(&event.to_string());
+            let told = is_delegated.then_some("minio.other");
+            assert_eq!(left.provider.as_deref(), told);
         }
     }
 }
@@ -273,7 +281,8 @@ fn one_key_is_enough_if_the_old_way_is_wanted() {
     let left = unwrapped_as(numbers.as_bytes(), false, true).expect("an input").content.expect("a file");
     assert_eq!(left, br#"{"a":[1.10,1E5,340282366920938463463374607431768211455]}"#, "as they were written");
     let storage = json!({"event": minio()}).to_string();
-    assert!(matches!(unwrapped_as(storage.as_bytes(), false, true), Err(InputError::Storage { .. })));
+    let left = unwrapped_as(storage.as_bytes(), false, true).expect("an input");
+    assert_eq!(left.content, Some(minio().to_string().into_bytes()));
 }
 
 #[test]

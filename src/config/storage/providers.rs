@@ -1,0 +1,123 @@
+//! `storage_providers` → providers.
+
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, sync::Arc};
+
+use bandog_storage::{
+    Error, Provider, ProviderName, ProviderType,
+    provider::{
+        local::Local,
+        s3::{self, Addressing, Credentials, S3},
+    },
+};
+
+use super::{Reader, StorageKeys, keys::Keys};
+use crate::config::Environment;
+
+/// The keys of S3 that are secrets, and the files that hold them.
+const S3_KEYS: [&str; 2] = ["access_key", "secret_key"];
+const S3_FILES: [&str; 2] = ["accessKey", "secretKey"];
+
+/// A provider, and the space that its paths are below.
+pub(super) type Found = (Arc<dyn Provider>, Option<String>);
+
+/// Reads every provider. Mistakes are added to `mistakes`.
+pub(super) fn read(reader: &mut Reader<'_>, keys: &StorageKeys, mistakes: &mut Vec<String>) -> Vec<Found> {
+    let secrets = reader.sources.paths.secrets.clone();
+    let environment = &reader.sources.environment;
+    let (mut found, mut names, mut warnings) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for provider in keys.providers.iter().flatten() {
+        let name = match provider.name.parse::<ProviderName>() {
+            Ok(name) => name,
+            Err(error) => {
+                let (line, column) = (provider.position.line, provider.position.column);
+                mistakes.push(format!("line {line}, column {column}: storage_providers: {error}"));
+                continue;
+            }
+        };
+        let mut keys = Keys::new(provider, &name, &secrets);
+        if !names.insert(name.clone()) {
+            keys.wrong("this provider stands there twice");
+        }
+        let made = make(&name, &mut keys, environment);
+        if let Some((Err(error), _)) = &made {
+            keys.wrong(&error.to_string());
+        }
+        for key in keys.left() {
+            warnings.push(format!("storage_providers.{name}: the key {key:?} is unknown, and ignored"));
+        }
+        mistakes.append(&mut keys.mistakes);
+        if let Some((Ok(provider), space)) = made {
+            found.push((provider, space));
+        }
+    }
+    for warning in warnings {
+        reader.warn(warning);
+    }
+    found
+}
+
+type Made = (Result<Arc<dyn Provider>, Error>, Option<String>);
+
+fn shared(provider: Result<impl Provider + 'static, Error>) -> Result<Arc<dyn Provider>, Error> {
+    provider.map(|provider| Arc::new(provider) as Arc<dyn Provider>)
+}
+
+/// Makes a provider; `None` if a key that it needs is missing.
+fn make(name: &ProviderName, keys: &mut Keys<'_>, environment: &Environment) -> Option<Made> {
+    let own = name.clone();
+    Some(match name.kind {
+        ProviderType::Minio | ProviderType::S3 => (shared(S3::new(own, s3_settings(name, keys, environment)?)), None),
+        ProviderType::WebDav | ProviderType::Onedata | ProviderType::Rucio => {
+            keys.wrong("this version of bandog has no provider of this type");
+            return None;
+        }
+        ProviderType::Local => {
+            let path = PathBuf::from(keys.needed("path", "path: /data")?);
+            if !path.is_absolute() {
+                keys.wrong("expected an absolute path");
+            }
+            (Ok(Arc::new(Local::new(own, path))), None)
+        }
+    })
+}
+
+fn s3_settings(name: &ProviderName, keys: &mut Keys<'_>, environment: &Environment) -> Option<s3::Settings> {
+    let is_minio = name.kind == ProviderType::Minio;
+    let url = if is_minio {
+        keys.needed("endpoint", "endpoint: https://minio.example.org:9000")
+    } else {
+        keys.text("endpoint")
+    };
+    let endpoint = url.map(|url| keys.endpoint("endpoint", url));
+    let is_usual_chain = !is_minio && name.id == "default" && !keys.has_any(&S3_KEYS, &S3_FILES);
+    let credentials = if is_usual_chain {
+        let text =
+            |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
+        Credentials::Chain(environment.iter().filter_map(text).collect())
+    } else {
+        Credentials::Keys {
+            access_key: keys.secret("access_key", "accessKey"),
+            secret_key: keys.secret("secret_key", "secretKey"),
+            session_token: keys.given_secret("session_token", "sessionToken"),
+        }
+    };
+    let usual = if is_minio || endpoint.is_some() { Addressing::Path } else { Addressing::Virtual };
+    let addressing = match keys.text("addressing") {
+        None => usual,
+        Some("path") => Addressing::Path,
+        Some("virtual") => Addressing::Virtual,
+        Some(_) => {
+            keys.wrong("expected path or virtual for addressing");
+            usual
+        }
+    };
+    let (region, trust) = (keys.text("region").map(str::to_owned), keys.trust());
+    // The text of the region has marked the key as used, with those of the secrets that the chain does not read.
+    for key in ["access_key", "secret_key", "session_token"] {
+        keys.text(key);
+    }
+    if is_minio && url.is_none() || endpoint.as_ref().is_some_and(Option::is_none) {
+        return None;
+    }
+    Some(s3::Settings { endpoint: endpoint.flatten(), region, credentials, addressing, trust })
+}
