@@ -112,6 +112,12 @@ fn ceph_refuses_to_list_a_bucket_of_another_user_and_leaves_nothing() {
 }
 
 #[test]
+fn rucio_refuses_a_request_without_a_token_and_leaves_nothing() {
+    let Some(server) = Server::start_extra("rucio", &[]) else { return };
+    starts_answers_and_leaves_nothing(server, "/rses/", "400 BAD REQUEST");
+}
+
+#[test]
 fn a_name_that_no_server_has_is_an_error_and_not_a_hang() {
     let error = Server::start("no-such-server").expect_err("no such server");
     assert!(error.starts_with("server no-such-server: "), "{error}");
