@@ -4,10 +4,10 @@ SHELL := /bin/sh
 # One at a time: cargo already uses every core, and two builds of one target directory only wait for each other.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test soak build image lint doc docs bench fuzz clean
+.PHONY: help demo setup test test-servers soak build image lint doc docs bench fuzz clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Install what it needs, build, serve a real function, send it a real picture, save the response under target/demo/
 	@scripts/demo.sh
@@ -17,6 +17,9 @@ setup: ## Install what the tests need (Debian packages, a Python environment); q
 
 test: ## Install what the tests need, run every test, and list those that could not run, with the reason
 	@scripts/test.sh
+
+test-servers: ## Run the tests of object storage with every server: Ceph, SeaweedFS, Apache, WsgiDAV and Rucio as well
+	@scripts/test-servers.sh
 
 soak: ## Two minutes (SOAK_SECONDS) of mixed traffic, kills and hang-ups, with every response checked
 	@scripts/soak.sh

@@ -6,7 +6,7 @@
 #
 #     scripts/setup.sh              all of it
 #     scripts/setup.sh PACKAGE…     these packages only
-#     scripts/setup.sh --servers    what `make test-servers` starts beside: storage servers, 0.9 GB under target/
+#     scripts/setup.sh --servers    what `make test-servers` starts beside: storage servers, 0.7 GB under target/
 set -eu
 cd "$(dirname "$0")/.."
 

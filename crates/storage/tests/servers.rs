@@ -118,6 +118,16 @@ fn rucio_refuses_a_request_without_a_token_and_leaves_nothing() {
 }
 
 #[test]
+fn the_frame_of_the_servers_passes_its_own_tests() {
+    let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/servers");
+    let mut python = Command::new("python3");
+    python.args(["-B", "-W", "ignore", "-m", "unittest", "discover", "-s"]).arg(&servers).arg("-t").arg(&servers);
+    let ran = python.output().expect("python3");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() && !said.contains("Ran 0 tests"), "{said}");
+}
+
+#[test]
 fn a_name_that_no_server_has_is_an_error_and_not_a_hang() {
     let error = Server::start("no-such-server").expect_err("no such server");
     assert!(error.starts_with("server no-such-server: "), "{error}");
