@@ -37,9 +37,9 @@ pub struct EventKey([u8; SHA256_OUTPUT_LEN]);
 
 impl EventKey {
     /// The identity of the event behind a notice: its source, bucket, key, version, `ETag` and sequencer. Where there is no
-    /// sequencer, the time tells the same content that is stored again from an event that is sent again; not so after an
-    /// upload in parts, of which some stores send two events. `None` if nothing tells that: the same file of dCache
-    /// can be stored many times.
+    /// sequencer, the time tells the same content that is stored again from an event that is sent again. Not so after an
+    /// upload in parts, of which some stores send two events some milliseconds apart. `None` if nothing tells that: the
+    /// same file of dCache can be stored many times.
     #[must_use]
     pub fn of(notice: &Notice) -> Option<Self> {
         // "null" is the version of all objects of a bucket without versions.

@@ -11,6 +11,7 @@ use crate::{
 mod envelopes;
 mod others;
 mod properties;
+mod recorded;
 mod records;
 
 /// The event that a store sends for this object, with its key in this spelling.
