@@ -49,7 +49,7 @@ pub struct Entry {
     pub provider: ProviderName,
     /// The object.
     pub object: ObjectPath,
-    /// What is to be discarded, in the provider's own words: the id of an upload, or the name of a file.
+    /// The thing to discard, in the provider's own words: the id of an upload, or the name of a file.
     pub part: String,
 }
 
@@ -91,8 +91,8 @@ impl Journal {
     /// The journal in the directory `path`, which is created for this user alone if it does not exist.
     ///
     /// # Errors
-    /// The directory can be neither opened nor created, or belongs to another user, who could name objects for us to
-    /// discard.
+    /// The directory can be neither opened nor created, or other users can write to it: they could name objects for
+    /// us to discard.
     pub fn open(path: &Path) -> io::Result<Self> {
         match mkdirat(rustix::fs::CWD, path, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}

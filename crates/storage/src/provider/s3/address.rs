@@ -8,7 +8,7 @@ use crate::{
     object::ObjectPath,
 };
 
-/// What signature version 4 encodes: all but the unreserved characters of RFC 3986 §2.3.
+/// The characters that signature version 4 encodes: all but the unreserved characters of RFC 3986 §2.3.
 pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The same in a key, whose slashes stay.

@@ -164,7 +164,7 @@ impl From<Refusal> for Error {
 
 /// A date as HTTP writes it.
 pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }
 
 /// The pause that `Retry-After` asks for: seconds, or a time.

@@ -50,7 +50,7 @@ fn a_pause_is_taken_from_seconds_or_from_a_time() {
     assert_eq!(pause("soon", now), None);
     let asked = Refusal { retry_after: Some(Duration::from_secs(3)), ..refusal(503, "SlowDown") };
     assert_eq!(Error::from(asked).again, Again::After(Duration::from_secs(3)));
-    // What never passes is not repeated, whatever the header says.
+    // A failure that never passes is not repeated, even if the header asks for it.
     let asked = Refusal { retry_after: Some(Duration::from_secs(3)), ..refusal(403, "AccessDenied") };
     assert_eq!(Error::from(asked).again, Again::Never);
 }
