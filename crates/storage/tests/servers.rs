@@ -1,5 +1,8 @@
 //! The harness of real servers: each starts, answers on loopback, and leaves nothing behind.
 
+#[path = "servers/s3.rs"]
+mod s3;
+
 use std::{
     env, fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},

@@ -5,6 +5,7 @@ mod fetching;
 mod mending;
 mod parts;
 mod storing;
+mod tls;
 
 use std::num::NonZeroUsize;
 

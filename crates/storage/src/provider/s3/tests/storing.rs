@@ -7,10 +7,7 @@ use std::{
 
 use bandog_process::{Cancel, Cause};
 
-use super::{
-    super::{digest::Digests, sign},
-    *,
-};
+use super::{super::digest::Digests, *};
 use crate::testing::source;
 
 #[test]
@@ -144,14 +141,4 @@ fn a_call_that_is_cancelled_ends_soon() {
     let stored = s3(&fake).store(&source(b"x"), &at("key"), &control);
     assert_eq!(stored.expect_err("too late").kind, ErrorKind::Stopped);
     drop(end);
-}
-
-#[test]
-fn over_tls_the_payload_is_not_signed() {
-    let endpoint = Endpoint::parse("https://127.0.0.1:9").expect("an address");
-    let api = Api::new(settings(&endpoint)).expect("a store");
-    assert!(!api.signs_payloads());
-    let plain = Api::new(settings(&Endpoint::parse("http://127.0.0.1:9").expect("an address"))).expect("a store");
-    assert!(plain.signs_payloads());
-    assert_eq!(sign::UNSIGNED, "UNSIGNED-PAYLOAD");
 }
