@@ -1,8 +1,16 @@
 //! The S3 provider against real servers: the suite, and the keys that each of them does not keep.
 
+use std::{
+    env, fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
 use bandog_storage::{
-    Control, Error, ErrorKind, ObjectPath, Provider as _, Secret,
-    http::{Endpoint, Trust},
+    Control, Error, ErrorKind, Journal, ObjectPath, Provider as _, Secret, Source,
+    http::{Client, Endpoint, Payload, Trust},
     provider::s3::{Addressing, Credentials, S3, Settings},
     testing::{Received, server::Server, source, suite},
 };
@@ -139,4 +147,90 @@ fn seaweedfs_passes_the_suite() {
     let Some(server) = Server::start_extra("seaweedfs-s3", &[]) else { return };
     keeps_all_but(&server, &SEAWEEDFS);
     checks(&server);
+}
+
+/// The variables of the process that stores an object and is killed: the address of the server, and the journal.
+const UPLOADER: (&str, &str) = ("BANDOG_TEST_UPLOAD_TO", "BANDOG_TEST_JOURNAL");
+
+/// The longest wait for an upload to begin.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The open uploads, as moto lists them for anyone.
+fn uploads(server: &Server) -> usize {
+    let client = Client::new(Endpoint::parse(server.endpoint()).expect("an address"), None);
+    let request = http::Request::get("/bandog-in?uploads=").body(Payload::Empty).expect("a request");
+    let mut response = client.send(request, &Control::default()).expect("a response");
+    let list = response.read(1024 * 1024, &Control::default()).expect("a list");
+    String::from_utf8(list).expect("text").matches("<UploadId>").count()
+}
+
+fn unsigned(endpoint: &str) -> S3 {
+    let settings = Settings {
+        endpoint: Some(Endpoint::parse(endpoint).expect("an address")),
+        region: None,
+        credentials: credentials("any", "any"),
+        addressing: Addressing::Path,
+        trust: Trust::default(),
+    };
+    S3::new("s3.server".parse().expect("a name"), settings).expect("a provider")
+}
+
+/// A process that is killed when this is dropped.
+struct Uploader(Child);
+
+impl Drop for Uploader {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Stores an object that takes seconds, of a file without blocks.
+fn upload(endpoint: &str, journal: &str) {
+    let file = tempfile::tempfile().expect("a file");
+    file.set_len(4 * 1024 * 1024 * 1024).expect("long");
+    let journal = Journal::open(Path::new(journal)).expect("a journal");
+    let source = Source::new(file.into()).expect("a source").recorded_in(&journal);
+    let stored = unsigned(endpoint).store(&source, &ObjectPath::new("bandog-in", "large"), &Control::default());
+    panic!("it should have been killed: {stored:?}");
+}
+
+/// The test starts itself as the process that stores an object, and kills that with SIGKILL.
+#[test]
+fn the_upload_of_a_process_that_was_killed_is_aborted_by_a_sweep_and_one_that_runs_is_not() {
+    if let (Ok(endpoint), Ok(journal)) = (env::var(UPLOADER.0), env::var(UPLOADER.1)) {
+        return upload(&endpoint, &journal);
+    }
+    let Some(server) = Server::for_test("moto", &[]) else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = Journal::open(dir.path()).expect("a journal");
+    let name = "s3::the_upload_of_a_process_that_was_killed_is_aborted_by_a_sweep_and_one_that_runs_is_not";
+    let process = Command::new(env::current_exe().expect("this program"))
+        .args(["--exact", "--nocapture", name])
+        .envs([(UPLOADER.0, server.endpoint()), (UPLOADER.1, dir.path().to_str().expect("a path"))])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a process");
+    let mut process = Uploader(process);
+    let deadline = Instant::now() + PATIENCE;
+    let has_entry = || {
+        fs::read_dir(dir.path())
+            .expect("a directory")
+            .any(|entry| entry.expect("an entry").file_name().to_string_lossy().ends_with(".json"))
+    };
+    while !has_entry() {
+        let ended = process.0.try_wait().expect("a process");
+        assert!(ended.is_none() && Instant::now() < deadline, "an upload begins: {ended:?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let provider = unsigned(server.endpoint());
+    let sweep = || journal.sweep(|entry| provider.discard(entry, &Control::default())).expect("swept");
+    let running = sweep();
+    assert_eq!((running.discarded, running.failed.len(), uploads(&server)), (0, 0, 1));
+    drop(process);
+    assert_eq!(uploads(&server), 1);
+    let left = sweep();
+    assert_eq!((left.discarded, left.failed.len(), uploads(&server)), (1, 0, 0));
+    assert!(!has_entry());
 }
