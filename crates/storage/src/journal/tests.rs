@@ -85,13 +85,13 @@ fn sweeps_beside_beginnings_lose_no_entry() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                for number in 0..300 {
+                for number in 0..3000 {
                     journal.begin(&entry(&number.to_string())).expect("begun").end();
                 }
             });
         }
         scope.spawn(|| {
-            for _ in 0..300 {
+            for _ in 0..3000 {
                 journal.sweep(|entry| unreachable!("{entry:?} is open")).expect("swept");
             }
         });

@@ -99,9 +99,6 @@ impl Download<'_> {
         while let Some(piece) = response.next(control)? {
             let end = self.written + piece.len() as u64;
             self.fetch.check_size(end)?;
-            if self.size.is_some_and(|size| end > size) {
-                return Err(truncated(&format!("{end} bytes arrived of an object that has {:?}", self.size)));
-            }
             let written = self.file.file.write_all_at(&piece, self.written);
             written.map_err(|error| Error::file("write the input file", &error))?;
             self.written = end;

@@ -6,8 +6,16 @@ use super::{
     api::{Api, Call},
     digest::{Digests, check_etag},
     document::LIMIT,
+    get::{content_length, head},
 };
-use crate::{control::Control, error::Error, http::Payload, object::ObjectPath, retry::attempts, source::Source};
+use crate::{
+    control::Control,
+    error::{Error, ErrorKind},
+    http::Payload,
+    object::ObjectPath,
+    retry::attempts,
+    source::Source,
+};
 
 /// Stores a file.
 pub(super) fn store(api: &Api, source: &Source, to: &ObjectPath, control: &Control<'_>) -> Result<(), Error> {
@@ -28,5 +36,22 @@ pub(super) fn store(api: &Api, source: &Source, to: &ObjectPath, control: &Contr
         });
         Ok(stored?)
     })?;
-    source.check_unchanged()
+    source.check_unchanged()?;
+    if to.key.ends_with('/') && source.size() > 0 { confirm(api, source, to, control) } else { Ok(()) }
+}
+
+/// Looks again at an object whose key ends with a slash: SeaweedFS makes a directory of it, without the bytes, and with
+/// their MD5 as ETag.
+fn confirm(api: &Api, source: &Source, to: &ObjectPath, control: &Control<'_>) -> Result<(), Error> {
+    let headers = attempts(control, |_| head(api, to, control))?;
+    let found = content_length(&headers);
+    if found == Some(source.size()) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the store does not keep the bytes of a key that ends with a slash: it has {} of {}",
+        found.map_or("no length".to_owned(), |found| found.to_string()),
+        source.size(),
+    );
+    Err(Error::new(ErrorKind::Unverified, detail))
 }

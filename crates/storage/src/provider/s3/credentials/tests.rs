@@ -114,11 +114,12 @@ fn the_metadata_of_an_instance_are_asked_with_a_token_and_their_keys_kept() {
 
 #[test]
 fn keys_are_renewed_before_they_end_and_those_that_last_are_used_when_that_fails() {
-    // The first ones end too soon to be kept, and the others are refused.
+    // The first ones end too soon to be kept, and the last are refused.
     let fake = Fake::start(|_, number| {
         Some(match number {
             0 => document("first", 200),
-            1 => document("second", 200),
+            1 => Reply::new(503, ""),
+            2 => document("second", 200),
             _ => Reply::new(403, ""),
         })
     });
@@ -128,7 +129,7 @@ fn keys_are_renewed_before_they_end_and_those_that_last_are_used_when_that_fails
     for id in ["first", "second", "second"] {
         assert_eq!(read(&chain).expect("keys").0, id);
     }
-    assert_eq!(fake.seen().len(), 3);
+    assert_eq!(fake.seen().len(), 4);
     chain.forget();
     assert_eq!(read(&chain).expect_err("none").kind, ErrorKind::Credentials);
 }

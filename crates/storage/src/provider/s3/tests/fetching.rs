@@ -166,6 +166,13 @@ fn an_object_over_the_limit_is_refused_before_its_body() {
 }
 
 #[test]
+fn more_bytes_than_the_object_has_are_no_object() {
+    let fake =
+        Fake::start(|_, _| Some(Reply::new(200, content(1000)).with("Content-Range", "bytes 0-998/999").chunked()));
+    assert_eq!(get(&fake).expect_err("too long").kind, ErrorKind::Truncated);
+}
+
+#[test]
 fn breaks_after_progress_are_no_failed_attempts() {
     let object = content(12_000_000);
     let whole = object.clone();

@@ -61,6 +61,13 @@ fn a_bucket_of_another_region_is_signed_for_that_once_and_remembered() {
 }
 
 #[test]
+fn a_bucket_of_this_region_is_not_signed_for_again() {
+    let fake = Fake::start(|_, _| Some(Reply::new(301, "").with("x-amz-bucket-region", "us-east-1")));
+    get(&fake).expect_err("a redirect");
+    assert_eq!(fake.seen().len(), 1);
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let other = Fake::with_object(b"content", |_, _| None);
     let location = format!("{}/bucket/key", other.endpoint());
@@ -106,6 +113,26 @@ fn secrets_are_read_again_when_a_token_is_over_and_at_each_use() {
     let error = fetch().expect_err("no token");
     assert_eq!((error.kind, fake.seen().len()), (ErrorKind::Credentials, 3));
     assert!(error.detail.contains("sessionToken"), "{error}");
+}
+
+#[test]
+fn keys_that_the_store_calls_expired_are_lent_again() {
+    let lender = Fake::start(|_, number| {
+        let keys = format!("\"AccessKeyId\":\"access\",\"SecretAccessKey\":\"s\",\"Token\":\"token-{number}\"");
+        Some(Reply::new(200, format!("{{{keys},\"Expiration\":\"2999-01-01T00:00:00Z\"}}")))
+    });
+    let fake = Fake::with_object(b"content", |request, _| {
+        let is_over = request.seen.header("x-amz-security-token") == Some("token-0");
+        is_over.then(|| Reply::error(400, "ExpiredToken"))
+    });
+    let address = ("AWS_CONTAINER_CREDENTIALS_FULL_URI".to_owned(), lender.endpoint().to_string());
+    let credentials = Credentials::Chain([address].into_iter().collect());
+    let settings = Settings { credentials, ..settings(fake.endpoint()) };
+    let store = S3::new("s3.test".parse().expect("a name"), settings).expect("a store");
+    for _ in 0..2 {
+        assert_eq!(Received::default().fetch(&store, &at("key")).expect("fetched"), b"content");
+    }
+    assert_eq!((fake.seen().len(), lender.seen().len()), (3, 2));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 use std::{
     fs,
     path::Path,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -82,6 +85,32 @@ fn a_part_that_fails_aborts_the_upload() {
     assert_eq!(error.kind, ErrorKind::Denied, "{error}");
     fake.store(|store| assert!(store.objects.is_empty() && store.uploads.is_empty()));
     assert_eq!(aborts(&fake), 1);
+}
+
+#[test]
+fn after_a_part_that_fails_no_more_are_begun() {
+    const PARTS: u64 = 20;
+    let refused = Arc::new((Mutex::new(false), Condvar::new()));
+    let fake = Fake::start(move |request, _| {
+        let number = request.seen.query("partNumber")?;
+        let (is_refused, changed) = &*refused;
+        if number == "1" {
+            *is_refused.lock().expect("a lock") = true;
+            changed.notify_all();
+            return Some(Reply::error(403, "AccessDenied"));
+        }
+        let is_refused = is_refused.lock().expect("a lock");
+        drop(changed.wait_timeout_while(is_refused, Duration::from_mins(1), |is_refused| !*is_refused));
+        request.read_body();
+        Some(Reply::new(200, "").with("ETag", "\"x\""))
+    });
+    let file = tempfile::tempfile().expect("a file");
+    file.set_len(PARTS * 8 * MIB as u64).expect("long");
+    let source = Source::new(file.into()).expect("a source");
+    let error = s3(&fake).store(&source, &at("key"), &Control::default()).expect_err("refused");
+    assert_eq!(error.kind, ErrorKind::Denied);
+    let parts = fake.seen().iter().filter(|seen| is_part(seen)).count();
+    assert!(parts < usize::try_from(PARTS).expect("small"), "{parts}");
 }
 
 #[test]
@@ -257,8 +286,10 @@ fn an_upload_that_is_gone_counts_as_aborted() {
 fn a_file_that_changes_between_its_parts_is_no_object() {
     let growing = source(&content(SIZE));
     let file = Arc::clone(growing.file());
+    let count = AtomicUsize::new(0);
     let fake = Fake::start(move |request, _| {
-        if request.seen.query("partNumber").as_deref() == Some("3") {
+        // All parts are on their way, so that none of them finds it out.
+        if is_part(&request.seen) && count.fetch_add(1, Ordering::SeqCst) == 2 {
             file.set_len(SIZE as u64 + 1).expect("longer");
         }
         None

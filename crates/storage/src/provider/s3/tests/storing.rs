@@ -91,6 +91,21 @@ fn other_bytes_in_the_store_are_no_success() {
 }
 
 #[test]
+fn an_object_whose_key_ends_with_a_slash_is_looked_at_again() {
+    for is_kept in [true, false] {
+        let fake = Fake::start(move |request, _| {
+            let is_emptied = !is_kept && request.seen.method == "HEAD";
+            is_emptied.then(|| Reply::new(200, "").with("ETag", super::fake::etag(b"content")))
+        });
+        let stored = s3(&fake).store(&source(b"content"), &at("folder/"), &Control::default());
+        assert_eq!(stored.map_err(|error| error.kind), if is_kept { Ok(()) } else { Err(ErrorKind::Unverified) });
+        // A folder marker has no bytes to lose.
+        s3(&fake).store(&source(b""), &at("folder/"), &Control::default()).expect("stored");
+        assert_eq!(fake.seen().len(), 3);
+    }
+}
+
+#[test]
 fn a_missing_bucket_is_named_with_and_without_a_document() {
     for reply in [Reply::error(404, "NoSuchBucket"), Reply::new(404, "")] {
         let fake = Fake::start(move |request, _| {

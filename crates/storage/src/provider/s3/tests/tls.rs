@@ -66,7 +66,7 @@ fn a_certificate_is_trusted_by_its_file_or_without_a_check_and_the_payload_is_no
     let dir = tempfile::tempdir().expect("a directory");
     certificate(dir.path(), "own");
     certificate(dir.path(), "other");
-    let (heard, hears) = mpsc::channel();
+    let (heard, requests) = mpsc::channel();
     let endpoint = serve(dir.path(), heard);
     let store = |verify: bool, file: Option<&str>| {
         let trust = Trust { verify, ca_file: file.map(|file| dir.path().join(file)) };
@@ -75,11 +75,11 @@ fn a_certificate_is_trusted_by_its_file_or_without_a_check_and_the_payload_is_no
     };
     for (verify, file) in [(true, Some("own.crt")), (false, None)] {
         store(verify, file).expect("stored");
-        assert_eq!(hears.recv().expect("a request"), "UNSIGNED-PAYLOAD");
+        assert_eq!(requests.recv().expect("a request"), "UNSIGNED-PAYLOAD");
     }
     for file in [None, Some("other.crt")] {
         let error = store(true, file).expect_err("another certificate");
         assert_eq!(error.kind, ErrorKind::Tls, "{error}");
     }
-    assert!(hears.try_recv().is_err(), "nothing was sent to a server that is not trusted");
+    assert!(requests.try_recv().is_err(), "nothing was sent to a server that is not trusted");
 }
