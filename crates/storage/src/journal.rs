@@ -19,7 +19,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, fstat, mkdirat, open, openat, renameat, statat, unlinkat},
+    fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, fstat, mkdirat, open, openat, renameat, unlinkat},
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
@@ -185,11 +185,7 @@ impl Journal {
     /// Opens a file whose process has ended, and locks it. `None` if it lives, or the file is gone.
     fn lock(&self, name: &str) -> Option<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(&*self.dir, name, flags, Mode::empty()).ok()?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-        // It may have been ended before the lock was ours.
-        let (ours, named) = (fstat(&file).ok()?, statat(&*self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?);
-        ((ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)).then(|| File::from(file))
+        openat(&*self.dir, name, flags, Mode::empty()).ok().and_then(lock)
     }
 }
 
@@ -212,6 +208,12 @@ impl From<&Entry> for WrittenEntry {
             part: entry.part.clone(),
         }
     }
+}
+
+/// Locks the file of a process that has ended. `None` if it lives, or has ended the entry before the lock was ours.
+fn lock(file: OwnedFd) -> Option<File> {
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    (fstat(&file).ok()?.st_nlink > 0).then(|| File::from(file))
 }
 
 fn read(file: &mut File) -> Result<Entry, Error> {

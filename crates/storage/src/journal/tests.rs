@@ -54,6 +54,20 @@ fn an_entry_that_was_left_is_discarded_once_and_one_that_is_open_is_not() {
 }
 
 #[test]
+fn an_entry_that_ends_while_a_sweep_opens_it_is_not_swept() {
+    let (dir, journal) = journal();
+    let path =
+        || fs::read_dir(dir.path().join("journal")).expect("a directory").next().expect("a file").expect("one").path();
+    let open = journal.begin(&entry("a")).expect("begun");
+    let opened = File::open(path()).expect("open");
+    assert!(lock(opened.try_clone().expect("open").into()).is_none(), "it is open");
+    open.end();
+    assert!(lock(opened.into()).is_none(), "it has ended");
+    drop(journal.begin(&entry("b")).expect("begun"));
+    assert!(lock(File::open(path()).expect("open").into()).is_some());
+}
+
+#[test]
 fn an_entry_that_cannot_be_discarded_stays() {
     let (dir, journal) = journal();
     drop(journal.begin(&entry("a")).expect("begun"));
@@ -85,13 +99,13 @@ fn sweeps_beside_beginnings_lose_no_entry() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                for number in 0..3000 {
+                for number in 0..300 {
                     journal.begin(&entry(&number.to_string())).expect("begun").end();
                 }
             });
         }
         scope.spawn(|| {
-            for _ in 0..3000 {
+            for _ in 0..300 {
                 journal.sweep(|entry| unreachable!("{entry:?} is open")).expect("swept");
             }
         });

@@ -151,7 +151,7 @@ impl Provider for S3 {
         });
         match checked {
             // The store has recognised the keys before it refused the list.
-            Err(error) if bucket.is_empty() && matches!(error.kind, ErrorKind::Denied | ErrorKind::Rejected) => Ok(()),
+            Err(error) if bucket.is_empty() && error.kind == ErrorKind::Denied => Ok(()),
             Err(error) if error.kind == ErrorKind::NotFound => Err(Error { kind: ErrorKind::NoBucket, ..error }),
             checked => checked,
         }

@@ -133,9 +133,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_key_decodes_back_from_the_target_of_the_request(key in "\\PC{1,60}|[/.%+ \n\0~]{1,30}|(?s:.{1,40})") {
-            for (addressing, before) in [(Addressing::Path, "/p/bucket/"), (Addressing::Virtual, "/p/")] {
+            for (server, addressing, before) in [
+                ("http://h/p", Addressing::Path, "/p/bucket/"),
+                ("http://h/p", Addressing::Virtual, "/p/"),
+                ("http://h", Addressing::Virtual, "/"),
+            ] {
                 let object = ObjectPath::new("bucket", key.as_str());
-                let found = target(Some(&endpoint("http://h/p")), addressing, "x", &object);
+                let found = target(Some(&endpoint(server)), addressing, "x", &object);
                 // As hyper sends it.
                 let sent = http::Uri::try_from(found.path.as_str()).expect("a target");
                 prop_assert_eq!(sent.query(), None);

@@ -79,6 +79,8 @@ fn a_check_lists_the_bucket_and_takes_a_refused_list_of_buckets_for_known_keys()
     assert_eq!(check(|| Reply::new(200, "<x/>"), "bucket"), (Ok(()), bucket_list.clone()));
     assert_eq!(check(|| Reply::new(200, "<x/>"), ""), (Ok(()), "/".to_owned()));
     assert_eq!(check(|| Reply::error(403, "AccessDenied"), ""), (Ok(()), "/".to_owned()));
+    let (elsewhere, _) = check(|| Reply::new(301, "").with("Location", "http://127.0.0.1:9/"), "");
+    assert_eq!(elsewhere, Err(ErrorKind::Rejected));
     let failed = |kind| (Err(kind), bucket_list.clone());
     assert_eq!(check(|| Reply::error(403, "AccessDenied"), "bucket"), failed(ErrorKind::Denied));
     assert_eq!(check(|| Reply::error(404, "NoSuchBucket"), "bucket"), failed(ErrorKind::NoBucket));
