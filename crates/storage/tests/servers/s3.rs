@@ -149,6 +149,13 @@ fn seaweedfs_passes_the_suite() {
     checks(&server);
 }
 
+#[test]
+fn ceph_passes_the_suite_and_keeps_every_key() {
+    let Some(server) = Server::start_extra("ceph", &[]) else { return };
+    keeps_all_but(&server, &[]);
+    checks(&server);
+}
+
 /// The variables of the process that stores an object and is killed: the address of the server, and the journal.
 const UPLOADER: (&str, &str) = ("BANDOG_TEST_UPLOAD_TO", "BANDOG_TEST_JOURNAL");
 
