@@ -21,6 +21,8 @@ use super::{
 
 pub mod local;
 pub mod s3;
+mod web;
+pub mod webdav;
 
 /// The name of an input file whose key has none.
 const UNNAMED: &str = "input";
