@@ -8,21 +8,27 @@
 //! `Overwrite: T`, unless that is a folder: a rename over a folder removes it with all its files (RFC 4918 §9.9.3).
 
 mod auth;
+mod escapes;
 mod folders;
 mod multistatus;
+mod part;
 mod upload;
 mod verbs;
 
-use std::sync::{Arc, atomic::AtomicBool};
-
-use bandog_tls::rustls::ClientConfig;
+use std::sync::atomic::AtomicBool;
 
 pub use self::auth::Auth;
-use self::{folders::Folders, upload::upload, verbs::Verbs};
+use self::{
+    escapes::{Escapes, tried},
+    folders::Folders,
+    upload::upload,
+    verbs::Verbs,
+};
 use crate::{
     control::Control,
     error::{Error, ErrorKind},
-    http::Endpoint,
+    http::{Endpoint, Trust},
+    journal::Entry,
     name::ProviderName,
     object::ObjectPath,
     provider::{
@@ -41,7 +47,7 @@ pub struct Settings {
     /// The credentials.
     pub auth: Auth,
     /// The certificates that are trusted.
-    pub trust: Arc<ClientConfig>,
+    pub trust: Trust,
 }
 
 /// A WebDAV server.
@@ -52,6 +58,8 @@ pub struct WebDav {
     folders: Folders,
     /// Set once the server has refused to rename.
     cannot_move: AtomicBool,
+    told_of_plain: AtomicBool,
+    escapes: Escapes,
 }
 
 impl WebDav {
@@ -61,8 +69,14 @@ impl WebDav {
     /// The certificates cannot be read.
     pub fn new(name: ProviderName, settings: Settings) -> Result<Self, Error> {
         let Settings { endpoint, auth, trust } = settings;
-        let verbs = Verbs::new(Arc::new(Sites::new(trust)), endpoint, auth);
-        Ok(Self { name, verbs, folders: Folders::default(), cannot_move: AtomicBool::new(false) })
+        Ok(Self {
+            name,
+            verbs: Verbs::new(Sites::new(trust.client_config()?), endpoint, auth),
+            folders: Folders::default(),
+            cannot_move: AtomicBool::default(),
+            told_of_plain: AtomicBool::default(),
+            escapes: Escapes::default(),
+        })
     }
 }
 
@@ -82,7 +96,7 @@ impl Provider for WebDav {
     }
 
     fn store(&self, source: &Source, to: &ObjectPath, control: &Control<'_>) -> Result<(), Error> {
-        upload(self, source, &FilePath::of(to)?, control)
+        upload(self, source, to, control)
     }
 
     fn check(&self, at: Option<&ObjectPath>, control: &Control<'_>) -> Result<(), Error> {
@@ -93,6 +107,15 @@ impl Provider for WebDav {
         let Some(at) = at.filter(|at| !at.bucket.is_empty()) else { return Ok(()) };
         // An output makes its folders.
         attempts(control, |_| self.verbs.is_folder(&encoded(&at.bucket), control)).map(drop)
+    }
+
+    fn discard(&self, entry: &Entry, control: &Control<'_>) -> Result<(), Error> {
+        let part = FilePath::of_part(&entry.part)?;
+        let others = tried(&FilePath::of(&entry.object)?, &part);
+        for path in others.iter().chain([&part]) {
+            attempts(control, |_| self.verbs.delete(path, control))?;
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,12 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// file name.
 const PART_NAME: usize = 180;
 
+/// The words in the name of a part before its id.
+const MARK: &str = ".bandog-";
+
+/// The end of the name of a part.
+const PART: &str = ".part";
+
 /// The path of a file in a store, without a slash at its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilePath {
@@ -59,9 +65,42 @@ impl FilePath {
             length -= 1;
         }
         let id = bandog_process::ids::random().simple().to_string();
-        let name = format!(".{}.bandog-{id}.part", &self.name()[..length]);
+        let name = format!(".{}{MARK}{id}{PART}", &self.name()[..length]);
         let slash = if self.folder().is_empty() { "" } else { "/" };
         Self { path: format!("{}{slash}{name}", self.folder()) }
+    }
+
+    /// Whether the path contains one of these signs.
+    pub(crate) fn has_any(&self, signs: &[char]) -> bool {
+        self.path.contains(signs)
+    }
+
+    /// Whether the path is not the same in a URL.
+    pub(crate) fn is_escaped(&self) -> bool {
+        self.encoded().contains('%')
+    }
+
+    /// The path of a part, from a record of one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`]: it is the name of no part.
+    pub(crate) fn of_part(path: &str) -> Result<Self, Error> {
+        let part = Self::of(&ObjectPath::new("", path))?;
+        if part.name().starts_with('.') && part.name().contains(MARK) && part.name().ends_with(PART) {
+            return Ok(part);
+        }
+        Err(Error::new(ErrorKind::Rejected, format!("{path:?} is no part of an upload")))
+    }
+
+    /// Two names that belong to `part` alone, in the deepest folder of this file without any of these signs: one, and the
+    /// same with all of them behind it.
+    pub(crate) fn trial(&self, part: &Self, signs: &[char]) -> (Self, Self) {
+        let folder = self.folders().take_while(|folder| !folder.contains(signs)).last().unwrap_or_default();
+        let slash = if folder.is_empty() { "" } else { "/" };
+        let id = part.path.rsplit_once(MARK).map_or("", |(_, id)| id.trim_end_matches(PART));
+        let name = format!("{folder}{slash}{MARK}{id}");
+        let signs: String = signs.iter().collect();
+        (Self { path: name.clone() }, Self { path: format!("{name}{signs}{PART}") })
     }
 
     /// The path in a URL, with its first slash.
@@ -126,6 +165,15 @@ mod tests {
             assert!(one.name().starts_with(".x.txt.bandog-") && one.name().ends_with(".part"), "{one}");
             assert_ne!(one, other);
         }
+        let file = path("b?", "f/x;y").expect("a path");
+        let part = file.part();
+        assert_eq!(FilePath::of_part(&part.to_string()).expect("a part"), part);
+        for other in ["x", "f/.x.part", ".x.bandog-1", "../.x.bandog-1.part", ""] {
+            assert!(FilePath::of_part(other).is_err(), "{other:?}");
+        }
+        let (misread, read) = file.trial(&part, &['?', ';']);
+        assert_eq!(read.to_string(), format!("{misread}?;.part"));
+        assert!(misread.folder().is_empty() && part.to_string().contains(misread.name()), "{misread} of {part}");
         let long = path("b", &"\u{fc}".repeat(127)).expect("a path");
         assert!(long.part().name().len() <= 255 && long.part().name().contains('\u{fc}'));
     }

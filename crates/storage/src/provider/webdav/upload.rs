@@ -1,38 +1,30 @@
 //! An upload: whole or not at all, where the server can rename.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::sync::atomic::Ordering;
 
 use super::{
     WebDav,
+    part::{Part, PartState},
     verbs::{Moved, Verbs},
 };
 use crate::{
     control::Control,
     error::{Error, ErrorKind},
+    journal::Entry,
+    object::ObjectPath,
     provider::web::FilePath,
     retry::attempts,
     source::Source,
 };
 
-/// The longest time for the removal of a part, which goes on when the call is over.
-const REMOVAL: Duration = Duration::from_secs(10);
-
-/// The pause before a part that was not there is looked for again: the server may not have seen yet that its upload broke.
-const LATE: Duration = Duration::from_millis(200);
-
-/// Looks for such a part, at most.
-const LOOKS: u32 = 5;
-
-/// Stores a file under `to`.
+/// Stores a file as `object`.
 ///
 /// # Errors
 /// It is not stored. Under its name there is what was there before, unless the server cannot rename.
-pub(crate) fn upload(dav: &WebDav, source: &Source, to: &FilePath, control: &Control<'_>) -> Result<(), Error> {
+pub(crate) fn upload(dav: &WebDav, source: &Source, object: &ObjectPath, control: &Control<'_>) -> Result<(), Error> {
+    let to = &FilePath::of(object)?;
     let refusal = dav.folders.make(&dav.verbs, to, control)?;
-    let upload = Upload { dav, source, to, refusal, control };
+    let upload = Upload { dav, source, object, to, refusal, control };
     if !dav.cannot_move.load(Ordering::Relaxed)
         && let Some(moved) = upload.by_rename()?
     {
@@ -45,6 +37,7 @@ pub(crate) fn upload(dav: &WebDav, source: &Source, to: &FilePath, control: &Con
 struct Upload<'a> {
     dav: &'a WebDav,
     source: &'a Source,
+    object: &'a ObjectPath,
     to: &'a FilePath,
     /// The reason why the folder may be missing.
     refusal: Option<Error>,
@@ -58,7 +51,13 @@ impl Upload<'_> {
 
     /// Sends the file under another name, and renames it. `None` if the server does not rename.
     fn by_rename(&self) -> Result<Option<()>, Error> {
-        let mut part = Part { verbs: self.verbs(), path: self.to.part(), state: PartState::Unsent };
+        let path = self.to.part();
+        let record = self.source.record(&Entry {
+            provider: self.dav.name.clone(),
+            object: self.object.clone(),
+            part: path.to_string(),
+        })?;
+        let mut part = Part { verbs: self.verbs(), path, state: PartState::Unsent, record };
         part.state = PartState::Broken;
         if let Err(error) = self.put(&part.path) {
             if matches!(error.kind, ErrorKind::Credentials | ErrorKind::Denied | ErrorKind::NotFound) {
@@ -68,21 +67,35 @@ impl Upload<'_> {
         }
         part.state = PartState::Whole;
         self.verify(&part.path)?;
+        if !self.dav.escapes.can_rename(self.verbs(), &mut part.path, self.to, self.control)? {
+            self.tell("the server does not rename to this name");
+            return Ok(None);
+        }
         match self.rename(&part.path)? {
             Moved::Unsupported(status) => {
-                if !self.dav.cannot_move.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        "{}: the server does not rename (MOVE gave {status}); files are written under their own names, \
-                         where a reader may see a part of one",
-                        self.dav.name
-                    );
-                }
+                self.dav.cannot_move.store(true, Ordering::Relaxed);
+                self.tell(&format!("the server does not rename (MOVE gave {status})"));
                 Ok(None)
             }
             _ => {
                 part.state = PartState::Unsent;
+                if self.to.is_escaped() {
+                    // A server that reads escapes in another way has it under another name.
+                    self.verify(self.to)?;
+                }
                 Ok(Some(()))
             }
+        }
+    }
+
+    /// Says once that files are not whole or not at all.
+    fn tell(&self, reason: &str) {
+        if !self.dav.told_of_plain.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "{}: {}: {reason}; such files are written under their own names, where a reader may see a part of one",
+                self.dav.name,
+                self.to
+            );
         }
     }
 
@@ -149,50 +162,5 @@ impl Upload<'_> {
             }
             verbs.rename(part, self.to, overwrite, self.control)
         })
-    }
-}
-
-/// The state of a part on the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PartState {
-    /// There is none.
-    Unsent,
-    /// It may not be whole, and may even appear later.
-    Broken,
-    /// It is there, or the server has refused it.
-    Whole,
-}
-
-/// A part on the server. It is removed on every way out, a cancelled call included.
-struct Part<'a> {
-    verbs: &'a Verbs,
-    path: FilePath,
-    state: PartState,
-}
-
-impl Drop for Part<'_> {
-    fn drop(&mut self) {
-        if self.state == PartState::Unsent {
-            return;
-        }
-        if let Err(error) = self.remove() {
-            tracing::warn!("cannot remove {}: {error}; it can be removed by hand", self.path);
-        }
-    }
-}
-
-impl Part<'_> {
-    fn remove(&self) -> Result<(), Error> {
-        let control = Control { deadline: Some(Instant::now() + REMOVAL), cancel: None };
-        let looks = if self.state == PartState::Broken { LOOKS } else { 1 };
-        for look in 0..looks {
-            if look > 0 {
-                control.pause(LATE)?;
-            }
-            if attempts(&control, |_| self.verbs.delete(&self.path, &control))? {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 }

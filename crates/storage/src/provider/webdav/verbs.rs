@@ -38,14 +38,14 @@ pub(crate) enum Moved {
 /// The requests to one server.
 #[derive(Debug)]
 pub(crate) struct Verbs {
-    sites: Arc<Sites>,
+    sites: Sites,
     endpoint: Endpoint,
     auth: Auth,
 }
 
 impl Verbs {
     /// The requests to the server at `endpoint`.
-    pub(crate) fn new(sites: Arc<Sites>, endpoint: Endpoint, auth: Auth) -> Self {
+    pub(crate) fn new(sites: Sites, endpoint: Endpoint, auth: Auth) -> Self {
         Self { sites, endpoint, auth }
     }
 

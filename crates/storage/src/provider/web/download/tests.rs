@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::{
+    http::Trust,
     object::ObjectPath,
     provider::{
         web::fake::{Fake, Reply, Seen},
@@ -14,8 +15,7 @@ use crate::{
 const BODY: &[u8] = b"0123456789";
 
 fn store(fake: &Fake, auth: Auth) -> WebDav {
-    let trust = bandog_tls::client_config(None).expect("settings");
-    let settings = Settings { endpoint: fake.endpoint(), auth, trust };
+    let settings = Settings { endpoint: fake.endpoint(), auth, trust: Trust::default() };
     WebDav::new("webdav".parse().expect("a name"), settings).expect("a provider")
 }
 
