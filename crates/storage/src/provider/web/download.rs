@@ -76,7 +76,8 @@ impl Download<'_> {
         if self.fetch.size == Some(arrived.bytes) {
             return Ok(());
         }
-        let head = self.sites.exchange(&self.call(Method::HEAD)?, control)?;
+        // A failure of this request alone must not fetch the object again.
+        let head = attempts(control, |_| self.sites.exchange(&self.call(Method::HEAD)?, control))?;
         let size = head.header(CONTENT_LENGTH).filter(|_| head.status.is_success()).and_then(|size| size.parse().ok());
         match size.or(self.fetch.size) {
             Some(size) if size == arrived.bytes => Ok(()),

@@ -109,10 +109,12 @@ fn a_part_that_is_shorter_than_announced_is_completed() {
 
 #[test]
 fn a_body_without_a_length_is_compared_with_the_size_that_is_known() {
-    let closed = || Reply::raw("HTTP/1.1 200 x\r\n\r\n0123456789");
-    let chunks = Reply::raw("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n");
+    let closed = || Reply::raw("HTTP/1.1 200 x\r\nConnection: close\r\n\r\n0123456789");
+    let chunks = Reply::raw(
+        "HTTP/1.1 200 x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
+    );
     let head = |size: &str| Reply::new(200, &[("Content-Length", size)], "");
-    let silent = || Reply::raw("HTTP/1.1 200 x\r\n\r\n");
+    let silent = || Reply::raw("HTTP/1.1 200 x\r\nConnection: close\r\n\r\n");
     let told = |size| {
         let mut received = Received::default();
         received.size = Some(size);
@@ -131,7 +133,11 @@ fn a_body_without_a_length_is_compared_with_the_size_that_is_known() {
     }
     // None tells it: the end of the connection may be anything.
     let error = get(&Fake::start(|seen: &Seen| {
-        Reply::raw(if seen.method == "GET" { "HTTP/1.1 200 x\r\n\r\n0123" } else { "HTTP/1.1 404 x\r\n\r\n" })
+        Reply::raw(if seen.method == "GET" {
+            "HTTP/1.1 200 x\r\nConnection: close\r\n\r\n0123"
+        } else {
+            "HTTP/1.1 404 x\r\nConnection: close\r\n\r\n"
+        })
     }));
     assert_eq!(error.expect_err("cut off").kind, ErrorKind::Truncated);
 }
