@@ -14,7 +14,7 @@ mod sites;
 pub(crate) use self::{
     address::Address,
     answer::Answer,
-    download::{Download, download},
+    download::{FileDownload, download},
     path::{FilePath, encoded},
-    sites::{Call, Sites},
+    sites::{FileRequest, Sites},
 };

@@ -33,7 +33,7 @@ use crate::{
     object::ObjectPath,
     provider::{
         Fetch, Fetched, Provider,
-        web::{Address, Download, FilePath, Sites, download, encoded},
+        web::{Address, FileDownload, FilePath, Sites, download, encoded},
     },
     retry::attempts,
     source::Source,
@@ -41,7 +41,7 @@ use crate::{
 
 /// The server, and the credentials for it.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct WebDavSettings {
     /// Its address; the path in it comes before every key.
     pub endpoint: Endpoint,
     /// The credentials.
@@ -67,8 +67,8 @@ impl WebDav {
     ///
     /// # Errors
     /// The certificates cannot be read.
-    pub fn new(name: ProviderName, settings: Settings) -> Result<Self, Error> {
-        let Settings { endpoint, auth, trust } = settings;
+    pub fn new(name: ProviderName, settings: WebDavSettings) -> Result<Self, Error> {
+        let WebDavSettings { endpoint, auth, trust } = settings;
         Ok(Self {
             name,
             verbs: Verbs::new(Sites::new(trust.client_config()?), endpoint, auth),
@@ -90,7 +90,7 @@ impl Provider for WebDav {
         let new = fetch.create()?;
         let authorization = || self.verbs.authorization();
         let address = self.verbs.address(&path.encoded());
-        let from = Download { sites: self.verbs.sites(), address, authorization: &authorization, fetch };
+        let from = FileDownload { sites: self.verbs.sites(), address, authorization: &authorization, fetch };
         download(&from, &new.file, control)?;
         new.keep()
     }

@@ -91,7 +91,8 @@ fn kind(status: StatusCode) -> ErrorKind {
 /// Whether the same request may succeed later.
 fn is_passing(status: StatusCode) -> bool {
     match status.as_u16() {
-        408 | 425 | 429 => true,
+        // 423 Locked: some servers lock a file until they have seen that its upload broke.
+        408 | 423 | 425 | 429 => true,
         501 | 505 | 507 | 508 => false,
         _ => status.is_server_error(),
     }
@@ -120,7 +121,7 @@ mod tests {
             (413, ErrorKind::Rejected, false),
             (415, ErrorKind::Rejected, false),
             (422, ErrorKind::Rejected, false),
-            (423, ErrorKind::Rejected, false),
+            (423, ErrorKind::Rejected, true),
             (507, ErrorKind::Rejected, false),
             (301, ErrorKind::Unreachable, false),
             (501, ErrorKind::Unreachable, false),

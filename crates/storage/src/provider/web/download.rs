@@ -10,7 +10,7 @@ use http::{
 use super::{
     address::Address,
     answer::Answer,
-    sites::{Call, Sites},
+    sites::{FileRequest, Sites},
 };
 use crate::{
     control::Control,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A file to download.
-pub(crate) struct Download<'a> {
+pub(crate) struct FileDownload<'a> {
     /// The clients.
     pub(crate) sites: &'a Sites,
     /// Its address.
@@ -55,7 +55,7 @@ enum End {
 ///
 /// # Errors
 /// The reason; `to` is then to be thrown away.
-pub(crate) fn download(download: &Download<'_>, to: &File, control: &Control<'_>) -> Result<u64, Error> {
+pub(crate) fn download(download: &FileDownload<'_>, to: &File, control: &Control<'_>) -> Result<u64, Error> {
     let mut arrived = Arrived::default();
     attempts(control, |_| {
         let mut call = download.call(Method::GET)?;
@@ -66,9 +66,9 @@ pub(crate) fn download(download: &Download<'_>, to: &File, control: &Control<'_>
     Ok(arrived.bytes)
 }
 
-impl Download<'_> {
-    fn call(&self, method: Method) -> Result<Call, Error> {
-        Ok(Call::new(method, self.address.clone(), (self.authorization)()?))
+impl FileDownload<'_> {
+    fn call(&self, method: Method) -> Result<FileRequest, Error> {
+        Ok(FileRequest::new(method, self.address.clone(), (self.authorization)()?))
     }
 
     /// Compares a body that came without a length with the size that is known from elsewhere.
@@ -90,7 +90,7 @@ impl Download<'_> {
 
 impl Arrived {
     /// Asks for the rest, if it is sure to be one of the same file.
-    fn resume(&mut self, call: &mut Call, to: &File) -> Result<(), Error> {
+    fn resume(&mut self, call: &mut FileRequest, to: &File) -> Result<(), Error> {
         match (&self.etag, self.bytes) {
             (Some(etag), 1..) => {
                 let range = format!("bytes={}-", self.bytes);
@@ -111,7 +111,7 @@ impl Arrived {
     /// Writes the body of a response.
     fn receive(
         &mut self,
-        download: &Download<'_>,
+        download: &FileDownload<'_>,
         mut response: Response<'_>,
         to: &File,
         control: &Control<'_>,

@@ -57,12 +57,14 @@ impl Reply {
     /// An answer with a body and its length.
     pub(crate) fn new(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        let mut fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
-            fields.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        let mut head = format!("HTTP/1.1 {status} x\r\n").into_bytes();
+        for (name, value) in headers {
+            head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
-        let mut bytes = format!("HTTP/1.1 {status} x\r\n{fields}\r\n").into_bytes();
-        bytes.extend_from_slice(body);
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+            head.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
+        }
+        let bytes = [&head, &b"\r\n"[..], body].concat();
         Self { bytes, end: End::Keep }
     }
 
@@ -184,7 +186,7 @@ fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
 }
 
 fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
-    let mut piece = [0; 64 * 1024];
+    let mut piece = vec![0; 64 * 1024];
     match stream.read(&mut piece) {
         Ok(count) if count > 0 => {
             buffer.extend_from_slice(&piece[..count]);

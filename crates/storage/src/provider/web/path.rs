@@ -162,7 +162,7 @@ mod tests {
             let file = path(bucket, key).expect("a path");
             let (one, other) = (file.part(), file.part());
             assert_eq!(one.folder(), file.folder());
-            assert!(one.name().starts_with(".x.txt.bandog-") && one.name().ends_with(".part"), "{one}");
+            assert!(one.name().starts_with(".x.txt.bandog-") && one.name().ends_with(PART), "{one}");
             assert_ne!(one, other);
         }
         let file = path("b?", "f/x;y").expect("a path");

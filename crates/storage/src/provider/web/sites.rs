@@ -45,7 +45,7 @@ impl fmt::Debug for Sites {
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub(crate) struct FileRequest {
     /// The method.
     pub(crate) method: Method,
     /// The address.
@@ -58,7 +58,7 @@ pub(crate) struct Call {
     pub(crate) payload: Payload,
 }
 
-impl Call {
+impl FileRequest {
     /// A request without fields and body.
     pub(crate) fn new(method: Method, address: Address, authorization: Option<HeaderValue>) -> Self {
         Self { method, address, authorization, headers: HeaderMap::new(), payload: Payload::Empty }
@@ -101,7 +101,7 @@ impl Sites {
     /// There is no response, or the error of `then`.
     pub(crate) fn send<T>(
         &self,
-        call: &Call,
+        call: &FileRequest,
         control: &Control<'_>,
         then: impl FnOnce(Response<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -126,7 +126,7 @@ impl Sites {
     ///
     /// # Errors
     /// There is no response.
-    pub(crate) fn exchange(&self, call: &Call, control: &Control<'_>) -> Result<Answer, Error> {
+    pub(crate) fn exchange(&self, call: &FileRequest, control: &Control<'_>) -> Result<Answer, Error> {
         self.send(call, control, |mut response| {
             let mut body = Vec::new();
             while body.len() < SHORT {

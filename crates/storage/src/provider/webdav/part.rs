@@ -26,7 +26,7 @@ pub(crate) enum PartState {
 }
 
 /// A part on the server. It is removed on every way out, a cancelled call included.
-pub(crate) struct Part<'a> {
+pub(crate) struct RemotePart<'a> {
     pub(crate) verbs: &'a Verbs,
     pub(crate) path: FilePath,
     pub(crate) state: PartState,
@@ -34,7 +34,7 @@ pub(crate) struct Part<'a> {
     pub(crate) record: Option<OpenEntry>,
 }
 
-impl Drop for Part<'_> {
+impl Drop for RemotePart<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.remove() {
             tracing::warn!("cannot remove {}: {error}; it can be removed by hand", self.path);
@@ -44,7 +44,7 @@ impl Drop for Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl RemotePart<'_> {
     fn remove(&self) -> Result<(), Error> {
         let looks = match self.state {
             PartState::Unsent => return Ok(()),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{
     WebDav,
-    part::{Part, PartState},
+    part::{PartState, RemotePart},
     verbs::{Moved, Verbs},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) fn upload(dav: &WebDav, source: &Source, object: &ObjectPath, control: &Control<'_>) -> Result<(), Error> {
     let to = &FilePath::of(object)?;
     let refusal = dav.folders.make(&dav.verbs, to, control)?;
-    let upload = Upload { dav, source, object, to, refusal, control };
+    let upload = FileUpload { dav, source, object, to, refusal, control };
     if !dav.cannot_move.load(Ordering::Relaxed)
         && let Some(moved) = upload.by_rename()?
     {
@@ -34,7 +34,7 @@ pub(crate) fn upload(dav: &WebDav, source: &Source, object: &ObjectPath, control
     upload.verify(to)
 }
 
-struct Upload<'a> {
+struct FileUpload<'a> {
     dav: &'a WebDav,
     source: &'a Source,
     object: &'a ObjectPath,
@@ -44,7 +44,7 @@ struct Upload<'a> {
     control: &'a Control<'a>,
 }
 
-impl Upload<'_> {
+impl FileUpload<'_> {
     fn verbs(&self) -> &Verbs {
         &self.dav.verbs
     }
@@ -57,7 +57,7 @@ impl Upload<'_> {
             object: self.object.clone(),
             part: path.to_string(),
         })?;
-        let mut part = Part { verbs: self.verbs(), path, state: PartState::Unsent, record };
+        let mut part = RemotePart { verbs: self.verbs(), path, state: PartState::Unsent, record };
         part.state = PartState::Broken;
         if let Err(error) = self.put(&part.path) {
             if matches!(error.kind, ErrorKind::Credentials | ErrorKind::Denied | ErrorKind::NotFound) {
@@ -71,21 +71,17 @@ impl Upload<'_> {
             self.tell("the server does not rename to this name");
             return Ok(None);
         }
-        match self.rename(&part.path)? {
-            Moved::Unsupported(status) => {
-                self.dav.cannot_move.store(true, Ordering::Relaxed);
-                self.tell(&format!("the server does not rename (MOVE gave {status})"));
-                Ok(None)
-            }
-            _ => {
-                part.state = PartState::Unsent;
-                if self.to.is_escaped() {
-                    // A server that reads escapes in another way has it under another name.
-                    self.verify(self.to)?;
-                }
-                Ok(Some(()))
-            }
+        if let Moved::Unsupported(status) = self.rename(&part.path)? {
+            self.dav.cannot_move.store(true, Ordering::Relaxed);
+            self.tell(&format!("the server does not rename (MOVE gave {status})"));
+            return Ok(None);
         }
+        part.state = PartState::Unsent;
+        if self.to.is_escaped() {
+            // A server that reads escapes in another way has it under another name.
+            self.verify(self.to)?;
+        }
+        Ok(Some(()))
     }
 
     /// Says once that files are not whole or not at all.

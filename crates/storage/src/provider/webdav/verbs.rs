@@ -12,7 +12,7 @@ use crate::{
     control::Control,
     error::{Error, ErrorKind},
     http::{Endpoint, FilePart, Payload},
-    provider::web::{Address, Answer, Call, FilePath, Sites},
+    provider::web::{Address, Answer, FilePath, FileRequest, Sites},
     source::Source,
 };
 
@@ -64,8 +64,8 @@ impl Verbs {
         self.auth.header()
     }
 
-    fn call(&self, method: Method, encoded: &str) -> Result<Call, Error> {
-        Ok(Call::new(method, self.address(encoded), self.authorization()?))
+    fn call(&self, method: Method, encoded: &str) -> Result<FileRequest, Error> {
+        Ok(FileRequest::new(method, self.address(encoded), self.authorization()?))
     }
 
     /// Sends a file.

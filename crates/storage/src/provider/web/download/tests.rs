@@ -6,7 +6,7 @@ use crate::{
     object::ObjectPath,
     provider::{
         web::fake::{Fake, Reply, Seen},
-        webdav::{Auth, Settings, WebDav},
+        webdav::{Auth, WebDav, WebDavSettings},
     },
     secret::Secret,
     testing::Received,
@@ -15,7 +15,7 @@ use crate::{
 const BODY: &[u8] = b"0123456789";
 
 fn store(fake: &Fake, auth: Auth) -> WebDav {
-    let settings = Settings { endpoint: fake.endpoint(), auth, trust: Trust::default() };
+    let settings = WebDavSettings { endpoint: fake.endpoint(), auth, trust: Trust::default() };
     WebDav::new("webdav".parse().expect("a name"), settings).expect("a provider")
 }
 
