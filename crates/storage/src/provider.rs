@@ -20,6 +20,7 @@ use super::{
 };
 
 pub mod local;
+pub mod onedata;
 pub mod s3;
 mod web;
 pub mod webdav;

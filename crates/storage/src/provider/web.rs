@@ -8,13 +8,21 @@ mod answer;
 mod download;
 #[cfg(test)]
 pub(crate) mod fake;
+mod file_server;
+mod folders;
+mod part;
 mod path;
+mod sending;
 mod sites;
 
 pub(crate) use self::{
     address::Address,
     answer::Answer,
     download::{FileDownload, download},
+    file_server::FileServer,
+    folders::Folders,
+    part::{PartState, late},
     path::{FilePath, encoded},
-    sites::{FileRequest, Sites},
+    sending::Sending,
+    sites::{Credential, FileRequest, Sites},
 };

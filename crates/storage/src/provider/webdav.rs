@@ -9,9 +9,7 @@
 
 mod auth;
 mod escapes;
-mod folders;
 mod multistatus;
-mod part;
 mod upload;
 mod verbs;
 
@@ -20,7 +18,6 @@ use std::sync::atomic::AtomicBool;
 pub use self::auth::Auth;
 use self::{
     escapes::{Escapes, tried},
-    folders::Folders,
     upload::upload,
     verbs::Verbs,
 };
@@ -33,7 +30,7 @@ use crate::{
     object::ObjectPath,
     provider::{
         Fetch, Fetched, Provider,
-        web::{Address, FileDownload, FilePath, Sites, download, encoded},
+        web::{Address, FileDownload, FilePath, FileServer as _, Folders, Sites, download, encoded},
     },
     retry::attempts,
     source::Source,
@@ -88,9 +85,9 @@ impl Provider for WebDav {
     fn fetch(&self, fetch: &Fetch<'_>, control: &Control<'_>) -> Result<Fetched, Error> {
         let path = FilePath::of(fetch.from)?;
         let new = fetch.create()?;
-        let authorization = || self.verbs.authorization();
+        let credential = || self.verbs.credential();
         let address = self.verbs.address(&path.encoded());
-        let from = FileDownload { sites: self.verbs.sites(), address, authorization: &authorization, fetch };
+        let from = FileDownload { sites: self.verbs.sites(), address, credential: &credential, fetch };
         download(&from, &new.file, control)?;
         new.keep()
     }

@@ -10,7 +10,7 @@ use http::{
 use super::{
     address::Address,
     answer::Answer,
-    sites::{FileRequest, Sites},
+    sites::{Credential, FileRequest, Sites},
 };
 use crate::{
     control::Control,
@@ -27,7 +27,7 @@ pub(crate) struct FileDownload<'a> {
     /// Its address.
     pub(crate) address: Address,
     /// The credentials, read again at each attempt.
-    pub(crate) authorization: &'a dyn Fn() -> Result<Option<HeaderValue>, Error>,
+    pub(crate) credential: &'a dyn Fn() -> Result<Option<Credential>, Error>,
     /// Its limit, and its size if that is known.
     pub(crate) fetch: &'a Fetch<'a>,
 }
@@ -68,7 +68,7 @@ pub(crate) fn download(download: &FileDownload<'_>, to: &File, control: &Control
 
 impl FileDownload<'_> {
     fn call(&self, method: Method) -> Result<FileRequest, Error> {
-        Ok(FileRequest::new(method, self.address.clone(), (self.authorization)()?))
+        Ok(FileRequest::new(method, self.address.clone(), (self.credential)()?))
     }
 
     /// Compares a body that came without a length with the size that is known from elsewhere.

@@ -80,6 +80,11 @@ impl FilePath {
         self.encoded().contains('%')
     }
 
+    /// The name that belongs to this part alone for the file that it takes the place of.
+    pub(crate) fn aside(&self) -> Self {
+        Self { path: format!("{}.old{PART}", self.path.trim_end_matches(PART)) }
+    }
+
     /// The path of a part, from a record of one.
     ///
     /// # Errors

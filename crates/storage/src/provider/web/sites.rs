@@ -9,10 +9,7 @@ use std::{
 };
 
 use bandog_tls::rustls::ClientConfig;
-use http::{
-    HeaderMap, HeaderValue, Method, Request, StatusCode, Uri,
-    header::{AUTHORIZATION, LOCATION},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header::LOCATION};
 
 use super::{address::Address, answer::Answer};
 use crate::{
@@ -43,6 +40,9 @@ impl fmt::Debug for Sites {
     }
 }
 
+/// The header field that proves who sends a request.
+pub(crate) type Credential = (HeaderName, HeaderValue);
+
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct FileRequest {
@@ -51,7 +51,7 @@ pub(crate) struct FileRequest {
     /// The address.
     pub(crate) address: Address,
     /// The credentials. They go to the server of the address only.
-    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) credential: Option<Credential>,
     /// Other header fields.
     pub(crate) headers: HeaderMap,
     /// The body.
@@ -60,8 +60,8 @@ pub(crate) struct FileRequest {
 
 impl FileRequest {
     /// A request without fields and body.
-    pub(crate) fn new(method: Method, address: Address, authorization: Option<HeaderValue>) -> Self {
-        Self { method, address, authorization, headers: HeaderMap::new(), payload: Payload::Empty }
+    pub(crate) fn new(method: Method, address: Address, credential: Option<Credential>) -> Self {
+        Self { method, address, credential, headers: HeaderMap::new(), payload: Payload::Empty }
     }
 
     /// Whether a redirect may be followed: with the same method, and without a change of the store by a request that was
@@ -82,8 +82,8 @@ impl FileRequest {
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         // Another server gets no credentials: where it needs some they are part of the address, as with dCache.
-        if let Some(value) = self.authorization.as_ref().filter(|_| to.has_origin_of(&self.address)) {
-            request.headers_mut().insert(AUTHORIZATION, value.clone());
+        if let Some((name, value)) = self.credential.as_ref().filter(|_| to.has_origin_of(&self.address)) {
+            request.headers_mut().insert(name, value.clone());
         }
         Ok(request)
     }

@@ -9,7 +9,7 @@ use super::verbs::{Moved, Verbs};
 use crate::{
     control::Control,
     error::{Error, ErrorKind},
-    provider::web::FilePath,
+    provider::web::{FilePath, FileServer as _},
     retry::attempts,
 };
 

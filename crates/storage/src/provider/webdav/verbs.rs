@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{
     HeaderName, HeaderValue, Method, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE},
 };
 
 use super::{auth::Auth, multistatus::Multistatus};
@@ -12,7 +12,7 @@ use crate::{
     control::Control,
     error::{Error, ErrorKind},
     http::{Endpoint, FilePart, Payload},
-    provider::web::{Address, Answer, FilePath, FileRequest, Sites},
+    provider::web::{Address, Answer, Credential, FilePath, FileRequest, FileServer, Sites},
     source::Source,
 };
 
@@ -60,39 +60,12 @@ impl Verbs {
     }
 
     /// The credentials as they are now.
-    pub(crate) fn authorization(&self) -> Result<Option<HeaderValue>, Error> {
-        self.auth.header()
+    pub(crate) fn credential(&self) -> Result<Option<Credential>, Error> {
+        Ok(self.auth.header()?.map(|value| (AUTHORIZATION, value)))
     }
 
     fn call(&self, method: Method, encoded: &str) -> Result<FileRequest, Error> {
-        Ok(FileRequest::new(method, self.address(encoded), self.authorization()?))
-    }
-
-    /// Sends a file.
-    pub(crate) fn put(&self, to: &FilePath, source: &Source, control: &Control<'_>) -> Result<(), Error> {
-        let mut call = self.call(Method::PUT, &to.encoded())?;
-        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        call.payload = Payload::File(FilePart { file: Arc::clone(source.file()), offset: 0, length: source.size() });
-        self.sites.exchange(&call, control)?.succeeded("PUT").map(drop)
-    }
-
-    /// Removes a file. One that is not there is no failure: returns whether it was.
-    pub(crate) fn delete(&self, file: &FilePath, control: &Control<'_>) -> Result<bool, Error> {
-        let answer = self.sites.exchange(&self.call(Method::DELETE, &file.encoded())?, control)?;
-        match answer.status {
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(false),
-            _ => whole(answer, "DELETE").map(|_| true),
-        }
-    }
-
-    /// Creates a folder, unless it is there.
-    pub(crate) fn make_folder(&self, encoded: &str, control: &Control<'_>) -> Result<(), Error> {
-        // With a slash, since servers redirect a folder's address without one.
-        let answer = self.sites.exchange(&self.call(mkcol(), &format!("{encoded}/"))?, control)?;
-        match answer.status {
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::MOVED_PERMANENTLY => Ok(()),
-            _ => whole(answer, "MKCOL").map(drop),
-        }
+        Ok(FileRequest::new(method, self.address(encoded), self.credential()?))
     }
 
     /// Renames a file.
@@ -138,9 +111,34 @@ impl Verbs {
             None => Err(answer.failure("PROPFIND")),
         }
     }
+}
 
-    /// The size of a file; `None` if the server does not tell it.
-    pub(crate) fn size(&self, file: &FilePath, control: &Control<'_>) -> Result<Option<u64>, Error> {
+impl FileServer for Verbs {
+    fn put(&self, to: &FilePath, source: &Source, control: &Control<'_>) -> Result<(), Error> {
+        let mut call = self.call(Method::PUT, &to.encoded())?;
+        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        call.payload = Payload::File(FilePart { file: Arc::clone(source.file()), offset: 0, length: source.size() });
+        self.sites.exchange(&call, control)?.succeeded("PUT").map(drop)
+    }
+
+    fn delete(&self, file: &FilePath, control: &Control<'_>) -> Result<bool, Error> {
+        let answer = self.sites.exchange(&self.call(Method::DELETE, &file.encoded())?, control)?;
+        match answer.status {
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(false),
+            _ => whole(answer, "DELETE").map(|_| true),
+        }
+    }
+
+    fn make_folder(&self, encoded: &str, control: &Control<'_>) -> Result<(), Error> {
+        // With a slash, since servers redirect a folder's address without one.
+        let answer = self.sites.exchange(&self.call(mkcol(), &format!("{encoded}/"))?, control)?;
+        match answer.status {
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::MOVED_PERMANENTLY => Ok(()),
+            _ => whole(answer, "MKCOL").map(drop),
+        }
+    }
+
+    fn size(&self, file: &FilePath, control: &Control<'_>) -> Result<Option<u64>, Error> {
         let answer = self.sites.exchange(&self.call(Method::HEAD, &file.encoded())?, control)?;
         let size = answer.header(CONTENT_LENGTH).and_then(|size| size.parse().ok());
         match answer.status {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::verbs::Verbs;
-use crate::{control::Control, error::Error, journal::OpenEntry, provider::web::FilePath, retry::attempts};
+use super::{file_server::FileServer, path::FilePath};
+use crate::{control::Control, error::Error, journal::OpenEntry, retry::attempts};
 
-/// The longest time for the removal of a part, which goes on when the call is over.
+/// The longest time for the removal of a part.
 const REMOVAL: Duration = Duration::from_secs(10);
 
 /// The pause before a part that was not there is looked for again: the server may not have seen yet that its upload broke.
@@ -13,6 +13,11 @@ const LATE: Duration = Duration::from_millis(200);
 
 /// Looks for such a part, at most.
 const LOOKS: u32 = 5;
+
+/// The bounds of what has to be undone, which goes on when the call is over.
+pub(crate) fn late() -> Control<'static> {
+    Control { deadline: Some(Instant::now() + REMOVAL), cancel: None }
+}
 
 /// The state of a part on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub(crate) enum PartState {
 
 /// A part on the server. It is removed on every way out, a cancelled call included.
 pub(crate) struct RemotePart<'a> {
-    pub(crate) verbs: &'a Verbs,
+    pub(crate) server: &'a dyn FileServer,
     pub(crate) path: FilePath,
     pub(crate) state: PartState,
     /// Ended once it is sure that there is no part.
@@ -51,12 +56,12 @@ impl RemotePart<'_> {
             PartState::Broken => LOOKS,
             PartState::Whole => 1,
         };
-        let control = Control { deadline: Some(Instant::now() + REMOVAL), cancel: None };
+        let control = late();
         for look in 0..looks {
             if look > 0 {
                 control.pause(LATE)?;
             }
-            if attempts(&control, |_| self.verbs.delete(&self.path, &control))? {
+            if attempts(&control, |_| self.server.delete(&self.path, &control))? {
                 return Ok(());
             }
         }

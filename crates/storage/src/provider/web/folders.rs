@@ -5,11 +5,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::verbs::Verbs;
+use super::{
+    file_server::FileServer,
+    path::{FilePath, encoded},
+};
 use crate::{
     control::Control,
     error::{Again, Error, ErrorKind},
-    provider::web::{FilePath, encoded},
     retry::attempts,
 };
 
@@ -26,13 +28,18 @@ impl Folders {
     ///
     /// # Errors
     /// No file can be stored.
-    pub(crate) fn make(&self, verbs: &Verbs, file: &FilePath, control: &Control<'_>) -> Result<Option<Error>, Error> {
+    pub(crate) fn make(
+        &self,
+        server: &dyn FileServer,
+        file: &FilePath,
+        control: &Control<'_>,
+    ) -> Result<Option<Error>, Error> {
         if file.folder().is_empty() || self.is_known(file.folder()) {
             return Ok(None);
         }
         let mut refusal = None;
         for folder in file.folders().filter(|folder| !self.is_known(folder)) {
-            refusal = match attempts(control, |_| verbs.make_folder(&encoded(folder), control)) {
+            refusal = match attempts(control, |_| server.make_folder(&encoded(folder), control)) {
                 Ok(()) => {
                     self.remember(folder);
                     None
