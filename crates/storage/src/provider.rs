@@ -21,6 +21,7 @@ use super::{
 
 pub mod local;
 pub mod onedata;
+pub mod rucio;
 pub mod s3;
 mod web;
 pub mod webdav;

@@ -77,6 +77,14 @@ impl WebDav {
     }
 }
 
+impl WebDav {
+    /// Removes a file, if it is there.
+    pub(super) fn remove(&self, object: &ObjectPath, control: &Control<'_>) -> Result<(), Error> {
+        let path = FilePath::of(object)?;
+        attempts(control, |_| self.verbs.delete(&path, control)).map(drop)
+    }
+}
+
 impl Provider for WebDav {
     fn name(&self) -> &ProviderName {
         &self.name

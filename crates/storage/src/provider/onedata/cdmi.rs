@@ -42,29 +42,29 @@ pub(crate) struct Cdmi {
 struct Described {
     #[serde(rename = "objectType")]
     object_type: Option<String>,
-    metadata: Option<Metadata>,
+    metadata: Option<CdmiMetadata>,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct CdmiMetadata {
     cdmi_size: Option<String>,
 }
 
 /// The document of a failure.
 #[derive(Deserialize)]
-struct Failed {
-    error: Failure,
+struct FailedRequest {
+    error: CdmiFailure,
 }
 
 #[derive(Deserialize)]
-struct Failure {
+struct CdmiFailure {
     id: String,
     description: Option<String>,
-    details: Option<Details>,
+    details: Option<CdmiDetails>,
 }
 
 #[derive(Deserialize)]
-struct Details {
+struct CdmiDetails {
     errno: Option<String>,
 }
 
@@ -199,7 +199,7 @@ fn succeeded(answer: Answer, action: &str) -> Result<Answer, Error> {
         return Ok(answer);
     }
     let error = answer.failure(action);
-    let Ok(Failed { error: failure }) = serde_json::from_slice(&answer.body) else { return Err(error) };
+    let Ok(FailedRequest { error: failure }) = serde_json::from_slice(&answer.body) else { return Err(error) };
     let kind = match failure.details.and_then(|details| details.errno).as_deref() {
         Some("enoent") => ErrorKind::NotFound,
         Some("eacces" | "eperm" | "erofs") => ErrorKind::Denied,

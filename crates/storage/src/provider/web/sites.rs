@@ -56,18 +56,28 @@ pub(crate) struct FileRequest {
     pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) payload: Payload,
+    /// Whether redirects are followed. Not where the fields are secret.
+    pub(crate) follows_redirects: bool,
 }
 
 impl FileRequest {
     /// A request without fields and body.
     pub(crate) fn new(method: Method, address: Address, credential: Option<Credential>) -> Self {
-        Self { method, address, credential, headers: HeaderMap::new(), payload: Payload::Empty }
+        Self {
+            method,
+            address,
+            credential,
+            headers: HeaderMap::new(),
+            payload: Payload::Empty,
+            follows_redirects: true,
+        }
     }
 
     /// Whether a redirect may be followed: with the same method, and without a change of the store by a request that was
     /// meant for another address.
     fn follows(&self, status: StatusCode) -> bool {
         match status.as_u16() {
+            _ if !self.follows_redirects => false,
             301..=303 => matches!(self.method, Method::GET | Method::HEAD),
             307 | 308 => matches!(self.method, Method::GET | Method::HEAD | Method::PUT),
             _ => false,
