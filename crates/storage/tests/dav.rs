@@ -35,6 +35,8 @@ fn passes_the_suite(server: &Server) {
     suite::run(&dav, "bandog-out", "deep/folder/", suite::Abilities { without: &[], keeps_object_keys: false });
     let folder = ObjectPath::new("bandog-out", "deep/folder");
     assert_eq!(dav.store(&source(b"x"), &folder, &Control::default()).expect_err("a folder").kind, ErrorKind::Rejected);
+    let error = Received::default().fetch(&dav, &folder).expect_err("a folder is no object");
+    assert_eq!(error.kind, ErrorKind::NotFound, "{error}");
     let kept = Received::default().fetch(&dav, &ObjectPath::new("bandog-out", "deep/folder/plain.txt"));
     assert_eq!(kept.expect("the folder is not replaced"), b"plain.txt");
     assert_eq!(parts(server), Vec::<PathBuf>::new());

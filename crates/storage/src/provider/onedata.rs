@@ -93,7 +93,13 @@ impl Provider for Onedata {
         let credential = || self.cdmi.credential();
         let address = self.cdmi.address(&path.encoded());
         download(
-            &FileDownload { sites: self.cdmi.sites(), address, credential: &credential, fetch },
+            &FileDownload {
+                sites: self.cdmi.sites(),
+                address,
+                credential: &credential,
+                is_folder: &|| Ok(false),
+                fetch,
+            },
             &new.file,
             control,
         )?;

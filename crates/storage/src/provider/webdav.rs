@@ -95,7 +95,9 @@ impl Provider for WebDav {
         let new = fetch.create()?;
         let credential = || self.verbs.credential();
         let address = self.verbs.address(&path.encoded());
-        let from = FileDownload { sites: self.verbs.sites(), address, credential: &credential, fetch };
+        let is_folder = || Ok(self.verbs.is_folder(&path.encoded(), control)? == Some(true));
+        let from =
+            FileDownload { sites: self.verbs.sites(), address, credential: &credential, is_folder: &is_folder, fetch };
         download(&from, &new.file, control)?;
         new.keep()
     }

@@ -83,7 +83,13 @@ fn from_address(
     let address = Address::parse(pfn)?;
     let credential = || credential_for(rucio, &address, control);
     let fetch = Fetch { size: file.bytes, ..*fetch };
-    let from = FileDownload { sites: &rucio.sites, address: address.clone(), credential: &credential, fetch: &fetch };
+    let from = FileDownload {
+        sites: &rucio.sites,
+        address: address.clone(),
+        credential: &credential,
+        is_folder: &|| Ok(false),
+        fetch: &fetch,
+    };
     download(&from, &new.file, control)?;
     let sums = Checksums::of(&new.file, control)?;
     if sums.agree_with(file.bytes, file.adler32.as_deref(), file.md5.as_deref()) {

@@ -4,7 +4,10 @@ use std::{fs::File, os::unix::fs::FileExt as _};
 
 use http::{
     Method, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderValue, IF_MATCH, RANGE, TRANSFER_ENCODING},
+    header::{
+        CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, LAST_MODIFIED, LOCATION, RANGE,
+        TRANSFER_ENCODING,
+    },
 };
 
 use super::{
@@ -28,6 +31,8 @@ pub(crate) struct FileDownload<'a> {
     pub(crate) address: Address,
     /// The credentials, read again at each attempt.
     pub(crate) credential: &'a dyn Fn() -> Result<Option<Credential>, Error>,
+    /// Whether there is a folder at the address, for servers that answer with a page of its files.
+    pub(crate) is_folder: &'a dyn Fn() -> Result<bool, Error>,
     /// Its limit, and its size if that is known.
     pub(crate) fetch: &'a Fetch<'a>,
 }
@@ -116,7 +121,7 @@ impl Arrived {
         to: &File,
         control: &Control<'_>,
     ) -> Result<End, Error> {
-        let size = self.begin(&mut response, to, control)?;
+        let size = self.begin(download, &mut response, to, control)?;
         if let Some(size) = size {
             download.fetch.check_size(size)?;
         }
@@ -146,12 +151,19 @@ impl Arrived {
     }
 
     /// Reads the head: the whole file or its rest, and its size.
-    fn begin(&mut self, response: &mut Response<'_>, to: &File, control: &Control<'_>) -> Result<Option<u64>, Error> {
+    fn begin(
+        &mut self,
+        download: &FileDownload<'_>,
+        response: &mut Response<'_>,
+        to: &File,
+        control: &Control<'_>,
+    ) -> Result<Option<u64>, Error> {
         let range = response.header(CONTENT_RANGE).and_then(ContentRange::parse);
         // Some servers send a part with 200.
         let is_part = response.status == StatusCode::PARTIAL_CONTENT || range.is_some();
         match response.status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT if is_part => self.check_part(response, range),
+            StatusCode::OK if may_be_page(response) && (download.is_folder)()? => Err(folder()),
             StatusCode::OK => {
                 self.restart(to)?;
                 self.etag = strong(response);
@@ -198,6 +210,16 @@ fn replaced() -> Error {
     Error::new(ErrorKind::Changed, "the object was replaced while it was fetched")
 }
 
+/// Whether a response may be a page with the files of a folder: such pages are made anew each time.
+fn may_be_page(response: &Response<'_>) -> bool {
+    let is_html = response.header(CONTENT_TYPE).is_some_and(|media| media.starts_with("text/html"));
+    is_html && !response.headers.contains_key(ETAG) && !response.headers.contains_key(LAST_MODIFIED)
+}
+
+fn folder() -> Error {
+    Error::new(ErrorKind::NotFound, "this is a folder")
+}
+
 /// A response that is no file.
 fn failure(response: &mut Response<'_>, control: &Control<'_>) -> Error {
     let mut body = Vec::new();
@@ -209,6 +231,7 @@ fn failure(response: &mut Response<'_>, control: &Control<'_>) -> Error {
     match answer.status.as_u16() {
         // A folder, which is known by its address with a slash.
         405 => Error { kind: ErrorKind::NotFound, again: Again::Never, ..error },
+        300..=399 if answer.header(LOCATION).is_some_and(|to| to.ends_with('/')) => folder(),
         _ => error,
     }
 }

@@ -124,6 +124,10 @@ impl Sites {
             }
             let Some(location) = response.header(LOCATION) else { return then(response) };
             let next = to.redirected(location)?;
+            if next.target == format!("{}/", to.target) {
+                // The address of a folder, of which there is a page with its files.
+                return then(response);
+            }
             self.tell_of_downgrade(&to, &next);
             tracing::debug!("{} is at {} for now", to.url(), next.site);
             to = next;

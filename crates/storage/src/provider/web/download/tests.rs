@@ -208,3 +208,24 @@ fn a_circle_of_redirects_ends() {
     assert!(error.kind == ErrorKind::Unreachable && error.detail.contains("redirects"), "{error}");
     assert_eq!(fake.seen().len(), 5);
 }
+
+#[test]
+fn the_page_of_a_folder_is_no_object() {
+    let html = |fields: &[(&str, &str)]| Reply::new(200, &[&[("Content-Type", "text/html")], fields].concat(), BODY);
+    let multistatus = |of: &str| {
+        Reply::new(207, &[], format!("<multistatus xmlns='DAV:'><resourcetype>{of}</resourcetype></multistatus>"))
+    };
+    let fake = script(vec![html(&[]), multistatus("<collection/>")]);
+    assert_eq!(get(&fake).expect_err("a page").kind, ErrorKind::NotFound);
+    assert_eq!(fake.lines(), ["GET /b/key", "PROPFIND /b/key"]);
+    // A file may be a page as well.
+    assert_eq!(get(&script(vec![html(&[]), multistatus("")])).expect("fetched"), BODY);
+    let fake = script(vec![html(&[("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")])]);
+    assert_eq!(get(&fake).expect("fetched"), BODY);
+    assert_eq!(fake.lines(), ["GET /b/key"]);
+    // The address of a folder has a slash at its end.
+    let fake = script(vec![Reply::new(301, &[("Location", "/b/key/")], "")]);
+    let error = get(&fake).expect_err("a folder");
+    assert!(error.kind == ErrorKind::NotFound && error.detail.contains("folder"), "{error}");
+    assert_eq!(fake.lines(), ["GET /b/key"]);
+}
