@@ -56,7 +56,7 @@ impl Auth {
 fn unauthorized() -> Problem {
     Problem::new(
         ErrorCode::Unauthorized,
-        "show the token: \"Authorization: Bearer TOKEN\" or, behind a proxy that takes that, \"X-Bandog-TokenSource: TOKEN\"",
+        "show the token: \"Authorization: Bearer TOKEN\" or, behind a proxy that takes that, \"X-Bandog-Token: TOKEN\"",
     )
     .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
@@ -212,6 +212,8 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderName;
+
     use super::*;
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
@@ -230,6 +232,19 @@ mod tests {
             assert!(!guard.admits(&headers("authorization", wrong)), "{wrong:?}");
         }
         assert!(!guard.admits(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn each_field_that_the_refusal_names_admits() {
+        let guard = TokenCheck::new(Some(&TokenSource::Value("TOKEN".to_owned())));
+        let Problem { detail, .. } = unauthorized();
+        let fields: Vec<_> = detail.split('"').skip(1).step_by(2).filter_map(|part| part.split_once(": ")).collect();
+        assert_eq!(fields.len(), 2, "{detail}");
+        for (name, value) in fields {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+            let shown = HeaderMap::from_iter([(name.clone(), value.parse().expect("a value"))]);
+            assert!(guard.admits(&shown), "{name}");
+        }
     }
 
     #[test]
