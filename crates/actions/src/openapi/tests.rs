@@ -6,7 +6,7 @@ use http::Method;
 
 use super::*;
 use crate::{
-    Action, Argument, Endpoint, Forward, HttpCall, Info, Interface, Location, MediaType, Output, Schema, Type,
+    Action, Argument, Endpoint, Forward, HttpCall, Info, Interface, Location, MediaType, Output, Property, Schema, Type,
 };
 
 fn action(name: &str, interface: Interface, arguments: Vec<Argument>) -> Action {
@@ -174,6 +174,83 @@ fn what_goes_into_a_path_is_a_segment_of_it_wherever_it_comes_from() {
             assert_eq!(climbing.is_match(text), wanted, "{text}");
         }
     }
+}
+
+/// A service of one action, with arguments in its path and body, as generators of clients get it.
+fn for_generators(path: &str, arguments: Vec<Argument>, bodies: Bodies) -> Value {
+    let actions = vec![Arc::new(action("a", own(Method::POST, path), arguments))];
+    document(&Service { actions, ..Service::default() }, Authentication::None, bodies)
+}
+
+#[test]
+fn a_segment_of_a_path_has_no_default() {
+    let id = Argument { default: Some(3.into()), ..argument("id", Type::Int, Location::Path) };
+    let page = Argument { default: Some(4.into()), ..argument("page", Type::Int, Location::Query) };
+    let document = for_generators("/a/{id}", vec![id, page], Bodies::Every);
+    let parameters = &document["paths"]["/a/{id}"]["post"]["parameters"];
+    assert_eq!(parameters[0]["schema"].get("default"), None);
+    assert_eq!(parameters[1]["schema"]["default"], 4);
+    let body = &document["paths"]["/run/a"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(body["properties"]["id"]["default"], 3, "there it may be missing");
+}
+
+#[test]
+fn the_pattern_of_base64_is_not_for_generators_of_clients() {
+    let within = |kind, name: &str| {
+        let path = Schema { kind: Type::Path, ..Schema::default() };
+        let mut argument = argument(name, kind, Location::Body);
+        match kind {
+            Type::List => argument.schema.elements = Some(Box::new(path)),
+            Type::Map => argument.schema.values = Some(Box::new(path)),
+            _ => {
+                let property = Property { name: "file".to_owned(), schema: path, required: false, help: None };
+                argument.schema.properties = vec![property];
+            }
+        }
+        argument
+    };
+    let default = json!({"contentEncoding": "base64", "pattern": "a value, and no schema"});
+    let any = Argument { default: Some(default.clone()), ..argument("any", Type::Any, Location::Body) };
+    let arguments = vec![
+        argument("one", Type::Path, Location::Body),
+        within(Type::List, "list"),
+        within(Type::Map, "map"),
+        within(Type::Object, "object"),
+        any,
+    ];
+    for (bodies, wanted) in [(Bodies::Every, true), (Bodies::Json, false)] {
+        let document = for_generators("/a", arguments.clone(), bodies);
+        let body = &document["paths"]["/run/a"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let properties = &body["properties"];
+        for schema in [
+            &properties["one"],
+            &properties["list"]["items"],
+            &properties["map"]["additionalProperties"],
+            &properties["object"]["properties"]["file"],
+        ] {
+            assert_eq!(schema["contentEncoding"], "base64", "{body}");
+            assert_eq!(schema.get("pattern").is_some(), wanted, "{body}");
+        }
+        assert_eq!(properties["any"]["default"], default);
+    }
+}
+
+#[test]
+fn every_list_says_of_what_and_every_single_choice_its_type() {
+    let mut choice = argument("choice", Type::Enum, Location::Body);
+    choice.schema.choices = Some(vec![json!("a"), json!(true), json!(2.5), json!([1]), json!({"b": 1}), json!(null)]);
+    let document = for_generators("/a", vec![argument("list", Type::List, Location::Body), choice], Bodies::Json);
+    let body = &document["paths"]["/run/a"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(body["properties"]["list"]["items"], json!({}));
+    let wanted = json!([
+        {"type": "string", "enum": ["a"]},
+        {"type": "boolean", "const": true},
+        {"type": "number", "const": 2.5},
+        {"type": "array", "const": [1]},
+        {"type": "object", "const": {"b": 1}},
+        {"type": "null"},
+    ]);
+    assert_eq!(body["properties"]["choice"]["anyOf"], wanted);
 }
 
 #[test]

@@ -45,7 +45,7 @@ enum Presence {
 }
 
 /// The key and value that permit these values only. Programs that generate clients take an `enum` of strings or of
-/// whole numbers, so others are alternatives.
+/// whole numbers, so others are alternatives, each with its type: some leave out an alternative without one.
 fn one_of(choices: Vec<Value>) -> (&'static str, Value) {
     let is_whole = |value: &Value| value.is_i64() || value.is_u64();
     let all = |is_kind: &dyn Fn(&Value) -> bool| choices.iter().all(|choice| choice.is_null() || is_kind(choice));
@@ -56,9 +56,23 @@ fn one_of(choices: Vec<Value>) -> (&'static str, Value) {
     let (numbers, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_whole);
     let groups = [("string", texts), ("integer", numbers)].into_iter().filter(|(_, values)| !values.is_empty());
     let groups = groups.map(|(kind, values)| json!({"type": kind, "enum": values}));
-    let single =
-        others.into_iter().map(|value| if value.is_null() { json!({"type": "null"}) } else { json!({"const": value}) });
+    let single = others.into_iter().map(|value| match type_of(&value) {
+        "null" => json!({"type": "null"}),
+        kind => json!({"type": kind, "const": value}),
+    });
     ("anyOf", groups.chain(single).collect())
+}
+
+/// The name of a value's type.
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 impl Schema {
@@ -134,9 +148,9 @@ impl Schema {
                 set("pattern", BASE64.into());
             }
             Type::List => {
-                if let Some(elements) = &self.elements {
-                    set("items", elements.described(Presence::Within, strictness).into());
-                }
+                // Some programs that generate clients take no array without the key.
+                let elements = self.elements.as_ref().map(|elements| elements.described(Presence::Within, strictness));
+                set("items", elements.unwrap_or_default().into());
             }
             Type::Map => {
                 if let Some(keys) = &self.keys {
