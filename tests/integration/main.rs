@@ -31,6 +31,7 @@ mod outlive;
 mod paths;
 mod process;
 mod readme;
+mod relays;
 mod results;
 mod sandbox;
 mod security;

@@ -87,3 +87,92 @@ fn latin_1(bytes: &[u8]) -> String {
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Names with all that has a meaning in a parameter.
+    fn odd_names() -> impl Strategy<Value = String> {
+        let marks = prop::sample::select(vec![
+            '"',
+            '\\',
+            ';',
+            '=',
+            '\'',
+            '*',
+            '%',
+            '/',
+            ' ',
+            '\t',
+            ',',
+            '+',
+            '.',
+            'a',
+            'é',
+            'ÿ',
+            '\u{202e}',
+            '\u{1f600}',
+        ]);
+        let chars = prop_oneof![3 => marks, 1 => any::<char>()];
+        prop::collection::vec(chars, 0..10).prop_map(|chars| chars.into_iter().collect())
+    }
+
+    /// A quoted string (RFC 9110 §5.6.4), in which a backslash stands before quotes and backslashes.
+    fn quoted(name: &str) -> String {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+
+    /// An `ext-value` (RFC 8187 §3.2.1): `attr-char` as it is, all else in hexadecimal.
+    fn extended(charset: &str, bytes: &[u8]) -> String {
+        let encoded = bytes.iter().map(|byte| match byte {
+            byte if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(byte) => char::from(*byte).to_string(),
+            byte => format!("%{byte:02x}"),
+        });
+        format!("{charset}'en'{}", encoded.collect::<String>())
+    }
+
+    proptest! {
+        /// RFC 6266 §4.3: `filename*` takes precedence, wherever it stands.
+        #[test]
+        fn any_name_comes_out_of_any_form_of_it(
+            name in odd_names(), other in odd_names(),
+            blank in "[ \t]?", is_first in any::<bool>(), upper in any::<bool>(),
+        ) {
+            let [plain_name, full_name] =
+                if upper { ["FileName", "FILENAME*"] } else { ["filename", "filename*"] };
+            let plain = |name: &str| format!("{plain_name}{blank}={blank}{}", quoted(name));
+            let field = |parameters: &[String]| format!("attachment{blank};{blank}{}", parameters.join("; "));
+            prop_assert_eq!(file_name(field(&[plain(&name)]).as_bytes()), Some(name.clone()));
+            let after_another = field(&[format!("size={}", quoted(&other)), plain(&name)]);
+            prop_assert_eq!(file_name(after_another.as_bytes()), Some(name.clone()));
+            let full = format!("{full_name}={}", extended("UTF-8", name.as_bytes()));
+            let both = if is_first { [full, plain(&other)] } else { [plain(&other), full] };
+            prop_assert_eq!(file_name(field(&both).as_bytes()), Some(name.clone()));
+            let latin_1: Option<Vec<u8>> = name.chars().map(|char| u8::try_from(char).ok()).collect();
+            if let Some(latin_1) = latin_1 {
+                let full = format!("{full_name}={}", extended("iso-8859-1", &latin_1));
+                prop_assert_eq!(file_name(field(&[full]).as_bytes()), Some(name.clone()));
+                // Bytes that are no UTF-8 are ISO 8859-1 without a label as well.
+                let sent = [b"a; filename=\"", &latin_1[..], b"\""].concat();
+                if std::str::from_utf8(&sent).is_err() && !name.contains(['"', '\\']) {
+                    prop_assert_eq!(file_name(&sent), Some(name.clone()));
+                }
+            }
+            // A set of characters that is not known is passed over.
+            let unknown = format!("{full_name}={}", extended("utf-16", name.as_bytes()));
+            prop_assert_eq!(file_name(field(&[unknown, plain(&other)]).as_bytes()), Some(other));
+        }
+
+        #[test]
+        fn no_field_panics(
+            field in prop::collection::vec(
+                prop_oneof![prop::sample::select(b"\"\\;=*'%a ".to_vec()), any::<u8>()], 0..40,
+            ),
+        ) {
+            let _ = (file_name(&field), find(&field, "boundary"));
+        }
+    }
+}

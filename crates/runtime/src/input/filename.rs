@@ -91,6 +91,8 @@ const EXTENSIONS: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -183,5 +185,40 @@ mod tests {
         let name = generated(Some("png"));
         assert!(name.starts_with("event-file-") && name.len() == 11 + 36 + 4);
         assert_ne!(generated(None), generated(None));
+    }
+
+    proptest! {
+        /// A plain name (path_resolution(7)): without a separator, neither `.` nor `..`, of at most `NAME_MAX` bytes. It
+        /// stays as it was sent, but for characters that are not seen and for its length.
+        #[test]
+        fn any_name_that_is_sent_becomes_a_plain_one(
+            sent in prop_oneof![
+                "[a-zé/\\\\. \u{0}\n\u{202e}\u{200b}\u{e000}-]{0,16}",
+                "[a-é\u{1f600}]{0,120}[.][a-é]{0,40}",
+                "\\PC{0,80}",
+            ],
+            number in prop::option::of(2_u32..),
+        ) {
+            let last = sent.rsplit(['/', '\\']).next().unwrap_or_default();
+            let Some(name) = sanitised(&sent) else {
+                let seen = last.trim();
+                prop_assert!(["", ".", ".."].contains(&seen), "{:?} is a name", seen);
+                return Ok(());
+            };
+            let name = number.map_or(name.clone(), |number| numbered(&name, number));
+            prop_assert!(!name.is_empty() && name != "." && name != ".." && name.len() <= 255, "{:?}", name);
+            let is_unseen = |char: char| char.is_control() || telemetry::is_deceptive(char);
+            prop_assert!(!name.contains(['/', '\\']) && !name.contains(is_unseen), "{:?}", name);
+            if name.len() < 200 && number.is_none() {
+                let wanted = last.trim_matches(|char: char| char.is_whitespace() && !is_unseen(char));
+                prop_assert_eq!(name.chars().count(), wanted.chars().count());
+                for char in name.chars().filter(|char| *char != '_') {
+                    prop_assert!(last.contains(char));
+                }
+            }
+            if let Some(number) = number {
+                prop_assert!(name.contains(&format!("-{number}")), "{}", name);
+            }
+        }
     }
 }

@@ -66,6 +66,8 @@ impl LastLines {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn lines(pieces: &[&[u8]]) -> (Vec<String>, bool) {
@@ -97,5 +99,32 @@ mod tests {
             assert!(last.kept.len() <= 2 * LIMIT);
         }
         assert_eq!((last.lines().0[0].len(), last.is_cut), (LIMIT, true));
+    }
+
+    proptest! {
+        /// The end of what was written, of at most [`LIMIT`] bytes and [`LINES`] lines, however it arrived.
+        #[test]
+        fn any_output_in_any_pieces_ends_in_the_same_lines(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    prop::collection::vec(prop::sample::select(b"ab\n".to_vec()), 0..20),
+                    (0..3 * LIMIT, prop::sample::select(b"x\n".to_vec())).prop_map(|(count, byte)| vec![byte; count]),
+                ],
+                0..8,
+            ),
+        ) {
+            let all = pieces.concat();
+            let mut last = LastLines::default();
+            for piece in &pieces {
+                last.push(piece);
+            }
+            let (kept, is_whole) = last.lines();
+            let end = &all[all.len().saturating_sub(LIMIT)..];
+            let mut wanted: Vec<&[u8]> = end.strip_suffix(b"\n").unwrap_or(end).split(|byte| *byte == b'\n').collect();
+            let first_is_whole = end.len() == all.len() || wanted.len() > LINES;
+            wanted.drain(..wanted.len().saturating_sub(LINES));
+            prop_assert_eq!(kept, wanted);
+            prop_assert_eq!(is_whole, first_is_whole);
+        }
     }
 }

@@ -172,12 +172,13 @@ fn join_vary(headers: &mut HeaderMap) {
     }
 }
 
-/// A duration in seconds as C's `%f` writes it: six decimals.
+/// A duration in seconds as C's `%f` writes it, with six decimals. A float has too few digits for 68 years.
 pub struct Seconds(pub Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}", self.0.as_secs_f64())
+        let microseconds = (self.0.as_nanos() + 500) / 1000;
+        write!(f, "{}.{:06}", microseconds / 1_000_000, microseconds % 1_000_000)
     }
 }
 

@@ -93,4 +93,42 @@ proptest! {
         prop_assert_eq!(read["message"].as_str(), Some(message.as_str()), "the value is the same");
         prop_assert_eq!(read["path"].as_str(), Some(path.as_str()));
     }
+
+    /// A line of text: the stamp, the logger, the level, the call, the message, then fields, each of which is read back as it
+    /// was: alone if it has no blanks and quotes, else as JSON.
+    #[test]
+    fn any_field_of_a_line_of_text_is_read_back(path in odd_texts(), code in any::<i64>(), is_last in any::<bool>()) {
+        let fields = [("path", path.as_str().into()), ("code", code.into()), ("last", is_last.into())];
+        let text = line(Level::Warning, "abc", "done", &fields).text(true);
+        let rest = text.strip_prefix("2026-11-20 14:49:56,867 - name - WARNING - [abc] done path=");
+        let rest = rest.expect("the beginning");
+        let rest = rest.strip_suffix(&format!(" code={code} last={is_last}")).expect("the end");
+        let read = if rest.starts_with('"') { serde_json::from_str(rest).expect("JSON") } else { rest.to_owned() };
+        prop_assert_eq!(read, path);
+        prop_assert!(rest.starts_with('"') || !rest.contains(' '));
+    }
+
+    /// The time, the stream, the line, as the settings ask for them; a line that is too long is cut at a character, and
+    /// the mark counts the bytes that are missing.
+    #[test]
+    fn any_line_of_a_function_is_whole_or_says_how_much_is_missing(
+        text in odd_texts(), bytes in prop::option::of(0..40_usize),
+    ) {
+        let moment = "2026-11-20T14:49:56.867Z".parse().expect("time");
+        let limit = bytes.map(|bytes| LineLimit { bytes, setting: "line_limit" });
+        let prefix = LinePrefix { time: "%Y/%m/%d %H:%M:%S", stream: "stdout: " };
+        let written = FunctionLines { prefix: Some(prefix), limit }.text(moment, &text);
+        let line = written.strip_prefix("2026/11/20 14:49:56 stdout: ").and_then(|line| line.strip_suffix('\n'));
+        let line = line.expect("prefix and line end");
+        if text.len() <= bytes.unwrap_or(usize::MAX) {
+            prop_assert_eq!(line, text);
+            return Ok(());
+        }
+        let (kept, mark) = line.rsplit_once(" [bandog: ").expect("a mark");
+        let missing = mark.strip_suffix(" bytes cut; see line_limit]").expect("a mark");
+        let missing: usize = missing.parse().expect("a number");
+        prop_assert!(text.starts_with(kept) && kept.len() + missing == text.len());
+        let next = text[kept.len()..].chars().next().expect("more").len_utf8();
+        prop_assert!(kept.len() <= bytes.expect("a limit") && kept.len() + next > bytes.expect("a limit"));
+    }
 }

@@ -46,6 +46,8 @@ fn family(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -60,5 +62,36 @@ mod tests {
         assert_eq!(added, "# HELP b B.\n# TYPE b gauge\nb{x=\"a 1\"} 2\nb_count 3\n");
         assert!(has_process("x 1\n# TYPE process_cpu_seconds_total counter") && !has_process(theirs));
         assert_eq!(left_out.into_iter().collect::<Vec<_>>(), ["a", "t"]);
+    }
+
+    proptest! {
+        /// The text format: a sample is a name, labels, and a number, all of which stay as they were written.
+        #[test]
+        fn any_sample_of_a_family_that_is_not_ours_stays_as_it_was_written(
+            samples in prop::collection::vec(
+                (
+                    prop::sample::select(vec!["theirs", "theirs_sum", "ours", "ours_bucket", "ours_2", ":a:b", "_", "9"]),
+                    prop::sample::select(vec![
+                        "", "{}", "{x=\"} y 1\"}", "{le=\"+Inf\",path=\"\\\\a\\\"b\\n\"}", "{x=\"\u{e9}\u{202e}\"}",
+                    ]),
+                    prop_oneof![
+                        any::<f64>().prop_map(|number| number.to_string()),
+                        prop::sample::select(vec![
+                            "NaN", "+Inf", "-0", "1e300 1700000000000", "0x1p-2", "18446744073709551616",
+                        ]).prop_map(str::to_owned),
+                    ],
+                ),
+                0..8,
+            ),
+        ) {
+            let line = |(name, labels, number): &(_, _, _)| (*name, format!("{name}{labels} {number}\n"));
+            let lines: Vec<(&str, String)> = samples.iter().map(line).collect();
+            let mut page = b"# TYPE ours counter\nours 1\n".to_vec();
+            let before = page.len();
+            append(&mut page, &lines.iter().map(|(_, line)| line.as_str()).collect::<String>());
+            let wanted = lines.iter().filter(|(name, _)| !matches!(*name, "ours" | "ours_bucket" | "9"));
+            let wanted: String = wanted.map(|(_, line)| line.as_str()).collect();
+            prop_assert_eq!(std::str::from_utf8(&page[before..]).expect("text"), wanted);
+        }
     }
 }

@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use proptest::prelude::*;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use tempfile::NamedTempFile;
 
@@ -21,6 +20,8 @@ use crate::output::{
     buffer::ChunkWriter,
     testing::{MemorySink, OnFirstChunk, noise, output_of, write},
 };
+
+mod properties;
 
 fn tree_of(dir: &Path) -> FileTree {
     match output_of(dir) {
@@ -340,39 +341,4 @@ fn a_reader_that_goes_away_ends_it() {
     let mut sink = MemorySink { gone: true, ..MemorySink::default() };
     assert!(matches!(zip_to(&tree_of(dir.path()), &mut sink), Err(TransferError::Disconnected(Disconnected))));
     assert_eq!(sink.pieces.len(), 1, "nothing is sent after that");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    #[test]
-    fn the_length_announced_is_the_length_written(
-        files in prop::collection::btree_map("[a-c/\u{e9}]{1,9}", (0..400_000_usize, -3_000_000_000_i64..6_000_000_000), 2..8),
-    ) {
-        let dir = tempfile::tempdir().expect("tempdir");
-        for (name, (size, seconds)) in &files {
-            let name: Vec<_> = name.split('/').filter(|part| !part.is_empty()).collect();
-            let path = dir.path().join(name.join("_/"));
-            if !name.is_empty() && !path.exists() {
-                write(dir.path(), name.join("_/"), noise(*size));
-                set_mtime(&path, *seconds);
-            }
-        }
-        write(dir.path(), "1", "");
-        write(dir.path(), "2", "");
-        let bytes = zipped(&tree_of(dir.path()));
-        let mut reader = ::zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
-        for index in 0..reader.len() {
-            let mut entry = reader.by_index(index).expect("entry");
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content).expect("the checksum is right");
-        }
-    }
-
-    #[test]
-    fn dos_time_never_leaves_what_can_be_said(seconds: i64) {
-        let (date, time) = dos_time(seconds);
-        prop_assert!((1..=12).contains(&(date >> 5 & 15)) && (1..=31).contains(&(date & 31)));
-        prop_assert!(time >> 11 < 24 && (time >> 5 & 63) < 60 && (time & 31) < 30);
-    }
 }

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -22,4 +24,22 @@ fn fields_and_members_that_the_caller_adds_are_in_head_and_document() {
 fn a_wait_of_no_time_is_sent_as_a_second() {
     let (head, _) = Problem::new(ErrorCode::TooManyRequests, "x").retry_after(Duration::ZERO).into_parts();
     assert_eq!(head.headers[header::RETRY_AFTER], "1");
+}
+
+proptest! {
+    /// RFC 9110 §10.2.3: `delay-seconds` is a whole number. One that is less than the wait would bring the client back too
+    /// early, and of 0 at once.
+    #[test]
+    fn any_wait_is_sent_in_whole_seconds_and_none_too_short(
+        seconds in prop_oneof![0..3_u64, any::<u32>().prop_map(u64::from)],
+        nanoseconds in prop_oneof![Just(0), 0..1_000_000_000_u32],
+    ) {
+        let wait = Duration::new(seconds, nanoseconds);
+        let (head, _) = Problem::new(ErrorCode::Overloaded, "x").retry_after(wait).into_parts();
+        let sent = head.headers[header::RETRY_AFTER].to_str().expect("text").to_owned();
+        prop_assert!(sent.bytes().all(|byte| byte.is_ascii_digit()), "{}", sent);
+        let sent: u64 = sent.parse().expect("a number");
+        prop_assert!(sent >= 1 && Duration::from_secs(sent) >= wait, "{} for {:?}", sent, wait);
+        prop_assert!(sent == 1 || Duration::from_secs(sent - 1) < wait, "{} for {:?}", sent, wait);
+    }
 }
