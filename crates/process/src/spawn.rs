@@ -127,9 +127,11 @@ pub(crate) fn start(
     Err(StartFailure { source: io::Error::from_raw_os_error(errno), stage })
 }
 
+/// Whether the kernel has refused clone3, so that it need not be asked again.
+static WITHOUT_CLONE3: AtomicBool = AtomicBool::new(false);
+
 /// Starts a process that runs [`in_child()`] with `context`.
 fn clone(context: &mut ChildContext<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Leader> {
-    static WITHOUT_CLONE3: AtomicBool = AtomicBool::new(false);
     let shared = if context.close_from.is_some() { libc::CLONE_FILES } else { 0 };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | shared;
     if let Some(cgroup) = cgroup.filter(|_| !WITHOUT_CLONE3.load(Ordering::Relaxed)) {
@@ -199,8 +201,8 @@ mod tests {
 
     use super::*;
 
-    /// Has a system call fail with EPERM in this thread, as a container's seccomp filter may.
-    fn refuse(call: libc::c_long) {
+    /// Has a system call fail with this error in this thread, as a container's seccomp filter or an older kernel may.
+    fn refuse(call: libc::c_long, errno: libc::c_int) {
         const LOAD: u16 = 0x20;
         const JUMP_IF_EQUAL: u16 = 0x15;
         const RETURN: u16 = 0x06;
@@ -208,7 +210,7 @@ mod tests {
         let mut rows = [
             row(LOAD, 0, 0),
             row(JUMP_IF_EQUAL, 1, u32::try_from(call).expect("a number")),
-            row(RETURN, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
+            row(RETURN, 0, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()),
             row(RETURN, 0, libc::SECCOMP_RET_ALLOW),
         ];
         let program = libc::sock_fprog { len: 4, filter: rows.as_mut_ptr() };
@@ -219,23 +221,42 @@ mod tests {
         }
     }
 
+    /// Starts `true` in this cgroup, in a thread that cannot have clone3.
+    fn start_without_clone3(cgroup: &fs::File, errno: libc::c_int) -> io::Result<crate::exit::Exit> {
+        let start = || {
+            refuse(libc::SYS_clone3, errno);
+            let null = empty_input()?;
+            let streams = Streams { stdin: null.as_fd(), stdout: null.as_fd(), stderr: null.as_fd() };
+            let (arguments, none) = ([c"true".as_ptr(), std::ptr::null()], [std::ptr::null()]);
+            let setup = ChildSetup { steps: &[], rlimit_locks: None, cgroup: Some(cgroup.as_fd()) };
+            let started = super::start(c"/bin/true", &arguments, &none, streams, setup);
+            Ok(started.map_err(|refused| refused.source)?.reap()?.0)
+        };
+        thread::scope(|scope| scope.spawn(start).join().expect("no panic"))
+    }
+
     #[test]
-    fn a_filter_that_refuses_clone3_makes_it_join_the_cgroup_by_itself() {
+    fn where_clone3_is_refused_or_unknown_a_process_joins_its_cgroup_by_itself() {
         // A process joins a cgroup by writing to this file of it.
         let cgroup = tempfile::tempdir().expect("tempdir");
         let procs = cgroup.path().join("cgroup.procs");
-        fs::write(&procs, "").expect("written");
         let dir = fs::File::open(cgroup.path()).expect("open");
-        let code = thread::spawn(move || {
-            refuse(libc::SYS_clone3);
-            let null = empty_input().expect("opened");
-            let streams = Streams { stdin: null.as_fd(), stdout: null.as_fd(), stderr: null.as_fd() };
-            let (arguments, none) = ([c"true".as_ptr(), std::ptr::null()], [std::ptr::null()]);
-            let setup = ChildSetup { steps: &[], rlimit_locks: None, cgroup: Some(dir.as_fd()) };
-            let started = start(c"/bin/true", &arguments, &none, streams, setup).map_err(|refused| refused.source);
-            started.expect("started").reap().expect("reaped").0
-        });
-        assert_eq!(code.join().expect("no panic"), crate::exit::Exit::Code(0));
-        assert_eq!(fs::read(&procs).expect("readable"), b"0");
+        // By a filter; unknown to a filter or a kernel; without this flag, or with a shorter structure.
+        for errno in [libc::EPERM, libc::ENOSYS, libc::EINVAL, libc::E2BIG] {
+            // The second time it is not asked for.
+            WITHOUT_CLONE3.store(false, Ordering::Relaxed);
+            for _ in 0..2 {
+                fs::write(&procs, "").expect("written");
+                let exit = start_without_clone3(&dir, errno).expect("started");
+                assert_eq!(exit, crate::exit::Exit::Code(0));
+                assert_eq!(fs::read(&procs).expect("readable"), b"0", "{}", io::Error::from_raw_os_error(errno));
+                assert!(WITHOUT_CLONE3.load(Ordering::Relaxed));
+            }
+        }
+        // Other errors are those of the call.
+        WITHOUT_CLONE3.store(false, Ordering::Relaxed);
+        let refused = start_without_clone3(&dir, libc::EAGAIN).expect_err("no process");
+        assert_eq!(refused.raw_os_error(), Some(libc::EAGAIN));
+        assert!(!WITHOUT_CLONE3.load(Ordering::Relaxed));
     }
 }
