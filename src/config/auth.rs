@@ -78,7 +78,7 @@ fn read_token(reader: &mut Reader<'_>) -> Option<Option<Token>> {
             let path = path::absolute(&raw.value).map_err(|_| "expected a path".to_owned());
             let path = path.and_then(|path| {
                 // It is read again when it changes.
-                check_file(&path)?;
+                check_file(&path).map_err(|advice| format!("{advice}, or the token itself in BANDOG_TOKEN"))?;
                 check_token(&read_bounded(&path, MAX_TOKEN)?)?;
                 Ok(path)
             });
@@ -89,14 +89,12 @@ fn read_token(reader: &mut Reader<'_>) -> Option<Option<Token>> {
 }
 
 /// Refuses what can be read only once. To open a pipe that has no writer would take for ever, too.
-fn check_file(path: &Path) -> Result<(), String> {
+pub(super) fn check_file(path: &Path) -> Result<(), String> {
     let kind = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.file_type();
     if kind.is_file() || kind.is_dir() {
         return Ok(());
     }
-    Err("is a pipe or a device, as <(…) makes one, which can be read only once; give a file, or the token itself in \
-         BANDOG_TOKEN"
-        .to_owned())
+    Err("is a pipe or a device, as <(…) makes one, which can be read only once; give a file".to_owned())
 }
 
 /// The outer `None` is a mistake.

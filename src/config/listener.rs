@@ -69,6 +69,7 @@ pub(super) fn read_address(reader: &mut Reader<'_>) -> Option<SocketAddr> {
 fn read_ca_file(reader: &mut Reader<'_>) -> Option<Option<PathBuf>> {
     let Some(raw) = reader.raw_and_noted(&setting::CA_FILE) else { return Some(None) };
     let path = PathBuf::from(&raw.value);
-    let read = tls::read_certificates(&path).map(|_| path).map_err(|error| error.to_string());
-    reader.accept(&setting::CA_FILE, Some(raw), read).map(Some)
+    // It is read here, and by each part that trusts them.
+    let read = auth::check_file(&path).and_then(|()| tls::read_certificates(&path).map_err(|error| error.to_string()));
+    reader.accept(&setting::CA_FILE, Some(raw), read.map(|_| path)).map(Some)
 }

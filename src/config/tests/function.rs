@@ -72,15 +72,6 @@ fn an_interpreter_that_is_not_used_is_a_warning_that_says_how_it_would_be() {
 }
 
 #[test]
-fn a_script_that_is_a_pipe_is_refused() {
-    let world = World::without_function();
-    let pipe = world.path("pipe");
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("made");
-    let mistake = world.flag("script", &pipe.display().to_string()).mistake();
-    assert!(mistake.contains("is a pipe, as <(…) makes one"), "{mistake}");
-}
-
-#[test]
 fn a_script_runs_by_itself_if_it_can_and_by_the_shell_if_not() {
     let world = World::without_function()
         .program("python", "#!/usr/bin/env python3\n")

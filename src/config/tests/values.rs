@@ -1,6 +1,6 @@
 //! Values, defaults and secrets.
 
-use std::time::Duration;
+use std::{io::Write as _, os::fd::AsRawFd as _, time::Duration};
 
 use super::super::setting::Group;
 use super::*;
@@ -138,16 +138,30 @@ fn a_token_is_never_shown() {
     assert!(!format!("{:?}", world.sources.resolve()).contains("s3cr3t"));
 }
 
+/// A pipe as `<(…)` makes it: what has been written to it is read once, and not waited for.
+#[test]
+fn a_file_that_is_read_again_cannot_be_a_pipe() {
+    for (flag, content, advice) in [
+        ("token-file", "t0ken", "give a file, or the token itself in BANDOG_TOKEN"),
+        ("script", "#!/bin/sh\n", "give a file"),
+        ("ca-file", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "give a file"),
+    ] {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        writer.write_all(content.as_bytes()).expect("written");
+        drop(writer);
+        let world = if flag == "script" { World::without_function() } else { World::new() };
+        let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+        let mistake = world.flag(flag, &path).mistake();
+        assert!(mistake.contains("is a pipe") && mistake.contains("can be read only once"), "{mistake}");
+        assert!(mistake.ends_with(advice), "{mistake}");
+    }
+}
+
 #[test]
 fn a_token_is_given_once_and_is_not_empty() {
     let config = World::new().variable("BANDOG_TOKEN", "abc\n").config();
     assert_eq!(config.listener.auth.token, Some(Token::Value("abc".to_owned())));
     assert!(World::new().variable("BANDOG_TOKEN", " ").mistake().contains("the token is empty"));
-    let world = World::new();
-    let pipe = world.path("pipe");
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("made");
-    let mistake = world.flag("token-file", &pipe.display().to_string()).mistake();
-    assert!(mistake.contains("is a pipe or a device") && mistake.contains("BANDOG_TOKEN"), "{mistake}");
     let both = World::new().variable("BANDOG_TOKEN", "abc").flag("token-file", "/nonexistent").mistake();
     assert_eq!(both, "--token (from BANDOG_TOKEN): given together with --token-file; keep one of them");
 }
