@@ -137,8 +137,8 @@ impl Temporary {
     fn take(&self, name: &OsStr) -> Result<(), Errno> {
         let directory = &self.directory;
         match renameat_with(directory, &*self.so_far, directory, name, RenameFlags::NOREPLACE) {
-            // The file system does not know the flag.
-            Err(Errno::INVAL | Errno::NOSYS) => {}
+            // The file system does not know the flag, or the kernel or a seccomp filter not the call.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {}
             taken => return taken,
         }
         match linkat(directory, &*self.so_far, directory, name, AtFlags::empty()) {

@@ -15,6 +15,7 @@ fn number(call: &str) -> u32 {
         "openat2" => (437, 437),
         "getrandom" => (318, 278),
         "landlock_create_ruleset" => (444, 444),
+        "renameat2" => (316, 276),
         other => panic!("{other}"),
     };
     if cfg!(target_arch = "x86_64") { x86 } else { other }
@@ -57,6 +58,22 @@ fn it_does_without_what_it_can_do_without() {
         server.post("").send().expect(200);
     }
     server.is_clean();
+}
+
+/// The new name is taken by other calls, which do not replace anything either.
+#[test]
+fn a_result_is_written_beside_what_has_its_name() {
+    let Some(launcher) = launcher(&["renameat2"]) else { return };
+    let script = "echo new >$TMP_OUTPUT_DIR/a; echo new >$TMP_OUTPUT_DIR/b";
+    let run = ["run", "-i", "in", "-o", "out", "--workspace", "workspace", "--", "/bin/sh", "-c", script];
+    let command = program("env").args(&launcher).arg(BINARY).args(run).file("in", "").file("kept", "old");
+    let out = command.home().join("out");
+    std::fs::create_dir(&out).expect("made");
+    std::os::unix::fs::symlink("../kept", out.join("a")).expect("a link");
+    std::fs::write(out.join("a-1"), "old").expect("written");
+    let ran = command.run().expect(0);
+    let content = |name: &str| std::fs::read_to_string(ran.home().join("out").join(name)).expect("readable");
+    assert_eq!(["a", "a-1", "a-2", "b"].map(content), ["old", "old", "new\n", "new\n"], "{ran}");
 }
 
 #[test]

@@ -104,7 +104,11 @@ fn a_server_for_which_there_was_no_thread_is_started_later() {
 /// Without the look at the limits, in `config::limits`, it started, and answered every call with 500, or was aborted.
 #[test]
 fn limits_with_which_nothing_can_work_are_refused_at_start_with_the_number_needed() {
-    for (limit, named) in [("-n 16", "ulimit -n: \"16\": expected at least 40"), ("-v 30000", "expected at least")] {
+    for (limit, named) in [
+        ("-n 16", "ulimit -n: \"16\": expected at least 40"),
+        ("-v 30000", "ulimit -v: \"30000\": expected at least"),
+        ("-d 20000", "ulimit -d: \"20000\": expected at least"),
+    ] {
         for command in ["serve --listen 127.0.0.1:0", "run -i x", "check"] {
             let line = format!("ulimit {limit}; exec {BINARY} {command} -- true");
             let ran = program("dash").args(["-c", &line]).run();

@@ -173,3 +173,21 @@ pub fn check_exists(file: &Path) -> Result<(), String> {
         Err(error) => Err(format!("cannot be opened: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_interpreter_of_a_script_that_may_be_executed_is_not_ignored() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let script = dir.path().join("script");
+        fs::write(&script, "#!/usr/bin/env python3\n").expect("written");
+        let command = Command::by_shell(&script, &[], "test").expect("readable");
+        assert_eq!(command.ignored_interpreter(), Some(("/usr/bin/env python3".to_owned(), &*script)));
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("set");
+        assert_eq!(command.ignored_interpreter(), None, "the shell was asked for");
+    }
+}
