@@ -240,16 +240,18 @@ class Words(Tree):
                     // waits does not. Who may do it depends on the
                     // client, who knows who called.
                     const MESSAGE: &str = "no token: nobody may call";
+                    const OTHER: &str = "Who calls is unknown";
 #[cfg(test)]
 mod tests { const NAME: &str = "nobody"; }
                 ''',
             }
         )
-        comments = words.Comments([self.root / "src/lib.rs"])
+        self.write(**{"src/tests.rs": 'const NAME: &str = "nobody";', "tests/a.rs": 'const NAME: &str = "nobody";'})
+        comments = words.Comments([self.root / name for name in ("src/lib.rs", "src/tests.rs", "tests/a.rs")])
         self.assertEqual(comments.lines, 10)
         self.assertEqual([int(line.split(":")[1]) for line in comments.headless], [2, 4, 6, 11, 12])
         self.assertEqual([int(line.split(":")[1]) for line in comments.persons], [2, 10])
-        self.assertEqual([int(line.split(":")[1]) for line in comments.messages], [9, 14])
+        self.assertEqual([int(line.split(":")[1]) for line in comments.messages], [9, 14, 15])
 
     def test_subjects_are_read_since_the_base(self):
         def git(*arguments: str) -> str:
@@ -384,7 +386,7 @@ class Program(Tree):
 
         self.write(
             **{
-                "src/main.rs": "mod a; mod b; // What nobody says.\nfn main() {}\n",
+                "src/main.rs": 'mod a; mod b; // What nobody says.\nfn main() { panic!("nobody may call") }\n',
                 "src/a.rs": "use crate::b; struct Two;\n",
                 "src/b.rs": "use crate::a; struct Two; fn f() { unsafe {} }\n",
                 "crates/x/Cargo.toml": '[package]\nname = "x"\n',
@@ -396,7 +398,7 @@ class Program(Tree):
         )
         ran = self.house("--all")
         self.assertEqual(ran.returncode, 1, ran.stdout)
-        failed = "circles, headless, persons, types, long-files, unsafe, layers, named-tests"
+        failed = "circles, headless, persons, messages, types, long-files, unsafe, layers, named-tests"
         self.assertEqual(ran.stdout.splitlines()[-1], f"house: failed: {failed}")
         self.assertIn("src/a.rs:1 → src/b.rs:1", ran.stdout)
 
