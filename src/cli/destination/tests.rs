@@ -152,6 +152,47 @@ fn a_directory_is_made_beside_what_has_its_name() {
 }
 
 #[test]
+fn a_directory_that_another_program_made_beside_a_link_is_not_written_into() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir_all(at("out/sub-1")).expect("made");
+    fs::create_dir(at("outside")).expect("made");
+    symlink("../outside", at("out/sub")).expect("linked");
+    let mut directory = Directory::open(&at("out")).expect("opened");
+    for name in ["one", "two"] {
+        let written = write(directory.create(&Path::new("sub").join(name), None).expect("created"), name);
+        assert_eq!(written, at("out/sub-2").join(name));
+    }
+    assert_eq!([count(&at("out/sub-1")), count(&at("outside"))], [0, 0]);
+}
+
+#[test]
+fn a_directory_that_takes_the_name_meanwhile_stays_and_the_file_is_beside_it() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    let file = Destination::open(&at("result.txt")).expect("open");
+    fs::create_dir(at("result.txt")).expect("made");
+    fs::write(at("result.txt/theirs"), "").expect("written");
+    assert_eq!(write(file, "ours"), at("result-1.txt"));
+    assert_eq!((content(at("result-1.txt")).as_str(), count(&at("result.txt"))), ("ours", 1));
+}
+
+/// Only root can give a file to another user; the owner of all others is the one that replaces them.
+#[test]
+fn a_file_keeps_its_owner() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let path = dir.path().join("result");
+    fs::write(&path, "before").expect("written");
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&path, Some(54790), Some(54791)).expect("given");
+    }
+    let owner = || fs::metadata(&path).map(|found| (found.uid(), found.gid())).expect("there");
+    let before = owner();
+    write(Destination::open(&path).expect("open"), "after");
+    assert_eq!((content(&path).as_str(), owner()), ("after", before));
+}
+
+#[test]
 fn a_number_stands_before_the_extension() {
     let numbered = |name: &str| temporary::numbered(OsStr::new(name), 7).into_string().expect("text");
     for (name, wanted) in [("a.txt", "a-7.txt"), ("a", "a-7"), (".hidden", ".hidden-7"), ("a.tar.gz", "a.tar-7.gz")] {
