@@ -74,7 +74,7 @@ fn beside(work: &str, ours: &[f64], against: &str, theirs: Vec<f64>, goal: Optio
     Line::Comparison { work, against, unit: Unit::Seconds, ours: ours.to_vec(), theirs, goal }
 }
 
-/// What of a transfer is the client's own part.
+/// The client's own part of a transfer.
 fn client_alone(rounds: Vec<f64>) -> Line {
     let work = "the client of that alone, with a server that drops and makes up the bytes".to_owned();
     Line::Figure { work, unit: Unit::Seconds, rounds, goal: None }

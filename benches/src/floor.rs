@@ -68,7 +68,7 @@ impl Floor {
     }
 }
 
-/// What follows [`ARGUMENT`], if this process is to be the floor.
+/// The arguments after [`ARGUMENT`], if this process is to be the floor.
 pub fn asked_for() -> Option<Vec<OsString>> {
     let mut arguments = env::args_os().skip(1);
     (arguments.next()? == ARGUMENT).then(|| arguments.collect())

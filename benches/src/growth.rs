@@ -1,4 +1,4 @@
-//! What bandog costs when nothing happens, and whether it costs more the longer it runs and the more are connected:
+//! The cost of bandog when nothing happens, and whether it grows with running time and connections:
 //! start, memory at rest, processor at rest, many requests, many idle connections.
 
 mod client;
@@ -147,7 +147,7 @@ fn loaded(setting: &Setting, report: &mut Report, extent: &Extent) -> anyhow::Re
     Ok(server)
 }
 
-/// Memory and processor of a bandog that nobody has asked for anything since its threads have gone.
+/// Memory and processor of a bandog that has had no request since its idle threads ended.
 fn rest(server: &Server, report: &mut Report, extent: &Extent) -> anyhow::Result<()> {
     let late = server.resident()?;
     figure(report, "resident memory at rest after load", Unit::Bytes, vec![late.whole as f64], Some(AT_REST));
@@ -195,9 +195,9 @@ fn many_requests(setting: &Setting, report: &mut Report, extent: &Extent) -> any
     Ok(())
 }
 
-/// What idle connections cost, and what they cost those that are not idle.
+/// The cost of idle connections, and how they slow the others.
 fn many_connections(setting: &Setting, report: &mut Report, extent: &Extent, files: u64) -> anyhow::Result<()> {
-    // What both sides have open beside them.
+    // Descriptors that both sides have open beside them.
     const OTHERS: u64 = 500;
     let count = extent.connections.min(usize::try_from(files.saturating_sub(OTHERS))?);
     ensure!(count > 0, "ulimit -n {files} leaves no room for connections");

@@ -23,14 +23,14 @@ use crate::load::{Load, Window, quantile};
 /// How the limit is called in the report.
 pub const NAME: &str = "bare posix_spawn";
 
-/// What one process of the script is started with.
+/// The program, arguments and environment that each process of the script starts with.
 pub struct Bare {
     arguments: Vec<CString>,
     environment: Vec<CString>,
     output: PathBuf,
 }
 
-/// What the loops gave in one window.
+/// The result of the loops in one window.
 pub struct Outcome {
     /// Processes a second, all loops together.
     pub rate: f64,
@@ -45,7 +45,7 @@ impl Outcome {
     }
 }
 
-/// What bandog gives a function as its environment, told by one.
+/// The environment that bandog gives a function, printed by a function.
 ///
 /// `load` must be a request like those that are measured, to a listener whose function is what [`tell`] made.
 pub fn environment(load: &Load, told: &Path) -> anyhow::Result<Vec<OsString>> {

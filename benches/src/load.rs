@@ -21,7 +21,7 @@ use crate::answer::Answer;
 /// How long one answer may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is sent, and what must come back.
+/// A request, and the answer that must come back.
 #[derive(Clone)]
 pub struct Load {
     pub address: SocketAddr,
@@ -40,7 +40,7 @@ pub struct Window {
     pub span: Duration,
 }
 
-/// What one window gave.
+/// The result of one window.
 pub struct Outcome {
     /// Answers a second.
     pub rate: f64,
@@ -84,7 +84,7 @@ impl Connection {
         self.stream.write_all(request).context("a request could not be sent")
     }
 
-    /// What came, once it is a whole answer.
+    /// Returns the answer, once it is whole.
     fn receive(&mut self) -> anyhow::Result<Option<Answer>> {
         let mut piece = [0; 4096];
         let count = match self.stream.read(&mut piece) {

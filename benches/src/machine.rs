@@ -16,7 +16,7 @@ pub struct Machine {
     memory_bytes: u64,
     /// Of the beginning of the run, in UTC.
     date: String,
-    /// What it says its version is.
+    /// The version that it prints.
     bandog: String,
     pub bandog_bytes: u64,
 }
@@ -54,7 +54,7 @@ fn kernel(name: &str, release: &str) -> String {
 }
 
 impl Machine {
-    /// What a picture has room for.
+    /// A form short enough for a picture.
     pub fn short(&self) -> String {
         let Self { processor, cores, kernel, date, bandog, .. } = self;
         format!("{bandog} · {processor}, {cores} processors · {kernel} · {date}")

@@ -1,4 +1,4 @@
-//! What a user could pick instead, at the same work on the same machine in the same rounds.
+//! Alternatives that a user could pick, at the same work on the same machine in the same rounds.
 //!
 //! "The same work" is: the six bytes of the body are written to a file by a script, and that file's content is the
 //! answer. Where a peer leaves a part of it to the script, the script does it with as little as it can: no private
@@ -40,9 +40,9 @@ const LEAN: usize = 8;
 
 /// A server that runs a script for each request.
 struct Peer {
-    /// What asks it for the same work.
+    /// Requests for the same work.
     same: Load,
-    /// What asks it for less.
+    /// Requests for less work.
     lean: Load,
     _children: Vec<Child>,
 }
@@ -50,7 +50,7 @@ struct Peer {
 /// Starts one of them.
 type Start = fn(&Kit) -> anyhow::Result<Peer>;
 
-/// What was seen of one contender.
+/// The measurements of one contender.
 struct Seen {
     name: String,
     /// For each number of clients, round by round: its own rates, and bandog's in those rounds.

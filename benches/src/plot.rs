@@ -18,7 +18,7 @@ use crate::report::Report;
 const FONT: &str = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
 const BOLD: &str = "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf";
 
-/// What the font is called in an SVG: whoever looks at it has one of that name.
+/// The font's name in an SVG: every viewer has a font of that name.
 const SANS: &str = "sans-serif";
 
 /// Pixels of a PNG for each unit of an SVG: it is looked at on dense screens, too.

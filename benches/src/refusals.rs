@@ -1,5 +1,5 @@
-//! What refusing costs: how long a refusal takes while 1,000 connections are open, and what is left of the accepted
-//! work's throughput while others are refused.
+//! The cost of refusals: how long a refusal takes while 1,000 connections are open, and how much throughput accepted
+//! work keeps while other requests are refused.
 //!
 //! Measured in turns, undisturbed and disturbed. The work is a function that waits, so that what is seen is bandog's
 //! own part and not the intruders' share of the processors, and one that computes, where both compete for the same
@@ -56,7 +56,7 @@ fn refusal(setting: &Setting, home: &Path, report: &mut Report) -> anyhow::Resul
     let load = load(&server);
     let (mut usual, mut most) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
-        // Ended with the listener, whose answer is then nobody's business.
+        // The end of the listener ends this request; its answer does not matter.
         let busy = load.clone();
         scope.spawn(move || busy.once());
         let began = Instant::now();
@@ -95,7 +95,7 @@ fn refusal(setting: &Setting, home: &Path, report: &mut Report) -> anyhow::Resul
     Ok(())
 }
 
-/// What refusing costs the work.
+/// The cost of refusals for accepted work.
 fn work(setting: &Setting, home: &Path, kind: &str, script: &str, report: &mut Report) -> anyhow::Result<()> {
     let server = Server::start(setting, home, &["--max-inflight", "2", "--max-queue", "2"], &["sh", "-c", script])?;
     let (mut beside, mut alone, mut refused) = (Vec::new(), Vec::new(), 0);

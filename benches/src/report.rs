@@ -1,10 +1,10 @@
-//! What was measured: lines of one table.
+//! The measurements: lines of one table.
 
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 
-/// What a figure counts.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
@@ -18,7 +18,7 @@ pub enum Unit {
     Share,
 }
 
-/// What the ratio of a [`Line::Comparison`], or the median of a [`Line::Figure`], should be.
+/// The goal for the ratio of a [`Line::Comparison`], or for the median of a [`Line::Figure`].
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Goal {
@@ -48,7 +48,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// What its goal is about: the ratio of the medians, or the median.
+    /// The value that the goal is for: the ratio of the medians, or the median.
     pub fn value(&self) -> Option<f64> {
         match self {
             Self::Comparison { ours, theirs, .. } => Some(median(ours) / median(theirs)),
@@ -70,7 +70,7 @@ impl Line {
     }
 }
 
-/// What one contender did with so many clients (or loops) at once, for the plot.
+/// The throughput of one contender with a number of clients (or loops) at once, for the plot.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Throughput {

@@ -17,7 +17,7 @@ use crate::{child::Child, setting::Setting};
 /// How long a contender may take until it answers.
 pub const START: Duration = Duration::from_secs(10);
 
-/// What every contender is started with, and nothing else: what a container gives. One more variable costs a script
+/// The environment of every contender, and nothing else: the one of a container. One more variable costs a script
 /// several percent, so all have the same.
 pub const ENVIRONMENT: [(&str, &str); 2] =
     [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];

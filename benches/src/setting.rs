@@ -1,4 +1,4 @@
-//! What is measured, where, and how often.
+//! The settings of a run: the kinds of work, the directories, the number of rounds.
 
 use std::{
     env, fs,
@@ -47,7 +47,7 @@ pub struct Setting {
 /// How long those that run may take to clear up after a signal; then it is done for them.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What `f_type` of statfs(2) says of tmpfs.
+/// The value of `f_type` in statfs(2) for tmpfs.
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
 impl Setting {
@@ -101,21 +101,22 @@ impl Setting {
         Ok(rustix::fs::statfs(&self.disk)?.f_type != TMPFS_MAGIC)
     }
 
-    /// Fails once a signal asked for the end, so that whoever asks this between two turns clears up in time.
+    /// Fails once a signal has asked for the end: a caller that checks between two turns cleans up in time.
     pub fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.stopped.load(Ordering::Relaxed), "ended by a signal");
         Ok(())
     }
 }
 
-/// Notes that a signal asked for the end, and brings it about if nobody does; then the kernel ends the contenders.
+/// Notes that a signal asked for the end, and ends the program if it still runs after [`GRACE`]; the kernel then ends
+/// the contenders.
 fn watch_signals(homes: Vec<PathBuf>) -> anyhow::Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([consts::SIGINT, consts::SIGTERM, consts::SIGHUP])?;
     let noted = Arc::clone(&stopped);
     thread::spawn(move || {
         for signal in signals.forever() {
-            // The second one is from somebody in a hurry.
+            // The second signal ends the program at once.
             if !noted.swap(true, Ordering::Relaxed) {
                 let homes = homes.clone();
                 thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The small case: a script that copies six bytes into one output file. What is measured is the way there and back.
+//! The small case: a script that copies six bytes into one output file. It measures the way there and back.
 
 mod rounds;
 
@@ -71,7 +71,7 @@ fn turns(cores: usize, has_disk: bool) -> Vec<Turn> {
     turns
 }
 
-/// Everybody who has a turn, ready.
+/// All contenders, ready.
 struct Contenders {
     loops: Vec<Bare>,
     floor: Load,
@@ -145,7 +145,7 @@ fn load(address: SocketAddr) -> anyhow::Result<Load> {
     Ok(load)
 }
 
-/// What bandog gives functions as their environment, so many times, each with a workspace of its own.
+/// The environment that bandog gives functions, `count` times, each with a workspace of its own.
 fn environments(setting: &Setting, workspace: &Path, count: usize) -> anyhow::Result<Vec<Vec<OsString>>> {
     let home = tempfile::tempdir_in(&setting.tmpfs)?;
     let file = home.path().join("environment");

@@ -33,7 +33,7 @@ impl Thoroughness {
     }
 }
 
-/// What the answer should be.
+/// The content that an answer must have.
 pub(super) enum Expected<'a> {
     Body(&'a Stretch),
     /// At least so many bytes.

@@ -1,4 +1,4 @@
-//! What is sent: as many bytes as wanted, from a block that stays in the cache, so that making them up costs nothing.
+//! The content of bodies: any number of bytes from a block that stays in the cache, so that making them costs nothing.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,5 @@
-//! What a function prints, kept as logs and sent as the answer, beside the same function with its output in a pipe that
-//! is read and dropped.
+//! The output of a function, kept as logs and sent as the answer, beside the same function with its output in a pipe
+//! that is read and dropped.
 
 use std::{
     fs::File,

@@ -1,4 +1,4 @@
-//! What loopback itself takes: other ends of the same client that are as simple as can be.
+//! The cost of loopback itself: the same client with other ends that are as simple as can be.
 
 use std::{
     io::Read as _,

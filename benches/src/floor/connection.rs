@@ -14,7 +14,7 @@ use super::invocation::Invocations;
 /// How many fields a head may have; the load generator sends three.
 const FIELDS: usize = 16;
 
-/// Serves until the client closes the connection. What fails is answered with the reason, and ends it.
+/// Serves until the client closes the connection. A failure is answered with its reason, and ends the connection.
 pub fn serve(mut stream: TcpStream, invocations: &Invocations) {
     if let Err(error) = answer_all(&mut stream, invocations) {
         let text = format!("{error:#}");

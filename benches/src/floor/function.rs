@@ -19,7 +19,7 @@ use rustix::{
     process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid},
 };
 
-/// What to start, made once.
+/// The program to start and its arguments, made once.
 pub struct Function {
     arguments: Vec<CString>,
     attributes: libc::posix_spawnattr_t,
@@ -46,7 +46,7 @@ impl Function {
             poll(&mut events, None)?;
             let [has_ended, has_written] = events.map(|event| !event.revents().is_empty());
             if has_written {
-                // Nobody asks for logs, but a full pipe would hold up the function.
+                // The logs are not used, but a full pipe would block the function.
                 rustix::io::read(&logs, &mut [0; 4096])?;
             }
             if has_ended {
@@ -84,7 +84,7 @@ fn attributes() -> anyhow::Result<libc::posix_spawnattr_t> {
     unsafe {
         check("posix_spawnattr_init", libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
         libc::sigemptyset(none.as_mut_ptr());
-        // glibc looks at each signal that is not in this set before it resets that one, too. These two nobody can set.
+        // glibc looks at each signal that is not in this set before it resets that one, too. These two cannot be set.
         libc::sigfillset(all.as_mut_ptr());
         for fixed in [libc::SIGKILL, libc::SIGSTOP] {
             libc::sigdelset(all.as_mut_ptr(), fixed);
@@ -98,7 +98,7 @@ fn attributes() -> anyhow::Result<libc::posix_spawnattr_t> {
     }
 }
 
-/// What is done to descriptors in the new process.
+/// The changes to descriptors in the new process.
 struct Files(libc::posix_spawn_file_actions_t);
 
 impl Files {
@@ -131,7 +131,7 @@ fn pointers(strings: &[CString]) -> Vec<*mut c_char> {
     strings.iter().map(|string| string.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
 }
 
-/// What the calls of this family return is the error itself.
+/// The calls of this family return the error itself.
 fn check(name: &'static str, error: i32) -> anyhow::Result<()> {
     if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)).context(name) }
 }

@@ -16,7 +16,7 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, mkdir, open, rmdir, unlink};
 use super::function::Function;
 use crate::limit;
 
-/// What all requests have in common.
+/// The parts that all requests share.
 pub struct Invocations {
     function: Function,
     environment: Environment,
@@ -43,7 +43,8 @@ impl Invocations {
         Ok(Self { function: Function::new(function)?, environment, prefix, next: AtomicU64::new(0) })
     }
 
-    /// What the function makes of this body. A workspace stays where something fails, which ends the measurement.
+    /// Runs the function on this body and returns its output. A workspace stays where something fails, which ends the
+    /// measurement.
     pub fn run(&self, body: &[u8]) -> anyhow::Result<Vec<u8>> {
         let mut workspace = self.prefix.clone().into_os_string();
         workspace.push(self.next.fetch_add(1, Ordering::Relaxed).to_string());
@@ -94,7 +95,7 @@ impl Environment {
     }
 }
 
-/// What stands before, between and after the places where `name` is.
+/// The parts of `text` before, between and after the occurrences of `name`.
 fn split(text: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     while let Some(at) = rest.windows(name.len()).position(|window| window == name) {

@@ -24,16 +24,16 @@ pub(super) struct Server {
     _workspace: TempDir,
 }
 
-/// What a process has resident, in bytes.
+/// The resident memory of a process, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resident {
     /// All of it.
     pub(super) whole: u64,
-    /// What is its own: the rest are pages of its binary, which the page cache holds whether it runs or not.
+    /// Memory of its own: the rest are pages of its binary, which the page cache holds whether it runs or not.
     pub(super) own: u64,
 }
 
-/// What a process has used of the processor.
+/// The processor time that a process has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Activity {
     /// Clock ticks of user and system time.
@@ -107,7 +107,7 @@ impl Drop for Server {
     }
 }
 
-/// An address nobody listens on. Somebody else may take it before we do; then the start fails and says so.
+/// A free address. Another program may take it before bandog does; then the start fails and says so.
 fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -1,4 +1,4 @@
-//! What every peer needs: its program, a port, scripts, a place for its files.
+//! The needs of every peer: its program, a port, scripts, a place for its files.
 
 use std::{
     env, fs,
@@ -16,7 +16,7 @@ use crate::{server::ENVIRONMENT, setting::Setting};
 const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
 pub struct Kit {
-    /// What `scripts/peers.sh` fetched, `BENCH_PEERS` (`target/peers`).
+    /// The directory that `scripts/peers.sh` fills, `BENCH_PEERS` (`target/peers`).
     fetched: PathBuf,
     /// On tmpfs, for everything that the peers write.
     pub home: PathBuf,
@@ -72,7 +72,7 @@ impl Kit {
         Ok(command)
     }
 
-    /// A port that nobody has at this moment: these servers can't choose one themselves.
+    /// A port that is free at this moment: these servers can't choose one themselves.
     pub fn free_port() -> anyhow::Result<SocketAddr> {
         Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
     }

@@ -24,10 +24,10 @@ const LEFT: i32 = 520;
 const RIGHT: i32 = 880;
 const WIDTH: i32 = 1080;
 
-/// What the axis shows, in times the goal; bars beyond are cut and say so by their figure.
+/// The range of the axis, in times the goal; longer bars are cut, and their figure says so.
 const AXIS: std::ops::Range<f64> = 0.25..8.0;
 
-/// What the axis calls 1.
+/// The label of 1 on the axis.
 const GOAL: &str = "goal";
 
 struct Row {
@@ -55,7 +55,7 @@ impl Row {
         let (goal, value) = (line.goal()?, line.value()?);
         let times = match goal {
             Goal::AtLeast(least) => value / least,
-            // What takes nothing, or less than nothing by noise, is as good as can be shown.
+            // A value of nothing, or less than nothing by noise, is the best that can be shown.
             Goal::AtMost(most) => most / value.max(most / 1000.0),
         };
         let text = match line {

@@ -1,4 +1,4 @@
-//! What the rounds of the small case gave, and what the report says of it.
+//! The results of the rounds of the small case, and the report's lines about them.
 
 use super::{BANDOG, clients};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     report::{Goal, Line, Report, Throughput, Unit},
 };
 
-/// Who has a turn, with so many clients (or loops) at once. In the order of the plot.
+/// A contender in its turn, with a number of clients (or loops) at once. In the order of the plot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
     Loops(usize),
@@ -18,7 +18,7 @@ pub enum Turn {
     Generator(usize),
 }
 
-/// What one turn gave.
+/// The result of one turn.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     /// Answers (or processes) a second.
