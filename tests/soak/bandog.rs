@@ -145,7 +145,7 @@ impl Bandog {
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
     }
 
-    /// What is wrong if it says that it still has calls, or has some that wait.
+    /// Returns an error if it says that it still has calls, or has some that wait.
     pub(crate) fn has_no_calls(&self) -> Result<(), String> {
         let (_, status) = self.page("/_/status")?;
         let free = status.contains("\"in_flight\":0,\"queued\":0,");
@@ -227,7 +227,7 @@ pub(crate) fn carriers(variable: &str) -> Vec<i32> {
     numbers.filter(|pid| value_of(*pid, variable).is_some()).collect()
 }
 
-/// What follows `start` in the environment of a process.
+/// The value after `start` in the environment of a process.
 pub(crate) fn value_of(pid: i32, start: &str) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let mut variables = environment.split(|byte| *byte == 0);

@@ -90,7 +90,7 @@ impl Call {
         framed
     }
 
-    /// One line for who reads of a wrong answer.
+    /// One line for the reader of a report about a wrong answer.
     pub(crate) fn shown(&self) -> String {
         let fields: Vec<String> = self.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         let (method, target, length) = (self.method, &self.target, self.body.len());
@@ -101,20 +101,20 @@ impl Call {
 /// A file of an answer: its path and what is in it.
 pub(crate) type File = (String, Vec<u8>);
 
-/// What must come back.
+/// The expected answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Wanted {
     /// One file, in base64, or under this type as it is.
     File { file: File, raw: Option<&'static str> },
     /// Several, sorted by path, as a zip.
     Zip { files: Vec<File>, raw: bool },
-    /// What was printed.
+    /// The output that was printed.
     Logs(Vec<u8>),
     /// The document.
     Json { files: Vec<File>, logs: String },
     /// The stream.
     Events { files: Vec<File>, logs: String },
-    /// What the function itself made of its answer.
+    /// The answer as the function itself made it.
     Own { status: u16, fields: Vec<(&'static str, String)>, body: Vec<u8> },
     /// A server's answer, passed on as it is.
     Passed { status: u16, kind: Option<&'static str>, body: Vec<u8> },
@@ -153,7 +153,7 @@ pub(crate) struct Problem {
     pub(crate) signal: Option<i64>,
     /// The end of the logs; `None` if nothing was started.
     pub(crate) logs: Option<String>,
-    /// What an action wrote to standard error in its only attempt; `None` if nothing was started.
+    /// The standard error of an action in its only attempt; `None` if nothing was started.
     pub(crate) traceback: Option<String>,
     /// Every wrong argument with its problem, sorted.
     pub(crate) errors: Vec<(&'static str, &'static str)>,

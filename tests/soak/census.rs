@@ -1,4 +1,4 @@
-//! What a bandog holds: memory, descriptors, threads, processes, workspaces; and the memory of a connection.
+//! The resources that a bandog holds: memory, descriptors, threads, processes, workspaces; and a connection's memory.
 
 use std::{
     fmt, fs,
@@ -39,7 +39,7 @@ pub(crate) struct Census {
     pub(crate) threads: u64,
     pub(crate) processes: usize,
     pub(crate) workspaces: usize,
-    /// What its own memory (no pages of files) has grown by for each open connection; 0 where that was not looked at.
+    /// Growth of its own memory (no pages of files) for each open connection; 0 where that was not measured.
     pub(crate) connection_kib: u64,
 }
 
@@ -49,7 +49,7 @@ impl Census {
         Self { processes: bandog.processes().len(), workspaces: bandog.workspaces().len(), ..held }
     }
 
-    /// What is cheap to know.
+    /// The figures that are cheap to read.
     fn held(pid: u32) -> Self {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let field = |name| field(&status, name);
@@ -120,7 +120,7 @@ fn connections(port: u16) -> u64 {
     table.lines().filter(is_open).count() as u64
 }
 
-/// What one bandog held in the course of a run.
+/// The resources of one bandog in the course of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Course {
     pub(crate) start: Census,
@@ -130,7 +130,7 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    /// What is more than it may be.
+    /// The figures that are above their limits.
     pub(crate) fn faults(&self, bandog: &Bandog) -> Vec<String> {
         let Self { start, warm, most, end } = self;
         let (was, is) = (start.processes, end.processes);

@@ -1,4 +1,4 @@
-//! Kills functions at random: whoever it hits may be answered with what it was going to say, or with the truth.
+//! Kills functions at random: a call whose function is killed may get the expected answer, or one that tells the kill.
 
 use std::{
     collections::HashSet,

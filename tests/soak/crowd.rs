@@ -1,7 +1,8 @@
 //! How many requests bandog may have at once, as far as the driver can know: the proof that a 429 was due.
 //!
 //! A request counts from before its first byte is sent until after the last byte of its answer came, so the crowd is
-//! never smaller than what bandog sees. Who left without waiting lingers, because bandog may need a moment to see it.
+//! never smaller than what bandog sees. A client that left early stays counted for a while: bandog may need a moment to
+//! see it.
 
 use std::{
     collections::HashMap,

@@ -68,7 +68,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Every kind, with its name and its weight in a thousand or so. What holds a place for seconds is rare.
+    /// Every kind, with its name and its weight in a thousand or so. Kinds that hold a place for seconds are rare.
     pub(crate) const ALL: [(Self, &'static str, usize); 60] = [
         (Self::OneFile, "one file out, as base64", 150),
         (Self::Raw, "raw in, raw out", 60),

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::call::{Call, File, Problem, Wanted};
 
-/// What came back.
+/// The answer that came back.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -22,7 +22,7 @@ pub(crate) struct Answer {
     pub(crate) whole: bool,
 }
 
-/// What is wrong.
+/// A description of the fault.
 pub(crate) type Wrong = String;
 
 impl Answer {

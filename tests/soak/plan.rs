@@ -29,7 +29,7 @@ pub(crate) struct Case {
     pub(crate) play: Play,
 }
 
-/// What is done with the calls of a case.
+/// The way in which the calls of a case are made.
 #[derive(Debug)]
 pub(crate) enum Play {
     /// One on a connection of its own.

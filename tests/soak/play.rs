@@ -35,7 +35,7 @@ pub(crate) enum Verdict {
     Wrong(String),
 }
 
-/// Who plays.
+/// One client of the soak.
 pub(crate) struct Player<'p> {
     pub(crate) bandog: &'p Bandog,
     pub(crate) crowd: &'p Crowd,
@@ -64,7 +64,7 @@ impl Player<'_> {
             Play::Kill(call) => self.on_own_connection(std::slice::from_ref(call), |wire, call| {
                 send(wire, call, "HTTP/1.1", Sending::AtOnce)?;
                 if self.has_started(wire, &call.id) {
-                    // Somebody else may have killed it before.
+                    // Another player may have killed it before.
                     kill_call(self.bandog, &call.id);
                 }
                 wire.answer(Pace::Fast)
@@ -92,8 +92,8 @@ impl Player<'_> {
                     None => Wire::connect(self.bandog.address)?,
                 };
                 let answer = ask(&mut open, call)?;
-                // Whoever is told that the connection ends opens another one. Of a body that was refused unread the
-                // server cannot tell where it ends, and it ends the connection without a word (RFC 9112 §9.6).
+                // A client that is told that the connection ends opens another one. The server cannot tell where a body
+                // ends that it refused unread, and closes the connection without a word (RFC 9112 §9.6).
                 let refused = |answer: &Answer| answer.status == 429 && !call.body.is_empty();
                 let lasts = |answer: &Answer| answer.field("connection") != Some("close") && !refused(answer);
                 let lasts = answer.as_ref().is_some_and(lasts);
@@ -281,7 +281,7 @@ impl Player<'_> {
     }
 }
 
-/// What somebody whose function was killed may be told.
+/// The answers allowed for a call whose function was killed.
 fn killed(wanted: &Wanted) -> Wanted {
     let problem = Problem { status: 500, slug: "function-killed", signal: Some(9), ..Problem::default() };
     match wanted {

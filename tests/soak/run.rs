@@ -133,7 +133,7 @@ impl Run {
         )
     }
 
-    /// What is not as promised.
+    /// The broken promises.
     pub(crate) fn faults(&self, courses: &[(Service, Course)]) -> Vec<String> {
         let tally = self.tally();
         let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! What is printed at the end, and quoted in docs/performance.md.
+//! The tables that are printed at the end, and quoted in docs/performance.md.
 
 use std::fmt::Write as _;
 
@@ -76,7 +76,7 @@ fn line(text: &mut String, name: &str, row: &Row) {
     let _ = writeln!(text, "| {name} | {sent} | {answered} | {turned_away} | {cancelled} | {wrong} |");
 }
 
-/// What each bandog held, line by line.
+/// The resources that each bandog held, line by line.
 pub(crate) fn census(courses: &[(Service, Course)]) -> String {
     let mut text =
         "| bandog held | RSS, KiB | of it no file's | descriptors | threads | processes | workspaces | KiB for each connection |\n\

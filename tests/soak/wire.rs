@@ -43,7 +43,7 @@ impl Wire {
         Ok(Self { reader: BufReader::with_capacity(PIECE, stream) })
     }
 
-    /// Sends bytes; whether the server took them all. Who answers early need not listen any more.
+    /// Sends bytes, and returns whether the server took them all. A server that answers early need not read any more.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<bool, String> {
         for piece in bytes.chunks(PIECE) {
             if bytes.len() > PIECE && self.has_news(Duration::ZERO) {

@@ -195,7 +195,7 @@ impl Maker {
     pub(super) fn odd(&mut self) -> Call {
         let input = self.input(3000);
         let files = vec![("again".to_owned(), input.clone()), ("copy.bin".to_owned(), input.clone())];
-        // What is left out is told at WARNING; here the level is CRITICAL.
+        // Files left out are reported at WARNING; here the level is CRITICAL.
         let call = self.call("odd copy.bin", Vec::new(), Wanted::Zip { files, raw: false });
         self.dressed(call, &input)
     }
