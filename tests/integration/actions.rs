@@ -30,7 +30,7 @@ fn serve(actions: &str) -> Builder {
 }
 
 /// A listener beside a file about a service that speaks HTTP. In the text `SERVER` is the path of the fixture that does,
-/// `PORT1` and `PORT2` are ports that nobody listens on.
+/// `PORT1` and `PORT2` are free ports.
 fn service(file: &str) -> Builder {
     serve(&filled(file))
 }
@@ -43,7 +43,7 @@ fn filled(file: &str) -> String {
         .replace("PORT2", &free_port().to_string())
 }
 
-/// A port that nobody listens on.
+/// A free port.
 fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).expect("bound").local_addr().expect("bound").port()
 }

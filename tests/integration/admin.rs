@@ -1,4 +1,4 @@
-//! What a platform asks a listener: is it alive, is it ready, what has it done, who may call it.
+//! The questions of a platform to a listener: is it alive, is it ready, what has it done, who may call it.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What a function leaves is the answer, in the form the caller asks for; a short answer never looks whole.
+//! The output of a function is the answer, in the form the caller asks for; a short answer never looks whole.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ fn ask(server: &Server, accept: &str) -> Answer {
     server.get("/").accept(accept).send().expect(200)
 }
 
-/// What every answer of a finished run carries.
+/// Checks the parts that every answer of a finished run has.
 #[track_caller]
 fn has_the_usual_fields(answer: &Answer) {
     assert!(answer.wants("x-duration-seconds").parse::<f64>().is_ok_and(|seconds| seconds >= 0.0), "{answer}");

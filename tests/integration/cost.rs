@@ -1,5 +1,5 @@
-//! What a small request costs, in counts that come out alike on every machine: a change that makes it dearer fails
-//! here, whoever else is using the processor.
+//! The cost of a small request, in counts that come out alike on every machine: a change that makes it dearer fails
+//! here, however busy the machine is.
 
 use std::{collections::HashMap, fs};
 
@@ -41,8 +41,8 @@ fn count(trace: &str) -> (f64, f64) {
         let Some((thread, call)) = line.split_once(' ') else { continue };
         // The second half of a call that others interrupted, a signal or an end is no call.
         let name = call.trim_start().split('(').next().unwrap_or_default();
-        // A build for tests looks whether what it closes is open; and a signal that whoever runs the tests ignores has
-        // to be given its default back.
+        // A build for tests checks whether a descriptor that it closes is open; and a signal that was ignored when the
+        // tests started has to be given its default back.
         let is_of_the_test = call.contains("F_GETFD") || name == "rt_sigaction";
         if !is_of_the_test && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             by_thread.entry(thread).or_default().push(name);
@@ -65,7 +65,7 @@ fn count(trace: &str) -> (f64, f64) {
 #[test]
 fn a_small_request_costs_no_more_system_calls_than_are_accounted_for() {
     const REQUESTS: u32 = 200;
-    // What both have in common, the start and the end, falls out of the difference.
+    // The start and the end, which both have in common, fall out of the difference.
     let ((few, few_of_children), (many, many_of_children)) = (calls(20), calls(20 + REQUESTS));
     let each = |calls: f64| calls / f64::from(REQUESTS);
     let (own, of_child) = (each(many - few), each(many_of_children - few_of_children));

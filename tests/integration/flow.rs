@@ -291,7 +291,7 @@ fn a_slow_sender_holds_no_place() {
     });
     for number in 0..5 {
         let quick = format!("quick {number}");
-        // Who is to be asked for the body has the place for a moment, until it is clear that it is slow.
+        // A client that is to be asked for the body has the place for a moment, until it is clear that it is slow.
         eventually("a place", || {
             let answer = server.post(encode(&quick)).send();
             (answer.status == 200).then(|| assert_eq!(answer.text(), quick))

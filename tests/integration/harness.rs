@@ -1,9 +1,8 @@
-//! What every suite stands on: the real binary, started, spoken to and stopped under observation.
+//! The base of every suite: the real binary, started, spoken to and stopped under observation.
 //!
 //! [`server`] starts the listener and checks at its end that nothing is left behind; [`client`] is an HTTP/1.1 client
 //! of our own, because suites send shapes that no proper client would; [`command`] runs the other subcommands;
-//! [`way`] sends one case over HTTP, through `run` and through `call`. What it is not: a place for assertions about
-//! promises, which stand in the suites.
+//! [`way`] sends one case over HTTP, through `run` and through `call`. Assertions about promises stand in the suites.
 
 pub(crate) mod archive;
 pub(crate) mod client;
@@ -62,7 +61,7 @@ pub(crate) fn did_not_run(what: &str, reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} must run in CI: {reason}");
 }
 
-/// What OSCAR sets in the pods of its services, in its order.
+/// The variables that OSCAR sets in the pods of its services, in its order.
 pub(crate) const OSCAR_POD: [(&str, &str); 7] = [
     ("fprocess", "/oscar/bin/supervisor"),
     ("max_inflight", "1"),
@@ -85,7 +84,7 @@ pub(crate) fn function(name: &str) -> PathBuf {
     fixture("functions").join(name)
 }
 
-/// What the function `environment.sh` saw in its environment.
+/// The environment that the function `environment.sh` saw.
 pub(crate) fn environment(request: Request) -> BTreeMap<String, String> {
     let bytes = decode(request.send().expect(200).body);
     let text = String::from_utf8_lossy(&bytes);
@@ -146,7 +145,7 @@ pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(next) = open.pop() {
-        // What vanishes while we look is being removed, which is what we wait for.
+        // An entry that vanishes while we look is being removed, which is what we wait for.
         for entry in fs::read_dir(&next).into_iter().flatten().flatten() {
             let path = entry.path();
             found.push(path.strip_prefix(dir).unwrap_or(&path).display().to_string());
@@ -184,7 +183,7 @@ pub(crate) fn children(parent: i32) -> Vec<i32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // What ends while we look is no child any more.
+        // A process that ends while we look is no child any more.
         let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         // After the name in parentheses: state, parent.
         let of = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<i32>().ok());

@@ -1,9 +1,9 @@
-//! What bandog promises inside a container, tried with a real Docker engine: the image from `Dockerfile`, the image
+//! The promises of bandog inside a container, tried with a real Docker engine: the image from `Dockerfile`, the image
 //! from `Dockerfile.example`, and a volume that `bandog install` has filled.
 //!
 //! Without an engine nothing here can run: then the reason goes where `scripts/test.sh` finds it for its summary, and
 //! the tests pass; with `CI=true` they fail. Every container, image and volume is named after this process and removed
-//! by a guard, also when a test panics. What it is not: a place for promises that hold outside a container as well.
+//! by a guard, also when a test panics. Promises that hold outside a container as well are tested elsewhere.
 
 mod actions;
 mod kubernetes;

@@ -1,5 +1,5 @@
-//! Who may call is said by an OpenID provider: the provider is a bandog too, whose function prints its two documents.
-//! What makes a token good is tested where it is decided.
+//! An OpenID provider decides who may call: the provider is a bandog too, whose function prints its two documents.
+//! The tests of the validity of tokens stand beside the code that decides it.
 
 use std::{
     fs,

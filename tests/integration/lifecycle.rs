@@ -45,7 +45,7 @@ fn the_shutdown_delay_keeps_the_port_open_but_is_not_ready() {
     assert_eq!(server.get("/_/health").send().status, 503);
     let probe = bandog(["health", "--ready", "--url", &server.url("")]).run();
     probe.expect(1);
-    // Who does not ask is still served.
+    // A client that does not ask whether bandog is ready is still served.
     server.give("go");
     server.get("/").header("X-Call-Id", "late").send().expect(200);
     assert_eq!(wire.answer().expect(200).text(), "done\n");
@@ -281,7 +281,7 @@ fn with_watch_a_change_starts_it_again_and_a_mistake_does_not() {
     fs::write(&config, "name: [\n").expect("written");
     server.log_line("the mistake", |line| line.contains("is not used") && line.contains("--config"));
     assert_eq!(name(server.address), "first", "it goes on");
-    // What runs is finished before.
+    // bandog finishes running calls before it starts again.
     let mut running = held(&server, "a");
     fs::write(&config, "name: second\n").expect("written");
     server.log_line("the change", |line| line.contains("has changed; bandog starts again"));

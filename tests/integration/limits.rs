@@ -1,4 +1,4 @@
-//! What a function is held to, and how it is told who ended it: the same as `serve` and as `run`.
+//! The limits of a function, and how a caller learns which limit ended it: the same with `serve` and `run`.
 
 use std::{
     fs,
@@ -99,7 +99,7 @@ fn computing_beyond_the_limit_is_ended_and_named() {
     let detail = "used up its CPU time of 1s";
     let problem = fails(&["--max-cpu-time", "1s"], "while :; do :; done", "cpu-time-exceeded", 152, detail);
     assert_eq!(problem["signal_name"], "SIGXCPU");
-    // What ignores the signal is killed a second later.
+    // A process that ignores the signal is killed a second later.
     let deaf = "trap '' XCPU; while :; do :; done";
     let problem = fails_served(&["--max-cpu-time", "500ms"], deaf, "cpu-time-exceeded", "CPU time of 500ms");
     assert_eq!(problem["signal_name"], "SIGKILL");
@@ -193,10 +193,10 @@ fn needs_root(what: &str) -> bool {
     is_root()
 }
 
-/// Somebody whom nothing here belongs to.
+/// A user and a group that own nothing here.
 const USER: &str = "54321:54322";
 
-/// Somebody whose processes are counted, and whom no other test uses.
+/// A user whose processes are counted, and that no other test uses.
 const ALONE: &str = "54777";
 
 /// A listener whose directories another user can walk through.
@@ -396,7 +396,7 @@ fn processes_beyond_the_limit_cannot_be_started() {
     }
 }
 
-/// What the kernel does not enforce is refused.
+/// A limit that the kernel does not enforce is refused.
 fn refused_for_root() {
     if is_root() {
         refused(&["--max-processes", "10"], "the kernel exempts root from it; add --user");

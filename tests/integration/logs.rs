@@ -25,7 +25,7 @@ fn own(line: &str) -> Option<(&str, &str)> {
     (fits && LEVELS.contains(&level) && !message.is_empty()).then_some((level, message))
 }
 
-/// What `seq 1 100000000 | head -c COUNT` prints.
+/// The output of `seq 1 100000000 | head -c COUNT`.
 fn sequence(count: usize) -> Vec<u8> {
     let mut wanted = Vec::with_capacity(count + 16);
     let mut number = 1_u64;
@@ -223,7 +223,7 @@ fn a_log_that_nobody_reads_does_not_hold_the_function() {
         assert!(answer.body == sequence(3_000_000));
     }
     drop(reader);
-    // Nobody can read any more: that is no reason to fail either.
+    // The log cannot be read any more: that is no reason to fail either.
     assert!(server.post(encode("1000")).send().expect(200).body == sequence(1000));
 }
 

@@ -1,11 +1,11 @@
-//! What bandog promises where it has cgroup v2 to itself: in a virtual machine of its own (`scripts/machine.sh`), with
-//! an older kernel than most containers have. The checks are in `machine/script.sh`, one boot makes all of them.
+//! bandog's promises where it has cgroup v2 to itself: in a virtual machine of its own (`scripts/machine.sh`), with an
+//! older kernel than most containers have. The checks are in `machine/script.sh`, one boot makes all of them.
 
 use std::{process::Command, sync::OnceLock};
 
 use crate::harness::{did_not_run, shown};
 
-/// What the machine wrote; `None` where none can be had.
+/// The output of the machine; `None` where none can be had.
 fn machine() -> Option<&'static str> {
     static CONSOLE: OnceLock<Result<String, String>> = OnceLock::new();
     let console = CONSOLE.get_or_init(|| {

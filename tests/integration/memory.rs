@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::harness::{Server, Wire, bandog, encode, eventually, function, proc_status, serve, serve_command};
 
-/// What a listener may hold at most, whatever passes through it.
+/// The most memory that a listener may hold, whatever passes through it.
 const PEAK_KIB: u64 = 24 * 1024;
 
 /// Bytes of a test pattern's block: a multiple of 3, so that its base64 has no padding.
@@ -33,7 +33,7 @@ fn peak(server: &Server) -> u64 {
     proc_status(server.pid(), "VmHWM").expect("it runs")
 }
 
-/// What the listener holds now but for its binary, in KiB.
+/// The memory that the listener holds now, without its binary, in KiB.
 fn own(server: &Server) -> u64 {
     proc_status(server.pid(), "RssAnon").expect("it runs")
 }
@@ -235,7 +235,7 @@ fn after_a_rush_the_memory_is_given_back_and_nothing_stirs() {
     });
     let during = own(&server);
     eventually("the threads go", || (proc_status(server.pid(), "Threads") == Some(THREADS)).then_some(()));
-    // What is left is the C library's: the stacks of threads, of which it keeps 24 KiB each for those that come.
+    // The rest is the C library's: the stacks of threads, of which it keeps 24 KiB each for later threads.
     let after = eventually("the memory is given back", || Some(own(&server)).filter(|kib| *kib < before + 4096));
     say(&format!(
         "{RUSH} at once: own memory {before} KiB before, {during} KiB after, {after} KiB when the threads went"

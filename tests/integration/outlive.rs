@@ -1,7 +1,7 @@
 //! Nothing outlives its request, however it tries, and nothing outlives bandog by much.
 //!
-//! What functions leave behind is in `fixtures/leave`, one behaviour each. Every one is tried with every end
-//! of a request, by an ordinary process, by one that is process 1 (`unshare --pid`), and with and without a cgroup;
+//! `fixtures/leave` has functions that leave something behind, one habit each. Every one is tried with every end of a
+//! request, by an ordinary process, by one that is process 1 (`unshare --pid`), and with and without a cgroup;
 //! `images.rs` has the same in a container.
 
 use std::{
@@ -27,11 +27,11 @@ const FUNCTION: &str = r#"
     exec sleep "$HARNESS_MARK"
 "#;
 
-/// What any user can do.
+/// Habits that work for every user.
 const ANYBODY: [&str; 8] =
     ["child.sh", "grandchildren.sh", "closed.sh", "daemon.sh", "deaf.sh", "stopped.sh", "traced.py", "vforked.py"];
 
-/// What takes root to set up. The bombs among them, for a limit counts all processes of a user.
+/// Habits that need root to set up. The bombs among them, for a limit counts all processes of a user.
 const ROOT: [&str; 4] = ["namespace.sh", "stranger.sh", "bomb.py", "swarm.py"];
 
 /// A process that is never the same: found because no orphan is reaped while its kin is looked for.
@@ -67,7 +67,7 @@ fn is_root() -> bool {
     root
 }
 
-/// What is left behind here.
+/// The habits that are tried here.
 fn habits() -> Vec<&'static str> {
     ANYBODY.into_iter().chain(ROOT.into_iter().filter(|_| is_root())).chain([HOPPER]).collect()
 }
@@ -254,7 +254,7 @@ fn what_a_killed_bandog_leaves_ends_with_it_or_at_the_next_start() {
         let killed = Instant::now();
         let home = first.kill();
         drop(wires);
-        // The functions themselves; what was adopted already has nobody to tell it.
+        // The functions alone: an adopted process gets no signal when bandog dies.
         eventually("the functions died with it", || {
             let living = marked(&mark);
             (!leaders.iter().any(|pid| living.contains(pid))).then_some(())
@@ -371,7 +371,7 @@ fn what_leaves_the_cgroup_but_not_the_group_is_killed_whatever_it_drops() {
     }
     for _ in 0..5 {
         leaves(&server, "mover.sh", "exit").send().expect(200);
-        // Nobody can wait for what is known by its group alone, which has no number any more.
+        // bandog cannot wait for a process that it knows by its group alone, whose number is gone.
         eventually("the end of mover.sh's child", || server.living().is_empty().then_some(()));
         fs::remove_file(server.scratch().join("moved")).expect("it was there");
     }
@@ -410,7 +410,7 @@ fn a_function_that_makes_siblings_of_itself_leaves_none_living_or_dead() {
     let server = serve_command(&format!("exec {}", leave.display())).quiet().start();
     for _ in 0..3 {
         server.get("/").send().expect(200);
-        // Without `leftovers::end_siblings` they are children of a thread that waits for nobody.
+        // Without `leftovers::end_siblings` they are children of a thread that waits for no child.
         nobody_lives(&server, "sibling.py");
         server.is_clean();
     }

@@ -263,7 +263,7 @@ fn standard_input_is_empty_otherwise() {
 
 #[test]
 fn no_descriptor_and_no_signal_state_is_handed_down() {
-    // What whoever started bandog left open or ignored is not for functions either.
+    // A function does not inherit descriptors or ignored signals from the program that started bandog either.
     let before = "exec 7</dev/null 9>/dev/null; trap '' PIPE HUP USR1";
     let server = serve(function("descriptors.sh")).quiet().after_command(before).start();
     // Another connection is open and another invocation runs meanwhile.
@@ -293,7 +293,7 @@ fn no_descriptor_and_no_signal_state_is_handed_down() {
 fn crowded(server: Builder) -> (Server, Vec<Wire>) {
     let server = server.quiet().start();
     let wires: Vec<_> = (0..400).map(|_| server.connect()).collect();
-    // Those that are in nobody's way are the proof that others were moved out of it.
+    // Connections that are in no function's way stay: they prove that others were moved.
     eventually("connections put aside", || open(&server).any(|number| number >= 1024).then_some(()));
     (server, wires)
 }

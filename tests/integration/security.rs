@@ -1,6 +1,6 @@
-//! What callers may send, and what nobody may learn: secrets, names of variables, names of files.
+//! The input that callers may send, and the facts that stay hidden: secrets, names of variables, names of files.
 //!
-//! Who may try what, and what stops it, is in `SECURITY.md`. That a function inherits no descriptor and no signal state
+//! `SECURITY.md` lists the attackers and the defences. That a function inherits no descriptor and no signal state
 //! is in the suite `process`, that it starts where bandog was started is there too.
 
 mod headers;

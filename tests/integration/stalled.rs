@@ -23,7 +23,7 @@ use crate::{
 /// Far longer than any test.
 const NEVER: &str = "10m";
 
-/// What bandog may hold for one connection beyond what it holds anyway.
+/// The memory that bandog may hold for one connection, beyond its memory without any.
 const CONNECTION_KIB: u64 = 24 * 1024;
 
 /// Streams on one connection, each of which lets one byte through; their heads have arrived.

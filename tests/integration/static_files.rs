@@ -10,10 +10,10 @@ use std::{
 
 use crate::harness::{Server, bandog, decode, noise, proc_status, server::Builder};
 
-/// What a listener may hold at most, whatever passes through it; see the suite `memory`.
+/// The most memory that a listener may hold, whatever passes through it; see the suite `memory`.
 const PEAK_KIB: u64 = 24 * 1024;
 
-/// A directory with a few files, and beside it what is nobody's business.
+/// A directory with a few files, and beside it a file that must stay private.
 fn site() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("tempdir");
     let root = dir.path().join("public");

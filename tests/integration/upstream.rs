@@ -1,5 +1,5 @@
-//! `--mode http`: one process that speaks HTTP itself, or whoever listens at a URL, is passed every request as it is,
-//! and its answer comes back as it is: whole, or broken off.
+//! `--mode http`: one process that speaks HTTP itself, or a server at a URL, is passed every request as it is, and its
+//! answer comes back as it is: whole, or broken off.
 
 use std::{
     ffi::OsStr,
@@ -21,7 +21,7 @@ mod kept;
 mod lifecycle;
 mod sockets;
 
-/// What a listener may hold at most, whatever passes through it; see the suite `memory`.
+/// The most memory that a listener may hold, whatever passes through it; see the suite `memory`.
 const PEAK_KIB: u64 = 24 * 1024;
 
 /// A listener before the function in `fixtures/upstream`.
@@ -29,7 +29,7 @@ pub(super) fn proxy() -> Builder {
     Builder::new().args(["--mode", "http"]).command([OsStr::new("python3"), fixture("upstream/server.py").as_os_str()])
 }
 
-/// What the function saw of a request.
+/// The request as the function saw it.
 fn seen(answer: Answer) -> Value {
     answer.expect(200).json()
 }
@@ -193,7 +193,7 @@ fn the_time_limit_holds_for_the_whole_answer_and_a_client_cannot_lift_it() {
     let answer = server.get("/trickle").header("Accept", "text/event-stream").send();
     assert_eq!((answer.status, answer.whole), (200, false), "{answer}");
     assert_eq!(server.get("/_/status").send().expect(200).json()["totals"]["timed_out"], 5);
-    // What the function calls a stream of events is one.
+    // An answer that the function calls a stream of events is one.
     let mut wire = server.connect();
     wire.write(&server.get("/events").head());
     assert_eq!(wire.answer_head().status, 200);
@@ -419,7 +419,7 @@ fn a_length_beside_chunks_is_not_the_answers() {
     function.join().expect("a request");
 }
 
-/// Whether somebody listens there.
+/// Whether a server listens there.
 pub(super) fn listens(port: &str) -> bool {
     TcpStream::connect(("127.0.0.1", port.parse().expect("a port"))).is_ok()
 }

@@ -1,4 +1,4 @@
-//! What clients send that no proper client would: every shape has one outcome, nothing behind a refused request is ever
+//! Requests that no proper client would send: every shape has one outcome, nothing behind a refused request is ever
 //! run, and bandog goes on.
 
 use std::{
@@ -16,7 +16,7 @@ fn noting() -> Server {
     serve_command("echo \"$Http_Path\" >>\"$SCRATCH/ran\"; cat \"$INPUT_FILE_PATH\"").quiet().start()
 }
 
-/// What has been run so far.
+/// The targets of the requests that have run so far.
 fn ran(server: &Server) -> Vec<String> {
     let ran = std::fs::read_to_string(server.scratch().join("ran")).unwrap_or_default();
     ran.lines().map(str::to_owned).collect()
@@ -213,7 +213,7 @@ fn pipelined_requests_are_answered_whole_and_in_order() {
     for number in 0..20 {
         assert_eq!(wire.answer().expect(200).text(), format!("answer {number} ").repeat(number * 100));
     }
-    // What is no request has its answer in its turn too.
+    // Bytes that are no request get their answer in turn, too.
     wire.answer().problem(400);
     assert_eq!(wire.line(), None);
     assert_eq!(ran(&server).len(), 20);
@@ -282,7 +282,7 @@ fn an_early_answer_reaches_a_client_that_is_still_sending() {
         let answer = wire.answer();
         answer.problem(status);
         assert_eq!(answer.wants("connection"), "close", "{answer}");
-        // What is sent after the answer is taken too, for a while: a reset could overtake the answer.
+        // Bytes sent after the answer are still read for a while: a reset could overtake the answer.
         let mut wire = server.connect();
         wire.write(head.as_bytes());
         wire.write(&body[..10_000]);
@@ -333,7 +333,7 @@ fn an_answer_without_a_length_to_an_old_client_ends_with_a_reset_if_it_is_cut() 
     let (end, answer) = drained(&mut ask("1000"));
     assert!(end.is_ok() && answer.ends_with(b"\n\n"), "a whole one ends in order: {end:?}");
     assert!(!answer.windows(16).any(|part| part.eq_ignore_ascii_case(b"\r\ncontent-length")), "it has no length");
-    // More than the buffers on the way hold, to somebody who does not read.
+    // More than the buffers on the way hold, to a client that does not read.
     let mut socket = ask("100000000");
     eventually("the work is done", || (server.get("/_/status").send().json()["totals"]["done"] == 2).then_some(()));
     server.is_clean();

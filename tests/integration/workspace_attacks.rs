@@ -1,4 +1,4 @@
-//! What a function does to its own workspace, and a neighbour to the directory that it is in: no link is followed out
+//! Attacks of a function on its own workspace, and of a neighbour on the directory around it: no link is followed out
 //! of it, not when collecting and not when removing, and nothing is left.
 
 use std::{
@@ -48,8 +48,8 @@ fn shows_secret(body: &[u8]) -> bool {
     (0..3).any(|skip| text.contains(&encode(&SECRET[skip..])[..24])) || text.contains(SECRET)
 }
 
-/// What a function does (`$W` is its workspace, `$OUTSIDE` the directory outside), the status, and what is in the
-/// answer.
+/// The commands of a function (`$W` is its workspace, `$OUTSIDE` the directory outside), the status, and the content of
+/// the answer.
 const ATTACKS: &[(&str, u16, &str)] = &[
     (r#"rm -rf "$W""#, 200, ""),
     (r#"rm -rf "$W"/*"#, 200, ""),

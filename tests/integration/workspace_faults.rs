@@ -167,7 +167,7 @@ fn a_workspace_that_becomes_read_only_is_said_so_and_used_again_when_it_can_be()
         remount(&server, "ro");
         fails(&server.get("/").send(), "workspace-unavailable", &["Read-only file system", "--workspace"]);
         server.give("go");
-        // What ran already ends as it would have; its workspace cannot be removed now.
+        // A call that runs already ends as it would have; its workspace cannot be removed now.
         assert!(held.join().expect("an answer").expect(200).text().contains("\ndone\n"));
     });
     assert!(!listing(&inside(&server)).is_empty());
@@ -188,7 +188,7 @@ fn a_workspace_that_cannot_be_written_prevents_the_start() {
     assert!(ran.complaint().contains("read-only") && ran.complaint().contains("--workspace"), "{ran}");
 }
 
-/// A directory outside that nobody may read through bandog, or change.
+/// A directory outside that must not be read through bandog, or changed.
 fn secrets(server: &Server) -> PathBuf {
     let path = server.scratch().join("secrets");
     fs::create_dir_all(path.join("out")).expect("a directory");
@@ -262,7 +262,7 @@ fn without_descriptors_requests_fail_clearly_or_wait_and_afterwards_all_is_as_be
     let mut last = last;
     server.post(&body).send_on(&mut last).expect(200);
     drop(last);
-    // What could not be removed for want of descriptors is removed after these, at the latest.
+    // A workspace that could not be removed for want of descriptors is removed after these, at the latest.
     server.post(&body).send().expect(200);
     eventually("as many descriptors as before", || (descriptors() <= before).then_some(()));
     eventually("nothing is left", || (server.open().is_empty() && server.descendants().is_empty()).then_some(()));

@@ -1,4 +1,4 @@
-//! What the command of an action is started with, and what becomes of its end.
+//! The arguments and environment that the command of an action starts with, and the results of its ways to end.
 
 use super::{json, serve};
 use crate::harness::{Request, Server, encode, listing};
@@ -268,7 +268,7 @@ actions:
     run(&server, "strict", r#"{"count": 1, "count": 1}"#).send().problem(400);
     server.is_clean();
     assert!(!server.has_sign("started"));
-    // A header that is no argument is nobody's business.
+    // A header that is no argument is ignored.
     run(&server, "strict", r#"{"count": 1}"#).header("kind", "c").header("token", "x").send().expect(200);
     assert!(server.has_sign("started"));
 }

@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use super::{free_port, json, serve};
 use crate::harness::{Builder, Server, did_not_run, eventually, listing};
 
-/// Somebody whom nothing here belongs to.
+/// A user and a group that own nothing here.
 const USER: &str = "54321:54322";
 
 /// The ways to be held.
@@ -25,7 +25,7 @@ fn ways() -> impl Iterator<Item = &'static [&'static str]> {
     WAYS.into_iter().filter(move |way| is_root || !way.contains(&"--user"))
 }
 
-/// A listener whose directories another user can walk through, and into whose scratch directory anybody may write.
+/// A listener whose directories another user can walk through, and into whose scratch directory every user may write.
 fn open_to_all(builder: Builder) -> Server {
     let scratch = builder.workspace().parent().expect("a parent").join("scratch");
     let server = builder.start();
@@ -37,7 +37,7 @@ fn open_to_all(builder: Builder) -> Server {
     server
 }
 
-/// What the flags make of a process: its user, whether it may gain privileges, and how many files it may open.
+/// The effect of the flags on a process: its user, whether it may gain privileges, and how many files it may open.
 fn wanted(way: &[&str], user: u32) -> serde_json::Value {
     let uid = if way.contains(&"--user") { 54321 } else { user };
     let files = way.contains(&"--max-open-files").then_some(64);

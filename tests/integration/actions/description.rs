@@ -187,7 +187,7 @@ fn without_actions_the_pages_say_so() {
     }
 }
 
-/// What schemathesis needs to know of the workshop that no document can say.
+/// Facts about the workshop that schemathesis needs and that no document can state.
 const SETTINGS: &str = r#"
 # Every check there is, but for what is said here.
 [checks.positive_data_acceptance]

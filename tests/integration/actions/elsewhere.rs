@@ -1,4 +1,4 @@
-//! Actions that are done by a server of somebody else's, over http and https.
+//! Actions that a server elsewhere carries out, over http and https.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ fn file(origin: &str) -> String {
     )
 }
 
-/// Somebody else's server on this port, behind a listener that starts and stops it.
+/// A foreign server on this port, behind a listener that starts and stops it.
 fn other(port: u16, more: &[(&str, &Path)]) -> Server {
     let builder = Builder::new().args(["--mode", "http", "--upstream", &format!("http://127.0.0.1:{port}")]);
     let builder = more.iter().fold(builder, |builder, (name, value)| builder.env(name, value.as_os_str()));
@@ -87,7 +87,7 @@ fn a_server_elsewhere_gets_files_as_their_content() {
     let parts = sent("parts");
     assert!(parts.contains("\r\n\r\none\r\n"), "the file itself: {parts}");
     assert!(parts.contains(&format!("\r\n\r\n{}\r\n", arguments["more"])), "{parts}");
-    // Whoever sends a file of its own sends that as any other.
+    // A caller that sends a file of its own sends that as any other.
     let upload = server.request("POST", "/run/json").media("image/png").body("pixels").send().expect(200).json();
     assert_eq!(upload["body"], json!({"file": encode("pixels")}).to_string());
     let large = vec![b'x'; 8 * 1024 * 1024 + 1];
@@ -127,7 +127,7 @@ fn https_is_spoken_to_whom_the_certificate_is_of_and_to_nobody_else() {
     };
     let seen = call(&trusting("localhost").start()).expect(200).json();
     assert_eq!(seen["target"], "/echo/a%2Fb?q=1");
-    // The certificate is of another host, or of nobody that is known.
+    // The certificate is of another host, or of an authority that is not trusted.
     for server in [trusting("127.0.0.1"), service(&file(&format!("https://localhost:{port}")))] {
         let problem = call(&server.start()).problem(502);
         assert!(problem["detail"].as_str().expect("text").contains("certificate"), "{problem}");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::service;
 use crate::harness::{Server, encode, eventually, noise, proc_status};
 
-/// What a listener may hold at most, whatever passes through it; see the suite `memory`.
+/// The most memory that a listener may hold, whatever passes through it; see the suite `memory`.
 const PEAK_KIB: u64 = 24 * 1024;
 
 /// A service with these actions, on one port.
@@ -243,7 +243,7 @@ fn a_status_that_is_no_success_says_why() {
         assert_eq!(problem["traceback"], if code == 304 { "" } else { "short and stout" });
         assert_eq!(answer.header("retry-after").is_some(), status == 503, "{code}");
     }
-    // Nobody goes where a redirection points.
+    // bandog does not follow a redirection.
     let problem = server.get("/moved").send().problem(502);
     assert_eq!((&problem["upstream_status"], &problem["traceback"]), (&302.into(), &"elsewhere".into()));
     assert_eq!(server.get("/_/status").send().json()["totals"]["failed"], 9);

@@ -76,7 +76,7 @@ fn each_try_reads_long_arguments_from_their_beginning() {
     let server = with("1").start();
     let body = serde_json::json!({"text": "x".repeat(200_000)}).to_string();
     let answer = server.request("POST", "/run/patient").media("application/json").body(&body).send().expect(200);
-    // What the first try has printed is not a part of it.
+    // The output of the first try is not a part of it.
     assert_eq!(answer.text(), "200011");
 }
 

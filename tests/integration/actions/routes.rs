@@ -1,4 +1,4 @@
-//! Which request is an action's, which is the function's, and what everybody else is told.
+//! The requests that are an action's, those that are the function's, and the answer to all others.
 
 use super::{FILE, json, serve};
 use crate::harness::serve_command;

@@ -14,7 +14,7 @@ pub(super) fn picture() -> Vec<u8> {
     ran.stdout
 }
 
-/// What is run, what it is sent as JSON, the type of the answer and the answer.
+/// Each call: the action, its input as JSON, the type of the answer and the answer.
 fn calls() -> Vec<(&'static str, Value, Option<&'static str>, Value)> {
     const TEXT: Option<&str> = Some("text/plain; charset=utf-8");
     const JSON: Option<&str> = Some("application/json");
@@ -197,7 +197,7 @@ fn curl_calls_actions_in_all_its_ways() {
     assert_eq!(send(&["--data-binary", "@a.png", "-H", "Content-Type: image/png"]), wanted);
     assert_eq!(send(&["--data-binary", "@a.png", "-H", "Content-Type: application/octet-stream"]), wanted);
     assert_eq!(send(&["-d", &base64::engine::general_purpose::STANDARD.encode(picture())]), wanted);
-    // What a server has on its own disk is nobody's business.
+    // Files on the server's own disk are not readable through it.
     let stolen = curl(&server, "/run/measure").args(["-d", "picture=/etc/passwd"]).run().expect(22);
     assert!(stolen.text().contains("invalid-arguments") || stolen.text().contains("action-failed"), "{stolen}");
     assert!(!stolen.text().contains("root:"), "{stolen}");

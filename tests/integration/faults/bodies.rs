@@ -54,8 +54,8 @@ fn f09_a_body_is_never_in_memory_and_has_a_limit() {
     strict.post(vec![b'A'; PIECE + 4]).send().problem(413);
 }
 
-/// With digits taken for the beginning of JSON (in `Text::decide`) they were not decoded. What rewrites JSON
-/// is not there to be taken out: with the checked bytes put through `serde_json`, `1.0e1` would come out as `10.0`.
+/// With digits taken for the beginning of JSON (in `Text::decide`) they were not decoded. No code that rewrites JSON
+/// is there to be taken out: with the checked bytes put through `serde_json`, `1.0e1` would come out as `10.0`.
 #[test]
 fn f19_json_is_not_rewritten_and_nothing_is_answered_with_a_traceback() {
     let server = serve_command("cat").args(["--stdin", "input"]).quiet().start();

@@ -89,7 +89,7 @@ fn f16_idle_it_ends_at_once_whatever_the_watchdogs_variables_say() {
     }
 }
 
-/// With the functions told to end at once (`server.close` before the wait in `listener::serve`) nobody was answered.
+/// With the functions told to end at once (`server.close` before the wait in `listener::serve`) no client was answered.
 #[test]
 fn f17_a_signal_drops_nothing_that_was_taken() {
     let flags = ["--max-inflight", "2", "--max-queue", "1"];

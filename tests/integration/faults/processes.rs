@@ -26,7 +26,7 @@ fn f01_a_grandchild_that_holds_stdout_does_not_hold_the_answer() {
     server.is_clean();
 }
 
-/// Leaves two orphans that nobody can find by their environment and that end by themselves.
+/// Leaves two orphans that cannot be found by their environment and that end by themselves.
 const ORPHANS: &str = "for i in 1 2; do (env -i setsid sleep 0.05 &); done; echo $PPID";
 
 fn leaves_no_zombie(server: &Server) -> String {
@@ -45,7 +45,7 @@ fn f02_orphans_are_reaped() {
     assert_eq!(leaves_no_zombie(&server), server.pid().to_string());
 }
 
-/// As above, where there is nobody else to reap them.
+/// As above, where no other process reaps them.
 #[test]
 fn f02_orphans_are_reaped_by_process_1() {
     if !can_be_init("f02: orphans of process 1") {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{PATIENCE, shown};
 
-/// What came back.
+/// The answer that came back.
 #[derive(Clone)]
 pub(crate) struct Answer {
     /// The status code.

@@ -111,7 +111,7 @@ impl Command {
         self
     }
 
-    /// What it reads.
+    /// Sets its standard input.
     pub(crate) fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.stdin = bytes.as_ref().to_vec();
         self
@@ -203,9 +203,9 @@ impl Command {
 pub(crate) struct Ran {
     command: String,
     status: ExitStatus,
-    /// What it wrote.
+    /// Its standard output.
     pub(crate) stdout: Vec<u8>,
-    /// What it complained.
+    /// Its standard error.
     pub(crate) stderr: Vec<u8>,
     left: Vec<String>,
     /// The most memory it was seen to hold, in KiB.
@@ -226,13 +226,13 @@ impl Ran {
         self
     }
 
-    /// What it wrote, as text.
+    /// Its standard output, as text.
     #[track_caller]
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).unwrap_or_else(|error| panic!("not UTF-8 ({error}): {self}"))
     }
 
-    /// What it complained, as text.
+    /// Its standard error, as text.
     #[track_caller]
     pub(crate) fn complaint(&self) -> &str {
         std::str::from_utf8(&self.stderr).unwrap_or_else(|error| panic!("not UTF-8 ({error}): {self}"))

@@ -266,7 +266,7 @@ fn child_id(child: &Child) -> i32 {
 /// Dropping it stops it with SIGTERM and checks that it exits with 0, that its workspace is empty and that no process
 /// it started is left.
 pub(crate) struct Server {
-    /// What was started: bandog, or what it runs under.
+    /// The process that was started: bandog, or the program that runs it.
     child: Child,
     /// The process id of bandog.
     own: u32,
@@ -279,7 +279,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// What all that it starts carries.
+    /// The mark that all processes carry that it starts.
     pub(crate) fn mark(&self) -> &str {
         &self.mark
     }
@@ -325,7 +325,7 @@ impl Server {
         self.home.path().join("tmp/.lock")
     }
 
-    /// What it has written to standard output.
+    /// Its standard output so far.
     pub(crate) fn stdout(&self) -> Vec<u8> {
         fs::read(self.home.path().join("stdout")).expect("readable")
     }
@@ -473,7 +473,7 @@ fn end_all(mark: &str) {
     let mut last = 0;
     for signal in [Signal::STOP; 20].into_iter().chain([Signal::KILL]) {
         let pids = marked(mark);
-        // Nobody new.
+        // No new process.
         let signal = if pids.len() == last { Signal::KILL } else { signal };
         last = pids.len();
         for pid in pids.into_iter().filter_map(rustix::process::Pid::from_raw) {

@@ -7,7 +7,7 @@ use super::fixture;
 /// The ports of the fixtures: they begin with these digits, and have two more.
 const PORTS: &str = "87";
 
-/// Copies a service into a directory, with ports that nobody else listens on.
+/// Copies a service into a directory, with free ports.
 pub(crate) fn unpack(name: &str, into: &Path) {
     for entry in fs::read_dir(fixture("services").join(name)).expect("a service").flatten() {
         let to = into.join(entry.file_name());
@@ -34,7 +34,7 @@ fn with_free_ports(text: &str) -> String {
     replaced
 }
 
-/// A port of this machine that nobody listens on.
+/// A free port of this machine.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()

@@ -1,4 +1,4 @@
-//! Typed actions in an image: a file in `/`, bandog as process 1, and nobody who has to look inside.
+//! Typed actions in an image: a file in `/`, bandog as process 1, and no need to look inside.
 
 use std::{fs, process::Command};
 
@@ -38,7 +38,7 @@ actions:
     output: {type: object, properties: {WORD: {type: string, required: true}}}
 "#;
 
-/// What a service's image is made of. The user is one that the image does not know.
+/// The Dockerfile of a service's image. The user is one that the image does not know.
 fn dockerfile(images: &Images) -> String {
     format!(
         "FROM {} AS bandog\nFROM {}\nCOPY --from=bandog /bandog /usr/local/bin/bandog\nCOPY oms.yml /\n\

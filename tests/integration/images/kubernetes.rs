@@ -1,5 +1,5 @@
 //! `deploy/kubernetes.yaml`, run by Docker: each container of its pod with the command, the variables, the volumes and
-//! the limits that the file gives it. What it is not: a Kubernetes; fields it does not know fail the test.
+//! the limits that the file gives it. It is no Kubernetes; fields it does not know fail the test.
 
 use std::{collections::BTreeMap, fs, process::Command};
 

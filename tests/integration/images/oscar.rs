@@ -1,12 +1,12 @@
 //! OSCAR's pods and jobs, as OSCAR makes them: its command, its variables in their order, its two read-only mounts, and
-//! bandog under the names of the two programs. What it is not: an OSCAR; nothing here makes the pod but Docker.
+//! bandog under the names of the two programs. No OSCAR runs here: Docker alone makes the pods.
 
 use std::process::Command;
 
 use super::{Container, Images, Volume, docker, images, name, observe, succeed};
 use crate::harness::{Request, encode, eventually, shown};
 
-/// The service as OSCAR writes it for its pods, with what belongs to nobody else.
+/// The service as OSCAR writes it for its pods, its secrets included.
 const CONFIG: &str = "\
 name: upper
 memory: 256Mi
@@ -29,7 +29,7 @@ storage_providers:
 owner: cluster_admin
 ";
 
-/// What runs in it. It is neither executable nor does it say by what.
+/// The script that runs in it. It is neither executable nor does it name its interpreter.
 const SCRIPT: &str = r#"
 echo "chatter of $GREETING"
 case $(head -c 9 "$INPUT_FILE_PATH") in
@@ -107,7 +107,7 @@ impl Cluster {
         container
     }
 
-    /// What a job for this event prints, and its exit code.
+    /// The output and the exit code of a job for this event.
     fn job(&self, event: &str) -> (i32, Vec<u8>, String) {
         let variables = [&format!("EVENT={event}"), "JOB_UUID=upper-0b1c2d3e", "RESOURCE_ID=node-1"];
         let container = name("job");

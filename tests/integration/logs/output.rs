@@ -1,4 +1,4 @@
-//! What a function prints, in the container log: the end of it if it fails, and all of it if that is asked for.
+//! The output of a function in the container log: the end of it if the function fails, all of it if that is asked for.
 
 use std::fmt::Write as _;
 

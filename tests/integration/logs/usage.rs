@@ -1,4 +1,4 @@
-//! What a call has taken: time, CPU time, memory and bytes, in the log, as metrics and in the response.
+//! The resources that a call has used: time, CPU time, memory and bytes, in the log, as metrics and in the response.
 
 use serde_json::Value;
 

@@ -16,7 +16,7 @@ type Fields = &'static [(&'static str, &'static str)];
 /// There is no `Connection` over HTTP/2 (RFC 9113 §8.2.2).
 const TRAILERS: Fields = &[("te", "trailers")];
 
-/// What came of an answer.
+/// The parts of an answer that arrived.
 #[derive(Debug, Default)]
 struct Came {
     first: Vec<u8>,

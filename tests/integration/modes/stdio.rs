@@ -1,4 +1,4 @@
-//! What holds in `stdio` and in `streaming` alike, and what `stdio` does alone.
+//! The promises that hold in `stdio` and in `streaming` alike, and those of `stdio` alone.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::harness::{bandog, decode, encode, eventually, listing, noise, proc_st
 /// Bytes that no process need hold at once.
 const LARGE: usize = 64 << 20;
 
-/// What a listener may hold at most, in KiB, whatever passes through it.
+/// The most memory that a listener may hold, in KiB, whatever passes through it.
 const PEAK_KIB: u64 = 24 * 1024;
 
 #[test]

@@ -1,4 +1,4 @@
-//! What `streaming` promises while the function runs.
+//! The promises of `streaming` while the function runs.
 
 use std::{io::Read as _, net::TcpStream, process::Stdio, thread, time::Duration};
 
@@ -93,7 +93,7 @@ fn the_last_bytes_before_a_failure_arrive_and_then_the_connection_breaks() {
 
 #[test]
 fn a_slow_reader_does_not_count_as_time_of_the_function() {
-    // What it leaves in the pipe waits for the reader.
+    // The output that it leaves in the pipe waits for the reader.
     let server = serve("streaming", "timeout 0.5 yes; exit 0").start();
     let mut wire = server.connect();
     wire.write(&server.post("").head());

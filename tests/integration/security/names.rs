@@ -115,7 +115,7 @@ fn hostile(canary: &str) -> Vec<String> {
     names
 }
 
-/// What the function found: the path it was given, and the bytes of each name in its input directory.
+/// The findings of the function: the path it was given, and the bytes of each name in its input directory.
 struct Found {
     path: Vec<u8>,
     names: Vec<Vec<u8>>,

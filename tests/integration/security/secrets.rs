@@ -1,4 +1,4 @@
-//! One secret of each kind, put everywhere a secret can be, and looked for everywhere that somebody could read.
+//! One secret of each kind, put everywhere a secret can be, and looked for everywhere that another user could read.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn config() -> String {
     encode(format!("name: named\nstorage_providers:\n  minio:\n    default:\n      secret_key: \"{CONFIG}\"\n"))
 }
 
-/// What a text that tells the secret would have in it: plain, percent-encoded, and in base64 wherever it begins.
+/// The forms of a secret in a text: plain, percent-encoded, and in base64 wherever it begins.
 fn shapes(secret: &str) -> Vec<String> {
     let percent = |all: bool| -> String {
         let encoded = |byte: u8| match byte {

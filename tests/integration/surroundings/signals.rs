@@ -111,7 +111,7 @@ fn a_timer_of_the_parent_is_stopped_and_what_it_has_left_pending_is_forgotten() 
     }
 }
 
-/// Without the change of the umask in `inherited` nobody but root could enter a workspace.
+/// Without the change of the umask in `inherited` only root could enter a workspace.
 #[test]
 fn the_umask_leaves_the_owner_his_bits() {
     for (given, wanted) in [("0777", "0077\n"), ("0027", "0027\n"), ("0", "0000\n")] {

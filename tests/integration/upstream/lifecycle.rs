@@ -95,7 +95,7 @@ fn after_a_crash_it_is_started_again_and_requests_wait_for_it() {
     assert!(log.contains("ERROR"), "{log}");
     let second = server.get("/port").send().expect(200).json()["pid"].clone();
     assert_ne!(first, second);
-    // Killed by somebody, while nobody asks it anything.
+    // Killed from outside, while it has no request.
     kill(*starts(&server).last().expect("started"));
     server.log_line("its end", |line| line.contains("SIGKILL"));
     server.get("/").send().expect(200);
@@ -150,7 +150,7 @@ fn it_is_ready_when_its_ready_path_says_so() {
     server.get("/").send().expect(200);
     fs::remove_file(server.scratch().join("healthy")).expect("there");
     eventually("readiness is lost", || (server.get("/_/ready").send().status == 503).then_some(()));
-    // Whoever comes all the same is served: only the function can know what it can do.
+    // Requests that come all the same are served: only the function can know what it can do.
     server.get("/").send().expect(200);
     server.get("/_/health").send().expect(200);
 }

@@ -61,7 +61,7 @@ fn frames_go_both_ways_until_one_side_closes() {
         wire.write(&frame(1, &data));
         assert_eq!(next(&mut wire), (1, data));
     }
-    // What looks like a request, or like none, is neither here; and the time limit does not count.
+    // Bytes that look like a request, or like none, are neither here; and the time limit does not count.
     std::thread::sleep(Duration::from_secs(1));
     wire.write(&frame(1, b"GET / HTTP/1.0\n\n\r\n\r\n"));
     assert_eq!(next(&mut wire), (1, b"GET / HTTP/1.0\n\n\r\n\r\n".to_vec()));

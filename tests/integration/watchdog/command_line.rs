@@ -1,4 +1,4 @@
-//! What platforms call, and what is wrong with a configuration.
+//! The command lines of platforms, and mistakes of a configuration.
 
 use crate::harness::{Builder, Ran, bandog};
 

@@ -9,7 +9,7 @@ fn of(mode: &str) -> Builder {
     Builder::new().fwatchdog().env("BANDOG_LOG_LEVEL", "CRITICAL").env("mode", mode)
 }
 
-/// A port of this machine that nobody listens on.
+/// A free port of this machine.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()

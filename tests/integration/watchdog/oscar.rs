@@ -34,7 +34,7 @@ fn the_answer_has_the_type_of_the_request_unless_one_is_set() {
     let server = oscar(ONE_FILE).env("content_type", "text/csv").start();
     let answer = server.post(encode("x")).media("application/json").send().expect(200);
     assert_eq!((answer.wants("content-type"), answer.text()), ("text/csv", &*encode("x")));
-    // Who asks for another form is told its type.
+    // A client that asks for another form is told its type.
     let raw = server.post(encode("x")).accept("application/octet-stream").send().expect(200);
     assert_eq!((raw.wants("content-type"), raw.text()), ("application/octet-stream", "x"));
 }

@@ -63,7 +63,7 @@ fn a_failure_is_its_exit_status_and_what_it_wrote() {
     assert_eq!(answer.wants("content-type"), "text/plain; charset=utf-8");
     let server = shell(line, &[("combine_output", "false")]);
     assert_eq!(post(&server, b"").expect(500).text(), "exit status 3\nout\n");
-    // What is not in the answer is in the log, as the watchdog wrote it.
+    // Output that is not in the answer is in the log, as the watchdog wrote it.
     let logged = server.log_line("the line of standard error", |line| line.ends_with(" stderr: err"));
     assert_eq!(logged.len(), "2006/01/02 15:04:05 stderr: err".len(), "{logged}");
     assert_eq!(post(&shell("kill -9 $$", &[]), b"").expect(500).text(), "signal: killed\n");
