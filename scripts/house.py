@@ -26,6 +26,8 @@ LIMITS = {
     "circles": (0, "files in circles of imports"),
     "headless": (1.0, "% of comment lines with a sentence that begins with What, Who, Whoever or Whom, or with a clause of who alone"),
     "persons": (0.2, "% of comment lines with nobody, somebody, everybody or anybody"),
+    "headless-in-tests": (1.0, "% of comment lines of tests, benches and fuzz with such a sentence or clause"),
+    "persons-in-tests": (0.2, "% of comment lines of tests, benches and fuzz with such a word"),
     "messages": (0, "lines of messages with such a sentence or word"),
     "subjects": (0, "commit subjects over 72 characters"),
     "types": (0, "names that a crate gives to two types"),
@@ -100,12 +102,10 @@ class House:
     def words_check(self):
         """Words in comments that stand in place of a noun, and the length of commit subjects."""
         comments, others = words.Comments(self.files), words.Comments(self.other_files)
-        for limit, here, there in (
-            ("headless", comments.headless, others.headless),
-            ("persons", comments.persons, others.persons),
-        ):
-            note = f"{len(here)} of {comments.lines}; tests, benches and fuzz: {others.percent(there):.2f} %"
-            yield Measured(limit, comments.percent(here), here, note)
+        for suffix, read in (("", comments), ("-in-tests", others)):
+            for limit, places in (("headless", read.headless), ("persons", read.persons)):
+                note = f"{len(places)} of {read.lines}"
+                yield Measured(f"{limit}{suffix}", read.percent(places), places, note)
         yield Measured("messages", len(comments.messages), comments.messages)
         subjects = words.commit_subjects(self.root, SUBJECTS_SINCE)
         if subjects is None:

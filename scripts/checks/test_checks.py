@@ -402,6 +402,24 @@ class Program(Tree):
         self.assertEqual(ran.stdout.splitlines()[-1], f"house: failed: {failed}")
         self.assertIn("src/a.rs:1 → src/b.rs:1", ran.stdout)
 
+    def test_comments_of_tests_benches_and_fuzz_have_the_limits_of_sources(self):
+        self.write(**{"src/main.rs": "//! A program.\nfn main() {}\n"})
+        for place in ("tests/a.rs", "benches/src/a.rs", "fuzz/a.rs", "crates/x/tests/a.rs", "crates/x/benches/a.rs"):
+            with self.subTest(place):
+                self.write(**{place: "// A test.\n" * 99 + "// What is tested.\n"})
+                self.assertEqual(self.house("words").returncode, 0, "1 % is allowed")
+                self.write(**{place: "// A test.\n" * 98 + "// What is tested.\n" * 2})
+                ran = self.house("words")
+                self.assertEqual(ran.stdout.splitlines()[-1], "house: failed: headless-in-tests")
+                self.assertIn(f"    {place}:99: What is tested.", ran.stdout)
+                self.write(**{place: "// A test.\n" * 99 + "// Nobody reads it.\n"})
+                ran = self.house("words")
+                self.assertEqual(ran.stdout.splitlines()[-1], "house: failed: persons-in-tests")
+                (self.root / place).unlink()
+        self.write(**{"src/tests.rs": "// A test.\n" * 96 + "// What is tested.\n" * 3, "tests/a.rs": "// A test.\n" * 900})
+        ran = self.house("words")
+        self.assertEqual(ran.stdout.splitlines()[-1], "house: failed: headless", "the figures are not mixed")
+
     def test_a_check_that_does_not_exist_is_an_error(self):
         self.assertEqual(self.house("wrods").returncode, 2)
         self.assertEqual(self.house().returncode, 2)
