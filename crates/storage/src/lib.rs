@@ -11,6 +11,9 @@
 //! [`event`] recognises the notifications of stores and finds the provider of each, [`dedupe`] runs each once, and [`plan`]
 //! says which file goes to which output.
 //!
+//! A [`Journal`] names the uploads that are open, so that those of a process that was killed are discarded by the next one:
+//! a [`Source`] is recorded in it, and [`Journal::sweep`] hands what is left to [`Provider::discard`].
+//!
 //! Knows stores, keys and files. Does not know functions, requests or the configuration.
 
 pub mod control;

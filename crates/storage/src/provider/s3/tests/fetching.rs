@@ -131,6 +131,16 @@ fn a_body_without_a_length_is_compared_with_the_size_that_head_tells() {
 }
 
 #[test]
+fn a_body_without_a_length_of_an_object_that_was_replaced_is_no_object() {
+    let fake = Fake::with_object(b"another", |request, _| {
+        let old = || Reply::new(200, "content").with("ETag", etag(b"content")).until_closed();
+        (request.seen.method == "GET").then(old)
+    });
+    assert_eq!(get(&fake).expect_err("replaced").kind, ErrorKind::Changed);
+    assert_eq!(fake.seen().last().and_then(|seen| seen.header("if-match")), Some(etag(b"content").as_str()));
+}
+
+#[test]
 fn where_head_tells_nothing_the_event_does_or_the_framing() {
     let fetch = |size: Option<u64>, reply: fn() -> Reply| {
         let fake = Fake::start(move |request, _| {
