@@ -56,7 +56,7 @@ pub(super) fn store(
     parts_at_once: NonZeroUsize,
     control: &Control<'_>,
 ) -> Result<(), Error> {
-    let mut upload = Upload::begin(api, provider, source, to, control)?;
+    let mut upload = OpenUpload::begin(api, provider, source, to, control)?;
     let parts = upload.send_parts(source, parts_at_once, control)?;
     source.check_unchanged()?;
     complete(api, to, &upload.id, &parts, (source.size(), upload.begun), control)?;
@@ -80,7 +80,7 @@ pub(super) fn abort(api: &Api, to: &ObjectPath, id: &str, control: &Control<'_>)
 }
 
 /// An upload that is open until it is complete.
-struct Upload<'a> {
+struct OpenUpload<'a> {
     api: &'a Api,
     to: &'a ObjectPath,
     id: String,
@@ -90,7 +90,7 @@ struct Upload<'a> {
     is_complete: bool,
 }
 
-impl<'a> Upload<'a> {
+impl<'a> OpenUpload<'a> {
     fn begin(
         api: &'a Api,
         provider: &ProviderName,
@@ -124,7 +124,7 @@ impl<'a> Upload<'a> {
         parts_at_once: NonZeroUsize,
         control: &Control<'_>,
     ) -> Result<Vec<SentPart>, Error> {
-        let plan = Plan::new(source.size());
+        let plan = PartSizes::new(source.size());
         let next = AtomicU64::new(0);
         let has_failed = AtomicBool::new(false);
         let done = Mutex::new(Vec::new());
@@ -185,7 +185,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-impl Drop for Upload<'_> {
+impl Drop for OpenUpload<'_> {
     fn drop(&mut self) {
         if !self.is_complete {
             // The call may be over or cancelled, which is why it is aborted.
@@ -203,13 +203,13 @@ impl Drop for Upload<'_> {
 
 /// The parts of a file.
 #[derive(Debug)]
-struct Plan {
+struct PartSizes {
     size: u64,
     part: u64,
     count: u64,
 }
 
-impl Plan {
+impl PartSizes {
     fn new(size: u64) -> Self {
         let part = size.div_ceil(PARTS).next_multiple_of(UNIT).max(PART);
         Self { size, part, count: size.div_ceil(part).max(1) }
@@ -237,7 +237,7 @@ mod tests {
             (80_000 * UNIT + 1, 9 * UNIT, 8889),
             (5 * 1024 * GIB, 525 * UNIT, 9987),
         ] {
-            let plan = Plan::new(size);
+            let plan = PartSizes::new(size);
             assert_eq!((plan.part, plan.count), (part, count), "{size}");
         }
     }
@@ -245,7 +245,7 @@ mod tests {
     proptest! {
         #[test]
         fn parts_cover_the_object_without_a_gap(size in 1_u64..(60 << 40)) {
-            let plan = Plan::new(size);
+            let plan = PartSizes::new(size);
             prop_assert!(plan.count <= PARTS);
             let mut end = 0;
             for number in 0..plan.count {
