@@ -4,6 +4,9 @@
 //! A file is sent under another name beside its own, its size is compared, and it is renamed (MOVE): a PUT that breaks off
 //! leaves a part of the file on most servers. A server that cannot rename gets it under its own name, and the log says so.
 //!
+//! A redirect is followed with the file, as to a pool of dCache; credentials go to no other server. No `Expect` is sent:
+//! without it dCache passes a file on itself, and asks for no second attempt.
+//!
 //! The rename is first sent with `Overwrite: F`. Where there is something under that name already, it is sent again with
 //! `Overwrite: T`, unless that is a folder: a rename over a folder removes it with all its files (RFC 4918 §9.9.3).
 

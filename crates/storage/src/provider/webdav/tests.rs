@@ -45,6 +45,10 @@ fn an_object_is_sent_under_another_name_compared_and_renamed() {
     assert_eq!(server.methods()[5..], ["PUT", "HEAD", "MOVE", "PROPFIND", "MOVE"]);
     assert_eq!(server.fake.seen()[9].header("overwrite"), Some("T"));
     assert_eq!((server.content("/b/deep/a"), server.files().len()), (Some(b"two".to_vec()), 1));
+    // Another folder of a known one is made alone.
+    server.put("other/a", b"three").expect("stored");
+    let made: Vec<String> = server.fake.lines().into_iter().filter(|line| line.starts_with("MKCOL")).collect();
+    assert_eq!(made, ["MKCOL /b/", "MKCOL /b/deep/", "MKCOL /b/other/"]);
 }
 
 #[test]
