@@ -54,6 +54,10 @@ if [ "$kind" = minimal ]; then
     binary=dist/bandog-minimal
 else
     set --
+    # The size of this binary does not matter as much: these are on the way of each request.
+    for crate in bandog-http bandog-process bandog-runtime bandog-service regex-lite; do
+        set -- "$@" --config "profile.release.package.$crate.opt-level='s'"
+    done
     built=$target/$triple/release/bandog
     binary=dist/bandog
 fi

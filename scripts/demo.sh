@@ -1,6 +1,6 @@
 #!/bin/bash
 # Shows the whole of it: serves a real function with bandog, sends it a real picture, saves what comes back under
-# target/demo/, and stops. It takes dist/bandog if that is there and no source is newer; else it builds a binary of its
+# target/demo/; then drops the picture into a directory that bandog watches, and stops. It takes dist/bandog if that is there and no source is newer; else it builds a binary of its
 # own, without the link-time optimisation that takes most of the time of a release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,9 +35,10 @@ convert=/usr/bin/convert
 
 "$bandog" serve --listen 127.0.0.1:0 --address-file "$demo/address" --script "$function" 2>"$demo/listener.log" &
 listener=$!
+started=("$listener")
 stop() {
-    kill -TERM "$listener" 2>/dev/null || true
-    wait "$listener" || true
+    kill -TERM "${started[@]}" 2>/dev/null || true
+    wait "${started[@]}" || true
 }
 trap stop EXIT
 
@@ -54,4 +55,24 @@ echo "demo: $function listens on http://$address; sending $demo/picture.png"
 unzip -q "$demo/response.zip" -d "$demo/response"
 echo "demo: the response is $demo/response.zip, unpacked in $demo/response:"
 find "$demo/response" -type f -exec file {} +
-echo "demo: done; the listener stops now"
+
+# The same without a request: a file that is dropped into one directory, its result in another.
+mkdir -p "$demo/in" "$demo/out"
+"$bandog" watch --from "$demo/in" --to "$demo/out" "$function" 2>"$demo/watch.log" &
+watcher=$!
+started+=("$watcher")
+for _ in $(seq 100); do
+    ! grep -q watching "$demo/watch.log" || break
+    kill -0 "$watcher" 2>/dev/null || { cat "$demo/watch.log" >&2; exit 1; }
+    sleep 0.1
+done
+echo "demo: bandog watches $demo/in; dropping the picture there"
+cp "$demo/picture.png" "$demo/in/dropped.png"
+for _ in $(seq 100); do
+    ! grep -q 'status 200' "$demo/watch.log" || break
+    kill -0 "$watcher" 2>/dev/null || { cat "$demo/watch.log" >&2; exit 1; }
+    sleep 0.1
+done
+echo "demo: the results are in $demo/out:"
+find "$demo/out" -type f -exec file {} + | grep . || { cat "$demo/watch.log" >&2; exit 1; }
+echo "demo: done; both stop now"

@@ -28,8 +28,12 @@ pub mod init;
 pub mod install;
 #[cfg(feature = "man")]
 mod man;
+#[cfg(feature = "storage")]
+mod objects;
 pub mod run;
 pub mod serve;
+#[cfg(feature = "storage")]
+pub mod watch;
 
 #[cfg(feature = "init")]
 use exit::CANNOT_CREATE;
@@ -83,6 +87,10 @@ enum Command {
     /// Run the function once, without HTTP: same decoding, same process rules, same result
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunFlags),
+    /// Run the function for each file that appears in a directory, and write its output to another
+    #[cfg(feature = "storage")]
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(watch::WatchFlags),
     /// Call a function over HTTP: encode the input, decode the response
     #[command(after_help = call::EXAMPLES)]
     Call(call::CallFlags),
@@ -153,6 +161,11 @@ pub fn main(mut arguments: Vec<OsString>, environment: &Environment) -> ExitCode
                 Ok(arguments) => start(&sources(flags.function.typed()), |config| run::run(config, arguments)),
                 Err(error) => complain(BAD_CONFIGURATION, &error),
             }
+        }
+        #[cfg(feature = "storage")]
+        Some(Command::Watch(flags)) => {
+            let new_only = flags.new_only;
+            start(&sources(flags.typed()), |config| watch::run(config, new_only))
         }
         Some(Command::Call(flags)) => call::main(flags, environment),
         Some(Command::Check(flags)) => check::main(&flags, &sources(flags.function.clone().typed()).resolve()),
@@ -227,8 +240,19 @@ mod tests {
         let mut root = command();
         root.build();
         let own = |name: &str| {
-            ["input", "text_input", "output", "content_type", "header", "argument", "format", "help", "version"]
-                .contains(&name)
+            [
+                "input",
+                "text_input",
+                "output",
+                "content_type",
+                "header",
+                "argument",
+                "format",
+                "online",
+                "help",
+                "version",
+            ]
+            .contains(&name)
         };
         let serve = root.clone();
         let others = ["serve", "run", "check"].map(|name| root.find_subcommand(name).expect("there").clone());

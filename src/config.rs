@@ -46,9 +46,6 @@ mod resolve;
 pub mod setting;
 #[cfg(feature = "storage")]
 mod storage;
-#[cfg(not(feature = "storage"))]
-#[path = "config/no_storage.rs"]
-mod storage;
 mod target;
 mod telemetry;
 #[cfg(test)]
@@ -67,6 +64,7 @@ pub use listener::Listener;
 pub use mode::Mode;
 pub use replaced::Replaced;
 pub use report::{Entry, Mistake, Mistakes, Origin, Resolution};
+#[cfg(feature = "storage")]
 pub use storage::Store;
 pub use target::{Target, Upstream};
 pub use telemetry::{Metrics, Telemetry};
@@ -95,6 +93,17 @@ pub struct Typed {
     pub script: Option<OsString>,
     /// The words after `--`.
     pub command: Vec<OsString>,
+    /// `bandog watch --from DIR --to DIR`, in place of the storage of the configuration file.
+    pub watched: Option<WatchedDirs>,
+}
+
+/// A directory whose files are inputs, and the one that outputs go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedDirs {
+    /// `--from`.
+    pub from: PathBuf,
+    /// `--to`.
+    pub to: Option<PathBuf>,
 }
 
 impl Typed {

@@ -8,8 +8,8 @@ use std::{
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The names of the commands.
-const COMMANDS: [&str; 11] =
-    ["serve", "run", "call", "check", "actions", "health", "install", "init", "completions", "man", "help"];
+const COMMANDS: [&str; 12] =
+    ["serve", "run", "watch", "call", "check", "actions", "health", "install", "init", "completions", "man", "help"];
 
 /// Flags of other programs → how bandog spells it.
 const FOREIGN_FLAGS: [(&[&str], &str); 15] = [

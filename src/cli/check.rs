@@ -5,12 +5,16 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde_json::json;
 
+#[cfg(feature = "storage")]
+mod online;
+
 use super::{BAD_CONFIGURATION, FunctionFlags, exit::print};
 use crate::{config::Resolution, telemetry};
 
 pub(super) const EXAMPLES: &str = "Examples:
   bandog check                    in a container: is everything in place?
   bandog check ./ocr.sh --format json
+  bandog check --online           and can each storage provider be reached?
 
 The exit code is 0 if bandog would start, else 78. Secrets are never shown.";
 
@@ -20,6 +24,10 @@ pub struct CheckFlags {
     /// How the configuration is printed
     #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT")]
     pub format: CheckFormat,
+    /// Try each storage provider as well: can it be reached with these credentials, and is there the bucket?
+    #[cfg(feature = "storage")]
+    #[arg(long)]
+    pub online: bool,
     /// The settings and the function.
     #[command(flatten)]
     pub function: FunctionFlags,
@@ -36,6 +44,10 @@ pub enum CheckFormat {
 
 /// Prints the configuration.
 pub(super) fn main(flags: &CheckFlags, resolution: &Resolution) -> ExitCode {
+    #[cfg(feature = "storage")]
+    let tried = flags.online.then(|| online::checked(resolution));
+    #[cfg(feature = "storage")]
+    let resolution = tried.as_ref().unwrap_or(resolution);
     let text = match flags.format {
         CheckFormat::Text => table(resolution),
         CheckFormat::Json => object(resolution),

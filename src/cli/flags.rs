@@ -97,6 +97,6 @@ impl FunctionFlags {
     /// The arguments for [`crate::config`].
     #[must_use]
     pub fn typed(self) -> Typed {
-        Typed { values: self.settings.values, script: self.script, command: self.command }
+        Typed { values: self.settings.values, script: self.script, command: self.command, watched: None }
     }
 }

@@ -13,7 +13,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   bandog man > /usr/local/share/man/man1/bandog.1";
 
 /// The commands whose flags are those of the settings, which the page lists once.
-const WITH_SETTINGS: [&str; 3] = ["serve", "run", "check"];
+const WITH_SETTINGS: [&str; 4] = ["serve", "run", "watch", "check"];
 
 /// Prints the page.
 pub(super) fn main() -> ExitCode {

@@ -14,6 +14,9 @@ pub use once::run;
 
 mod imitated;
 mod input;
+mod input_fault;
+#[cfg(feature = "storage")]
+mod object;
 mod once;
 mod perform;
 mod place;
@@ -50,8 +53,8 @@ that cannot be written, 78 for a bad configuration.";
 /// The flags of `bandog run`.
 #[derive(Debug, clap::Args)]
 pub struct RunFlags {
-    /// The input file (with --content-type: a body of that type); without it, and with -, the event is read from stdin
-    /// as a request's body
+    /// The input file (with --content-type: a body of that type), or an object of a store of the configuration file, as in
+    /// s3://default/BUCKET/KEY; without it, and with -, the event is read from stdin as a request's body
     #[arg(long, short = 'f', visible_alias = "file-input", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with = "text_input")]
     pub input: Option<PathBuf>,

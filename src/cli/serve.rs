@@ -11,9 +11,13 @@ use std::{
     time::Duration,
 };
 
+#[cfg(not(feature = "storage"))]
+use tokio::task::JoinSet;
 use tokio::{net::TcpListener, sync};
 
 use self::watch::Restart;
+#[cfg(feature = "storage")]
+use super::objects;
 use super::{INTERNAL, complain, destination::Destination};
 use crate::{
     config::{Config, Metrics, Mode, Sources, compose},
@@ -100,7 +104,12 @@ fn listen(config: &Config, stop: sync::watch::Receiver<Stop>) -> io::Result<()> 
         };
         announce(config, &listener, metrics.as_ref())?;
         server.lock()?;
-        http::serve(Arc::new(server), listener, metrics, stop).await;
+        let server = Arc::new(server);
+        #[cfg(feature = "storage")]
+        let others = objects::open(config, server.service(), &stop, objects::Existing::Ignored)?;
+        #[cfg(not(feature = "storage"))]
+        let others = JoinSet::new();
+        http::serve(server, listener, metrics, stop, others).await;
         Ok(())
     });
     // A task that still waits for another host, such as a provider of keys, does not delay the exit.

@@ -88,8 +88,9 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// The most calls at once: what is configured, and no more than there can be open files for.
-pub(super) fn inflight(config: &Config) -> usize {
+/// The most calls at once: the number that is configured, and no more than there can be open files for.
+#[must_use]
+pub fn inflight(config: &Config) -> usize {
     /// Open files of a call: its connection, its workspace, its process, its cgroup, its pipes, and its input and output.
     const FILES_OF_A_PROCESS: u64 = 16;
     /// Open files of a call that starts no process: both connections, or a connection and a file, and some to spare.

@@ -82,3 +82,16 @@ fn beside(file: &Path, path: &str) -> OsString {
     let path = path.trim();
     file.parent().map_or_else(|| path.into(), |directory| directory.join(path)).into()
 }
+
+/// Says that the providers of the file are not used.
+#[cfg(not(feature = "storage"))]
+pub(super) fn warn_of_storage(reader: &mut Reader<'_>, file: Option<&ConfigFile>) {
+    // An FDL file is for a cluster, which has the storage.
+    if let Some(file) = file.filter(|file| file.storage.has_providers && !file.is_fdl) {
+        let name = &file.name;
+        reader.warn(format!(
+            "storage_providers in {name}: this build of bandog has no storage (feature \"storage\"); nothing is fetched or \
+             stored"
+        ));
+    }
+}

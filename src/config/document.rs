@@ -5,6 +5,10 @@
 use bandog_codec::yaml::{LineColumn, Node, YamlError};
 
 mod fdl;
+#[cfg(feature = "storage")]
+pub mod storage;
+#[cfg(not(feature = "storage"))]
+#[path = "document/no_storage.rs"]
 pub mod storage;
 
 use self::storage::StorageKeys;

@@ -4,11 +4,15 @@ use std::{
     ffi::{OsStr, OsString},
     fmt::Write as _,
     path::{self, Path, PathBuf},
-    sync::Arc,
 };
 
+#[cfg(feature = "storage")]
+use std::sync::Arc;
+
+#[cfg(feature = "storage")]
+use super::Store;
 use super::{
-    Sources, Store, config_file,
+    Sources, config_file,
     environment::non_empty,
     fprocess, program,
     reader::{RawValue, Reader},
@@ -37,6 +41,7 @@ pub struct FunctionConfig {
     /// `--service`: the only name that `/run/NAME` accepts, if it is known.
     pub service: Option<String>,
     /// The storage providers, inputs and outputs; `None` where events are only bodies, and outputs only responses.
+    #[cfg(feature = "storage")]
     pub storage: Option<Arc<Store>>,
 }
 

@@ -2,13 +2,15 @@
 //!
 //! Modes and the behaviour of the replaced programs end here: below this, there are only policies.
 
+#[cfg(feature = "storage")]
 use std::sync::Arc;
 
 use super::{Config, Limits, Mode};
+#[cfg(feature = "storage")]
+use crate::storage::Storage;
 use crate::{
     invocation::{FunctionSettings, Logging, OwnLines, PORT, StdoutPolicy, Timeouts},
     platform::{openfaas::WatchdogSettings, oscar},
-    storage::Storage,
 };
 
 impl Config {
@@ -39,6 +41,9 @@ impl Config {
             shows_failed_output: watchdog.is_some_and(|watchdog| watchdog.shows_failed_output(self.response_source())),
             retries,
             input_filter: self.input_filter(),
+            #[cfg(not(feature = "storage"))]
+            storage: None,
+            #[cfg(feature = "storage")]
             storage: self.function.storage.clone().map(|store| store as Arc<dyn Storage>),
         }
     }

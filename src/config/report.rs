@@ -108,7 +108,7 @@ impl fmt::Display for Mistake {
 pub struct Mistakes(pub Vec<Mistake>);
 
 /// The result of reading the configuration.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Resolution {
     /// The configuration, if there was no mistake in it.
     pub config: Option<Config>,

@@ -4,6 +4,8 @@
 
 use std::{ffi::OsStr, net::SocketAddr};
 
+#[cfg(feature = "storage")]
+use super::storage;
 use super::{
     Config, FunctionConfig, Mode, Replaced, Sources,
     actions::{self, ActionsFile},
@@ -11,7 +13,7 @@ use super::{
     reader::Reader,
     replaced,
     report::{Mistake, Resolution},
-    setting, storage, target, telemetry, workspace,
+    setting, target, telemetry, workspace,
 };
 use crate::actions::Service;
 
@@ -87,7 +89,13 @@ fn compose(reader: &mut Reader<'_>) -> Option<Config> {
         }
     }
     let supervisor = replaced::read_supervisor(reader, file.as_ref(), &mut environment);
-    let storage = storage::read(reader, file.as_ref(), supervisor.is_some());
+    #[cfg(feature = "storage")]
+    let storage = {
+        let place = workspace.clone().unwrap_or_default();
+        storage::read(reader, file.as_ref(), supervisor.is_some(), &place)
+    };
+    #[cfg(not(feature = "storage"))]
+    config_file::warn_of_storage(reader, file.as_ref());
     environment.extend(defaults);
     Some(Config {
         mode: mode?,
@@ -99,6 +107,7 @@ fn compose(reader: &mut Reader<'_>) -> Option<Config> {
             workspace: workspace?,
             needs_workspace,
             service: service?,
+            #[cfg(feature = "storage")]
             storage: storage?,
         },
         actions,

@@ -5,8 +5,12 @@
 
 mod keys;
 mod providers;
+mod watched;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use bandog_storage::store::Store;
 use bandog_storage::{
@@ -32,12 +36,27 @@ struct Flags {
 }
 
 /// Reads the group. The outer `None` is a mistake; the inner one means that events are only bodies and outputs only
-/// responses. `is_needed` is whether an event must never be taken for an input.
+/// responses. `is_needed` is whether an event must never be taken for an input; `workspace` is where
+/// open uploads are recorded.
 #[expect(clippy::option_option, reason = "a mistake, no store and a store are three things")]
-pub(super) fn read(reader: &mut Reader<'_>, file: Option<&ConfigFile>, is_needed: bool) -> Option<Option<Arc<Store>>> {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    file: Option<&ConfigFile>,
+    is_needed: bool,
+    workspace: &Path,
+) -> Option<Option<Arc<Store>>> {
     let flags = read_flags(reader)?;
+    let typed = &reader.sources.typed.watched;
+    let watched = typed.as_ref().map(watched::keys).transpose().map_err(|advice| {
+        reader.mistakes.push(Mistake { name: "--from, --to".to_owned(), value: None, origin: Origin::Flag, advice });
+    });
     let none = StorageKeys::default();
-    let (name, keys) = file.map_or(("the configuration", &none), |file| (&*file.name, &file.storage));
+    let watched = watched.ok()?;
+    let (name, keys) = match (&watched, file) {
+        (Some(watched), _) => ("--from and --to", watched),
+        (None, Some(file)) => (&*file.name, &file.storage),
+        (None, None) => ("the configuration", &none),
+    };
     if keys.providers.is_none() && !is_needed {
         if !keys.outputs.is_empty() {
             reader.warn(format!(
@@ -49,8 +68,12 @@ pub(super) fn read(reader: &mut Reader<'_>, file: Option<&ConfigFile>, is_needed
     let mut mistakes = keys.mistakes.clone();
     let providers = providers::read(reader, keys, &mut mistakes);
     let layout = layout(reader, file, keys, &providers, flags.allows_loops, &mut mistakes);
-    let options =
-        Options { takes_failed: flags.takes_failed, keep_failed: flags.keep_failed, parallel: flags.parallel };
+    let options = Options {
+        takes_failed: flags.takes_failed,
+        keep_failed: flags.keep_failed,
+        parallel: flags.parallel,
+        journal: workspace.to_owned(),
+    };
     let providers = providers.into_iter().map(|(provider, _)| provider).collect();
     // A provider with a mistake would be missed here as well.
     let store = if mistakes.is_empty() {
@@ -68,6 +91,14 @@ pub(super) fn read(reader: &mut Reader<'_>, file: Option<&ConfigFile>, is_needed
     for mistake in mistakes {
         let origin = Origin::File { key: "storage_providers", file: name.to_owned() };
         reader.mistakes.push(Mistake { name: "storage".to_owned(), value: None, origin, advice: mistake });
+    }
+    if let Some(store) = &store {
+        for (key, places) in [("input", &store.layout().inputs), ("output", &store.layout().outputs)] {
+            for place in places {
+                let origin = Origin::File { key, file: name.to_owned() };
+                reader.enter(key.to_owned(), format!("{} of {}", place.path, place.provider), origin);
+            }
+        }
     }
     store.map(|store| Some(Arc::new(store)))
 }

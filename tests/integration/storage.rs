@@ -1,6 +1,8 @@
 //! Objects in, objects out: events of stores, with rclone as a store of S3 and directories of this machine. The bucket of
 //! rclone is a directory too, so that the tests need no other client.
 
+mod watch;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -73,8 +75,8 @@ fn configured(builder: Builder, configuration: &Value) -> Builder {
 }
 
 fn job(configuration: &Value, script: &str) -> Command {
-    let arguments = ["run", "--", "/bin/sh", "-c", script];
-    bandog(arguments).with_workspace().env("FUNCTION_CONFIG", encode(configuration.to_string()))
+    let command = bandog(["run"]).with_workspace().args(["--", "/bin/sh", "-c", script]);
+    command.env("FUNCTION_CONFIG", encode(configuration.to_string()))
 }
 
 const COPY: &str =
@@ -223,8 +225,12 @@ storage_providers:
     x: {}
 isolation_level: NONE
 ";
-    let ran =
-        bandog(["run", "--", "true"]).with_workspace().env("FUNCTION_CONFIG", encode(configuration)).run().expect(78);
+    let ran = bandog(["run"])
+        .with_workspace()
+        .args(["--", "true"])
+        .env("FUNCTION_CONFIG", encode(configuration))
+        .run()
+        .expect(78);
     for text in [
         "line 2, column 3: expected the key storage_provider in input[0]",
         "input[1].storage_provider: \"gopher.x\" names no storage provider",
@@ -240,7 +246,56 @@ isolation_level: NONE
     let configuration = "\
     output:\n- {storage_provider: minio.default, path: ''}\n- {storage_provider: minio.absent, path: out}\n\
     storage_providers: {minio: {default: {endpoint: 'http://x'}}}\n";
-    let ran =
-        bandog(["run", "--", "true"]).with_workspace().env("FUNCTION_CONFIG", encode(configuration)).run().expect(78);
+    let ran = bandog(["run"])
+        .with_workspace()
+        .args(["--", "true"])
+        .env("FUNCTION_CONFIG", encode(configuration))
+        .run()
+        .expect(78);
     assert!(ran.complaint().contains("output 1") && ran.complaint().contains("minio.absent"), "{ran}");
+}
+
+#[test]
+fn an_object_is_an_input_by_hand() {
+    let Some(s3) = S3::start() else { return };
+    s3.put("folder/a b.txt", "hello");
+    let configuration = s3.configuration();
+    let bucket = s3.store.text("bucket");
+    let run = |address: &str| {
+        let script = r#"cp "$INPUT_FILE_PATH" "$TMP_OUTPUT_DIR/""#;
+        let command = bandog(["run", "-f", address]).with_workspace().args(["--", "/bin/sh", "-c", script]);
+        command.env("FUNCTION_CONFIG", encode(configuration.to_string())).run()
+    };
+    let ran = run(&format!("minio://default/{bucket}/folder/a b.txt")).expect(0);
+    assert_eq!(ran.text(), encode("hello"), "{ran}");
+    assert_eq!(fs::read_to_string(s3.output("made/a b.txt")).expect("stored"), "hello");
+    let ran = run(&format!("minio://default/{bucket}/none")).expect(66);
+    assert!(ran.complaint().contains("none of minio.default"), "{ran}");
+    let ran = run("s3://default/x/y").expect(78);
+    assert!(ran.complaint().contains("s3.default is not configured"), "{ran}");
+    let plain = bandog(["run", "-f", "s3://default/x/y"]).with_workspace().args(["--", "true"]).run().expect(78);
+    assert!(plain.complaint().contains("there are no storage_providers"), "{plain}");
+}
+
+#[test]
+fn check_tries_each_provider_if_that_is_asked_for() {
+    let Some(s3) = S3::start() else { return };
+    let check = |configuration: &Value, flags: &[&str]| {
+        let command = bandog(["check"]).args(flags).with_workspace().args(["--", "true"]);
+        command.env("FUNCTION_CONFIG", encode(configuration.to_string())).run()
+    };
+    let configuration = s3.configuration();
+    let (bucket, outputs) = (s3.store.text("bucket"), s3.store.text("bucket_out"));
+    let ran = check(&configuration, &["--online"]).expect(0);
+    for text in
+        [format!("minio.default {bucket}"), format!("minio.default {outputs}"), format!("{outputs}/made of minio")]
+    {
+        assert!(ran.text().contains(&text), "{text}: {ran}");
+    }
+    let mut wrong = configuration.clone();
+    wrong["storage_providers"]["minio"]["default"]["secret_key"] = "another".into();
+    check(&wrong, &[]).expect(0);
+    let ran = check(&wrong, &["--online"]).expect(78);
+    assert!(ran.text().contains("mistake: minio.default") && ran.text().contains("cannot be used"), "{ran}");
+    assert!(!ran.text().contains("another"), "{ran}");
 }

@@ -57,6 +57,12 @@ impl Server {
         })
     }
 
+    /// The service behind it.
+    #[must_use]
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
     /// Makes the lock file, if there is to be one. To be called once the listener is bound.
     ///
     /// # Errors

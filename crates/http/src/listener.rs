@@ -80,16 +80,17 @@ fn set_send_timeout(listener: &TcpListener, limit: Option<Duration>) {
 }
 
 /// Serves until told to stop and everything in flight has ended. With `metrics` the metrics page has a listener of
-/// its own.
+/// its own. `others` are front doors beside this one; their calls are waited for as those of connections are.
 pub async fn serve(
     server: Arc<Server>,
     listener: TcpListener,
     metrics: Option<TcpListener>,
     stop: watch::Receiver<Stop>,
+    others: JoinSet<()>,
 ) {
     let service = &server.service;
     set_send_timeout(&listener, service.context().settings.timeouts.send);
-    let mut connections = JoinSet::new();
+    let mut connections = others;
     let metrics = tokio::spawn(serve_metrics(Arc::clone(&server), metrics));
     let timer = tokio::spawn({
         let server = Arc::clone(&server);

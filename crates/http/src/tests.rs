@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
 use bandog_runtime::call::{CompletedCall, ResponseWriter};
 
@@ -83,7 +83,7 @@ async fn a_panic_in_one_invocation_ends_that_one_only() {
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "--listen").await.expect("bound");
     let address = listener.local_addr().expect("an address");
     let (tell, told) = watch::channel(Stop::No);
-    let serving = tokio::spawn(serve(Arc::clone(&server), listener, None, told));
+    let serving = tokio::spawn(serve(Arc::clone(&server), listener, None, told, JoinSet::new()));
 
     let answers = tokio::task::spawn_blocking(move || [ask(address, "panic"), ask(address, "next")]);
     let [failed, next] = answers.await.expect("answers");

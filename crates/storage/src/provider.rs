@@ -35,6 +35,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// Its name in the configuration.
     fn name(&self) -> &ProviderName;
 
+    /// The directory that it is, if it is one of this machine.
+    fn directory(&self) -> Option<&Path> {
+        None
+    }
+
     /// Fetches an object into a directory. After an error nothing of it is left there.
     ///
     /// # Errors

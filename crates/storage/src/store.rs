@@ -5,6 +5,7 @@
 mod keep;
 mod object;
 mod upload;
+mod uploads;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -13,7 +14,8 @@ use bandog_runtime::{
     storage::{ObjectEvent, Storage, StoreRequest, Stored, TransferLimits},
 };
 
-use self::object::EventObject;
+pub use self::object::named;
+use self::{object::EventObject, uploads::Uploads};
 use crate::{
     control::Control,
     dedupe::Dedupe,
@@ -21,9 +23,10 @@ use crate::{
     event::{self, Notice},
     name::ProviderName,
     object::ObjectPath,
-    place::Layout,
+    place::{Layout, Place},
     plan::OutputPlan,
     provider::Provider,
+    watch::WatchedDir,
 };
 
 /// The store behind a function. Clones share it.
@@ -37,6 +40,7 @@ struct Inner {
     plan: OutputPlan,
     options: Options,
     dedupe: Dedupe,
+    uploads: Uploads,
 }
 
 /// What is done with outputs.
@@ -48,6 +52,8 @@ pub struct Options {
     pub keep_failed: Option<PathBuf>,
     /// The most files of one run that are stored at once; at least 1.
     pub parallel: usize,
+    /// The directory in which open uploads are recorded.
+    pub journal: PathBuf,
 }
 
 /// The answer of a provider that was tried.
@@ -69,7 +75,8 @@ impl Store {
     pub fn new(providers: Vec<Arc<dyn Provider>>, layout: Layout, options: Options) -> Result<Self, Vec<String>> {
         let plan = OutputPlan::new(&layout)?;
         let providers = providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
-        Ok(Self(Arc::new(Inner { providers, layout, plan, options, dedupe: Dedupe::default() })))
+        let uploads = Uploads::new(options.journal.clone());
+        Ok(Self(Arc::new(Inner { providers, layout, plan, options, dedupe: Dedupe::default(), uploads })))
     }
 
     /// The inputs, outputs and providers.
@@ -107,6 +114,42 @@ impl Store {
             }
         }
         checked
+    }
+
+    /// The directories of this machine in which new files are events: those of the inputs of `local` providers.
+    #[must_use]
+    pub fn watched_dirs(&self) -> Vec<WatchedDir> {
+        let of_input = |input: &Place| {
+            let root = self.provider(&input.provider).ok()?.directory()?;
+            let path = [input.path.bucket.as_str(), input.folder()]
+                .into_iter()
+                .fold(root.to_owned(), |path, part| if part.is_empty() { path } else { path.join(part) });
+            let place = ObjectPath::new(input.path.bucket.clone(), input.folder());
+            Some(WatchedDir { path, place })
+        };
+        let mut dirs: Vec<WatchedDir> = self.0.layout.inputs.iter().filter_map(of_input).collect();
+        dirs.dedup();
+        dirs
+    }
+
+    /// Discards what dead predecessors have left in no final state, and tells the log.
+    pub fn sweep(&self, control: &Control<'_>) {
+        let swept = self.0.uploads.sweep(|entry| self.0.provider(&entry.provider)?.discard(entry, control));
+        match swept {
+            Ok(swept) => {
+                if swept.discarded > 0 {
+                    tracing::info!("discarded {} unfinished uploads of dead predecessors", swept.discarded);
+                }
+                for (entry, error) in swept.failed {
+                    let (object, provider) = (&entry.object, &entry.provider);
+                    tracing::warn!("cannot discard the unfinished upload of {object} to {provider}: {error}");
+                }
+            }
+            Err(error) => {
+                let place = self.0.options.journal.display();
+                tracing::warn!("cannot look for unfinished uploads in {place}: {error}");
+            }
+        }
     }
 
     /// The event that `notice` tells of. `provider` is the name of the store that it is from, where that is known.

@@ -10,12 +10,15 @@ use std::{
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{Event, RunArgs};
+#[cfg(feature = "storage")]
+use super::object;
+use super::{Event, RunArgs, input_fault::InputFault};
 use crate::{
+    cli::BAD_INPUT,
     config::Config,
     input::{BodyError, BodySource},
     platform::oscar::{EventSource, JobEvent},
-    process::WakeFd,
+    process::{Cancel, WakeFd},
 };
 
 /// Bytes read of the input at once.
@@ -29,9 +32,27 @@ pub(super) fn open(
     config: &Config,
     io: &RunArgs,
     stop_signal: &Arc<WakeFd>,
-) -> Result<Box<dyn BodySource + Send>, String> {
-    let input = of_event(&io.event, stop_signal)?;
-    Ok(Box::new(of_job(config, io, input)?))
+    cancel: &Cancel,
+) -> Result<Box<dyn BodySource + Send>, InputFault> {
+    let bad = |text| InputFault { code: BAD_INPUT, text };
+    let input = match fetched(config, &io.event, cancel)? {
+        Some(file) => Input::File(Waited { file, stop_signal: Arc::clone(stop_signal) }),
+        None => of_event(&io.event, stop_signal).map_err(bad)?,
+    };
+    Ok(Box::new(of_job(config, io, input).map_err(bad)?))
+}
+
+/// The object that the event names, if it names one.
+#[cfg(feature = "storage")]
+fn fetched(config: &Config, event: &Event, cancel: &Cancel) -> Result<Option<File>, InputFault> {
+    let Event::File(path) = event else { return Ok(None) };
+    object::address(path).map(|address| object::fetch(config, &address, cancel)).transpose()
+}
+
+#[cfg(not(feature = "storage"))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature with storage")]
+fn fetched(_: &Config, _: &Event, _: &Cancel) -> Result<Option<File>, InputFault> {
+    Ok(None)
 }
 
 /// Where the input is read from.

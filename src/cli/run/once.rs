@@ -66,9 +66,9 @@ fn once(config: &Config, io: &RunArgs, stop_signal: &Arc<WakeFd>, stop: LocalSto
     if io.event == Event::Stdin && is_for_person {
         terminal::announce_input();
     }
-    let source = match input::open(config, io, stop_signal) {
+    let source = match input::open(config, io, stop_signal, &stop.cancel) {
         Ok(source) => source,
-        Err(error) => return fail(BAD_INPUT, &error),
+        Err(fault) => return fail(fault.code, &fault.text),
     };
     let is_served = io.action.as_ref().is_some_and(|action| matches!(action.interface, Interface::Http(_)));
     if let (None, Mode::Http | Mode::Static) = (&io.action, config.mode) {

@@ -3,10 +3,13 @@
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, sync::Arc};
 
 use bandog_storage::{
-    Error, Provider, ProviderName, ProviderType,
+    Error, Provider, ProviderName, ProviderType, Secret,
     provider::{
         local::Local,
+        onedata::{Onedata, OnedataSettings},
+        rucio::{RefreshToken, Rucio, RucioAuth, RucioSettings},
         s3::{self, Addressing, Credentials, S3},
+        webdav::{Auth, WebDav, WebDavSettings},
     },
 };
 
@@ -67,10 +70,13 @@ fn make(name: &ProviderName, keys: &mut Keys<'_>, environment: &Environment) -> 
     let own = name.clone();
     Some(match name.kind {
         ProviderType::Minio | ProviderType::S3 => (shared(S3::new(own, s3_settings(name, keys, environment)?)), None),
-        ProviderType::WebDav | ProviderType::Onedata | ProviderType::Rucio => {
-            keys.wrong("this version of bandog has no provider of this type");
-            return None;
+        ProviderType::WebDav => (shared(WebDav::new(own, webdav_settings(keys)?)), None),
+        ProviderType::Onedata => {
+            let settings = onedata_settings(keys)?;
+            let space = settings.space.clone();
+            (shared(Onedata::new(own, settings)), Some(space))
         }
+        ProviderType::Rucio => (shared(Rucio::new(own, rucio_settings(keys)?)), None),
         ProviderType::Local => {
             let path = PathBuf::from(keys.needed("path", "path: /data")?);
             if !path.is_absolute() {
@@ -120,4 +126,70 @@ fn s3_settings(name: &ProviderName, keys: &mut Keys<'_>, environment: &Environme
         return None;
     }
     Some(s3::Settings { endpoint: endpoint.flatten(), region, credentials, addressing, trust })
+}
+
+fn webdav_settings(keys: &mut Keys<'_>) -> Option<WebDavSettings> {
+    let host = keys.needed("hostname", "hostname: dav.example.org");
+    let (scheme, port) = (keys.text("scheme").unwrap_or("https"), keys.text("port"));
+    let url = host.map(|host| match (host.contains("://"), port) {
+        (true, None) => host.to_owned(),
+        (true, Some(port)) => format!("{}:{port}", host.trim_end_matches('/')),
+        (false, None) => format!("{scheme}://{host}"),
+        (false, Some(port)) => format!("{scheme}://{host}:{port}"),
+    });
+    let auth = if keys.has_any(&["token"], &["token"]) {
+        Auth::Bearer(keys.secret("token", "token"))
+    } else if keys.has_any(&["login", "password"], &["login", "password"]) {
+        Auth::Basic { login: keys.secret("login", "login"), password: keys.secret("password", "password") }
+    } else {
+        Auth::None
+    };
+    for key in ["login", "password", "token"] {
+        keys.text(key);
+    }
+    let trust = keys.trust();
+    let endpoint = keys.endpoint("hostname", &url?)?;
+    Some(WebDavSettings { endpoint, auth, trust })
+}
+
+fn onedata_settings(keys: &mut Keys<'_>) -> Option<OnedataSettings> {
+    let host = keys.needed("oneprovider_host", "oneprovider_host: oneprovider.example.org");
+    let space = keys.needed("space", "space: my-space");
+    let (token, trust) = (keys.secret("token", "token"), keys.trust());
+    let endpoint = keys.endpoint("oneprovider_host", &with_scheme(host?))?;
+    Some(OnedataSettings { endpoint, token, space: space?.to_owned(), trust })
+}
+
+fn rucio_settings(keys: &mut Keys<'_>) -> Option<RucioSettings> {
+    let host = keys.needed("host", "host: https://rucio.example.org");
+    let auth_host = keys.needed("auth_host", "auth_host: https://rucio-auth.example.org");
+    let account = keys.needed("account", "account: me");
+    let rse = keys.text("rse").map(str::to_owned);
+    let userpass = (keys.text("userpass.username"), keys.text("userpass.password"));
+    let auth = if let (Some(username), Some(password)) = userpass {
+        let value = |text: &str| Secret::Value(text.to_owned());
+        RucioAuth::UserPass { username: value(username), password: value(password) }
+    } else if keys.has_any(&["refresh_token"], &["refreshToken"]) {
+        let token = keys.secret("refresh_token", "refreshToken");
+        let url = keys.needed("token_endpoint", "token_endpoint: https://iam.example.org/token");
+        let client_id = keys.needed("client_id", "client_id: my-client")?.to_owned();
+        let scopes = keys.text("scopes").unwrap_or("openid offline_access").to_owned();
+        let audience = keys.text("audience").map(str::to_owned);
+        let endpoint = keys.endpoint("token_endpoint", url?)?;
+        RucioAuth::RefreshToken(RefreshToken { token, endpoint, client_id, scopes, audience })
+    } else {
+        RucioAuth::AccessToken(keys.secret("access_token", "token"))
+    };
+    for key in ["refresh_token", "access_token"] {
+        keys.text(key);
+    }
+    let trust = keys.trust();
+    let host = keys.endpoint("host", &with_scheme(host?));
+    let auth_host = keys.endpoint("auth_host", &with_scheme(auth_host?));
+    Some(RucioSettings { host: host?, auth_host: auth_host?, account: account?.to_owned(), rse, auth, trust })
+}
+
+/// An address without a scheme is one over TLS.
+fn with_scheme(host: &str) -> String {
+    if host.contains("://") { host.to_owned() } else { format!("https://{host}") }
 }

@@ -30,7 +30,7 @@ use crate::{
     actions::{Budget, read_json},
     input::{
         BodyError, BodySource, ContentHeaders, Envelope, Input, InputDir, InputError, InputFilter, InputKind,
-        StorageNotification, receive,
+        StorageError, StorageErrorKind, StorageNotification, receive,
         shape::{MaybeText, Text, Texts},
         storage_notification,
     },
@@ -95,6 +95,15 @@ impl EnvelopeFilter {
             let (envelope, body) = match layer {
                 None => break,
                 Some(Layer::Storage(notice)) => {
+                    if cfg!(not(feature = "storage")) && !self.skips_input {
+                        return Err(InputError::Storage(StorageError {
+                            kind: StorageErrorKind::ProviderUnknown,
+                            detail: format!(
+                                "the event names an object in {}, and this build of bandog has no storage",
+                                notice.store
+                            ),
+                        }));
+                    }
                     if self.skips_input && notice.event.is_none() {
                         return Err(InputError::Filter(format!(
                             "the event names an object in {}, and the function, which fetches it itself, cannot be told: \

@@ -177,5 +177,5 @@ fn a_pod_of_oscar_answers_its_clients_and_its_jobs_get_their_events_whole() {
     let (code, printed, _) = cluster.job(&encode("by base64"));
     assert_eq!((code, shown(&printed)), (0, encode("BY BASE64")));
     assert_eq!(cluster.job(&encode("exit")).0, 7, "a script that fails is a job that fails");
-    assert_eq!(cluster.job(event).0, 65);
+    assert_eq!(cluster.job(event).0, 78);
 }

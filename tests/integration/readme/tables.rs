@@ -67,7 +67,8 @@ fn every_setting_is_in_the_table_and_those_of_the_readme_have_its_defaults() {
 
 #[test]
 fn every_flag_in_an_example_exists() {
-    let subcommands = ["serve", "run", "call", "check", "health", "install", "completions", "actions", "man", "init"];
+    let subcommands =
+        ["serve", "run", "watch", "call", "check", "health", "install", "completions", "actions", "man", "init"];
     let mut seen = 0;
     for page in pages::all() {
         for line in examples(&page, &["sh", "console"]) {

@@ -17,12 +17,12 @@ use super::{
     settings::{Confinement, FunctionSettings, Logging, OwnLines, Stdin, Timeouts},
     stdout::StdoutRules,
 };
+use crate::storage::Storage;
 use crate::{
     actions::Action,
     input::InputFilter,
     output::FileAccess,
     process::{self, Program, Rules},
-    storage::Storage,
     workspace::{Workspace, WorkspaceRoot},
 };
 
@@ -184,6 +184,11 @@ impl Function {
     /// The user whose permissions apply when its output is read; `None` for bandog's own.
     pub(super) fn reader(&self) -> Option<FileAccess> {
         self.limits.settings.user.as_ref().map(|user| FileAccess { uid: user.uid })
+    }
+
+    /// Whether the output files of a successful run are stored.
+    pub(super) fn stores_output(&self) -> bool {
+        cfg!(feature = "storage") && self.storage.as_ref().is_some_and(|storage| storage.takes_output(true))
     }
 
     /// The directory of its workspaces.

@@ -51,6 +51,12 @@ pub struct Attempts {
 }
 
 impl Report {
+    /// The fate of the output files; `None` where they go to no store, and in a build without storage.
+    #[must_use]
+    pub fn stored(&self) -> Option<&Stored> {
+        self.stored.as_ref().filter(|_| cfg!(feature = "storage"))
+    }
+
     /// The report of an exchange in which bandog ran no process.
     #[must_use]
     pub fn of_exchange(duration: Duration) -> Self {
@@ -138,7 +144,7 @@ impl Outcome {
     #[must_use]
     pub fn is_success(&self) -> bool {
         match self {
-            Self::Done { report, .. } => report.stored.as_ref().is_none_or(Stored::is_whole),
+            Self::Done { report, .. } => report.stored().is_none_or(Stored::is_whole),
             Self::Passed => true,
             Self::Settled(event) => event.failure().is_none(),
             Self::Failed { .. } | Self::TimedOut { .. } | Self::Cancelled { .. } | Self::Refused(_) => false,

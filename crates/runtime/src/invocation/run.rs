@@ -3,7 +3,9 @@
 mod attempts;
 mod conclude;
 mod environment;
+#[cfg(feature = "storage")]
 mod records;
+#[cfg(feature = "storage")]
 mod store;
 mod supervise;
 
@@ -21,12 +23,13 @@ use super::{
     stdout::Stdout,
     take_in,
 };
+#[cfg(feature = "storage")]
+use crate::storage::ObjectEvent;
 use crate::{
     actions::{Placement, TextArgument},
     input::{self, BodyError, BodySource, Envelope, Input},
     logs::Level,
     process::Cancel,
-    storage::ObjectEvent,
     workspace::Workspace,
 };
 
@@ -77,20 +80,11 @@ pub fn run(
             Ok(received) => received,
             Err(outcome) => return Received::Ended(outcome),
         };
-        match invocation.open_event(&input) {
-            Ok(None) => Received::Ended(invocation.execute(&input, arguments, observer)),
-            Ok(Some(mut records)) => match records.pop() {
-                Some(record) if records.is_empty() => Received::Ended(invocation.run_record(record, input, observer)),
-                last => {
-                    records.extend(last);
-                    Received::Records(records, input)
-                }
-            },
-            Err(error) => Received::Ended(Outcome::Refused(error)),
-        }
+        invocation.go_on(input, arguments, observer)
     });
     match received {
         Ok((Received::Ended(outcome), workspace)) => Finished { outcome, workspace: Some(workspace) },
+        #[cfg(feature = "storage")]
         Ok((Received::Records(records, input), workspace)) => {
             drop(workspace);
             records::run_each(function, call, records, &input, cancel)
@@ -100,11 +94,12 @@ pub fn run(
 }
 
 /// An invocation whose body has been received.
-#[expect(clippy::large_enum_variant, reason = "made once for each invocation")]
+#[cfg_attr(feature = "storage", expect(clippy::large_enum_variant, reason = "made once for each invocation"))]
 enum Received {
     /// It is over.
     Ended(Outcome),
     /// The body is an event of several records. The input has the variables for all of them.
+    #[cfg(feature = "storage")]
     Records(Vec<Box<dyn ObjectEvent>>, Input),
 }
 
@@ -140,6 +135,7 @@ fn in_workspace<T>(
         started,
         ran: None,
         attempts,
+        #[cfg(feature = "storage")]
         event_bucket: None,
     };
     let result = body(invocation);
@@ -162,6 +158,7 @@ struct Invocation<'a> {
     /// `None` for a function that is not an action.
     attempts: Option<Attempts>,
     /// The bucket of the object that is the input, if one is.
+    #[cfg(feature = "storage")]
     event_bucket: Option<String>,
 }
 
@@ -210,6 +207,17 @@ impl Invocation<'_> {
         }
         let arguments = self.bind(&input)?;
         Ok((input, arguments))
+    }
+
+    /// Runs the function for the body, which is an input.
+    #[cfg(not(feature = "storage"))]
+    fn go_on(
+        self,
+        input: Input,
+        arguments: Option<ActionArguments>,
+        observer: &mut dyn InvocationObserver,
+    ) -> Received {
+        Received::Ended(self.execute(&input, arguments, observer))
     }
 
     /// Runs the process and collects its output.

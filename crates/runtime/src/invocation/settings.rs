@@ -29,7 +29,7 @@ pub struct FunctionSettings {
     pub retries: usize,
     /// Opens the events of a platform; `None` where a body is only a body.
     pub input_filter: Option<Arc<dyn InputFilter>>,
-    /// Fetches the objects that events name, and stores outputs; `None` where neither is done.
+    /// Fetches the objects that events name, and stores outputs; `None` where neither is done. Needs the feature `storage`.
     pub storage: Option<Arc<dyn Storage>>,
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn report_fields(head: &mut Head, report: &Report) {
     if let Some(Exit::Code(code)) = report.exit {
         head.set(X_EXIT_CODE, code.to_string());
     }
-    if let Some(stored) = &report.stored {
+    if let Some(stored) = report.stored() {
         head.set(X_BANDOG_STORED, stored.counts.stored.to_string());
     }
 }

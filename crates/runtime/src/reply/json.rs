@@ -117,7 +117,7 @@ impl<'a> JsonDocument<'a> {
         let mut text = format!("\",\"exit_code\":{exit},\"duration_seconds\":{duration},\"call_id\":\"").into_bytes();
         escape(self.call_id, &mut text);
         text.push(b'"');
-        if let Some(stored) = &self.report.stored {
+        if let Some(stored) = self.report.stored() {
             for (name, list) in [("stored", &stored.stored), ("failed", &stored.failed), ("skipped", &stored.skipped)] {
                 text.extend_from_slice(format!(",\"{name}\":{}", Value::from(list.as_slice())).as_bytes());
             }

@@ -166,7 +166,7 @@ impl Problem {
         // A number with the decimals of `X-Duration-Seconds`.
         let seconds = Seconds(report.duration).to_string().parse::<f64>().unwrap_or_default();
         self = self.member("duration_seconds", seconds);
-        if let Some(stored) = &report.stored {
+        if let Some(stored) = report.stored() {
             for (name, list) in [("stored", &stored.stored), ("failed", &stored.failed), ("skipped", &stored.skipped)] {
                 self = self.member(name, list.as_slice());
             }
@@ -188,9 +188,7 @@ impl Problem {
 /// The reason of an outcome other than [`Outcome::Done`].
 fn detail(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Done { report, .. } => {
-            report.stored.as_ref().map_or_else(|| "the function is done".to_owned(), not_stored)
-        }
+        Outcome::Done { report, .. } => report.stored().map_or_else(|| "the function is done".to_owned(), not_stored),
         Outcome::Passed => "the function is done".to_owned(),
         Outcome::Settled(event) => event.failure().map_or_else(|| "the event is settled".to_owned(), detail),
         Outcome::Failed { failure, .. } => failure.to_string(),

@@ -3,10 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::{error_code::ErrorCode, head::CallFacts, problem::Problem};
-use crate::invocation::{RecordEnd, SettledEvent, SettledRecord};
+use crate::invocation::{RecordEnd, Report, SettledEvent, SettledRecord};
 
 /// The document of the one record, or a list of those of several.
 pub(super) fn document(event: &SettledEvent, call: &CallFacts<'_>) -> Value {
+    if cfg!(not(feature = "storage")) {
+        // Without storage there are no such events.
+        return Value::Null;
+    }
     match event.records.as_slice() {
         [record] if event.is_single => record_document(record, call),
         records => records.iter().map(|record| record_document(record, call)).collect(),
@@ -36,7 +40,7 @@ fn record_document(record: &SettledRecord, call: &CallFacts<'_>) -> Value {
         set("error", code.as_str().into());
         set("detail", Problem::of_outcome(outcome, call).detail.into());
     }
-    if let Some(stored) = outcome.report().and_then(|report| report.stored.as_ref()) {
+    if let Some(stored) = outcome.report().and_then(Report::stored) {
         set("stored", stored.stored.as_slice().into());
         set("failed", stored.failed.as_slice().into());
         set("skipped", stored.skipped.as_slice().into());

@@ -49,12 +49,6 @@ impl Local {
         Self { name, root }
     }
 
-    /// The directory.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     fn open_root(&self) -> Result<OwnedFd, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rustix::fs::open(&self.root, flags, Mode::empty()).map_err(|errno| {
@@ -67,6 +61,10 @@ impl Local {
 impl Provider for Local {
     fn name(&self) -> &ProviderName {
         &self.name
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.root)
     }
 
     fn fetch(&self, fetch: &Fetch<'_>, control: &Control<'_>) -> Result<Fetched, Error> {

@@ -159,7 +159,8 @@ fn way(store: &Store, notice: &Notice, provider: Option<&str>) -> Way {
 }
 
 /// The error of a fetch in the words of the runtime.
-pub(crate) fn named(error: &Error) -> StorageError {
+#[must_use]
+pub fn named(error: &Error) -> StorageError {
     let kind = match error.kind {
         ErrorKind::NotFound | ErrorKind::NoBucket => StorageErrorKind::NotFound,
         ErrorKind::Changed => StorageErrorKind::Changed,

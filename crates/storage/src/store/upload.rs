@@ -102,6 +102,14 @@ fn one(inner: &Inner, upload: &PlannedUpload, opener: &mut FileOpener<'_>, contr
     let provider = inner.provider(&inner.plan.outputs()[upload.output].provider)?;
     let file = opener.open(upload.file).map_err(|error| Error::new(ErrorKind::Rejected, error.to_string()))?;
     let source = Source::new(file).map_err(|error| Error::file("read the size of the output", &error))?;
+    // Without a journal nothing is lost, but for the means to clean up after a crash.
+    let source = match inner.uploads.journal() {
+        Ok(journal) => source.recorded_in(&journal),
+        Err(error) => {
+            tracing::warn!("cannot record open uploads in {}: {error}", inner.options.journal.display());
+            source
+        }
+    };
     provider.store(&source, &upload.to, control)
 }
 

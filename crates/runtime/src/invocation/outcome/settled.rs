@@ -33,6 +33,7 @@ pub enum RecordEnd {
 
 impl SettledEvent {
     /// An event of one record.
+    #[cfg(feature = "storage")]
     pub(crate) fn single(object: String, end: RecordEnd) -> Outcome {
         Outcome::Settled(Self { records: vec![SettledRecord { object, end }], is_single: true })
     }

@@ -75,10 +75,15 @@ impl Invocation<'_> {
             self.log.note(Level::Warning, &note);
         }
         let failed_output = self.failed_output();
+        #[cfg(feature = "storage")]
         let stored = self.store_failed();
         let mut outcome = self.log.failed(failure, Some(exit), duration);
         if let Outcome::Failed { report, .. } = &mut outcome {
-            (report.failed_output, report.stored) = (failed_output, stored);
+            report.failed_output = failed_output;
+            #[cfg(feature = "storage")]
+            {
+                report.stored = stored;
+            }
         }
         outcome
     }
@@ -146,12 +151,14 @@ impl Invocation<'_> {
                     return self.log.failed(failure, Some(exit), duration);
                 }
                 self.log.note(Level::Info, &format!("output: {kind} (files: {files}, bytes: {bytes})"));
+                #[cfg(feature = "storage")]
                 let stored = match self.store(&output) {
                     Ok(stored) => stored,
                     Err(failure) => return self.log.failed(failure, Some(exit), duration),
                 };
-                let mut report = self.log.report(Some(exit), duration);
-                report.stored = stored;
+                let report = self.log.report(Some(exit), duration);
+                #[cfg(feature = "storage")]
+                let report = crate::invocation::outcome::Report { stored, ..report };
                 Outcome::Done { report, output, response_headers }
             }
             Err(failure) => self.log.failed(failure, Some(exit), duration),
@@ -168,8 +175,7 @@ impl Invocation<'_> {
             let path = workspace.output_path();
             return Ok((response_headers, output::collect(workspace.output(), &path, reader, &mut warn)?));
         };
-        let stores = self.function.storage.as_ref().is_some_and(|storage| storage.takes_output(true));
-        if !stores && !output::is_empty(workspace.output()) {
+        if !self.function.stores_output() && !output::is_empty(workspace.output()) {
             warn("ignored the files in TMP_OUTPUT_DIR: in this mode the response is the standard output".to_owned());
         }
         let output = match &self.function.action {

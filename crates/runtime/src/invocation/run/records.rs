@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Call, Finished, Invocation, in_workspace};
+use super::{ActionArguments, Call, Finished, Invocation, Received, in_workspace};
 use crate::{
     input::{Input, InputDir, InputError, InputKind},
     invocation::{
         function::Function,
         observer::{InvocationObserver, NoObserver},
-        outcome::{Outcome, RecordEnd, SettledEvent, SettledRecord},
+        outcome::{Outcome, RecordEnd, Report, SettledEvent, SettledRecord},
     },
     logs::Level,
     process::Cancel,
@@ -19,8 +19,28 @@ use crate::{
 const EVENT_LIMIT: u64 = 8 * 1024 * 1024;
 
 impl<'a> Invocation<'a> {
+    /// Runs the function for the body, which is an input or an event about objects.
+    pub(super) fn go_on(
+        self,
+        input: Input,
+        arguments: Option<ActionArguments>,
+        observer: &mut dyn InvocationObserver,
+    ) -> Received {
+        match self.open_event(&input) {
+            Ok(None) => Received::Ended(self.execute(&input, arguments, observer)),
+            Ok(Some(mut records)) => match records.pop() {
+                Some(record) if records.is_empty() => Received::Ended(self.run_record(record, input, observer)),
+                last => {
+                    records.extend(last);
+                    Received::Records(records, input)
+                }
+            },
+            Err(error) => Received::Ended(Outcome::Refused(error)),
+        }
+    }
+
     /// The records of the event that the input is, if it is one and the function has a store.
-    pub(super) fn open_event(&self, input: &Input) -> Result<Option<Vec<Box<dyn ObjectEvent>>>, InputError> {
+    fn open_event(&self, input: &Input) -> Result<Option<Vec<Box<dyn ObjectEvent>>>, InputError> {
         let Some(storage) = &self.function.storage else { return Ok(None) };
         let name = input.path.as_ref().and_then(|path| path.file_name());
         let Some(name) = name.filter(|_| input.kind == InputKind::Json && input.bytes <= EVENT_LIMIT) else {
@@ -33,7 +53,7 @@ impl<'a> Invocation<'a> {
     }
 
     /// Runs the function for one record.
-    pub(super) fn run_record(
+    fn run_record(
         mut self,
         mut record: Box<dyn ObjectEvent>,
         mut input: Input,
@@ -128,8 +148,7 @@ pub(super) fn run_each(
             Ok((outcome, workspace)) => Finished { outcome, workspace: Some(workspace) },
             Err(outcome) => Finished { outcome, workspace: None },
         };
-        let is_unsaved =
-            finished.outcome.report().and_then(|report| report.stored.as_ref()).is_some_and(Stored::is_unsaved);
+        let is_unsaved = finished.outcome.report().and_then(Report::stored).is_some_and(Stored::is_unsaved);
         if is_unsaved || matches!(finished.outcome, Outcome::Cancelled { .. }) {
             return finished;
         }

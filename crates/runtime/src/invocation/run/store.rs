@@ -5,7 +5,7 @@ use crate::{
     invocation::outcome::Failure,
     logs::Level,
     output::{self, Output, OutputFiles},
-    storage::{Storage, StoreRequest, Stored},
+    storage::{Storage, StoreRequest, Stored, StoredCounts},
 };
 
 impl Invocation<'_> {
@@ -56,6 +56,9 @@ impl Invocation<'_> {
             self.log.note(Level::Info, &format!("output skipped, as no place in the configuration takes it: {file}"));
         }
         let counts = stored.counts;
+        if counts == StoredCounts::default() {
+            return stored;
+        }
         let level = if stored.is_whole() { Level::Info } else { Level::Error };
         let summary =
             format!("outputs: {} stored, {} failed, {} skipped", counts.stored, counts.failed, counts.skipped);
