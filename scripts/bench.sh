@@ -17,6 +17,7 @@ fi
 # What the report calls absent is named here, too.
 case ,${BENCH_ONLY:-peers}, in
     *,peers,*) scripts/peers.sh ;;
+    *,storage,*) scripts/peers.sh supervisor ;;
 esac
 cargo build --quiet --locked --release --manifest-path benches/Cargo.toml --target-dir "$target/bench-build"
 

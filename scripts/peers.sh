@@ -3,13 +3,16 @@
 # installed, so that nothing is started, nothing starts with the machine, and nobody has to be root; and OSCAR's
 # faas-supervisor in a Python environment. Quick when they are there. What can't be had is named and left out: the report
 # says that it is absent.
+#
+#     scripts/peers.sh               all of them
+#     scripts/peers.sh supervisor    faas-supervisor alone, which object storage is compared with, too
 set -eu
 cd "$(dirname "$0")/.."
 
 packages='webhook lighttpd fcgiwrap nginx-light'
 # Its own list of what it needs has a mistake ("webdavclient3==3.14.6requests"), so they are named here.
 supervisor='faas-supervisor==1.5.8'
-needs='webdavclient3==3.14.6 requests boto3 setuptools<81 pyyaml'
+needs='webdavclient3==3.14.6 requests==2.34.2 boto3==1.44.8 setuptools==80.9.0 pyyaml==6.0.4'
 peers=${CARGO_TARGET_DIR:-target}/peers
 
 say() { echo "peers: $*" >&2; }
@@ -45,7 +48,7 @@ fetch_packages() {
 
 fetch_supervisor() {
     venv=$peers/venv
-    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$supervisor" ] && "$venv/bin/python" -c 'import faassupervisor' && return
+    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$supervisor $needs" ] && "$venv/bin/python" -c 'import faassupervisor' && return
     # Debian's own interpreter comes first: it is the one python3-venv belongs to.
     python=/usr/bin/python3
     [ -x "$python" ] || python=python3
@@ -56,11 +59,11 @@ fetch_supervisor() {
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$supervisor" >&2; then
         # Compiled once, as its users have it.
         "$venv/bin/python" -m compileall -q "$venv/lib" >/dev/null || true
-        echo "$supervisor" > "$venv/stamp"
+        echo "$supervisor $needs" > "$venv/stamp"
     else
         say "$supervisor could not be installed"
     fi
 }
 
-fetch_packages
+[ "${1:-}" = supervisor ] || fetch_packages
 fetch_supervisor

@@ -1,6 +1,7 @@
 //! A program that is started for a measurement and gone after it, however the measurement ends.
 
 use std::{
+    fs,
     os::unix::process::CommandExt as _,
     process::{Child as Process, Command},
     thread,
@@ -40,6 +41,11 @@ impl Child {
         &mut self.process
     }
 
+    /// The most memory it has held so far, in bytes.
+    pub fn peak(&self) -> anyhow::Result<u64> {
+        peak(self.process.id())
+    }
+
     /// Fails if it has ended by itself.
     pub fn check(&mut self) -> anyhow::Result<()> {
         match self.process.try_wait()? {
@@ -47,6 +53,14 @@ impl Child {
             Some(status) => anyhow::bail!("{} ended by itself, {status}", self.name),
         }
     }
+}
+
+/// The most memory that a running process has held so far, in bytes (`VmHWM` of proc(5)).
+pub fn peak(process: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc")?;
+    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kibibytes * 1024)
 }
 
 impl Drop for Child {

@@ -24,6 +24,8 @@ mod responder;
 mod server;
 mod setting;
 mod small;
+#[expect(clippy::cast_precision_loss, reason = "counts and sizes far below 2^52")]
+mod storage;
 mod table;
 
 use anyhow::Context as _;
@@ -35,7 +37,7 @@ use setting::Setting;
 type Work = (&'static str, fn(&Setting, &mut Report) -> anyhow::Result<()>);
 
 /// All of them, in the order of the table.
-const WORK: [Work; 10] = [
+const WORK: [Work; 11] = [
     ("small", small::measure),
     ("peers", peers::measure),
     ("refusals", refusals::measure),
@@ -46,6 +48,7 @@ const WORK: [Work; 10] = [
     ("zip", bytes::zip),
     ("linear", bytes::linear),
     ("growth", growth::measure),
+    ("storage", storage::measure),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -6,7 +6,7 @@
 //! script that only copies the body to the answer ("no file"), which is less than bandog does.
 
 mod fcgiwrap;
-mod kit;
+pub(crate) mod kit;
 mod lighttpd;
 mod supervisor;
 mod webhook;

@@ -24,7 +24,7 @@ pub const ENVIRONMENT: [(&str, &str); 2] =
 
 /// A listener. It ends when this is dropped.
 pub struct Server {
-    _child: Child,
+    child: Child,
     /// Where it listens.
     pub address: SocketAddr,
     _home: TempDir,
@@ -55,11 +55,16 @@ impl Server {
             let text = fs::read_to_string(&file).unwrap_or_default();
             if !text.trim().is_empty() {
                 let address = text.trim().parse().with_context(|| format!("{text:?} is not an address"))?;
-                return Ok(Self { _child: child, address, _home: home });
+                return Ok(Self { child, address, _home: home });
             }
             child.check()?;
             ensure!(began.elapsed() < START, "bandog wrote no address in {START:?}");
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// The most memory it has held so far, in bytes.
+    pub fn peak(&self) -> anyhow::Result<u64> {
+        self.child.peak()
     }
 }

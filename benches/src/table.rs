@@ -59,9 +59,13 @@ pub fn goal_text(line: &Line, goal: Goal) -> String {
     }
 }
 
-/// Two digits after the point, none where they say nothing.
+/// Two digits after the point, none where they say nothing, and more where two would be zeros.
 pub fn ratio(value: f64) -> String {
-    if value >= 20.0 { format!("{value:.0} ×") } else { format!("{value:.2} ×") }
+    match value {
+        20.0.. => format!("{value:.0} ×"),
+        0.0..0.01 => format!("{value:.4} ×"),
+        _ => format!("{value:.2} ×"),
+    }
 }
 
 /// A figure as a person would write it.
@@ -108,5 +112,7 @@ mod tests {
         assert_eq!(amount(-1_200.0, Unit::Microseconds), "−1,200 µs");
         assert_eq!(amount(5_242_880.0, Unit::Bytes), "5.00 MiB");
         assert_eq!(amount(0.125, Unit::Share), "12 %");
+        let ratios = [33.4, 1.006, 0.0023].map(ratio);
+        assert_eq!(ratios, ["33 ×", "1.01 ×", "0.0023 ×"]);
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
-use crate::setting::Setting;
+use crate::{child, setting::Setting};
 
 /// How long it may take to say where it listens.
 const START: Duration = Duration::from_secs(10);
@@ -54,12 +54,9 @@ impl Server {
         Ok(server)
     }
 
-    /// The most memory it has held so far, in bytes (`VmHWM` of proc(5)).
+    /// The most memory it has held so far, in bytes.
     pub(super) fn peak(&self) -> anyhow::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc")?;
-        let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kibibytes * 1024)
+        child::peak(self.process.id())
     }
 }
 
