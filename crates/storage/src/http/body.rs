@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt as _,
     pin::Pin,
     sync::{
         Arc,
@@ -14,6 +13,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use rustix::{
+    buffer::spare_capacity,
+    io::{Errno, pread},
+};
 
 use crate::source::Source;
 
@@ -106,19 +109,21 @@ impl SentBody {
 
 impl FilePart {
     fn next(&mut self) -> io::Result<Bytes> {
-        let mut piece = vec![0; usize::try_from(self.length).unwrap_or(PIECE).min(PIECE)];
+        let mut piece = Vec::with_capacity(usize::try_from(self.length).unwrap_or(PIECE).min(PIECE));
         let count = loop {
-            match self.file.read_at(&mut piece, self.offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            match pread(&self.file, spare_capacity(&mut piece), self.offset) {
+                Err(Errno::INTR) => {}
                 result => break result?,
             }
         };
         if count == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent"));
         }
-        piece.truncate(count);
-        self.offset += count as u64;
-        self.length -= count as u64;
+        // The allocator may have given more room than was asked for.
+        let count = (count as u64).min(self.length);
+        piece.truncate(usize::try_from(count).unwrap_or(PIECE));
+        self.offset += count;
+        self.length -= count;
         Ok(piece.into())
     }
 }

@@ -27,8 +27,11 @@ use std::num::NonZeroUsize;
 
 use http::Method;
 
-use self::api::{Api, Call};
 pub use self::credentials::ChainVariables;
+use self::{
+    api::{Api, Call},
+    multipart::PartThreads,
+};
 use crate::{
     control::Control,
     error::{Error, ErrorKind},
@@ -97,6 +100,7 @@ pub struct S3 {
     name: ProviderName,
     api: Api,
     parts_at_once: NonZeroUsize,
+    part_threads: PartThreads,
 }
 
 impl S3 {
@@ -105,7 +109,7 @@ impl S3 {
     /// # Errors
     /// [`ErrorKind::Tls`]: that file cannot be used.
     pub fn new(name: ProviderName, settings: Settings) -> Result<Self, Error> {
-        Ok(Self { name, api: Api::new(settings)?, parts_at_once: PARTS_AT_ONCE })
+        Ok(Self { name, api: Api::new(settings)?, parts_at_once: PARTS_AT_ONCE, part_threads: PartThreads::default() })
     }
 
     /// The same with another bound on the parts of an object that are sent at once.
@@ -130,7 +134,7 @@ impl Provider for S3 {
         let stored = if source.size() <= WHOLE {
             put::store(&self.api, source, to, control)
         } else {
-            multipart::store(&self.api, &self.name, source, to, self.parts_at_once, control)
+            multipart::store(&self.api, &self.name, source, to, (self.parts_at_once, &self.part_threads), control)
         };
         // The object is not there yet, so that only its bucket can be missing.
         stored.map_err(|error| match error.kind {

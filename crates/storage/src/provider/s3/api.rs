@@ -14,7 +14,7 @@ use super::{
     address::{Target, target},
     credentials::{KeySource, Keys},
     refusal::Refusal,
-    sign::{self, EMPTY, Signed, UNSIGNED},
+    sign::{self, EMPTY, Signed, SigningKey, UNSIGNED},
 };
 use crate::{
     control::Control,
@@ -39,6 +39,8 @@ pub(super) struct Api {
     /// Buckets of another region than the one that is set.
     regions: Mutex<Vec<(String, String)>>,
     clients: Mutex<Vec<Arc<Client>>>,
+    /// The key of the last signature: most have the same.
+    signing_key: Mutex<Option<Arc<SigningKey>>>,
 }
 
 /// A request.
@@ -91,6 +93,7 @@ impl Api {
             ahead: AtomicI64::new(0),
             regions: Mutex::default(),
             clients: Mutex::default(),
+            signing_key: Mutex::default(),
         })
     }
 
@@ -195,6 +198,14 @@ impl Api {
         Ok(request)
     }
 
+    fn signing_key(&self, keys: &Keys, region: &str, date: &str) -> Arc<SigningKey> {
+        let mut last = self.signing_key.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(key) if key.is_of(&keys.secret_key, region, date) => Arc::clone(key),
+            _ => Arc::clone(last.insert(Arc::new(SigningKey::new(&keys.secret_key, region, date)))),
+        }
+    }
+
     /// The header fields of the signature.
     fn signature(
         &self,
@@ -216,7 +227,7 @@ impl Api {
         headers.extend(md5.map(|(name, value)| (name.as_str(), value.as_str())));
         headers.sort_unstable();
         let signed = Signed { method: call.method.as_str(), path: &target.path, query, headers: &headers, payload };
-        let authorization = sign::authorization(&signed, keys, region, &date);
+        let authorization = self.signing_key(keys, region, &date).authorization(&signed, &keys.access_key, &date);
         let payload = payload.to_owned();
         let mut fields = vec![("x-amz-content-sha256", payload), ("x-amz-date", date)];
         fields.extend(keys.session_token.clone().map(|token| ("x-amz-security-token", token)));

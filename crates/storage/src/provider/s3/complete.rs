@@ -42,7 +42,7 @@ pub(super) fn complete(
     control: &Control<'_>,
 ) -> Result<(), Error> {
     let list = Bytes::from(list(parts));
-    let digests = Digests::of_bytes(&list);
+    let digests = Digests::of_bytes(&list, true);
     let query = [("uploadId", id)];
     attempts(control, |_| {
         let call = Call {

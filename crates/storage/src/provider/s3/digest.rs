@@ -40,7 +40,7 @@ impl Digests {
             control.check()?;
             let room = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
             let count = match file.read_at(&mut piece[..room], at) {
-                Ok(0) => return Err(Error::new(ErrorKind::Rejected, "the file became shorter while it was sent")),
+                Ok(0) => return Err(became_shorter()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Error::file("read the output", &error)),
@@ -54,15 +54,20 @@ impl Digests {
         Ok(Self { md5: md5.finalize().into(), sha256: sha256.map(|sha256| hex(sha256.finish().as_ref())) })
     }
 
-    /// Those of a document.
-    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
-        Self { md5: md5_of(bytes), sha256: Some(hex(ring::digest::digest(&SHA256, bytes).as_ref())) }
+    /// Those of bytes in memory.
+    pub(super) fn of_bytes(bytes: &[u8], with_sha256: bool) -> Self {
+        let sha256 = with_sha256.then(|| hex(ring::digest::digest(&SHA256, bytes).as_ref()));
+        Self { md5: md5_of(bytes), sha256 }
     }
 
     /// `Content-MD5`.
     pub(super) fn content_md5(&self) -> String {
         base64_simd::STANDARD.encode_to_string(self.md5)
     }
+}
+
+pub(super) fn became_shorter() -> Error {
+    Error::new(ErrorKind::Rejected, "the file became shorter while it was sent")
 }
 
 pub(super) fn md5_of(bytes: &[u8]) -> [u8; 16] {
@@ -104,10 +109,10 @@ mod tests {
         for (offset, length) in [(0, 0), (0, 200_000), (3, 65_536), (70_000, 130_000)] {
             let (from, to) =
                 (usize::try_from(offset).expect("small"), usize::try_from(offset + length).expect("small"));
-            assert_eq!(digests(offset, length).expect("read"), Digests::of_bytes(&content[from..to]));
+            assert_eq!(digests(offset, length).expect("read"), Digests::of_bytes(&content[from..to], true));
         }
         assert_eq!(digests(1, 200_000).expect_err("too short").kind, ErrorKind::Rejected);
-        assert_eq!(Digests::of_bytes(b"").content_md5(), "1B2M2Y8AsgTpgAmY7PhCfg==");
+        assert_eq!(Digests::of_bytes(b"", false).content_md5(), "1B2M2Y8AsgTpgAmY7PhCfg==");
     }
 
     #[test]

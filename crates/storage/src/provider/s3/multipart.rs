@@ -7,7 +7,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -47,17 +47,41 @@ const UNIT: u64 = 1024 * 1024;
 /// The time to abort an upload, which begins after that of the call may be over.
 const ABORT: Duration = Duration::from_secs(10);
 
+/// Threads that send parts beside those of the transfers, for all objects of a store: each has a connection and its
+/// buffers, and many objects at once need no parts at once.
+const PART_THREADS: usize = 8;
+
+/// The threads that send parts.
+#[derive(Debug, Default)]
+pub(super) struct PartThreads(AtomicUsize);
+
+/// The permit for one of them, given back when this is dropped.
+struct PartPermit<'a>(&'a PartThreads);
+
+impl PartThreads {
+    fn permit(&self) -> Option<PartPermit<'_>> {
+        let more = |count| (count < PART_THREADS).then_some(count + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| PartPermit(self))
+    }
+}
+
+impl Drop for PartPermit<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Stores a file.
 pub(super) fn store(
     api: &Api,
     provider: &ProviderName,
     source: &Source,
     to: &ObjectPath,
-    parts_at_once: NonZeroUsize,
+    (parts_at_once, threads): (NonZeroUsize, &PartThreads),
     control: &Control<'_>,
 ) -> Result<(), Error> {
     let mut upload = OpenUpload::begin(api, provider, source, to, control)?;
-    let parts = upload.send_parts(source, parts_at_once, control)?;
+    let parts = upload.send_parts(source, (parts_at_once, threads), control)?;
     source.check_unchanged()?;
     complete(api, to, &upload.id, &parts, (source.size(), upload.begun), control)?;
     upload.is_complete = true;
@@ -121,14 +145,14 @@ impl<'a> OpenUpload<'a> {
     fn send_parts(
         &self,
         source: &Source,
-        parts_at_once: NonZeroUsize,
+        (parts_at_once, threads): (NonZeroUsize, &PartThreads),
         control: &Control<'_>,
     ) -> Result<Vec<SentPart>, Error> {
         let plan = PartSizes::new(source.size());
         let next = AtomicU64::new(0);
         let has_failed = AtomicBool::new(false);
         let done = Mutex::new(Vec::new());
-        let work = || -> Result<(), Error> {
+        let work = &|| -> Result<(), Error> {
             while !has_failed.load(Ordering::Relaxed) {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(bytes) = plan.part(number) else { break };
@@ -138,11 +162,18 @@ impl<'a> OpenUpload<'a> {
             }
             Ok(())
         };
-        let threads = plan.count.min(parts_at_once.get() as u64) - 1;
+        let others = plan.count.min(parts_at_once.get() as u64) - 1;
         thread::scope(|scope| {
             // Without another thread this one sends all parts.
-            let builder = || thread::Builder::new().name("bandog-part".to_owned());
-            let others: Vec<_> = (0..threads).map_while(|_| builder().spawn_scoped(scope, work).ok()).collect();
+            let start = |_| {
+                let permit = threads.permit()?;
+                let work = move || {
+                    let _permit = permit;
+                    work()
+                };
+                thread::Builder::new().name("bandog-part".to_owned()).spawn_scoped(scope, work).ok()
+            };
+            let others: Vec<_> = (0..others).map_while(start).collect();
             let mut result = work();
             for other in others {
                 let ended = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -240,6 +271,15 @@ mod tests {
             let plan = PartSizes::new(size);
             assert_eq!((plan.part, plan.count), (part, count), "{size}");
         }
+    }
+
+    #[test]
+    fn threads_for_parts_are_few_and_come_back() {
+        let threads = PartThreads::default();
+        let permits: Vec<_> = std::iter::from_fn(|| threads.permit()).take(2 * PART_THREADS).collect();
+        assert_eq!(permits.len(), PART_THREADS);
+        drop(permits);
+        assert!(threads.permit().is_some());
     }
 
     proptest! {

@@ -1,10 +1,12 @@
 //! An object that is sent in one request.
 
+use std::{io, os::unix::fs::FileExt as _};
+
 use http::{HeaderName, Method};
 
 use super::{
     api::{Api, Call},
-    digest::{Digests, check_etag},
+    digest::{Digests, became_shorter, check_etag},
     document::LIMIT,
     get::{content_length, head},
 };
@@ -17,14 +19,24 @@ use crate::{
     source::Source,
 };
 
+/// Bytes up to which a file is read once, for its digests and for every attempt: as many as are read at once of others.
+const IN_MEMORY: u64 = 64 * 1024;
+
 /// Stores a file.
 pub(super) fn store(api: &Api, source: &Source, to: &ObjectPath, control: &Control<'_>) -> Result<(), Error> {
-    let digests = Digests::of_file(source.file(), 0, source.size(), api.signs_payloads(), control)?;
+    let (payload, digests) = if source.size() <= IN_MEMORY {
+        let bytes = read(source)?;
+        let digests = Digests::of_bytes(&bytes, api.signs_payloads());
+        (Payload::Bytes(bytes.into()), digests)
+    } else {
+        let digests = Digests::of_file(source.file(), 0, source.size(), api.signs_payloads(), control)?;
+        (Payload::Whole(source.clone()), digests)
+    };
     attempts(control, |_| {
         source.check_unchanged()?;
         let call = Call {
             headers: vec![(HeaderName::from_static("content-md5"), digests.content_md5())],
-            payload: Payload::Whole(source.clone()),
+            payload: payload.clone(),
             sha256: digests.sha256.as_deref(),
             ..Call::new(Method::PUT, to)
         };
@@ -38,6 +50,16 @@ pub(super) fn store(api: &Api, source: &Source, to: &ObjectPath, control: &Contr
     })?;
     source.check_unchanged()?;
     if to.key.ends_with('/') && source.size() > 0 { confirm(api, source, to, control) } else { Ok(()) }
+}
+
+/// The bytes of a file.
+fn read(source: &Source) -> Result<Vec<u8>, Error> {
+    let mut bytes = vec![0; usize::try_from(source.size()).unwrap_or_default()];
+    source.file().read_exact_at(&mut bytes, 0).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => became_shorter(),
+        _ => Error::file("read the output", &error),
+    })?;
+    Ok(bytes)
 }
 
 /// Looks again at an object whose key ends with a slash: SeaweedFS makes a directory of it, without the bytes, and with

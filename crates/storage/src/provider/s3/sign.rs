@@ -4,13 +4,13 @@
 //! signed as it is sent: the crates that sign either take the time from the clock of this machine, or write some keys
 //! otherwise.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 use percent_encoding::utf8_percent_encode;
 use ring::{digest, hmac};
 
-use super::{address::RESERVED, credentials::Keys};
+use super::address::RESERVED;
 
 /// `x-amz-content-sha256` of a payload that TLS protects.
 pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
@@ -38,20 +38,50 @@ pub(super) fn date(time: Timestamp) -> String {
     time.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// The value of `Authorization`. `date` is that of `x-amz-date`.
-pub(super) fn authorization(request: &Signed<'_>, keys: &Keys, region: &str, date: &str) -> String {
-    let names: Vec<&str> = request.headers.iter().map(|(name, _)| *name).collect();
-    let names = names.join(";");
-    let day = date.get(..8).unwrap_or_default();
-    let scope = format!("{day}/{region}/s3/aws4_request");
-    let canonical = digest::digest(&digest::SHA256, request.canonical(&names).as_bytes());
-    let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(canonical.as_ref()));
-    let mut key = hmac::Key::new(hmac::HMAC_SHA256, format!("AWS4{}", keys.secret_key).as_bytes());
-    for part in [day, region, "s3", "aws4_request"] {
-        key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
+/// The key of all signatures of a day in a region.
+pub(super) struct SigningKey {
+    secret: String,
+    /// `DAY/REGION/s3/aws4_request`.
+    scope: String,
+    key: hmac::Key,
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("scope", &self.scope).finish_non_exhaustive()
     }
-    let signature = hex(hmac::sign(&key, text.as_bytes()).as_ref());
-    format!("AWS4-HMAC-SHA256 Credential={}/{scope},SignedHeaders={names},Signature={signature}", keys.access_key)
+}
+
+impl SigningKey {
+    /// The key at `date`, which is that of `x-amz-date`.
+    pub(super) fn new(secret: &str, region: &str, date: &str) -> Self {
+        let scope = scope(region, date);
+        let mut key = hmac::Key::new(hmac::HMAC_SHA256, format!("AWS4{secret}").as_bytes());
+        for part in scope.split('/') {
+            key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
+        }
+        Self { secret: secret.to_owned(), scope, key }
+    }
+
+    /// Whether it is that of this secret, region and day.
+    pub(super) fn is_of(&self, secret: &str, region: &str, date: &str) -> bool {
+        self.secret == secret && self.scope == scope(region, date)
+    }
+
+    /// The value of `Authorization`. `date` is that of `x-amz-date`.
+    pub(super) fn authorization(&self, request: &Signed<'_>, access_key: &str, date: &str) -> String {
+        let scope = &self.scope;
+        let names: Vec<&str> = request.headers.iter().map(|(name, _)| *name).collect();
+        let names = names.join(";");
+        let canonical = digest::digest(&digest::SHA256, request.canonical(&names).as_bytes());
+        let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(canonical.as_ref()));
+        let signature = hex(hmac::sign(&self.key, text.as_bytes()).as_ref());
+        format!("AWS4-HMAC-SHA256 Credential={access_key}/{scope},SignedHeaders={names},Signature={signature}")
+    }
+}
+
+fn scope(region: &str, date: &str) -> String {
+    format!("{}/{region}/s3/aws4_request", date.get(..8).unwrap_or_default())
 }
 
 impl Signed<'_> {
@@ -77,8 +107,10 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> String {
 
 /// Bytes in hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0xf));
         text
     })
 }
@@ -87,14 +119,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The key pair of the examples.
-    fn keys() -> Keys {
-        Keys {
-            access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
-            session_token: None,
-        }
-    }
+    /// The secret key of the examples.
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
     /// The four examples of "Signature Calculations for the Authorization Header" in the API reference of Amazon S3.
     #[test]
@@ -144,7 +170,9 @@ mod tests {
             ),
         ] {
             let request = Signed { method, path, query, headers: &headers, payload };
-            let value = authorization(&request, &keys(), "us-east-1", "20130524T000000Z");
+            let date = "20130524T000000Z";
+            let value =
+                SigningKey::new(SECRET, "us-east-1", date).authorization(&request, "AKIAIOSFODNN7EXAMPLE", date);
             let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
             let expected = format!(
                 "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,\
@@ -153,6 +181,21 @@ mod tests {
             );
             assert_eq!(value, expected);
         }
+    }
+
+    #[test]
+    fn a_key_is_that_of_one_secret_region_and_day() {
+        let key = SigningKey::new(SECRET, "us-east-1", "20130524T000000Z");
+        assert!(key.is_of(SECRET, "us-east-1", "20130524T235959Z"));
+        assert!(!key.is_of(SECRET, "us-east-1", "20130525T000000Z"));
+        assert!(!key.is_of(SECRET, "eu-west-1", "20130524T000000Z"));
+        assert!(!key.is_of("another", "us-east-1", "20130524T000000Z"));
+        assert!(!format!("{key:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn bytes_are_told_in_hexadecimal() {
+        assert_eq!(hex(&[0x00, 0x0f, 0xa5, 0xff]), "000fa5ff");
     }
 
     #[test]

@@ -27,7 +27,8 @@ fn the_host_and_the_target_are_signed_as_they_are_sent() {
         let date = request.headers()["x-amz-date"].to_str().expect("text");
         let headers = [("host", host), ("x-amz-content-sha256", EMPTY), ("x-amz-date", date)];
         let signed = Signed { method: "POST", path, query: "uploads=", headers: &headers, payload: EMPTY };
-        let expected = sign::authorization(&signed, &keys, "eu-west-1", date);
+        let expected =
+            SigningKey::new(&keys.secret_key, "eu-west-1", date).authorization(&signed, &keys.access_key, date);
         assert_eq!(request.headers()["authorization"], expected);
     }
 }

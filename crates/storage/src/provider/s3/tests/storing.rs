@@ -19,7 +19,7 @@ fn an_object_goes_out_with_its_length_and_digests_and_nothing_else() {
         fake.store(|store| assert!(store.objects["/bucket/key"] == object));
         let seen = fake.seen();
         let [seen] = seen.as_slice() else { panic!("one request: {seen:?}") };
-        let digests = Digests::of_bytes(&object);
+        let digests = Digests::of_bytes(&object, true);
         assert_eq!(seen.header("content-length"), Some(size.to_string().as_str()));
         assert_eq!(seen.header("content-md5"), Some(digests.content_md5().as_str()));
         assert_eq!(seen.header("x-amz-content-sha256"), digests.sha256.as_deref());
