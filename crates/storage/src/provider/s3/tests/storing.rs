@@ -131,6 +131,30 @@ fn a_file_that_grows_while_it_is_sent_is_no_object() {
 }
 
 #[test]
+fn a_small_file_that_is_written_to_between_two_attempts_is_no_object() {
+    let growing = source(b"small");
+    let file = Arc::clone(growing.file());
+    let fake = Fake::start(move |request, number| {
+        request.read_body();
+        (&*file).write_all(b"more").expect("written");
+        (number == 0).then(|| Reply::error(503, "SlowDown"))
+    });
+    let error = s3(&fake).store(&growing, &at("key"), &Control::default()).expect_err("it grew");
+    assert_eq!(error.kind, ErrorKind::Rejected, "{error}");
+    fake.store(|store| assert_eq!(store.objects.len(), 0));
+}
+
+#[test]
+fn a_small_file_that_became_shorter_is_not_sent() {
+    let shrunk = source(b"small");
+    shrunk.file().set_len(2).expect("cut");
+    let fake = Fake::start(|_, _| None);
+    let error = s3(&fake).store(&shrunk, &at("key"), &Control::default()).expect_err("it is shorter");
+    assert_eq!(error.kind, ErrorKind::Rejected, "{error}");
+    assert_eq!(fake.seen().len(), 0);
+}
+
+#[test]
 fn a_call_that_is_cancelled_ends_soon() {
     let (asked, was_asked) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
