@@ -5,8 +5,8 @@
 //!
 //! - An API gateway's request has `httpMethod`, `headers`, `body`, `isBase64Encoded` and `queryStringParameters`, each
 //!   of its type. The input is the body, read by the `Content-Type` in `headers`, or the bytes that its base64 encodes.
-//! - A delegated event has `storage_provider` and `event`, and nothing else, both text. The text of `event` is an
-//!   object, which is the input.
+//! - A delegated event has `storage_provider`, which is text, and `event`, and nothing else. `event` is the text of an
+//!   object, which is the input, or a storage event as it is.
 //! - A storage event (see [`storage_notification`]) stays as it is: the object that it names becomes the input afterwards,
 //!   unless the function fetches the object itself.
 //!
@@ -173,13 +173,22 @@ fn strict_layer<'a>(json: &'a [u8], expected: &Expected) -> Option<Layer<'a>> {
     }
     if expected.delegated
         && has("\"storage_provider\"")
-        && let Ok(Delegated { event: Text(event), storage_provider: Text(provider) }) = serde_json::from_slice(json)
-        && event.trim_ascii_start().starts_with('{')
-        && serde_json::from_str::<IgnoredAny>(&event).is_ok()
+        && let Ok(Delegated { event, storage_provider: Text(provider) }) = serde_json::from_slice(json)
+        && let Some(event) = object_of(event)
     {
         return Some(Layer::Delegated(event, Some(provider)));
     }
     storage_notification(json).map(Layer::Storage)
+}
+
+/// The object that a text holds, or a storage event that is no text. Another object there is users' own.
+fn object_of(value: &RawValue) -> Option<Cow<'_, str>> {
+    if storage_notification(value.get().as_bytes()).is_some() {
+        return Some(Cow::Borrowed(value.get()));
+    }
+    let Text(text) = serde_json::from_str(value.get()).ok()?;
+    let is_object = text.trim_ascii_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(&text).is_ok();
+    is_object.then_some(text)
 }
 
 /// The layer that the replaced program would have found, which looked for one key.
@@ -225,7 +234,7 @@ struct Delegated<'a> {
     #[serde(borrow)]
     storage_provider: Text<'a>,
     #[serde(borrow)]
-    event: Text<'a>,
+    event: &'a RawValue,
 }
 
 /// A delegated event, by the rules of the replaced program.
