@@ -48,17 +48,22 @@ pub(super) fn fail(code: u8, reasons: &dyn Display) -> ExitCode {
     code.into()
 }
 
-/// Writes a message to standard error, line by line. It is dropped if that cannot be written: a message is worth neither
-/// the result nor the exit code.
+/// Writes a message to standard error. It is dropped if that cannot be written: a message is worth neither the result nor
+/// the exit code.
 pub(super) fn say(message: &dyn Display) {
-    for line in message.to_string().lines() {
-        let _ = writeln!(io::stderr(), "bandog: {line}");
-    }
+    let message = message.to_string();
+    let lines: Vec<String> = message.lines().map(|line| format!("bandog: {line}\n")).collect();
+    write_to_stderr(&lines.concat());
 }
 
 /// Writes a line to standard error as it is. It is dropped if that cannot be written.
 pub(super) fn say_plainly(line: &dyn Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    write_to_stderr(&format!("{line}\n"));
+}
+
+/// Writes all at once: `write!` would write each part by itself, and the thread of the log writes between them.
+fn write_to_stderr(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Writes the result of a command to standard output. Returns `code`, or reports that the result is lost. A reader that

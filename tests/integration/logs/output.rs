@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Builder, Server, serve_command};
+use crate::harness::{
+    Builder, PATIENCE, Server,
+    command::{BINARY, fresh},
+    eventually, serve_command,
+};
 
 /// The fields of the lines that a function wrote, without what differs from run to run.
 fn function_lines(server: &Server) -> Vec<(String, String, Option<String>)> {
@@ -109,4 +113,30 @@ fn long_output_costs_the_log_no_more_than_its_end() {
     }
     assert!(lines.len() == 2 && lines[1].1 == "last" && lines[0].1.starts_with('…'), "{} bytes", shown.len());
     assert!((10_000..20_000).contains(&shown.len()), "{} bytes", shown.len());
+}
+
+/// With `writeln!` in `say` the datagrams were "bandog: " and the rest, and lines of the log came between them.
+#[test]
+fn a_message_of_a_command_is_written_at_once() {
+    let (to, from) = std::os::unix::net::UnixDatagram::pair().expect("two sockets");
+    from.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    let home = tempfile::tempdir().expect("a directory");
+    // Each write is a datagram.
+    let status = fresh(BINARY)
+        .args(["run", "--workspace", ".", "--text-input", "x", "--", "/bin/sh", "-c", "exit 9"])
+        .current_dir(home.path())
+        .env_clear()
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::os::fd::OwnedFd::from(to))
+        .status()
+        .expect("it runs");
+    assert_eq!(status.code(), Some(9));
+    let mut datagram = [0; 4096];
+    let message = eventually("the message", || {
+        let count = from.recv(&mut datagram).expect("a datagram");
+        let text = String::from_utf8_lossy(&datagram[..count]).into_owned();
+        text.contains("bandog: ").then_some(text)
+    });
+    assert!(message.starts_with("bandog: ") && message.ends_with('\n') && message.len() > 10, "{message:?}");
 }
