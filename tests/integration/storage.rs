@@ -1,6 +1,8 @@
 //! Objects in, objects out: events of stores, with rclone as a store of S3 and directories of this machine. The bucket of
 //! rclone is a directory too, so that the tests need no other client.
 
+mod faults;
+mod proxy;
 mod watch;
 
 use std::{

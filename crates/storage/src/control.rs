@@ -28,10 +28,10 @@ impl Control<'_> {
     /// [`ErrorKind::Stopped`].
     pub fn check(&self) -> Result<(), Error> {
         if let Some(cause) = self.cancel.and_then(Cancel::cause) {
-            return Err(Error::new(ErrorKind::Stopped, format!("stopped: {cause}")));
+            return Err(Error::new(ErrorKind::Stopped, cause.to_string()));
         }
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Err(Error::new(ErrorKind::Stopped, "stopped: the time of the call is over"));
+            return Err(Error::new(ErrorKind::Stopped, "the time of the call is over"));
         }
         Ok(())
     }
@@ -43,10 +43,7 @@ impl Control<'_> {
     pub fn pause(&self, pause: Duration) -> Result<(), Error> {
         let end = Instant::now() + pause;
         if self.deadline.is_some_and(|deadline| deadline <= end) {
-            return Err(Error::new(
-                ErrorKind::Stopped,
-                "stopped: the time of the call would be over before the next attempt",
-            ));
+            return Err(Error::new(ErrorKind::Stopped, "the time of the call would be over before the next attempt"));
         }
         loop {
             self.check()?;
