@@ -1,6 +1,8 @@
 //! OSCAR's pods and jobs, as OSCAR makes them: its command, its variables in their order, its two read-only mounts, and
 //! bandog under the names of the two programs. No OSCAR runs here: Docker alone makes the pods.
 
+mod storage;
+
 use std::process::Command;
 
 use super::{Container, Images, Volume, docker, images, name, observe, succeed};
@@ -55,34 +57,46 @@ const POD: [&str; 12] = [
     "K_CONFIGURATION=upper",
 ];
 
-/// The two volumes of a cluster with one service.
+/// The two volumes of a cluster with one service, and those of its secrets.
 struct Cluster {
     bin: Volume,
     config: Volume,
+    /// Where each is mounted, and the volume.
+    secrets: Vec<(String, Volume)>,
+    /// Options of `docker run` that the containers of this cluster have besides.
+    extra: Vec<String>,
     base: String,
 }
 
+/// A new volume.
+fn volume(purpose: &str) -> Volume {
+    let volume = Volume(name(purpose));
+    docker(["volume", "create", &volume.0]);
+    volume
+}
+
+/// A volume with these files, as the kubelet lays out a `ConfigMap` or a `Secret`.
+fn projected(purpose: &str, files: &[(&str, &str)], base: &str) -> Volume {
+    let volume = volume(purpose);
+    let mount = format!("{}:/mnt", volume.0);
+    for (file, content) in files {
+        let line = format!(
+            "mkdir -p /mnt/..2026_11_21 && cat >/mnt/..2026_11_21/{file} && chmod 0644 /mnt/..2026_11_21/{file} && \
+             ln -sfn ..2026_11_21 /mnt/..data && ln -s ..data/{file} /mnt/{file}"
+        );
+        let run = ["run", "--rm", "--interactive", "--name", &name(purpose), "--volume", &mount, base];
+        succeed(Command::new("docker").args(run).args(["sh", "-c", &line]), content.as_bytes());
+    }
+    volume
+}
+
 impl Cluster {
-    fn new(images: &Images) -> Self {
-        let volume = |purpose: &str| {
-            let volume = Volume(name(purpose));
-            docker(["volume", "create", &volume.0]);
-            volume
-        };
-        let cluster = Self { bin: volume("oscar-bin"), config: volume("oscar-config"), base: images.base.clone() };
-        let mount = format!("{}:/mnt", cluster.bin.0);
+    fn new(images: &Images, config: &str, script: &str) -> Self {
+        let files = [("function_config.yaml", config), ("script.sh", script)];
+        let (bin, config) = (volume("oscar-bin"), projected("oscar-config", &files, &images.base));
+        let mount = format!("{}:/mnt", bin.0);
         docker(["run", "--rm", "--name", &name("bin"), "--volume", &mount, &images.alone.0, "install", "/mnt"]);
-        // As the kubelet lays out a ConfigMap.
-        let mount = format!("{}:/mnt", cluster.config.0);
-        for (file, content) in [("function_config.yaml", CONFIG), ("script.sh", SCRIPT)] {
-            let line = format!(
-                "mkdir -p /mnt/..2026_11_21 && cat >/mnt/..2026_11_21/{file} && chmod 0644 /mnt/..2026_11_21/{file} && \
-                 ln -sfn ..2026_11_21 /mnt/..data && ln -s ..data/{file} /mnt/{file}"
-            );
-            let run = ["run", "--rm", "--interactive", "--name", &name("config"), "--volume", &mount, &images.base];
-            succeed(Command::new("docker").args(run).args(["sh", "-c", &line]), content.as_bytes());
-        }
-        cluster
+        Self { bin, config, secrets: Vec::new(), extra: Vec::new(), base: images.base.clone() }
     }
 
     /// The options of `docker run` that OSCAR's containers have in common.
@@ -91,20 +105,22 @@ impl Cluster {
             ["--read-only", "--tmpfs", "/tmp", "--user", "1000:1000"].map(String::from).into();
         options.extend(["--volume".to_owned(), format!("{}:/oscar/bin:ro", self.bin.0)]);
         options.extend(["--volume".to_owned(), format!("{}:/oscar/config:ro", self.config.0)]);
+        for (path, volume) in &self.secrets {
+            options.extend(["--volume".to_owned(), format!("{}:{path}:ro", volume.0)]);
+        }
+        options.extend(self.extra.iter().cloned());
         for variable in POD.iter().chain(variables) {
             options.extend(["--env".to_owned(), (*variable).to_owned()]);
         }
         options
     }
 
-    /// The pod of the service.
-    fn pod(&self) -> Container {
-        let mut options = self.options(&[]);
+    /// The pod of the service, started with more variables and not waited for.
+    fn pod(&self, variables: &[&str]) -> Container {
+        let mut options = self.options(variables);
         options.extend(["--entrypoint", "/oscar/bin/fwatchdog"].map(String::from));
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let container = Container::run("oscar", &options, &self.base, &[]);
-        container.wait_until_ready("/oscar/bin/bandog");
-        container
+        Container::run("oscar", &options, &self.base, &[])
     }
 
     /// The output and the exit code of a job for this event.
@@ -124,8 +140,9 @@ impl Cluster {
 #[test]
 fn a_pod_of_oscar_answers_its_clients_and_its_jobs_get_their_events_whole() {
     let Some(images) = images() else { return };
-    let cluster = Cluster::new(&images);
-    let pod = cluster.pod();
+    let cluster = Cluster::new(&images, CONFIG, SCRIPT);
+    let pod = cluster.pod(&[]);
+    pod.wait_until_ready("/oscar/bin/bandog");
     let input = "all work and no play\n".repeat(500);
     let encoded = encode(&input);
 
