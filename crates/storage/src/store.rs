@@ -14,13 +14,14 @@ use bandog_runtime::{
     storage::{ObjectEvent, Storage, StoreRequest, Stored, TransferLimits},
 };
 
+use self::object::EventObject;
 pub use self::object::named;
-use self::{object::EventObject, uploads::Uploads};
 use crate::{
     control::Control,
     dedupe::Dedupe,
     error::{Error, ErrorKind},
     event::{self, Notice},
+    journal::Entry,
     name::ProviderName,
     object::ObjectPath,
     place::{Layout, Place},
@@ -40,7 +41,6 @@ struct Inner {
     plan: OutputPlan,
     options: Options,
     dedupe: Dedupe,
-    uploads: Uploads,
 }
 
 /// What is done with outputs.
@@ -75,8 +75,7 @@ impl Store {
     pub fn new(providers: Vec<Arc<dyn Provider>>, layout: Layout, options: Options) -> Result<Self, Vec<String>> {
         let plan = OutputPlan::new(&layout)?;
         let providers = providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
-        let uploads = Uploads::new(options.journal.clone());
-        Ok(Self(Arc::new(Inner { providers, layout, plan, options, dedupe: Dedupe::default(), uploads })))
+        Ok(Self(Arc::new(Inner { providers, layout, plan, options, dedupe: Dedupe::default() })))
     }
 
     /// The inputs, outputs and providers.
@@ -134,7 +133,8 @@ impl Store {
 
     /// Discards what dead predecessors have left in no final state, and tells the log.
     pub fn sweep(&self, control: &Control<'_>) {
-        let swept = self.0.uploads.sweep(|entry| self.0.provider(&entry.provider)?.discard(entry, control));
+        let discard = |entry: &Entry| self.0.provider(&entry.provider)?.discard(entry, control);
+        let swept = uploads::sweep(&self.0.options.journal, discard);
         match swept {
             Ok(swept) => {
                 if swept.discarded > 0 {

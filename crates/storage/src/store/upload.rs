@@ -13,7 +13,7 @@ use bandog_runtime::{
     storage::{StoreRequest, Stored},
 };
 
-use super::{Inner, keep, paths};
+use super::{Inner, keep, paths, uploads::Uploads};
 use crate::{
     control::Control,
     error::{Error, ErrorKind},
@@ -69,13 +69,13 @@ fn transfer(
     control: &Control<'_>,
 ) -> Vec<Result<(), Error>> {
     let results: Vec<Mutex<Option<Result<(), Error>>>> = uploads.iter().map(|_| Mutex::default()).collect();
-    let next = AtomicUsize::new(0);
+    let (next, journals) = (AtomicUsize::new(0), Uploads::new(inner.options.journal.clone()));
     let work = || {
         let mut opener = request.files.opener();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some((upload, result)) = uploads.get(index).zip(results.get(index)) else { return };
-            let done = one(inner, upload, &mut opener, control);
+            let done = one(inner, upload, &mut opener, &journals, control);
             *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         }
     };
@@ -97,13 +97,19 @@ fn transfer(
         .collect()
 }
 
-fn one(inner: &Inner, upload: &PlannedUpload, opener: &mut FileOpener<'_>, control: &Control<'_>) -> Result<(), Error> {
+fn one(
+    inner: &Inner,
+    upload: &PlannedUpload,
+    opener: &mut FileOpener<'_>,
+    uploads: &Uploads,
+    control: &Control<'_>,
+) -> Result<(), Error> {
     control.check()?;
     let provider = inner.provider(&inner.plan.outputs()[upload.output].provider)?;
     let file = opener.open(upload.file).map_err(|error| Error::new(ErrorKind::Rejected, error.to_string()))?;
     let source = Source::new(file).map_err(|error| Error::file("read the size of the output", &error))?;
     // Without a journal nothing is lost, but for the means to clean up after a crash.
-    let source = match inner.uploads.journal() {
+    let source = match uploads.journal() {
         Ok(journal) => source.recorded_in(&journal),
         Err(error) => {
             tracing::warn!("cannot record open uploads in {}: {error}", inner.options.journal.display());

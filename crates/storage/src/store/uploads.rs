@@ -1,7 +1,7 @@
-//! The journal of this process, in a directory of its own, and those of dead predecessors.
+//! The journal of the uploads of one call, in a directory of its own, and those that dead predecessors have left.
 //!
 //! ```text
-//! PLACE/bandog-uploads-INSTANCE/    locked (flock(2)) while its process lives; made with the first upload
+//! PLACE/bandog-uploads-ID/    locked (flock(2)) while its call goes on; made with the first upload, removed at the end
 //! ```
 
 use std::{
@@ -26,7 +26,7 @@ const PREFIX: &str = "bandog-uploads-";
 /// How long a directory without a lock is left alone: its process may be between making and locking it.
 const UNLOCKED_LIMIT: Duration = Duration::from_secs(10);
 
-/// The journal of this process.
+/// The journal of one call.
 #[derive(Debug)]
 pub(super) struct Uploads {
     place: PathBuf,
@@ -61,27 +61,27 @@ impl Uploads {
         *own = Some(OwnJournal { path, journal: journal.clone(), _lock: lock });
         Ok(journal)
     }
+}
 
-    /// Calls `discard` for what dead predecessors have left in no final state. Returns what came of it.
-    pub(super) fn sweep(&self, mut discard: impl FnMut(&Entry) -> Result<(), Error>) -> io::Result<Swept> {
-        let mut all = Swept::default();
-        for entry in std::fs::read_dir(&self.place)? {
-            let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-            let is_ours = |name: &str| name.strip_prefix(PREFIX).is_some_and(|rest| ids::is_instance(rest.as_bytes()));
-            if !name.to_str().is_some_and(is_ours) {
-                continue;
-            }
-            // One that is locked belongs to a process that lives, one of another user is not ours.
-            let Some(_lock) = lock_of_dead(&path) else { continue };
-            let Ok(journal) = Journal::open(&path) else { continue };
-            let Swept { discarded, failed } = journal.sweep(&mut discard)?;
-            all.discarded += discarded;
-            all.failed.extend(failed);
-            // Not empty where something could not be discarded: the next start tries again.
-            let _ = std::fs::remove_dir(&path);
+/// Calls `discard` for what dead predecessors have left in no final state in `place`. Returns what came of it.
+pub(super) fn sweep(place: &Path, mut discard: impl FnMut(&Entry) -> Result<(), Error>) -> io::Result<Swept> {
+    let mut all = Swept::default();
+    for entry in std::fs::read_dir(place)? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        let is_ours = |name: &str| name.strip_prefix(PREFIX).is_some_and(|rest| ids::is_instance(rest.as_bytes()));
+        if !name.to_str().is_some_and(is_ours) {
+            continue;
         }
-        Ok(all)
+        // One that is locked belongs to a process that lives, one of another user is not ours.
+        let Some(_lock) = lock_of_dead(&path) else { continue };
+        let Ok(journal) = Journal::open(&path) else { continue };
+        let Swept { discarded, failed } = journal.sweep(&mut discard)?;
+        all.discarded += discarded;
+        all.failed.extend(failed);
+        // Not empty where something could not be discarded: the next start tries again.
+        let _ = std::fs::remove_dir(&path);
     }
+    Ok(all)
 }
 
 impl Drop for Uploads {
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(count(), 2);
         std::fs::create_dir(place.path().join("bandog-uploads-mine")).expect("made");
         let mut discarded = Vec::new();
-        let swept = uploads(place.path()).sweep(|entry| {
+        let swept = sweep(place.path(), |entry| {
             discarded.push(entry.clone());
             Ok(())
         });
