@@ -49,7 +49,7 @@ const ABORT: Duration = Duration::from_secs(10);
 
 /// Threads that send parts beside those of the transfers, for all objects of a store: each has a connection and its
 /// buffers, and many objects at once need no parts at once.
-const PART_THREADS: usize = 8;
+const PART_THREADS: usize = 4;
 
 /// The threads that send parts.
 #[derive(Debug, Default)]
