@@ -2,6 +2,7 @@
 //! rclone is a directory too, so that the tests need no other client.
 
 mod faults;
+mod killed;
 mod proxy;
 mod watch;
 
