@@ -28,7 +28,7 @@
 //! | F21 | broken links, old times, odd names, FIFOs: a crash or a hang | [`answers`] |
 //! | F22 | a timeout leaves directories and the script behind | [`processes`] |
 //! | F23 | CR rewritten, invalid UTF-8 dropped | [`answers`] |
-//! | F24 | no script: 200; no credentials: outputs dropped | [`lifecycle`] for the first; there is no storage to have credentials for |
+//! | F24 | no script: 200; no credentials: outputs dropped | [`lifecycle`] for the first; `storage::failures_have_their_codes_and_start_nothing` for the second |
 //! | F25 | token and `Authorization` in the script's environment | [`secrets`] |
 //! | F26 | a job's body through an unquoted `echo $EVENT` | [`bodies`], through `bandog run`; there is no job of our own |
 //! | F27 | token compared with `==`, unanchored, not for forms | [`secrets`]; there are neither JWT nor HMAC |

@@ -80,7 +80,7 @@ pub(super) fn is_clean(server: &Server) {
     });
 }
 
-/// What is left at the path of an output, which must be all of it or nothing.
+/// Fails if a part of an output has its final name.
 #[track_caller]
 fn assert_whole_or_none(path: &Path, content: &[u8], case: &str) {
     if let Ok(found) = fs::read(path) {

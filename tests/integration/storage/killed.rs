@@ -29,10 +29,13 @@ const LARGE: &str = r#"head -c 20971520 /dev/zero >"$TMP_OUTPUT_DIR/large""#;
 /// Bytes of a held request that reach the store.
 const BEGUN: u64 = 1024 * 1024;
 
+fn address(moto: &Store) -> SocketAddr {
+    moto.endpoint().strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address")
+}
+
 /// The uploads that are open in the bucket of outputs.
 fn open_uploads(moto: &Store) -> usize {
-    let address: SocketAddr =
-        moto.endpoint().strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
+    let address = address(moto);
     let bucket = moto.text("bucket_out");
     let listed = Request::new(address, "GET", &format!("/{bucket}?uploads")).send().expect(200);
     let text = listed.text();
@@ -50,6 +53,12 @@ fn s3(moto: &Store, endpoint: &str) -> Value {
             "access_key": moto.text("access_key"), "secret_key": moto.text("secret_key"),
         }}},
     })
+}
+
+/// The number of bytes of the output.
+fn stored_bytes(moto: &Store) -> usize {
+    let target = format!("/{}/made/large", moto.text("bucket_out"));
+    Request::new(address(moto), "GET", &target).send().expect(200).body.len()
 }
 
 /// Sends a request whose response is not waited for.
@@ -185,4 +194,23 @@ fn the_next_start_removes_the_part_of_one_that_was_killed_from_a_directory() {
     eventually(&format!("no part: {next}"), || parts(&dir).is_empty().then_some(()));
     is_clean(&next);
     assert!(!dir.join("large").exists());
+}
+
+/// An upload whose first response is lost stays open, since its id never arrived: docs/storage.md says so.
+#[test]
+fn an_upload_in_parts_outlives_the_loss_of_each_response() {
+    let Some(moto) = Store::for_test("moto", &[]) else { return };
+    for (method, text) in [("POST", "?uploads"), ("PUT", "partNumber=2"), ("POST", "?uploadId=")] {
+        let proxy = Proxy::start(moto.endpoint(), move |line, number| {
+            let is_lost = number == 0 && line.starts_with(method) && line.contains(text);
+            if is_lost { Fault::Lose } else { Fault::Pass }
+        });
+        let server = configured(serve_command(LARGE), &s3(&moto, &proxy.endpoint())).start();
+        let answer = server.post(encode("x")).send().expect(200);
+        assert_eq!(answer.wants("x-bandog-stored"), "1", "{method} {text}: {answer}");
+        assert_eq!(stored_bytes(&moto), 20_971_520, "{method} {text}");
+        let lost = proxy.seen().iter().filter(|line| line.starts_with(method) && line.contains(text)).count();
+        assert_eq!(lost, 2, "{method} {text}: {:?}", proxy.seen());
+        is_clean(&server);
+    }
 }
