@@ -1,8 +1,9 @@
 //! Directories in which new files are events: the inputs of the provider `local`.
 //!
 //! A file counts once it is whole: when its writer has closed it (`IN_CLOSE_WRITE` of inotify(7)), or when it was renamed
-//! into the directory. Directories below are watched too. Names that begin with a dot are left alone, since programs write
-//! under such names what is not whole yet, and so are links and special files.
+//! into the directory. Directories below are watched too. One that is gone is watched again once it is there again. Names
+//! that begin with a dot are left alone, since programs write under such names what is not whole yet, and so are links and
+//! special files.
 
 mod found;
 
@@ -32,6 +33,9 @@ use crate::object::ObjectPath;
 /// How long a file that was found in a listing must have been unchanged: it may still be written.
 const SETTLED: Duration = Duration::from_secs(2);
 
+/// How often a directory that is gone is looked for.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Bytes of events that are read at once.
 const BUFFER: usize = 16 * 1024;
 
@@ -51,6 +55,8 @@ pub struct Watch {
     roots: Vec<WatchedDir>,
     /// The directories that are watched, by the numbers that the kernel gives them.
     dirs: HashMap<i32, WatchedDir>,
+    /// Roots that are gone, with the moment when that was noticed, until there is such a directory again.
+    gone: Vec<(WatchedDir, SystemTime)>,
     /// Files that were found in a listing and may still be written, with the moment when they are looked at again.
     unsettled: BTreeMap<PathBuf, (Instant, ObjectPath)>,
     /// When all events up to then had been read.
@@ -69,12 +75,14 @@ impl Watch {
             inotify,
             roots: roots.clone(),
             dirs: HashMap::new(),
+            gone: Vec::new(),
             unsettled: BTreeMap::new(),
             quiet: SystemTime::now(),
         };
         for root in roots {
-            let path = root.path.clone();
-            watch.add(root).map_err(|error| named_io(&error, &format!("cannot watch {}", path.display())))?;
+            let path = root.path.display();
+            watch.add(root.clone()).map_err(|error| named_io(&error, &format!("cannot watch {path}")))?;
+            watch.add_existing(&root);
         }
         Ok(watch)
     }
@@ -93,6 +101,8 @@ impl Watch {
     pub fn run(&mut self, stop: &WakeFd, found: &mut dyn FnMut(FoundFile)) -> io::Result<()> {
         loop {
             let wait = self.unsettled.values().map(|(due, _)| due.saturating_duration_since(Instant::now())).min();
+            let wait =
+                if self.gone.is_empty() { wait } else { Some(wait.map_or(LOOK_AGAIN, |wait| wait.min(LOOK_AGAIN))) };
             let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
             let mut ready = [PollFd::new(stop, PollFlags::IN), PollFd::new(&self.inotify, PollFlags::IN)];
             match poll(&mut ready, wait.as_ref()) {
@@ -108,6 +118,7 @@ impl Watch {
                 self.read(found);
             }
             self.look_again(found);
+            self.find_again(found);
         }
     }
 
@@ -126,7 +137,12 @@ impl Watch {
         }
         for (number, kind, name) in events {
             if kind.contains(ReadFlags::IGNORED) {
-                self.dirs.remove(&number);
+                self.lose(number);
+                continue;
+            }
+            if kind.contains(ReadFlags::MOVE_SELF) && self.dirs.get(&number).is_some_and(|dir| self.roots.contains(dir))
+            {
+                self.lose(number);
                 continue;
             }
             let Some((dir, name)) = self.dirs.get(&number).zip(name) else { continue };
@@ -164,25 +180,70 @@ impl Watch {
 
     /// Watches a directory.
     fn add(&mut self, dir: WatchedDir) -> io::Result<()> {
-        let kinds = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::CREATE | WatchFlags::ONLYDIR;
+        let kinds = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::CREATE;
+        let kinds = kinds | WatchFlags::MOVE_SELF | WatchFlags::ONLYDIR;
         let number = inotify::add_watch(&self.inotify, &dir.path, kinds)?;
         self.dirs.insert(number, dir);
         Ok(())
     }
 
+    /// Watches a directory below a root. Returns whether it is watched.
+    fn add_known(&mut self, dir: &WatchedDir) -> bool {
+        let Err(error) = self.add(dir.clone()) else { return true };
+        // It may be gone by now.
+        if error.kind() != io::ErrorKind::NotFound {
+            let path = dir.path.display();
+            tracing::error!("cannot watch {path}: {error}; its files are no events (see fs.inotify.max_user_watches)");
+        }
+        false
+    }
+
+    /// Watches the directories that are in a directory, and those in them.
+    fn add_existing(&mut self, dir: &WatchedDir) {
+        for entry in fs::read_dir(&dir.path).into_iter().flatten().flatten() {
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let Some(below) = is_dir.then(|| dir.below(&entry.file_name())).flatten() else { continue };
+            if self.add_known(&below) {
+                self.add_existing(&below);
+            }
+        }
+    }
+
     /// Watches a directory that has come, then lists it: what came into it before is no event.
     fn add_below(&mut self, dir: &WatchedDir, found: &mut dyn FnMut(FoundFile)) {
-        if let Err(error) = self.add(dir.clone()) {
-            // It may be gone by now.
-            if error.kind() != io::ErrorKind::NotFound {
-                let path = dir.path.display();
-                tracing::error!(
-                    "cannot watch {path}: {error}; its files are no events (see fs.inotify.max_user_watches)"
-                );
-            }
+        if self.add_known(dir) {
+            self.list_dir(dir, None, found);
+        }
+    }
+
+    /// Forgets a directory that is gone. A root is looked for from now on, and nothing below it is watched any more.
+    fn lose(&mut self, number: i32) {
+        let Some(lost) = self.dirs.remove(&number) else { return };
+        if !self.roots.contains(&lost) {
             return;
         }
-        self.list_dir(dir, None, found);
+        tracing::error!("{} is gone; its files are no events until it is there again", lost.path.display());
+        let below: Vec<i32> =
+            self.dirs.iter().filter(|(_, dir)| dir.path.starts_with(&lost.path)).map(|(number, _)| *number).collect();
+        let roots = below.iter().filter_map(|number| self.dirs.remove(number)).filter(|dir| self.roots.contains(dir));
+        let now = SystemTime::now();
+        self.gone.extend(roots.chain([lost]).map(|dir| (dir, now)));
+        for number in below.into_iter().chain([number]) {
+            // It is gone already, unless the directory was renamed.
+            let _ = inotify::remove_watch(&self.inotify, number);
+        }
+    }
+
+    /// Watches the roots again that were gone, with the files that came into them meanwhile.
+    fn find_again(&mut self, found: &mut dyn FnMut(FoundFile)) {
+        for (root, since) in std::mem::take(&mut self.gone) {
+            if self.add(root.clone()).is_ok() {
+                tracing::info!("{} is there again", root.path.display());
+                self.list_dir(&root, Some(since), found);
+            } else {
+                self.gone.push((root, since));
+            }
+        }
     }
 
     /// Calls `found` for the files in a directory, of which those count that have changed `since` then. Watches the

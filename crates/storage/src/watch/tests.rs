@@ -86,6 +86,29 @@ fn directories_below_are_watched_too_with_what_came_into_them_before() {
 }
 
 #[test]
+fn directories_that_are_there_at_the_start_are_watched_though_their_files_are_not_listed() {
+    let running = Running::new(|path| fs::create_dir_all(path.join("a/b")).expect("made"), false);
+    fs::write(running.dir.path().join("a/b/new"), "x").expect("written");
+    assert_eq!(running.next(), "in/a/b/new");
+}
+
+#[test]
+fn a_directory_that_is_gone_is_watched_again_once_there_is_one() {
+    let running = Running::new(|path| fs::create_dir(path.join("sub")).expect("made"), true);
+    let path = running.dir.path();
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    fs::remove_dir_all(path).expect("removed");
+    fs::create_dir_all(path.join("sub")).expect("made");
+    fs::write(path.join("sub/removed"), "x").expect("written");
+    assert_eq!(running.next(), "in/sub/removed");
+    fs::rename(path, elsewhere.path().join("moved")).expect("renamed");
+    fs::create_dir_all(path.join("sub")).expect("made");
+    fs::write(path.join("sub/renamed"), "x").expect("written");
+    // The first file may be found twice: when it is closed, and when its directory is listed.
+    while running.next() != "in/sub/renamed" {}
+}
+
+#[test]
 fn files_that_lie_there_are_found_only_if_that_is_wanted() {
     let prepare = |path: &Path| {
         old(&path.join("b"));
