@@ -54,7 +54,13 @@ pub(super) fn store(inner: &Inner, request: &StoreRequest<'_>, control: &Control
         failed_files.sort_unstable();
         failed_files.dedup();
         match keep::keep(dir, request.call_id, files, &failed_files) {
-            Ok(path) => stored.kept = Some(path),
+            Ok(keep::Kept { dir, lost }) => {
+                for (path, error) in lost.iter().take(Stored::LISTED) {
+                    tracing::error!("cannot keep the output {} in {}: {error}", path.display(), dir.display());
+                }
+                // What is in no store and not kept either is in the response alone.
+                stored.kept = lost.is_empty().then_some(dir);
+            }
             Err(error) => tracing::error!("cannot keep the outputs in {}: {error}", dir.display()),
         }
     }
