@@ -164,18 +164,32 @@ pub fn named(error: &Error) -> StorageError {
     let kind = match error.kind {
         ErrorKind::NotFound | ErrorKind::NoBucket => StorageErrorKind::NotFound,
         ErrorKind::Changed => StorageErrorKind::Changed,
-        ErrorKind::Truncated => StorageErrorKind::Truncated,
-        ErrorKind::Denied => StorageErrorKind::Denied,
+        ErrorKind::Truncated | ErrorKind::Unverified => StorageErrorKind::Truncated,
+        // A store that does not take the request does not take it later either.
+        ErrorKind::Denied | ErrorKind::Rejected => StorageErrorKind::Denied,
         ErrorKind::TooLarge => StorageErrorKind::TooLarge,
         ErrorKind::Unknown => StorageErrorKind::ProviderUnknown,
         ErrorKind::Credentials => StorageErrorKind::ProviderCredentials,
         ErrorKind::Tls => StorageErrorKind::ProviderTls,
         ErrorKind::Clock => StorageErrorKind::ProviderClock,
         ErrorKind::File => StorageErrorKind::File,
-        // Rejected and unverified are said of stores that are written to.
-        ErrorKind::Unreachable | ErrorKind::Rejected | ErrorKind::Unverified | ErrorKind::Stopped => {
-            StorageErrorKind::ProviderUnreachable
-        }
+        ErrorKind::Unreachable | ErrorKind::Stopped => StorageErrorKind::ProviderUnreachable,
     };
     StorageError { kind, detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_would_come_again_is_no_store_that_cannot_be_reached() {
+        for (kind, expected) in [
+            (ErrorKind::Rejected, StorageErrorKind::Denied),
+            (ErrorKind::Unverified, StorageErrorKind::Truncated),
+            (ErrorKind::Unreachable, StorageErrorKind::ProviderUnreachable),
+        ] {
+            assert_eq!(named(&Error::new(kind, "no")).kind, expected);
+        }
+    }
 }
