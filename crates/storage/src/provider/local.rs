@@ -70,15 +70,17 @@ impl Provider for Local {
     fn fetch(&self, fetch: &Fetch<'_>, control: &Control<'_>) -> Result<Fetched, Error> {
         let path = relative(fetch.from)?;
         let found = open_beneath(&self.open_root()?, &path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-        let found = File::from(found);
-        let metadata = found.metadata().map_err(|error| Error::file("read the size of the object", &error))?;
-        if !metadata.is_file() {
+        let found = Source::new(found).map_err(|error| Error::file("read the size of the object", &error))?;
+        let is_file = found.file().metadata().is_ok_and(|metadata| metadata.is_file());
+        if !is_file {
             return Err(Error::new(ErrorKind::NotFound, "this is no regular file"));
         }
-        fetch.check_size(metadata.len())?;
+        fetch.check_size(found.size())?;
         let new = fetch.create()?;
-        let copied = copy(&found, &new.file, control)?;
+        let copied = copy(found.file(), &new.file, control)?;
         fetch.check_size(copied)?;
+        let unchanged = found.check_unchanged();
+        unchanged.map_err(|_| Error::new(ErrorKind::Changed, "the file was written to while it was fetched"))?;
         new.keep()
     }
 

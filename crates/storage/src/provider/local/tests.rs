@@ -56,6 +56,32 @@ fn an_object_is_stored_whole_below_its_bucket_and_fetched_again() {
 }
 
 #[test]
+fn a_file_that_is_written_to_while_it_is_fetched_is_no_input() {
+    use std::{
+        io::Write as _,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    let store = store();
+    store.put("log", b"begun").expect("stored");
+    let mut log = File::options().append(true).open(store.dir.path().join("out/log")).expect("open");
+    log.set_len(u64::from(u32::MAX) / 64).expect("longer");
+    let is_over = AtomicBool::new(false);
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                log.write_all(b"more").expect("written");
+            }
+        });
+        // Until one of them meets a write.
+        let error = (0..1000).find_map(|_| store.get("log").err());
+        is_over.store(true, Ordering::Relaxed);
+        error
+    });
+    assert_eq!(error.expect("a fetch that fails").kind, ErrorKind::Changed);
+}
+
+#[test]
 fn no_key_leads_out_of_the_directory() {
     let store = store();
     let elsewhere = tempfile::tempdir().expect("a directory");
