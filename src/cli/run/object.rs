@@ -23,7 +23,11 @@ pub(super) fn address(path: &Path) -> Option<(ProviderName, ObjectPath)> {
     let (kind, rest) = path.to_str()?.split_once("://")?;
     let kind = ProviderType::ALL.into_iter().find(|known| known.as_str() == kind)?;
     let (id, object) = rest.split_once('/')?;
-    let name = ProviderName { kind, id: id.strip_prefix(&format!("{kind}.")).unwrap_or(id).to_owned() };
+    // The whole name of a provider may stand in the place of its id. `s3` is the scheme of all stores that speak it.
+    let named = id.contains('.').then(|| id.parse::<ProviderName>().ok()).flatten();
+    let named =
+        named.filter(|named| named.kind == kind || (kind, named.kind) == (ProviderType::S3, ProviderType::Minio));
+    let name = named.unwrap_or_else(|| ProviderName { kind, id: id.to_owned() });
     Some((name, ObjectPath::parse(object)))
 }
 
@@ -71,6 +75,9 @@ mod tests {
             ("s3://my.store/in/a b.png", "s3.my.store", "in/a b.png"),
             ("minio://default/in/a", "minio.default", "in/a"),
             ("s3://s3.archive/in//a", "s3.archive", "in//a"),
+            ("s3://minio.default/in/a", "minio.default", "in/a"),
+            ("webdav://minio.default/in/a", "webdav.minio.default", "in/a"),
+            ("s3://minio/in/a", "s3.minio", "in/a"),
             ("local://default/in/a", "local.default", "in/a"),
         ] {
             let (name, at) = address(Path::new(text)).expect(text);
