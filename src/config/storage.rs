@@ -69,6 +69,7 @@ pub(super) fn read(
     let providers = providers::read(reader, keys, &mut mistakes);
     let layout = layout(reader, file, keys, &providers, flags.allows_loops, &mut mistakes);
     let options = Options {
+        fetches: watched.is_some() || !file.is_some_and(|file| file.file_stage_in),
         takes_failed: flags.takes_failed,
         keep_failed: flags.keep_failed,
         parallel: flags.parallel,

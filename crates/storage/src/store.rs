@@ -43,9 +43,11 @@ struct Inner {
     dedupe: Dedupe,
 }
 
-/// What is done with outputs.
+/// What is done with inputs and outputs.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Whether the objects of events are fetched. If not, an event is a body like any other.
+    pub fetches: bool,
     /// Whether those of failed runs are stored as well.
     pub takes_failed: bool,
     /// Where the files are kept that could not be stored, in a directory for each call.
@@ -170,6 +172,7 @@ impl Inner {
 
 impl Storage for Store {
     fn read_event(&self, document: &[u8], provider: Option<&str>) -> Option<Vec<Box<dyn ObjectEvent>>> {
+        let document = self.0.options.fetches.then_some(document)?;
         let notices = event::parse(document, &self.0.layout.inputs)?;
         let records: Vec<_> = notices.into_iter().map(|notice| self.object(notice, provider)).collect();
         (!records.is_empty()).then_some(records)
@@ -193,4 +196,20 @@ fn paths(files: OutputFiles<'_>) -> Vec<&[u8]> {
     use std::os::unix::ffi::OsStrExt as _;
 
     (0..files.len()).filter_map(|index| files.path(index)).map(|path| path.as_os_str().as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_body_where_the_function_fetches_for_itself() {
+        let event = br#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#;
+        for fetches in [true, false] {
+            let options =
+                Options { fetches, takes_failed: false, keep_failed: None, parallel: 1, journal: PathBuf::new() };
+            let store = Store::new(Vec::new(), Layout::default(), options).expect("a store");
+            assert_eq!(store.read_event(event, None).is_some(), fetches);
+        }
+    }
 }
