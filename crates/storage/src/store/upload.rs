@@ -1,6 +1,7 @@
 //! Output files → objects, several at once.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -81,7 +82,9 @@ fn transfer(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some((upload, result)) = uploads.get(index).zip(results.get(index)) else { return };
-            let done = one(inner, upload, &mut opener, &journals, control);
+            // A panic in one transfer would end the call, with the files of all of them.
+            let done = panic::catch_unwind(AssertUnwindSafe(|| one(inner, upload, &mut opener, &journals, control)));
+            let done = done.unwrap_or_else(|_| Err(lost()));
             *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         }
     };
@@ -96,11 +99,14 @@ fn transfer(
         // This thread works too, so that no thread is needed for a single file.
         work();
     });
-    let lost = || Err(Error::new(ErrorKind::Rejected, "the transfer ended unexpectedly; see bandog's log"));
     results
         .into_iter()
-        .map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(lost))
+        .map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(|| Err(lost())))
         .collect()
+}
+
+fn lost() -> Error {
+    Error::new(ErrorKind::Rejected, "the transfer ended unexpectedly; see bandog's log")
 }
 
 fn one(
@@ -140,3 +146,6 @@ fn name(kind: ErrorKind) -> &'static str {
         ErrorKind::Stopped => "stopped",
     }
 }
+
+#[cfg(test)]
+mod tests;
