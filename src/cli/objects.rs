@@ -116,8 +116,9 @@ async fn take(
             permit = Arc::clone(&permits).acquire_owned() => permit,
         };
         let service = Arc::clone(&service);
+        let stop = stop.clone();
         calls.spawn(async move {
-            call(&service, &file).await;
+            call(&service, &file, stop).await;
             drop(permit);
         });
     }
@@ -127,7 +128,7 @@ async fn take(
 }
 
 /// Calls the function for a file; again, if that may help.
-async fn call(service: &Service, file: &FoundFile) {
+async fn call(service: &Service, file: &FoundFile, mut stop: watch::Receiver<Stop>) {
     let event = file.event();
     for attempt in 1..=ATTEMPTS {
         let (status, pause) = one(service, &event).await;
@@ -139,7 +140,11 @@ async fn call(service: &Service, file: &FoundFile) {
         }
         tracing::info!("event of {}: status {}, attempt {attempt} of {ATTEMPTS}", file.object, status.as_u16());
         if attempt < ATTEMPTS {
-            sleep(pause).await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                // The file is there at the next start.
+                _ = stop.wait_for(|stop| *stop > Stop::No) => return,
+            }
         }
     }
 }

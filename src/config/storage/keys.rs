@@ -87,8 +87,8 @@ impl<'k> Keys<'k> {
     pub(super) fn endpoint(&mut self, key: &str, url: &str) -> Option<Endpoint> {
         match Endpoint::parse(url) {
             Ok(endpoint) => Some(endpoint),
-            Err(_) if url.contains('@') => {
-                self.wrong(&format!("{key}: a user or a password does not belong into an address"));
+            Err(_) if url.contains(['@', '?']) => {
+                self.wrong(&format!("{key}: an address has no user, no password and no query"));
                 None
             }
             Err(error) => {

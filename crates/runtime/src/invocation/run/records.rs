@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Bytes of the largest body that is read as an event. A larger one is an ordinary body.
-const EVENT_LIMIT: u64 = 8 * 1024 * 1024;
+const EVENT_LIMIT: u64 = 256 * 1024;
 
 impl<'a> Invocation<'a> {
     /// Runs the function for the body, which is an input or an event about objects.
