@@ -39,6 +39,8 @@ struct Memory {
     is_full: bool,
     /// Whether the output of failed runs is stored as well.
     takes_failed: bool,
+    /// How long a run may take.
+    time_limit: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -163,7 +165,7 @@ fn run(place: &Path, storage: &Arc<Memory>, script: &str, body: &Value) -> Ran {
     let settings = FunctionSettings {
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         confinement,
-        timeouts: Timeouts { exec: None, grace: Duration::from_secs(1) },
+        timeouts: Timeouts { exec: storage.time_limit, grace: Duration::from_secs(1) },
         stdin: Stdin::Null,
         stdout: None,
         max_body: 0,
@@ -292,5 +294,17 @@ fn the_output_of_a_failed_run_is_stored_only_where_that_is_wanted() {
         assert_eq!((ran.status, ran.field("x-bandog-error")), (500, Some("function-failed")));
         assert_eq!(memory.stored.lock().expect("a lock").len(), count);
         assert_eq!(ran.field("x-bandog-stored"), takes_failed.then_some("1"));
+    }
+}
+
+#[test]
+fn a_run_that_took_too_long_is_a_failed_one() {
+    let place = tempfile::tempdir().expect("a directory");
+    for (takes_failed, count) in [(false, 0), (true, 1)] {
+        let time_limit = Some(Duration::from_millis(500));
+        let memory = Arc::new(Memory { takes_failed, time_limit, ..Memory::default() });
+        let ran = run(place.path(), &memory, &format!("{COPY}; exec sleep 600"), &json!({"objects": ["a"]}));
+        assert_eq!((ran.status, ran.field("x-bandog-error")), (504, Some("function-timeout")));
+        assert_eq!(memory.stored.lock().expect("a lock").len(), count);
     }
 }

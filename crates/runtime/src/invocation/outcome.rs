@@ -151,6 +151,15 @@ impl Outcome {
         }
     }
 
+    /// Adds the fate of the output files to the report.
+    #[cfg(feature = "storage")]
+    pub(super) fn with_stored(mut self, stored: Option<Stored>) -> Self {
+        if let Self::Done { report, .. } | Self::Failed { report, .. } | Self::TimedOut { report, .. } = &mut self {
+            report.stored = stored;
+        }
+        self
+    }
+
     /// Adds the attempts at an action to the report.
     pub(super) fn with_attempts(mut self, attempts: Option<Attempts>) -> Self {
         let report = match &mut self {

@@ -33,7 +33,12 @@ impl Invocation<'_> {
         match end {
             End::TimedOut => {
                 let limit = self.function.rules.timeout.unwrap_or(duration);
-                self.log.timed_out(limit, exit, duration)
+                #[cfg(feature = "storage")]
+                let stored = self.store_failed();
+                let outcome = self.log.timed_out(limit, exit, duration);
+                #[cfg(feature = "storage")]
+                let outcome = outcome.with_stored(stored);
+                outcome
             }
             End::Cancelled(cause) => {
                 let level = if cause == Cause::ClientGone { Level::Debug } else { Level::Warning };
@@ -80,11 +85,9 @@ impl Invocation<'_> {
         let mut outcome = self.log.failed(failure, Some(exit), duration);
         if let Outcome::Failed { report, .. } = &mut outcome {
             report.failed_output = failed_output;
-            #[cfg(feature = "storage")]
-            {
-                report.stored = stored;
-            }
         }
+        #[cfg(feature = "storage")]
+        let outcome = outcome.with_stored(stored);
         outcome
     }
 
@@ -147,6 +150,7 @@ impl Invocation<'_> {
                 }
                 let (kind, files, bytes) = (output.kind(), output.files(), output.bytes());
                 if let Some(limit) = self.function.limits.settings.max_output.filter(|limit| bytes > *limit) {
+                    // No more of it goes to a store than into a response.
                     let failure = Failure::OutputTooLarge { files, bytes, limit };
                     return self.log.failed(failure, Some(exit), duration);
                 }
