@@ -1,6 +1,6 @@
 //! The keys about object storage: `storage_providers`, `input`, `output`, `isolation_level`, `bucket_list`.
 //!
-//! They are read here and interpreted in [`crate::config::storage`]. A mistake in them ends nothing: it is kept in words,
+//! They are read here and interpreted in `config::storage`. A mistake in them ends nothing: it is kept in words,
 //! with its place, so that all of them are reported at once.
 
 use std::{collections::BTreeMap, fmt};
