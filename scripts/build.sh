@@ -58,6 +58,7 @@ else
     for crate in bandog-http bandog-process bandog-runtime bandog-service regex-lite; do
         set -- "$@" --config "profile.release.package.$crate.opt-level='s'"
     done
+    set -- "$@" --config profile.release.package.zlib-rs.opt-level=3
     built=$target/$triple/release/bandog
     binary=dist/bandog
 fi
