@@ -87,13 +87,18 @@ fn watch(config: &Config, existing: Existing, mut stop: sync::watch::Receiver<St
     let ended = runtime.block_on(async {
         let workspaces = serve::make_root(config)?;
         let service = Arc::new(compose::service(config, &workspaces)?);
-        let doors = objects::open(config, &service, &stop, existing)?;
+        let mut doors = objects::open(config, &service, &stop, existing)?;
         service.begin();
-        // The sender lives as long as this process.
-        let _ = stop.wait_for(|stop| *stop > Stop::No).await;
+        let is_told = tokio::select! {
+            biased;
+            // The sender lives as long as this process.
+            _ = stop.wait_for(|stop| *stop > Stop::No) => true,
+            // The thread that waits for files has ended.
+            Some(_) = doors.join_next() => false,
+        };
         service.context().lifecycle.enter(Phase::Leaving);
         drain(&service, doors, stop).await;
-        Ok(())
+        if is_told { Ok(()) } else { Err(io::Error::other("new files are no events any more; the log says why")) }
     });
     runtime.shutdown_background();
     ended

@@ -27,7 +27,7 @@ use super::{
     setting,
 };
 
-/// What the flags say about transfers.
+/// The flags of transfers.
 struct Flags {
     takes_failed: bool,
     keep_failed: Option<PathBuf>,
@@ -36,8 +36,8 @@ struct Flags {
 }
 
 /// Reads the group. The outer `None` is a mistake; the inner one means that events are only bodies and outputs only
-/// responses. `is_needed` is whether an event must never be taken for an input; `workspace` is where
-/// open uploads are recorded.
+/// responses. `is_needed` is whether an event must never be taken for an input; `workspace` is where open uploads are
+/// recorded.
 #[expect(clippy::option_option, reason = "a mistake, no store and a store are three things")]
 pub(super) fn read(
     reader: &mut Reader<'_>,
@@ -78,7 +78,7 @@ pub(super) fn read(
     let providers = providers.into_iter().map(|(provider, _)| provider).collect();
     // A provider with a mistake would be missed here as well.
     let store = if mistakes.is_empty() {
-        Store::new(providers, layout, options).map_err(|found| mistakes = found).ok()
+        Store::new(providers, layout, options.clone()).map_err(|found| mistakes = found).ok()
     } else {
         None
     };
@@ -87,7 +87,8 @@ pub(super) fn read(
         for mistake in mistakes {
             reader.warn(format!("{name}: {mistake}; nothing is fetched or stored"));
         }
-        return Some(None);
+        let empty = || Store::new(Vec::new(), Layout::default(), options).ok().map(Arc::new);
+        return Some(if is_needed { empty() } else { None });
     }
     for mistake in mistakes {
         let origin = Origin::File { key: "storage_providers", file: name.to_owned() };

@@ -98,6 +98,11 @@ impl<'k> Keys<'k> {
         }
     }
 
+    /// Names keys that the provider has, whether or not they are used here.
+    pub(super) fn are_known(&mut self, keys: &[&'static str]) {
+        self.used.extend(keys);
+    }
+
     /// The keys that were not asked for.
     pub(super) fn left(&self) -> Vec<&'k str> {
         self.given.texts.keys().map(String::as_str).filter(|key| !self.used.contains(key)).collect()

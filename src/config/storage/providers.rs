@@ -118,10 +118,7 @@ fn s3_settings(name: &ProviderName, keys: &mut Keys<'_>, environment: &Environme
         }
     };
     let (region, trust) = (keys.text("region").map(str::to_owned), keys.trust());
-    // The text of the region has marked the key as used, with those of the secrets that the chain does not read.
-    for key in ["access_key", "secret_key", "session_token"] {
-        keys.text(key);
-    }
+    keys.are_known(&["access_key", "secret_key", "session_token"]);
     if is_minio && url.is_none() || endpoint.as_ref().is_some_and(Option::is_none) {
         return None;
     }
@@ -144,9 +141,7 @@ fn webdav_settings(keys: &mut Keys<'_>) -> Option<WebDavSettings> {
     } else {
         Auth::None
     };
-    for key in ["login", "password", "token"] {
-        keys.text(key);
-    }
+    keys.are_known(&["login", "password", "token"]);
     let trust = keys.trust();
     let endpoint = keys.endpoint("hostname", &url?)?;
     Some(WebDavSettings { endpoint, auth, trust })
@@ -180,9 +175,7 @@ fn rucio_settings(keys: &mut Keys<'_>) -> Option<RucioSettings> {
     } else {
         RucioAuth::AccessToken(keys.secret("access_token", "token"))
     };
-    for key in ["refresh_token", "access_token"] {
-        keys.text(key);
-    }
+    keys.are_known(&["refresh_token", "access_token"]);
     let trust = keys.trust();
     let host = keys.endpoint("host", &with_scheme(host?));
     let auth_host = keys.endpoint("auth_host", &with_scheme(auth_host?));
