@@ -43,7 +43,10 @@ impl Config {
     #[must_use]
     pub fn input_filter(&self) -> Option<Arc<dyn InputFilter>> {
         let supervisor = self.replaced.supervisor.as_ref()?;
-        Some(Arc::new(supervisor.filter.clone()))
+        let mut filter = supervisor.filter.clone();
+        // A server gets the body itself, and no object in its place.
+        filter.has_store &= self.mode != Mode::Http;
+        Some(Arc::new(filter))
     }
 
     /// Where responses come from.

@@ -57,6 +57,8 @@ const PIECE: usize = 64 * 1024;
 pub struct EnvelopeFilter {
     /// Whether the function fetches its input itself: no file is left, and a storage event is passed on.
     pub skips_input: bool,
+    /// Whether the object that a storage event names takes its place afterwards. Otherwise such an event is an error.
+    pub has_store: bool,
     /// Whether a single key makes a body an event, as in the replaced program.
     pub is_loose: bool,
     /// Variables of the function that an event overrides.
@@ -95,11 +97,12 @@ impl EnvelopeFilter {
             let (envelope, body) = match layer {
                 None => break,
                 Some(Layer::Storage(notice)) => {
-                    if cfg!(not(feature = "storage")) && !self.skips_input {
+                    if !self.has_store && !self.skips_input {
                         return Err(InputError::Storage(StorageError {
                             kind: StorageErrorKind::ProviderUnknown,
                             detail: format!(
-                                "the event names an object in {}, and this build of bandog has no storage",
+                                "the event names an object in {}, which is not fetched here: in mode http, or in a build \
+                                 without storage",
                                 notice.store
                             ),
                         }));

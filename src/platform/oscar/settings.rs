@@ -56,7 +56,12 @@ pub fn read(
     let is_job = non_empty(environment, "JOB_UUID").is_some();
     let job_event = event.filter(|_| !compat.has(LegacyBehaviour::Stdin));
     Some(SupervisorSettings {
-        filter: EnvelopeFilter { skips_input, is_loose: compat.has(LegacyBehaviour::LooseEvents), replaceable },
+        filter: EnvelopeFilter {
+            skips_input,
+            has_store: cfg!(feature = "storage"),
+            is_loose: compat.has(LegacyBehaviour::LooseEvents),
+            replaceable,
+        },
         job_event: job_event.map(|variable| JobEvent { variable, is_job }),
     })
 }

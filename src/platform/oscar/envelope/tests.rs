@@ -27,8 +27,9 @@ fn unwrapped_as(body: &[u8], skips_input: bool, is_loose: bool) -> Result<Left, 
     let fd = fs::File::open(directory.path()).expect("it opens");
     let dir = InputDir { fd: fd.as_fd(), path: directory.path() };
     let envelope = Envelope::parse(&ContentHeaders::default()).expect("no labels");
-    let result = receive(&envelope, &mut Pieces(body.chunks(7)), dir, 0)
-        .and_then(|input| EnvelopeFilter { skips_input, is_loose, replaceable: Vec::new() }.filter(input, dir, 0));
+    let result = receive(&envelope, &mut Pieces(body.chunks(7)), dir, 0).and_then(|input| {
+        EnvelopeFilter { skips_input, has_store: true, is_loose, replaceable: Vec::new() }.filter(input, dir, 0)
+    });
     let files = fs::read_dir(directory.path()).expect("it is read").count();
     match result {
         Err(error) => {
@@ -297,7 +298,7 @@ fn variables_that_are_inherited_give_way_to_those_of_an_event() {
         let envelope = Envelope::parse(&ContentHeaders::default()).expect("no labels");
         let text = body.to_string();
         let input = receive(&envelope, &mut Pieces(text.as_bytes().chunks(7)), dir, 0).expect("received");
-        let filter = EnvelopeFilter { skips_input, is_loose: false, replaceable: replaceable.clone() };
+        let filter = EnvelopeFilter { skips_input, has_store: true, is_loose: false, replaceable: replaceable.clone() };
         filter.filter(input, dir, 0).expect("an input").variables
     };
     let mut event = gateway();
