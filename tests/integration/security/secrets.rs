@@ -12,7 +12,8 @@ const KEYS: [&str; 3] = [TOKEN, CONFIG, CALLER];
 
 /// A configuration with a password of a storage provider in it.
 fn config() -> String {
-    encode(format!("name: named\nstorage_providers:\n  minio:\n    default:\n      secret_key: \"{CONFIG}\"\n"))
+    let provider = format!("      endpoint: http://127.0.0.1:9\n      secret_key: \"{CONFIG}\"\n");
+    encode(format!("name: named\nstorage_providers:\n  minio:\n    default:\n{provider}"))
 }
 
 /// The forms of a secret in a text: plain, percent-encoded, and in base64 wherever it begins.

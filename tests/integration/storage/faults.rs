@@ -118,14 +118,11 @@ fn a_fetch_that_is_disturbed_for_a_while_brings_the_whole_object() {
 #[test]
 fn a_fetch_goes_on_where_it_was_cut() {
     let Some((s3, content)) = store() else { return };
-    // No response has room for all of it.
-    for fault in [Fault::CutResponse, Fault::ResetResponse] {
-        let proxy = disturbed(&s3, "GET", move |_| fault(2 * SIZE as u64 / 5));
-        ran(&s3, &proxy, COPY).expect(0);
-        assert!(fs::read(s3.output("made/of-large")).expect("stored") == content);
-        assert_eq!(count(&proxy, "GET"), 3);
-        fs::remove_file(s3.output("made/of-large")).expect("removed");
-    }
+    // No response has room for all of it. After a reset the kernel may discard what had arrived, so that each is cut.
+    let proxy = disturbed(&s3, "GET", move |_| Fault::CutResponse(2 * SIZE as u64 / 5));
+    ran(&s3, &proxy, COPY).expect(0);
+    assert!(fs::read(s3.output("made/of-large")).expect("stored") == content);
+    assert_eq!(count(&proxy, "GET"), 3);
 }
 
 #[test]
