@@ -41,7 +41,6 @@ pub fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>
 /// One of `certificates` cannot be read as one.
 pub fn client_config(certificates: Option<Vec<CertificateDer<'static>>>) -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
-    let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
@@ -54,8 +53,7 @@ pub fn client_config(certificates: Option<Vec<CertificateDer<'static>>>) -> io::
         roots.add(certificate.clone()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     }
     let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    let accepted = Accepted::OwnOrSigned { own, signed: signed.map_err(io::Error::other)? };
-    let verifier = Verifier { accepted, algorithms };
+    let verifier = OwnOrSigned { signed: signed.map_err(io::Error::other)?, own };
     Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()))
 }
 
@@ -66,37 +64,65 @@ pub fn client_config(certificates: Option<Vec<CertificateDer<'static>>>) -> io::
 pub fn unverified_client_config() -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Verifier { accepted: Accepted::Any, algorithms };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(algorithms)));
     Ok(Arc::new(builder.with_no_client_auth()))
 }
 
-/// The certificates that are accepted. Whatever they are, the server must have the key of the one that it shows.
+/// Accepts every certificate. The server must still have its key.
 #[derive(Debug)]
-struct Verifier {
-    accepted: Accepted,
-    algorithms: WebPkiSupportedAlgorithms,
+struct AnyCertificate(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
 }
 
+/// Accepts a certificate that is one of its own, besides those that its own have signed.
+///
+/// `openssl req -x509` makes a certificate that signs itself and may sign others, and servers show it as it is. By the
+/// rules for chains (RFC 5280 §4.2.1.9) it is an authority and not a server; who names it means the server. Like that of
+/// an authority, its time of validity does not count.
 #[derive(Debug)]
-enum Accepted {
-    Any,
-    /// One of its own, besides those that its own have signed.
-    ///
-    /// `openssl req -x509` makes a certificate that signs itself and may sign others, and servers show it as it is. By
-    /// the rules for chains (RFC 5280 §4.2.1.9) it is an authority and not a server; who names it means the server. Like
-    /// that of an authority, its time of validity does not count.
-    OwnOrSigned {
-        own: Vec<CertificateDer<'static>>,
-        signed: Arc<WebPkiServerVerifier>,
-    },
+struct OwnOrSigned {
+    signed: Arc<WebPkiServerVerifier>,
+    own: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for OwnOrSigned {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,
@@ -105,11 +131,8 @@ impl ServerCertVerifier for Verifier {
         status: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Accepted::OwnOrSigned { own, signed } = &self.accepted else {
-            return Ok(ServerCertVerified::assertion());
-        };
-        if !own.iter().any(|own| own == shown) {
-            return signed.verify_server_cert(shown, between, name, status, now);
+        if !self.own.iter().any(|own| own == shown) {
+            return self.signed.verify_server_cert(shown, between, name, status, now);
         }
         match verify_server_name(&ParsedCertificate::try_from(shown)?, name) {
             Ok(()) => Ok(ServerCertVerified::assertion()),
@@ -129,7 +152,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        self.signed.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -138,10 +161,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.signed.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.signed.supported_verify_schemes()
     }
 }
