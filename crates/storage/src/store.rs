@@ -129,6 +129,7 @@ impl Store {
             Some(WatchedDir { path, place })
         };
         let mut dirs: Vec<WatchedDir> = self.0.layout.inputs.iter().filter_map(of_input).collect();
+        dirs.sort_unstable();
         dirs.dedup();
         dirs
     }
@@ -201,14 +202,39 @@ fn paths(files: OutputFiles<'_>) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        place::{Filter, KnownProvider},
+        provider::local::Local,
+    };
+
+    fn options(fetches: bool) -> Options {
+        Options { fetches, takes_failed: false, keep_failed: None, parallel: 1, journal: PathBuf::new() }
+    }
+
+    #[test]
+    fn a_directory_of_several_inputs_is_watched_once() {
+        let name: ProviderName = "local.data".parse().expect("a name");
+        let input = |bucket: &str| Place {
+            provider: name.clone(),
+            path: ObjectPath::new(bucket, ""),
+            filter: Filter::default(),
+        };
+        let layout = Layout {
+            inputs: ["in", "other", "in"].map(input).to_vec(),
+            providers: vec![KnownProvider { name: name.clone(), space: None }],
+            ..Layout::default()
+        };
+        let provider: Arc<dyn Provider> = Arc::new(Local::new(name.clone(), PathBuf::from("/data")));
+        let store = Store::new(vec![provider], layout, options(true)).expect("a store");
+        let paths: Vec<PathBuf> = store.watched_dirs().into_iter().map(|dir| dir.path).collect();
+        assert_eq!(paths, ["/data/in", "/data/other"].map(PathBuf::from));
+    }
 
     #[test]
     fn an_event_is_a_body_where_the_function_fetches_for_itself() {
         let event = br#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#;
         for fetches in [true, false] {
-            let options =
-                Options { fetches, takes_failed: false, keep_failed: None, parallel: 1, journal: PathBuf::new() };
-            let store = Store::new(Vec::new(), Layout::default(), options).expect("a store");
+            let store = Store::new(Vec::new(), Layout::default(), options(fetches)).expect("a store");
             assert_eq!(store.read_event(event, None).is_some(), fetches);
         }
     }

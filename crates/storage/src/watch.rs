@@ -40,7 +40,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const BUFFER: usize = 16 * 1024;
 
 /// A directory that is watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WatchedDir {
     /// Its path.
     pub path: PathBuf,
